@@ -1,0 +1,42 @@
+"""The way to geoopt's optimisers."""
+
+from typing import Any
+
+from .base import Manifold
+
+
+def as_geoopt(manifold: Manifold) -> Any:
+    """A ``geoopt.Manifold`` whose geometry is ``manifold``'s (extra ``optim``).
+
+    For ``geoopt.ManifoldParameter``, ``geoopt.optim.RiemannianAdam`` and ``RiemannianSGD``, which
+    then step along exact geodesics of ours. The retraction is the exponential map, and the
+    gradient conversion changes nothing in place. A learnable curvature is a parameter of the
+    adapter; assign it (or the manifold) to a module for an optimiser to see it, and keep it fixed
+    while points are optimised on it: a change of curvature moves the manifold under its points.
+
+    >>> import geoopt, torch
+    >>> from spaceforms.manifolds import Lorentz, as_geoopt
+    >>> space = Lorentz()
+    >>> start = space.from_normal(torch.tensor([1.0, 2.0]))
+    >>> point = geoopt.ManifoldParameter(start, manifold=as_geoopt(space))
+    >>> optimiser = geoopt.optim.RiemannianSGD([point], lr=0.25)
+    >>> for _ in range(40):
+    ...     optimiser.zero_grad()
+    ...     space.sqdist(point, space.origin(2)).backward()
+    ...     optimiser.step()
+    >>> bool(space.dist(point, space.origin(2)) < 1e-6)
+    True
+
+    Raises:
+        ModuleNotFoundError: geoopt is not installed.
+    """
+    try:
+        from ._geoopt_adapter import GeooptAdapter
+    except ModuleNotFoundError as error:
+        if error.name != "geoopt":
+            raise
+        raise ModuleNotFoundError(
+            'as_geoopt needs geoopt, which is not installed; pip install "spaceforms[optim]".',
+            name="geoopt",
+        ) from None
+    return GeooptAdapter(manifold)

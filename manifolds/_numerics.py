@@ -1,0 +1,189 @@
+"""Elementary functions that keep their digits and their derivatives at removable singularities.
+
+Everything here works on float32 or float64 tensors and is made of plain torch operations, so
+autograd, double backward, ``torch.func`` and ``torch.compile`` go through it. Two rules:
+
+* A function with a removable singularity takes the *squared* argument: ``sinh(sqrt(s))/sqrt(s)``
+  is an entire function of s, while in t = sqrt(s) autograd meets 0/0. Near s = 0 the Taylor
+  polynomial is used, as many terms as float64 needs on the interval named by the cutoff; elsewhere
+  the closed form, fed a harmless argument where it is not used so that no NaN enters a gradient.
+* A norm has gradient 0 at the zero vector: the subgradient of least length.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+# On s <= 1 the k-th term of sinh(sqrt s)/sqrt s is at most 1/(2k+1)!, so twelve terms reach
+# 1e-25: values and the first derivatives are exact to float64 rounding.
+_ENTIRE_CUTOFF = 1.0
+_ENTIRE_TERMS = 12
+
+# asinh(sqrt q)/sqrt q has radius of convergence 1; on q <= 1/32 the k-th term is at most 2^-5k,
+# so fourteen terms reach 2^-70.
+_INVERSE_CUTOFF = 1 / 32
+_INVERSE_TERMS = 14
+
+
+def _taylor(coefficient: Callable[[int], float], terms: int) -> tuple[float, ...]:
+    return tuple(coefficient(k) for k in range(terms))
+
+
+_SN = _taylor(lambda k: 1 / math.factorial(2 * k + 1), _ENTIRE_TERMS)
+_CM1 = _taylor(lambda k: 1 / math.factorial(2 * k + 2), _ENTIRE_TERMS)
+# asin(sqrt q)/sqrt q = sum C(2k, k) q^k / (4^k (2k + 1))
+_ASN = _taylor(lambda k: math.comb(2 * k, k) / (4**k * (2 * k + 1)), _INVERSE_TERMS)
+# asin(sqrt q)^2 = sum_{k>=1} (4q)^k / (2 k^2 C(2k, k)), here divided by q
+_ASN_SQUARED = _taylor(
+    lambda k: 4 ** (k + 1) / (2 * (k + 1) ** 2 * math.comb(2 * k + 2, k + 1)), _INVERSE_TERMS
+)
+# log(sinh(t)/t) = t^2/6 - t^4/180 + t^6/2835 - ...: too slowly convergent for a long interval, so
+# logsn goes through expm1 and log1p instead; see there.
+
+
+def _horner(coefficients: Sequence[float], s: Tensor) -> Tensor:
+    total = torch.full_like(s, coefficients[-1])
+    for c in reversed(coefficients[:-1]):
+        total = total * s + c
+    return total
+
+
+def _split(s: Tensor, cutoff: float) -> tuple[Tensor, Tensor, Tensor]:
+    """(is s small, s or 0 for the polynomial, s or a harmless value for the closed form)."""
+    small = s <= cutoff
+    return small, s.where(small, 0.0), s.where(~small, 2 * cutoff)
+
+
+def dot(x: Tensor, y: Tensor) -> Tensor:
+    """Euclidean inner product over the last axis, which is kept: shape (..., 1)."""
+    return (x * y).sum(-1, keepdim=True)
+
+
+def norm(x: Tensor) -> Tensor:
+    """Euclidean norm over the last axis, kept: shape (..., 1); gradient 0 at x = 0.
+
+    The vector is divided by the power of two below its largest entry first: the plain sum of
+    squares loses every digit below 1e-19 and overflows above 1e19 in float32. A power of two,
+    because dividing by it rounds nothing.
+    """
+    largest = x.detach().abs().amax(-1, keepdim=True)
+    ordinary = (largest > 0) & largest.isfinite()
+    scale = largest.where(ordinary, 1.0).log2().floor().exp2()
+    scaled = x / scale
+    return sqrt0((scaled * scaled).sum(-1, keepdim=True)) * scale
+
+
+def unit(x: Tensor) -> tuple[Tensor, Tensor]:
+    """(x/|x|, |x|), with the zero vector as the direction of the zero vector."""
+    length = norm(x)
+    return x / length.where(length > 0, 1.0), length
+
+
+def sqrt0(s: Tensor) -> Tensor:
+    """Square root of s >= 0, gradient 0 at s <= 0 (the plain one: inf, NaN after a product)."""
+    positive = s > 0
+    return s.where(positive, 1.0).sqrt().where(positive, s * 0)
+
+
+def sinhc(s: Tensor) -> Tensor:
+    """sinh(sqrt s)/sqrt s for s >= 0; 1 at 0."""
+    small, polynomial, closed = _split(s, _ENTIRE_CUTOFF)
+    t = closed.sqrt()
+    return torch.where(small, _horner(_SN, polynomial), t.sinh() / t)
+
+
+def coshm1c(s: Tensor) -> Tensor:
+    """(cosh(sqrt s) - 1)/s for s >= 0; 1/2 at 0. The plain difference loses s/2 to rounding."""
+    small, polynomial, closed = _split(s, _ENTIRE_CUTOFF)
+    return torch.where(small, _horner(_CM1, polynomial), (closed.sqrt().cosh() - 1) / closed)
+
+
+def sinc(s: Tensor) -> Tensor:
+    """sin(sqrt s)/sqrt s for s >= 0; 1 at 0."""
+    small, polynomial, closed = _split(s, _ENTIRE_CUTOFF)
+    t = closed.sqrt()
+    return torch.where(small, _horner(_SN, -polynomial), t.sin() / t)
+
+
+def cosm1c(s: Tensor) -> Tensor:
+    """(cos(sqrt s) - 1)/s for s >= 0; -1/2 at 0."""
+    small, polynomial, closed = _split(s, _ENTIRE_CUTOFF)
+    half = closed.sqrt() / 2
+    return torch.where(small, -_horner(_CM1, -polynomial), -2 * half.sin().square() / closed)
+
+
+def tanhc(s: Tensor) -> Tensor:
+    """tanh(sqrt s)/sqrt s for s >= 0; 1 at 0."""
+    small, polynomial, closed = _split(s, _ENTIRE_CUTOFF)
+    t = closed.sqrt()
+    series = _horner(_SN, polynomial) / (1 + polynomial * _horner(_CM1, polynomial))
+    return torch.where(small, series, t.tanh() / t)
+
+
+def asinhc(q: Tensor) -> Tensor:
+    """asinh(sqrt q)/sqrt q for q >= 0; 1 at 0."""
+    small, polynomial, closed = _split(q, _INVERSE_CUTOFF)
+    t = closed.sqrt()
+    return torch.where(small, _horner(_ASN, -polynomial), t.asinh() / t)
+
+
+def asinh_squared(q: Tensor) -> Tensor:
+    """asinh(sqrt q)^2 for q >= 0, smooth at 0 where its slope is 1."""
+    small, polynomial, closed = _split(q, _INVERSE_CUTOFF)
+    series = polynomial * _horner(_ASN_SQUARED, -polynomial)
+    return torch.where(small, series, closed.sqrt().asinh().square())
+
+
+def asinc(q: Tensor) -> Tensor:
+    """asin(sqrt q)/sqrt q for 0 <= q <= 1/2; 1 at 0. Above 1/2 Sphere has better."""
+    small, polynomial, closed = _split(q, _INVERSE_CUTOFF)
+    t = closed.clamp(max=0.5).sqrt()
+    return torch.where(small, _horner(_ASN, polynomial), t.asin() / t)
+
+
+def asin_squared(q: Tensor) -> Tensor:
+    """asin(sqrt q)^2 for 0 <= q <= 1/2, smooth at 0 where its slope is 1."""
+    small, polynomial, closed = _split(q, _INVERSE_CUTOFF)
+    series = polynomial * _horner(_ASN_SQUARED, polynomial)
+    return torch.where(small, series, closed.clamp(max=0.5).sqrt().asin().square())
+
+
+def log_sinhc(s: Tensor) -> Tensor:
+    """log(sinh(sqrt s)/sqrt s) for s >= 0; 0 at 0, about sqrt(s) far out, where sinh overflows."""
+    small, polynomial, closed = _split(s, _ENTIRE_CUTOFF)
+    # log1p of (sinhc - 1), whose series starts at s/6: no digit is lost to the 1.
+    series = (polynomial * _horner(_SN[1:], polynomial)).log1p()
+    t = closed.sqrt()
+    far = t + (-(-2 * t).exp()).log1p() - (2 * t).log()
+    return torch.where(small, series, far)
+
+
+def log_sinc(s: Tensor) -> Tensor:
+    """log(sin(sqrt s)/sqrt s) for 0 <= s < pi^2; 0 at 0, -inf at pi^2."""
+    small, polynomial, closed = _split(s, _ENTIRE_CUTOFF)
+    series = (-polynomial * _horner(_SN[1:], -polynomial)).log1p()
+    t = closed.sqrt()
+    return torch.where(small, series, (t.sin().clamp(min=0) / t).log())
+
+
+def coth_times(s: Tensor) -> Tensor:
+    """t coth t at t = sqrt s, s >= 0; 1 at 0. (The eigenvalue of a Hessian across the geodesic.)"""
+    small, polynomial, closed = _split(s, _ENTIRE_CUTOFF)
+    t = closed.sqrt()
+    return torch.where(small, 1 / tanhc(polynomial), t / t.tanh())
+
+
+def cot_times(s: Tensor) -> Tensor:
+    """t cot t at t = sqrt s, 0 <= s < pi^2; 1 at 0."""
+    small, polynomial, closed = _split(s, _ENTIRE_CUTOFF)
+    t = closed.sqrt()
+    series = (1 + polynomial * -_horner(_CM1, -polynomial)) / _horner(_SN, -polynomial)
+    return torch.where(small, series, t / t.tan())
+
+
+def atan2_0(y: Tensor, x: Tensor) -> Tensor:
+    """atan2(y, x) with value and gradient 0 at the origin, where the angle is not defined."""
+    defined = (y != 0) | (x != 0)
+    return torch.atan2(y.where(defined, 0.0), x.where(defined, 1.0))

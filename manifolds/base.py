@@ -1,0 +1,673 @@
+"""The interface of every manifold: the few maps one must give, and all that follows from them."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ._checks import check_coordinates
+from ._mean import frechet_mean
+from ._numerics import atan2_0, dot, norm, sqrt0
+from ._sampling import radius_uniform_in_ball
+from .scalar import PositiveScalar
+
+
+class _Call(NamedTuple):
+    """What is needed to bring the result of a unit-curvature kernel back to the caller."""
+
+    op: str
+    radius: float | Tensor
+    dtype: torch.dtype
+
+
+class Manifold(nn.Module, ABC):
+    r"""A complete simply connected Riemannian manifold of constant sectional curvature K.
+
+    Points ``x, y`` and tangent vectors ``u, v`` are tensors whose last axis holds coordinates; all
+    leading axes broadcast, and a function of points returns the broadcast leading axes. The base
+    point comes first, options are keyword-only.
+
+    *Precision.* float64 and float32 are computed as they come; bfloat16 and float16 are computed
+    in float32 and the result is rounded to the input's dtype, whatever autocast or TF32 say.
+    Mixed dtypes promote as torch does.
+
+    *Curvature.* Each kernel is written for the unit space form, K in {-1, 0, 1}. A space of
+    curvature K is the unit one seen through a magnifying glass of R = 1/sqrt(abs(K)): points are
+    divided by R on the way in, lengths multiplied by R on the way out.
+
+    *Defined everywhere.* No function returns NaN for a point of the manifold. Where a quantity
+    is not differentiable (a distance at coincident points, an angle at its vertex) the gradient is
+    the documented subgradient, 0 unless said otherwise.
+
+    Every public method raises ``TypeError`` for a tensor that is not floating-point and
+    ``ValueError`` for last axes that differ or are too short, leading axes that do not broadcast
+    and tensors on different devices. Whether a point lies *on* the manifold is not checked here:
+    wrap the manifold in :class:`Checked` for that.
+
+    A new manifold gives the abstract methods below (all at unit curvature, all keeping the last
+    axis) and inherits the rest; see CONTRIBUTING.
+    """
+
+    sign: int
+    """Sign of the curvature: -1, 0 or 1."""
+    _extra_coordinates: int = 0
+
+    def __init__(
+        self,
+        curvature: float,
+        *,
+        learnable: bool = False,
+        bounds: tuple[float, float] | None = None,
+    ) -> None:
+        super().__init__()
+        name = self._name
+        curvature = float(curvature)
+        if not math.isfinite(curvature) or (curvature > 0) - (curvature < 0) != self.sign:
+            wanted = {-1: "negative", 0: "zero", 1: "positive"}[self.sign]
+            raise ValueError(
+                f"{name}: curvature is {curvature}; expected the {wanted} sectional curvature of "
+                f"the space (spaceforms has one sign of curvature: K itself, not -K or -1/K)."
+            )
+        if bounds is not None and not bounds[0] < curvature < bounds[1]:
+            raise ValueError(
+                f"{name}: bounds are {bounds} with the curvature {curvature}; expected "
+                "low < curvature < high, all three signed sectional curvatures."
+            )
+        if bounds is not None and not learnable:
+            raise ValueError(
+                f"{name}: bounds are {bounds}, but learnable is False; they have no effect."
+            )
+        self._magnitude: PositiveScalar | None = None
+        if self.sign != 0:
+            low_high = None if bounds is None else tuple(sorted(abs(b) for b in bounds))
+            if bounds is not None and bounds[0] * bounds[1] <= 0:
+                raise ValueError(
+                    f"{name}: bounds are {bounds}; expected both on the side of the curvature's "
+                    "sign, away from 0."
+                )
+            self._magnitude = PositiveScalar(
+                abs(curvature),
+                bounds=low_high,  # type: ignore[arg-type]
+                learnable=learnable,
+            )
+        elif learnable:
+            raise ValueError(f"{name}: the curvature is 0 and cannot be learned.")
+
+    # -- curvature ------------------------------------------------------------------------------
+
+    @property
+    def curvature(self) -> Tensor:
+        """The sectional curvature K, shape (); differentiable if it is learnable."""
+        if self._magnitude is None:
+            return torch.zeros((), dtype=torch.float64)
+        return self.sign * self._magnitude()
+
+    @property
+    def radius(self) -> float | Tensor:
+        """1/sqrt(abs(K)), the unit of length: a float if K is fixed; 1 for Euclidean space."""
+        if self._magnitude is None:
+            return 1.0
+        if not self._magnitude.learnable:
+            return 1.0 / math.sqrt(self._magnitude.value)
+        return self._magnitude().rsqrt()
+
+    def __repr__(self) -> str:
+        return f"{self._name}({self.extra_repr()})"
+
+    def extra_repr(self) -> str:
+        """The constructor's arguments, with the current curvature."""
+        if self._magnitude is None:
+            return ""
+        options = ""
+        if self._magnitude.learnable:
+            options = ", learnable=True"
+            if self._magnitude.bounds is not None:
+                signed = sorted(self.sign * b for b in self._magnitude.bounds)
+                options += f", bounds=({signed[0]:g}, {signed[1]:g})"
+        return f"curvature={self.curvature.item():g}{options}"
+
+    # -- what a manifold must give, at unit curvature -------------------------------------------
+
+    @abstractmethod
+    def _origin(self, n: int) -> list[float]:
+        """Coordinates of the origin of the n-dimensional space."""
+
+    @abstractmethod
+    def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        """The point of the manifold nearest in kind to x that ``dtype`` can hold."""
+
+    @abstractmethod
+    def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _defect(self, x: Tensor) -> Tensor:
+        """How far x is off the manifold, relative to its size; 0 on it."""
+
+    @abstractmethod
+    def _frame(self, x: Tensor, v: Tensor) -> Tensor:
+        """Components of v whose Euclidean inner products are the Riemannian ones at x."""
+
+    @abstractmethod
+    def _chord(self, x: Tensor, y: Tensor) -> Tensor:
+        """A vector of Euclidean norm sn(d/2): sinh(d/2), d/2 or sin(d/2) by the sign of K."""
+
+    @abstractmethod
+    def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
+        """sn(d/2)^2 of (..., p, m) against (..., q, m) -> (..., p, q) by one matrix product."""
+
+    @abstractmethod
+    def _arc(self, half: Tensor) -> Tensor:
+        """The distance d from sn(d/2) >= 0."""
+
+    @abstractmethod
+    def _arc_squared(self, haversine: Tensor) -> Tensor:
+        """The squared distance d^2 from sn(d/2)^2, smooth at 0."""
+
+    @abstractmethod
+    def _expmap(self, x: Tensor, v: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _logmap(self, x: Tensor, y: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _transport(self, x: Tensor, y: Tensor, v: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _from_normal(self, v: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _to_normal(self, x: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _lift_tangent0(self, v: Tensor) -> Tensor:
+        """A vector in normal coordinates as a tangent vector at the origin."""
+
+    @abstractmethod
+    def _drop_tangent0(self, v: Tensor) -> Tensor:
+        """The inverse of ``_lift_tangent0``."""
+
+    @abstractmethod
+    def _sn_radius(self, x: Tensor) -> Tensor:
+        """sn(r), r the distance from the origin: the warping function of the metric at x."""
+
+    @abstractmethod
+    def _outward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """(across, along): a positive multiple of log_x(y)'s components across and along the
+        outward ray at x; across >= 0."""
+
+    @abstractmethod
+    def _log_sn_ratio(self, s: Tensor) -> Tensor:
+        """log(sn(t)/t) at t = sqrt(s)."""
+
+    @abstractmethod
+    def _hessian_across(self, s: Tensor) -> Tensor:
+        """t cs(t)/sn(t) at t = sqrt(s): eigenvalue of Hess d^2/2 across the geodesic."""
+
+    def _dist(self, x: Tensor, y: Tensor) -> Tensor:
+        return self._arc(norm(self._chord(x, y)))
+
+    def _sqdist(self, x: Tensor, y: Tensor) -> Tensor:
+        chord = self._chord(x, y)
+        return self._arc_squared(dot(chord, chord))
+
+    def _geodesic(self, x: Tensor, y: Tensor, t: Tensor) -> Tensor:
+        return self._expmap(x, t * self._logmap(x, y))
+
+    def _midpoint(self, x: Tensor, y: Tensor) -> Tensor:
+        return self._geodesic(x, y, torch.full_like(x[..., :1], 0.5))
+
+    # -- entering and leaving the unit space ----------------------------------------------------
+
+    def _enter(
+        self,
+        op: str,
+        points: Sequence[tuple[str, Tensor]],
+        tangents: Sequence[tuple[str, Tensor]] = (),
+        *,
+        scaled: bool = False,
+        at_origin: bool = False,
+        covector: bool = False,
+    ) -> tuple[list[Tensor], _Call]:
+        """Check the arguments, promote them to the dtype of the computation, scale them.
+
+        Tangent vectors are divided by R like points if ``scaled``; a map that is linear in them
+        leaves them alone. ``at_origin`` (they are tangent there, not at the first point) and
+        ``covector`` (they are gradients, tangent to nothing) matter to :class:`Checked` only.
+        """
+        del at_origin, covector
+        named = (*points, *tangents)
+        check_coordinates(f"{self._name}.{op}", named, 1 + self._extra_coordinates)
+        dtype = named[0][1].dtype
+        for _, value in named[1:]:
+            dtype = torch.promote_types(dtype, value.dtype)
+        working = torch.promote_types(dtype, torch.float32)
+        call = _Call(op, self._radius_in(working), dtype)
+        values = [_divided(v.to(working), call.radius) for _, v in points]
+        one = call.radius if scaled else 1.0
+        values += [_divided(v.to(working), one) for _, v in tangents]
+        return values, call
+
+    def _leave_point(self, x: Tensor, call: _Call) -> Tensor:
+        return _times(self._proj(x, call.dtype), call.radius, 1).to(call.dtype)
+
+    def _leave_vector(self, v: Tensor, call: _Call, power: int = 0) -> Tensor:
+        return _times(v, call.radius, power).to(call.dtype)
+
+    def _leave_scalar(self, s: Tensor, call: _Call, power: int = 0) -> Tensor:
+        return _times(s.squeeze(-1), call.radius, power).to(call.dtype)
+
+    def _radius_in(self, dtype: torch.dtype) -> float | Tensor:
+        radius = self.radius
+        return radius.to(dtype) if isinstance(radius, Tensor) else radius
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+    # -- points ---------------------------------------------------------------------------------
+
+    def ambient_dim(self, n: int) -> int:
+        """Number of coordinates of a point of the n-dimensional space.
+
+        n + 1 for Lorentz and Sphere, n for PoincareBall and Euclidean.
+        """
+        return n + self._extra_coordinates
+
+    def origin(
+        self, n: int, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None
+    ) -> Tensor:
+        """The origin of the n-dimensional space, shape (ambient_dim(n),).
+
+        (R, 0, ..., 0) for Lorentz and Sphere, 0 for PoincareBall and Euclidean.
+        """
+        x = torch.tensor(self._origin(n), dtype=dtype or torch.get_default_dtype(), device=device)
+        return _times(x, self._radius_in(x.dtype), 1)
+
+    def proj(self, x: Tensor) -> Tensor:
+        """A point of the manifold from coordinates that are nearly (or not at all) one.
+
+        Lorentz: keeps the space part, recomputes time. Sphere: divides by the norm (the zero
+        vector goes to the origin). PoincareBall: pulls points outside the largest ball that the
+        dtype can hold, norm (1 - eps) R, back to its surface. Euclidean: identity. A point of
+        the manifold is its own projection up to rounding.
+
+        Shapes: (..., m) -> (..., m).
+        """
+        (x,), call = self._enter("proj", [("x", x)])
+        return self._leave_point(x, call)
+
+    def is_point(self, x: Tensor) -> Tensor:
+        """Whether x is a point of the manifold up to rounding in its dtype: (..., m) -> (...) bool.
+
+        Non-finite coordinates are not points.
+        """
+        (x_unit,), _ = self._enter("is_point", [("x", x)])
+        # Every coordinate may carry an error of eps/2 relative to the point's size; a sum of m
+        # squares of such errors grows like sqrt(m), and the maps themselves cost a few roundings.
+        tolerance = 8 * torch.finfo(x.dtype).eps * math.sqrt(x.shape[-1])
+        on = (self._defect(x_unit) <= tolerance).squeeze(-1)
+        return on & x.isfinite().all(-1)
+
+    def is_tangent(self, x: Tensor, v: Tensor) -> Tensor:
+        """Whether v is tangent at x up to rounding: (..., m), (..., m) -> (...) bool."""
+        (x_unit, v_), call = self._enter("is_tangent", [("x", x)], [("v", v)])
+        off = norm(self._proj_tangent(x_unit, v_) - v_)
+        # Tangency is one linear equation with coefficients of size |x|.
+        size = norm(v_) * (1 + norm(x_unit)).square() if self._extra_coordinates else norm(v_)
+        tolerance = 8 * torch.finfo(call.dtype).eps * math.sqrt(x.shape[-1])
+        return (off <= tolerance * size).squeeze(-1) & v.isfinite().all(-1)
+
+    # -- tangent vectors ------------------------------------------------------------------------
+
+    def proj_tangent(self, x: Tensor, v: Tensor) -> Tensor:
+        """A tangent vector at x from ambient coordinates.
+
+        Lorentz: keeps the space part and recomputes the time part, <x, v> = 0; this is the
+        identity on tangent vectors and never amplifies rounding, but it is *not* the
+        Minkowski-orthogonal projection, which would. Sphere: the orthogonal projection.
+        PoincareBall, Euclidean: identity.
+
+        Shapes: (..., m), (..., m) -> (..., m).
+        """
+        (x, v), call = self._enter("proj_tangent", [("x", x)], [("v", v)])
+        return self._leave_vector(self._proj_tangent(x, v), call)
+
+    def inner(self, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        r"""Riemannian inner product :math:`\langle u, v\rangle_x`: three (..., m) -> (...).
+
+        Lorentz: the Minkowski product; PoincareBall: :math:`\lambda_x^2\,u\cdot v` with
+        :math:`\lambda_x = 2/(1+K|x|^2)`; Sphere, Euclidean: :math:`u\cdot v`.
+        """
+        (x, u, v), call = self._enter("inner", [("x", x)], [("u", u), ("v", v)])
+        return self._leave_scalar(dot(self._frame(x, u), self._frame(x, v)), call)
+
+    def norm(self, x: Tensor, v: Tensor) -> Tensor:
+        """Riemannian norm of v at x: (..., m), (..., m) -> (...); gradient 0 at v = 0."""
+        (x, v), call = self._enter("norm", [("x", x)], [("v", v)])
+        return self._leave_scalar(norm(self._frame(x, v)), call)
+
+    def egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
+        r"""Riemannian gradient at x from the Euclidean gradient g that autograd gives.
+
+        :math:`G_x^{-1}g` in the free coordinates; Lorentz: with :math:`h = (-g_t, g_s)`,
+        :math:`h - K\langle x, h\rangle x` (Nickel & Kiela 2018, algorithm 1). Nothing is changed
+        in place. Shapes: (..., m), (..., m) -> (..., m).
+        """
+        (x, g), call = self._enter("egrad2rgrad", [("x", x)], [("g", g)], covector=True)
+        return self._leave_vector(self._egrad2rgrad(x, g), call)
+
+    # -- distances ------------------------------------------------------------------------------
+
+    def dist(self, x: Tensor, y: Tensor) -> Tensor:
+        r"""Geodesic distance: (..., m), (..., m) -> (...).
+
+        Computed as :math:`2R\,\mathrm{asn}(\mathrm{sn}(d/2R))` from a sum of squares that
+        vanishes exactly at x = y; never through acosh or acos of an inner product, which lose
+        half of the digits of a small distance. dist(x, x) = 0 with gradient 0. Sphere: antipodes
+        are at pi R, also with gradient 0.
+        """
+        (x, y), call = self._enter("dist", [("x", x), ("y", y)])
+        return self._leave_scalar(self._dist(x, y), call, 1)
+
+    def sqdist(self, x: Tensor, y: Tensor) -> Tensor:
+        """Squared geodesic distance, smooth at x = y: (..., m), (..., m) -> (...)."""
+        (x, y), call = self._enter("sqdist", [("x", x), ("y", y)])
+        return self._leave_scalar(self._sqdist(x, y), call, 2)
+
+    def cdist(self, x: Tensor, y: Tensor, *, squared: bool = False, matmul: bool = False) -> Tensor:
+        """All distances between two sets: (..., p, m), (..., q, m) -> (..., p, q).
+
+        Args:
+            x, y: points.
+            squared: squared distances instead.
+            matmul: False computes each pair as :meth:`dist` does, with its accuracy, in memory
+                of p q m numbers. True goes through one matrix product in float64, in memory of
+                p q numbers: sn(d/2)^2 then carries an absolute error of a few 1e-16 times
+                cs(r_x) cs(r_y). For float32 input that is below float32 rounding unless points
+                closer than about 1e-6 cs(r) are compared; pairs closer than that error can
+                resolve count as coincident, distance 0 with gradient 0.
+        """
+        if x.ndim < 2 or y.ndim < 2:
+            raise ValueError(
+                f"{self._name}.cdist: x has shape {tuple(x.shape)} and y has shape "
+                f"{tuple(y.shape)}; expected two sets of points, (..., p, m) and (..., q, m)."
+            )
+        if not matmul:
+            pair = self.sqdist if squared else self.dist
+            return pair(x.unsqueeze(-2), y.unsqueeze(-3))
+        haversine, call = self._all_pairs("cdist", x, y)
+        if squared:
+            return self._leave_vector(self._arc_squared(haversine), call, 2)
+        return self._leave_vector(self._arc(sqrt0(haversine)), call, 1)
+
+    def cinner(self, x: Tensor, y: Tensor) -> Tensor:
+        r"""All values of the form that defines the space: (..., p, m), (..., q, m) -> (..., p, q).
+
+        :math:`x\cdot y` on Euclidean and Sphere, the Minkowski product :math:`\langle x, y\rangle`
+        on Lorentz and of the corresponding hyperboloid points on PoincareBall. On a curved space
+        it is :math:`\cos_K(d)/K`, a monotone function of distance: the cheapest logit.
+        """
+        if self.sign == 0:
+            self._enter("cinner", [("x", x.unsqueeze(-2)), ("y", y.unsqueeze(-3))])
+            dtype = torch.promote_types(x.dtype, y.dtype)
+            return (x.double() @ y.double().mT).to(dtype)
+        haversine, call = self._all_pairs("cinner", x, y)
+        return self._leave_vector(self.sign - 2 * haversine, call, 2)
+
+    def _all_pairs(self, op: str, x: Tensor, y: Tensor) -> tuple[Tensor, _Call]:
+        dtype = torch.promote_types(x.dtype, y.dtype)
+        # The leading axes broadcast as those of two sets do, so check them as (p, 1) and (1, q).
+        check_coordinates(
+            f"{self._name}.{op}",
+            [("x", x.unsqueeze(-2)), ("y", y.unsqueeze(-3))],
+            1 + self._extra_coordinates,
+        )
+        # float64, not for range but because the haversine is a difference of products here: the
+        # 29 more bits pay for it. (And autocast and TF32 leave float64 alone.)
+        (xs,), call = self._enter(op, [("x", x.double())])
+        (ys,), _ = self._enter(op, [("y", y.double())])
+        return self._pairwise_haversine(xs, ys), call._replace(dtype=dtype)
+
+    # -- geodesics ------------------------------------------------------------------------------
+
+    def expmap(self, x: Tensor, v: Tensor) -> Tensor:
+        """Exponential map: the point at distance |v| from x in direction v.
+
+        expmap(x, 0) is x, with the identity as derivative in v. A result too far out for the
+        dtype is pulled back to its edge (Lorentz in float32: distance 44 R from the origin,
+        PoincareBall: 16.6 R). Shapes: (..., m), (..., m) -> (..., m).
+        """
+        (x, v), call = self._enter("expmap", [("x", x)], [("v", v)], scaled=True)
+        return self._leave_point(self._expmap(x, v), call)
+
+    def logmap(self, x: Tensor, y: Tensor) -> Tensor:
+        """Logarithm: the initial velocity at x of the geodesic that reaches y at time 1.
+
+        The inverse of :meth:`expmap`: |logmap(x, y)| = dist(x, y), logmap(x, x) = 0 with the
+        identity as derivative in y. Sphere: at antipodes, where every direction leads to y, one of
+        them is returned, always the same. Shapes: (..., m), (..., m) -> (..., m).
+        """
+        (x, y), call = self._enter("logmap", [("x", x), ("y", y)])
+        return self._leave_vector(self._logmap(x, y), call, 1)
+
+    def geodesic(self, x: Tensor, y: Tensor, t: Tensor | float) -> Tensor:
+        """The point at time t on the geodesic with x at t = 0 and y at t = 1.
+
+        Args:
+            x, y: points (..., m).
+            t: a number, or a tensor (...) that broadcasts with the leading axes. Any real value:
+                the geodesic goes on beyond its ends.
+        """
+        (x, y), call = self._enter("geodesic", [("x", x), ("y", y)])
+        time = torch.as_tensor(t, dtype=x.dtype, device=x.device).unsqueeze(-1)
+        return self._leave_point(self._geodesic(x, y, time), call)
+
+    def midpoint(self, x: Tensor, y: Tensor) -> Tensor:
+        """The point halfway between x and y: (..., m), (..., m) -> (..., m)."""
+        (x, y), call = self._enter("midpoint", [("x", x), ("y", y)])
+        return self._leave_point(self._midpoint(x, y), call)
+
+    def mean(self, x: Tensor, weights: Tensor | None = None) -> Tensor:
+        r"""Fréchet mean of a set: the point that minimises :math:`\sum_i w_i d(m, x_i)^2`.
+
+        Newton's method on the gradient :math:`\sum_i w_i\log_m x_i`, whose derivative on a space
+        form is known in closed form (Karcher 1977, appendix C). The last step is taken with
+        gradients and from a point without, which is implicit differentiation: the result's
+        derivative in x, in the weights and in the curvature is exact, at the cost of one step.
+
+        Args:
+            x: points (..., k, m).
+            weights: (..., k), non-negative with a positive sum; equal if None.
+
+        Returns:
+            (..., m). On Euclidean and the hyperbolic models the mean is unique. On the sphere it
+            is the one in the hemisphere of the points' centroid, if they lie in one.
+        """
+        (x,), call = self._enter("mean", [("x", x)])
+        return self._leave_point(frechet_mean(self, x, weights), call)
+
+    # -- the origin -----------------------------------------------------------------------------
+
+    def _unit_origin(self, x: Tensor) -> Tensor:
+        n = x.shape[-1] - self._extra_coordinates
+        return torch.tensor(self._origin(n), dtype=x.dtype, device=x.device)
+
+    def expmap0(self, v: Tensor) -> Tensor:
+        """expmap at the origin; v is a tangent vector there, in the manifold's own coordinates.
+
+        Lorentz and Sphere: (0, v_1, ..., v_n); PoincareBall: coordinates in which a vector of
+        Euclidean norm a has length 2 a. For features of an encoder use :meth:`from_normal`.
+        """
+        (v,), call = self._enter("expmap0", [], [("v", v)], scaled=True, at_origin=True)
+        return self._leave_point(self._from_normal(self._drop_tangent0(v)), call)
+
+    def logmap0(self, x: Tensor) -> Tensor:
+        """logmap at the origin: the inverse of :meth:`expmap0`; (..., m) -> (..., m)."""
+        (x,), call = self._enter("logmap0", [("x", x)])
+        return self._leave_vector(self._lift_tangent0(self._to_normal(x)), call, 1)
+
+    def from_normal(self, v: Tensor) -> Tensor:
+        """The point with normal coordinates v: exp at the origin in the standard frame.
+
+        The same v gives the same point of hyperbolic space on Lorentz and on PoincareBall, and
+        dist(origin, from_normal(v)) = |v| everywhere. This is how an encoder's n features become
+        a point. from_normal(0) is the origin. Shapes: (..., n) -> (..., ambient_dim(n)).
+        """
+        check_coordinates(f"{self._name}.from_normal", [("v", v)], 1)
+        working = torch.promote_types(v.dtype, torch.float32)
+        call = _Call("from_normal", self._radius_in(working), v.dtype)
+        return self._leave_point(self._from_normal(_divided(v.to(working), call.radius)), call)
+
+    def to_normal(self, x: Tensor) -> Tensor:
+        """Normal coordinates of a point, the inverse of :meth:`from_normal`.
+
+        |to_normal(x)| is the distance from the origin. Shapes: (..., ambient_dim(n)) -> (..., n).
+        """
+        (x,), call = self._enter("to_normal", [("x", x)])
+        return self._leave_vector(self._to_normal(x), call, 1)
+
+    # -- transport and volume -------------------------------------------------------------------
+
+    def transport(self, x: Tensor, y: Tensor, v: Tensor) -> Tensor:
+        """Parallel transport of v from x to y along their geodesic: three (..., m) -> (..., m).
+
+        A linear isometry of tangent spaces, the identity at x = y. Sphere: at antipodes, along
+        the geodesic that :meth:`logmap` names.
+        """
+        (x, y, v), call = self._enter("transport", [("x", x), ("y", y)], [("v", v)])
+        return self._leave_vector(self._transport(x, y, v), call)
+
+    def transport0(self, y: Tensor, v: Tensor) -> Tensor:
+        """Parallel transport from the origin to y: (..., m), (..., m) -> (..., m)."""
+        (y, v), call = self._enter("transport0", [("y", y)], [("v", v)], at_origin=True)
+        return self._leave_vector(self._transport(self._unit_origin(y), y, v), call)
+
+    def transport0_inverse(self, x: Tensor, v: Tensor) -> Tensor:
+        """Parallel transport from x to the origin: (..., m), (..., m) -> (..., m)."""
+        (x, v), call = self._enter("transport0_inverse", [("x", x)], [("v", v)])
+        return self._leave_vector(self._transport(x, self._unit_origin(x), v), call)
+
+    def logdetexp(self, x: Tensor, v: Tensor) -> Tensor:
+        r"""Logarithm of the volume change of expmap at x: :math:`\log|\det D\exp_x(v)|`.
+
+        :math:`(n-1)\log(\mathrm{sn}_K(|v|)/|v|)` on an n-dimensional space form (Nagano et al.
+        2019, appendix A.3, for K = -1); 0 at v = 0 and on Euclidean space. Sphere: -inf at
+        |v| = pi R, the edge of the injectivity domain. Shapes: (..., m), (..., m) -> (...).
+        """
+        (x, v), call = self._enter("logdetexp", [("x", x)], [("v", v)], scaled=True)
+        frame = self._frame(x, v)
+        n = x.shape[-1] - self._extra_coordinates
+        return self._leave_scalar((n - 1) * self._log_sn_ratio(dot(frame, frame)), call)
+
+    # -- cones ----------------------------------------------------------------------------------
+
+    def half_aperture(self, x: Tensor, min_radius: float = 0.1) -> Tensor:
+        r"""Half-aperture of the entailment cone at x, in (0, pi/2]: (..., m) -> (...).
+
+        .. math:: \sin\psi(x) = \frac{2\,\mathrm{min\_radius}}{\mathrm{sn}(r/R)},\qquad
+                  \mathrm{sn} = \sinh, \mathrm{id}, \sin\ \text{by the sign of } K,
+
+        r the distance from the origin. By Clairaut's relation sn(r) sin(angle) is constant along a
+        geodesic, so a cone contains the cones of all its points: entailment is transitive. On the
+        hyperboloid this is MERU's aperture (Desai et al. 2023, eq. 5), on the ball Ganea et al.'s
+        (2018, eq. 28: K = min_radius there, a radius in ball coordinates, whence the factor 2).
+
+        Where sn(r/R) <= 2 min_radius the cone is the half-space: psi = pi/2 with gradient 0.
+        Sphere: the apertures shrink with r up to the equator only; keep points in the hemisphere.
+        """
+        if not min_radius > 0:
+            raise ValueError(
+                f"{self._name}.half_aperture: min_radius is {min_radius}; expected a "
+                "positive number."
+            )
+        (x,), call = self._enter("half_aperture", [("x", x)])
+        sn = self._sn_radius(x)
+        inside = sn > 2 * min_radius
+        sine = 2 * min_radius / sn.where(inside, 4 * min_radius)
+        return self._leave_scalar(torch.where(inside, sine.asin(), math.pi / 2), call)
+
+    def exterior_angle(self, x: Tensor, y: Tensor) -> Tensor:
+        r"""Angle at x between the outward ray (from the origin through x) and the geodesic to y.
+
+        0 if y lies behind x on the same ray, pi if between the origin and x; y is in the cone at
+        x iff exterior_angle(x, y) <= half_aperture(x). By atan2 of the two components of
+        log_x(y), never acos (MERU's form, Desai et al. 2023, eq. 6, loses all digits at distance
+        8 in float32). At x = y and at x = origin, where the angle is not defined, it is 0 with
+        gradient 0: a point is in its own cone, and the origin's cone is the whole space.
+
+        Shapes: (..., m), (..., m) -> (...), in [0, pi].
+        """
+        (x, y), call = self._enter("exterior_angle", [("x", x), ("y", y)])
+        across, along = self._outward(x, y)
+        return self._leave_scalar(atan2_0(across, along), call)
+
+    # -- random points --------------------------------------------------------------------------
+
+    def random_normal(
+        self,
+        *size: int,
+        std: float = 1.0,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
+    ) -> Tensor:
+        """Wrapped normal points: from_normal(std * z), z standard normal of shape ``size``.
+
+        The last entry of ``size`` is the dimension n: the result has shape
+        (*size[:-1], ambient_dim(n)). ``std`` is a length on the manifold.
+        """
+        self._check_size("random_normal", size)
+        z = torch.randn(size, generator=generator, dtype=dtype, device=device)
+        return self.from_normal(std * z)
+
+    def random_uniform(
+        self,
+        *size: int,
+        radius: float | None = None,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
+    ) -> Tensor:
+        """Points uniform by volume in the geodesic ball of the given radius about the origin.
+
+        The last entry of ``size`` is the dimension n. ``radius`` is a distance on the manifold,
+        1 by default; on the sphere pi R, the whole sphere. The distribution of the distance from
+        the origin, proportional to sn(r)^(n-1), is inverted numerically on 4,096 nodes.
+        """
+        self._check_size("random_uniform", size)
+        unit_length = float(torch.as_tensor(self.radius).detach())
+        largest = math.pi * unit_length if self.sign > 0 else math.inf
+        if radius is None:
+            radius = min(largest, 1.0) if self.sign <= 0 else largest
+        if not 0 < radius <= largest * (1 + 1e-12):
+            raise ValueError(
+                f"{self._name}.random_uniform: radius is {radius}; expected a positive number"
+                f"{f', at most pi R = {largest:g}' if self.sign > 0 else ''}."
+            )
+        reach = radius / unit_length
+        z = torch.randn(size, generator=generator, dtype=dtype, device=device)
+        t = torch.rand((*size[:-1], 1), generator=generator, dtype=z.dtype, device=device)
+        r = radius_uniform_in_ball(t, n=size[-1], reach=reach, sign=self.sign)
+        return self.from_normal(unit_length * r * z / norm(z))
+
+    def _check_size(self, op: str, size: tuple[int, ...]) -> None:
+        if not size or size[-1] < 1:
+            raise ValueError(
+                f"{self._name}.{op}: size is {size}; expected leading sizes and then the "
+                "dimension n >= 1 of the space."
+            )
+
+
+def _divided(x: Tensor, radius: float | Tensor) -> Tensor:
+    return x if isinstance(radius, float) and radius == 1.0 else x / radius
+
+
+def _times(x: Tensor, radius: float | Tensor, power: int) -> Tensor:
+    unscaled = power == 0 or (isinstance(radius, float) and radius == 1.0)
+    return x if unscaled else x * radius**power

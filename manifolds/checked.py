@@ -1,0 +1,167 @@
+"""A manifold that looks at every value it is given and every value it returns."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, final
+
+from torch import Tensor, nn
+
+from .base import Manifold, _Call
+
+
+@final
+class Checked(Manifold):
+    """The same manifold, checking values: for debugging, tests and data from elsewhere.
+
+    Every argument must be finite, points must lie on the manifold and tangent vectors be tangent
+    at their base point; every result must be finite and, if a point, on the manifold. Tolerances
+    are those of :meth:`Manifold.is_point` and :meth:`Manifold.is_tangent`. The checks read values
+    back from an accelerator, so they are not in the manifolds themselves.
+
+    >>> import torch
+    >>> from spaceforms.manifolds import Checked, PoincareBall
+    >>> ball = Checked(PoincareBall())
+    >>> ball.dist(torch.tensor([0.5, 0.5]), torch.tensor([0.8, 0.9]))
+    Traceback (most recent call last):
+    ValueError: PoincareBall.dist: y has 1 of 1 points off the manifold, \
+the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1).
+
+    Args:
+        manifold: the manifold to wrap. It stays a submodule, so a learnable curvature is still a
+            parameter, and everything else (``space``, ``curvature``, ...) is found on it.
+
+    Raises:
+        ValueError: from any method, naming the operation, the argument, how many entries are
+            wrong and the first of them.
+    """
+
+    def __init__(self, manifold: Manifold) -> None:
+        nn.Module.__init__(self)
+        if not isinstance(manifold, Manifold):
+            raise TypeError(
+                f"Checked: manifold is a {type(manifold).__name__}; expected a Manifold."
+            )
+        self.manifold = manifold
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "manifold":  # before __init__ has set it
+            return super().__getattr__(name)
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(self.manifold, name)
+
+    @property
+    def sign(self) -> int:  # type: ignore[override]
+        """Sign of the curvature of the wrapped manifold."""
+        return self.manifold.sign
+
+    @property
+    def _extra_coordinates(self) -> int:  # type: ignore[override]
+        return self.manifold._extra_coordinates
+
+    @property
+    def _magnitude(self) -> Any:  # type: ignore[override]
+        return self.manifold._magnitude
+
+    @property
+    def _name(self) -> str:
+        return self.manifold._name
+
+    def __repr__(self) -> str:
+        return f"Checked({self.manifold!r})"
+
+    def _enter(
+        self,
+        op: str,
+        points: Sequence[tuple[str, Tensor]],
+        tangents: Sequence[tuple[str, Tensor]] = (),
+        *,
+        scaled: bool = False,
+        at_origin: bool = False,
+        covector: bool = False,
+    ) -> tuple[list[Tensor], _Call]:
+        entered = self.manifold._enter(op, points, tangents, scaled=scaled)
+        # proj, is_point and is_tangent are the ways to deal with what is not a point.
+        if op in ("proj", "is_point", "is_tangent"):
+            return entered
+        where = f"{self._name}.{op}"
+        for name, x in points:
+            self._expect(
+                self.manifold.is_point(x),
+                x,
+                f"{where}: {name}",
+                "points off the manifold",
+                f"points of {self.manifold}",
+            )
+        for name, v in tangents:
+            if covector:
+                self._finite(v, f"{where}: {name}")
+                continue
+            n = v.shape[-1] - self._extra_coordinates
+            origin = self.manifold.origin(n, dtype=v.dtype, device=v.device)
+            base = origin if at_origin or not points else points[0][1]
+            self._expect(
+                self.manifold.is_tangent(base, v),
+                v,
+                f"{where}: {name}",
+                "vectors that are not tangent",
+                "finite tangent vectors at the base point",
+            )
+        return entered
+
+    def _leave_point(self, x: Tensor, call: _Call) -> Tensor:
+        result = self.manifold._leave_point(x, call)
+        self._expect(
+            self.manifold.is_point(result),
+            result,
+            f"{self._name}.{call.op}: the result",
+            "points off the manifold",
+            "points",
+        )
+        return result
+
+    def _leave_vector(self, v: Tensor, call: _Call, power: int = 0) -> Tensor:
+        result = self.manifold._leave_vector(v, call, power)
+        return self._finite(result, f"{self._name}.{call.op}: the result")
+
+    def _leave_scalar(self, s: Tensor, call: _Call, power: int = 0) -> Tensor:
+        result = self.manifold._leave_scalar(s, call, power)
+        return self._finite(result, f"{self._name}.{call.op}: the result")
+
+    def _finite(self, value: Tensor, what: str) -> Tensor:
+        good = value.isfinite()
+        self._expect(
+            good, value.unsqueeze(-1), what, "numbers that are not finite", "finite numbers"
+        )
+        return value
+
+    @staticmethod
+    def _expect(good: Tensor, value: Tensor, what: str, wrong: str, wanted: str) -> None:
+        if bool(good.all()):
+            return
+        index = tuple((~good).nonzero()[0].tolist()) if good.ndim else ()
+        value = value.expand(*good.shape, value.shape[-1])
+        shown = [round(c, 6) for c in value[index].detach().double().flatten()[:6].tolist()]
+        more = "" if value.shape[-1] <= 6 else f" and {value.shape[-1] - 6} more coordinates"
+        raise ValueError(
+            f"{what} has {int((~good).sum())} of {good.numel()} {wrong}, the first at index "
+            f"{index}: {shown}{more}; expected {wanted}."
+        )
+
+
+def _delegate(name: str) -> Callable[..., Any]:
+    def method(self: Checked, *args: Any) -> Any:
+        return getattr(self.manifold, name)(*args)
+
+    method.__name__ = name
+    return method
+
+
+_KERNELS = (
+    *sorted(Manifold.__abstractmethods__),
+    *("_dist", "_sqdist", "_geodesic", "_midpoint"),
+)
+for _name in _KERNELS:
+    setattr(Checked, _name, _delegate(_name))
+Checked.__abstractmethods__ = frozenset()
+del _name

@@ -1,0 +1,105 @@
+"""Euclidean space."""
+
+from typing import final
+
+import torch
+from torch import Tensor
+
+from ._numerics import dot, norm, unit
+from .base import Manifold
+
+
+@final
+class Euclidean(Manifold):
+    r"""Euclidean space R^n, K = 0: the flat control every curved claim needs.
+
+    ============== ==============================================
+    point          x in R^n; origin 0
+    metric         :math:`\langle u, v\rangle = u\cdot v`
+    distance       :math:`|x - y|`
+    expmap, logmap :math:`x + v`, :math:`y - x`
+    transport      identity
+    ============== ==============================================
+
+    The unit of length R is 1, so cones and their ``min_radius`` mean what they mean on a curved
+    space near its origin.
+    """
+
+    sign = 0
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+
+    def _origin(self, n: int) -> list[float]:
+        return [0.0] * n
+
+    def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        return x
+
+    def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor:
+        return v.expand(torch.broadcast_shapes(x.shape, v.shape))
+
+    def _defect(self, x: Tensor) -> Tensor:
+        return torch.zeros_like(x[..., :1])
+
+    def _frame(self, x: Tensor, v: Tensor) -> Tensor:
+        return self._proj_tangent(x, v)
+
+    def _chord(self, x: Tensor, y: Tensor) -> Tensor:
+        return (x - y) / 2
+
+    def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
+        x2, y2 = dot(x, x), dot(y, y).mT
+        square = x2 + y2 - 2 * (x @ y.mT)
+        # What the cancellation leaves of equal points is noise of this size: call it zero.
+        noise = 4 * torch.finfo(x.dtype).eps * (x2 + y2)
+        return square.where(square > noise, square * 0) / 4
+
+    def _arc(self, half: Tensor) -> Tensor:
+        return 2 * half
+
+    def _arc_squared(self, haversine: Tensor) -> Tensor:
+        return 4 * haversine
+
+    def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
+        return x + v
+
+    def _logmap(self, x: Tensor, y: Tensor) -> Tensor:
+        return y - x
+
+    def _midpoint(self, x: Tensor, y: Tensor) -> Tensor:
+        return x / 2 + y / 2
+
+    def _transport(self, x: Tensor, y: Tensor, v: Tensor) -> Tensor:
+        return v.expand(torch.broadcast_shapes(x.shape, y.shape, v.shape))
+
+    def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
+        return self._proj_tangent(x, g)
+
+    def _from_normal(self, v: Tensor) -> Tensor:
+        return v
+
+    def _to_normal(self, x: Tensor) -> Tensor:
+        return x
+
+    def _lift_tangent0(self, v: Tensor) -> Tensor:
+        return v
+
+    def _drop_tangent0(self, v: Tensor) -> Tensor:
+        return v
+
+    def _sn_radius(self, x: Tensor) -> Tensor:
+        return norm(x)
+
+    def _outward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        direction, _ = unit(x)
+        step = y - x
+        along = dot(direction, step)
+        across = norm(step - along * direction) * (direction != 0).any(-1, keepdim=True)
+        return across, along
+
+    def _log_sn_ratio(self, s: Tensor) -> Tensor:
+        return torch.zeros_like(s)
+
+    def _hessian_across(self, s: Tensor) -> Tensor:
+        return torch.ones_like(s)

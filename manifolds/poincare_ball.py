@@ -1,0 +1,174 @@
+"""The Poincaré ball model of hyperbolic space."""
+
+from typing import final
+
+import torch
+from torch import Tensor
+
+from ._numerics import asinh_squared, asinhc, coth_times, dot, log_sinhc, norm, sinhc, tanhc, unit
+from .base import Manifold
+
+
+@final
+class PoincareBall(Manifold):
+    r"""Hyperbolic space of curvature K < 0 as a ball of radius R = 1/sqrt(-K) in R^n.
+
+    At K = -1, with :math:`u_x = 1 - |x|^2`, :math:`s = y - x` and
+    :math:`q = |s|^2/(u_x u_y) = \sinh^2(d/2)`:
+
+    ============== =====================================================================
+    point          :math:`|x| < R`, n coordinates; origin 0
+    metric         :math:`\lambda_x^2\,u\cdot v`, :math:`\lambda_x = 2/u_x`
+    distance       :math:`2\,\mathrm{asinh}\sqrt q`
+    expmap         :math:`x\oplus w`, :math:`w = \tanh(|v|/u_x)\,v/|v|`
+    logmap         :math:`\frac{\mathrm{asinh}\sqrt q}{\sqrt q\sqrt{1+q}}\,
+                   \frac{u_x s - |s|^2 x}{u_y}`
+    transport      :math:`\frac{u_y}{u_x}\,\mathrm{gyr}[y, -x]\,v`
+    ============== =====================================================================
+
+    The maps are those of Ganea, Bécigneul & Hofmann 2018, section 2 (after Ungar 2008), rewritten
+    as sums of terms that vanish with s: the Möbius denominator is
+    :math:`u_x u_w + |x+w|^2`, never :math:`1 + 2x\cdot w + |x|^2|w|^2`, and the distance is not
+    taken through artanh. Measured against the textbook forms these keep three to ten more digits.
+
+    A point cannot be nearer to the boundary than its dtype can tell from it: maps pull their
+    results back to norm (1 - eps) R, which is distance 16.6 R from the origin in float32, 36.7 R in
+    float64. (The hyperboloid, :class:`Lorentz`, reaches 44 R and 355 R.)
+
+    Args:
+        curvature: K < 0.
+        learnable: make K a parameter.
+        bounds: ``(low, high)``, both negative, that a learnable K stays between.
+    """
+
+    sign = -1
+
+    def __init__(
+        self,
+        curvature: float = -1.0,
+        *,
+        learnable: bool = False,
+        bounds: tuple[float, float] | None = None,
+    ) -> None:
+        super().__init__(curvature, learnable=learnable, bounds=bounds)
+
+    def _origin(self, n: int) -> list[float]:
+        return [0.0] * n
+
+    def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        # Rounding each coordinate to `dtype` moves the norm by at most eps/2 of itself, so what is
+        # stored stays inside.
+        limit = 1 - torch.finfo(dtype).eps
+        length = norm(x)
+        outside = length > limit
+        return torch.where(outside, x * (limit / length.where(outside, 1.0)), x)
+
+    def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor:
+        return v.expand(torch.broadcast_shapes(x.shape, v.shape))
+
+    def _defect(self, x: Tensor) -> Tensor:
+        # Openness is not a matter of tolerance.
+        return torch.where(norm(x) < 1, 0.0, torch.inf)
+
+    def _frame(self, x: Tensor, v: Tensor) -> Tensor:
+        return 2 / _gap(x) * v
+
+    def _chord(self, x: Tensor, y: Tensor) -> Tensor:
+        return (x - y) / (_gap(x) * _gap(y)).sqrt()
+
+    def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
+        x2, y2 = dot(x, x), dot(y, y).mT
+        square = x2 + y2 - 2 * (x @ y.mT)
+        # What the cancellation leaves of equal points is noise of this size: call it zero.
+        noise = 4 * torch.finfo(x.dtype).eps * (x2 + y2)
+        return square.where(square > noise, square * 0) / (_gap(x) * _gap(y).mT)
+
+    def _arc(self, half: Tensor) -> Tensor:
+        return 2 * half.asinh()
+
+    def _arc_squared(self, haversine: Tensor) -> Tensor:
+        return 4 * asinh_squared(haversine)
+
+    def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
+        gap = _gap(x)
+        v = _saturated(v / gap)
+        s = dot(v, v)
+        w = tanhc(s) * v
+        w2 = dot(w, w)
+        gap_w = 1 / (1 + s * sinhc(s).square())  # 1 - tanh^2 = 1/cosh^2, without the difference
+        both = x + w
+        # x (+) w - x, so that a zero vector gives x back to the last bit.
+        return x + gap * (w + w2 * x) / (gap * gap_w + dot(both, both))
+
+    def _logmap(self, x: Tensor, y: Tensor) -> Tensor:
+        gap_x, gap_y = _gap(x), _gap(y)
+        step = y - x
+        square = dot(step, step)
+        q = square / (gap_x * gap_y)
+        return asinhc(q) / (1 + q).sqrt() * (gap_x * step - square * x) / gap_y
+
+    def _midpoint(self, x: Tensor, y: Tensor) -> Tensor:
+        # The Minkowski sum of the hyperboloid points, brought back by x_s/(1 + x_t).
+        chord = self._chord(x, y)
+        gap_x, gap_y = _gap(x), _gap(y)
+        root = (1 + dot(chord, chord)).sqrt()
+        return (x / gap_x + y / gap_y) / (1 / gap_x + 1 / gap_y - 1 + root)
+
+    def _transport(self, x: Tensor, y: Tensor, v: Tensor) -> Tensor:
+        gap_x, gap_y = _gap(x), _gap(y)
+        step = y - x
+        square, sv, xv, xs = dot(step, step), dot(step, v), dot(x, v), dot(x, step)
+        # gyr[y, -x] v = v + 2 (a s + b x)/D with every term carrying a factor s: Ungar's closed
+        # form has A y - B x, two nearly equal vectors, in its place.
+        a = 2 * xs * xv - gap_x * xv - dot(x, x) * sv
+        b = gap_x * sv - square * xv
+        gyrated = v + 2 * (a * step + b * x) / (gap_x * gap_y + square)
+        return gap_y / gap_x * gyrated
+
+    def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
+        return (_gap(x) / 2).square() * g
+
+    def _from_normal(self, v: Tensor) -> Tensor:
+        v = _saturated(v / 2)
+        return tanhc(dot(v, v)) * v
+
+    def _to_normal(self, x: Tensor) -> Tensor:
+        gap = _gap(x)
+        return 2 * asinhc(dot(x, x) / gap) / gap.sqrt() * x
+
+    def _lift_tangent0(self, v: Tensor) -> Tensor:
+        return v / 2
+
+    def _drop_tangent0(self, v: Tensor) -> Tensor:
+        return 2 * v
+
+    def _sn_radius(self, x: Tensor) -> Tensor:
+        return 2 * norm(x) / _gap(x)
+
+    def _outward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        direction, length = unit(x)
+        step = y - x
+        ahead = dot(direction, step)
+        across = norm(step - ahead * direction) * (length > 0)
+        along = ahead * (1 - length * (length + ahead)) - length * across.square()
+        return across * _gap(x), along
+
+    def _log_sn_ratio(self, s: Tensor) -> Tensor:
+        return log_sinhc(s)
+
+    def _hessian_across(self, s: Tensor) -> Tensor:
+        return coth_times(s)
+
+
+def _gap(x: Tensor) -> Tensor:
+    """1 - |x|^2, at least eps: for a representable point inside the ball it is 2 eps or more, and
+    only the rounding of the sum of squares can bring it lower, or below 0."""
+    return (1 - dot(x, x)).clamp(min=torch.finfo(x.dtype).eps)
+
+
+def _saturated(v: Tensor) -> Tensor:
+    """v, shortened to a length whose tanh is 1 in v's dtype if it is longer."""
+    limit = 32.0 if v.dtype == torch.float32 else 64.0
+    length = norm(v)
+    beyond = length > limit
+    return v * torch.where(beyond, limit / length.where(beyond, 1.0), 1.0)

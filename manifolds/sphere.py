@@ -1,0 +1,175 @@
+"""The sphere, embedded in Euclidean space."""
+
+import math
+from typing import final
+
+import torch
+from torch import Tensor
+
+from ._numerics import asin_squared, asinc, cosm1c, cot_times, dot, log_sinc, norm, sinc, unit
+from .base import Manifold
+
+
+@final
+class Sphere(Manifold):
+    r"""The n-sphere of curvature K > 0: radius R = 1/sqrt(K) in R^(n+1).
+
+    ============== =================================================================
+    point          :math:`|x|^2 = 1/K`, n + 1 coordinates; origin (R, 0, ..., 0)
+    metric         :math:`\langle u, v\rangle = u\cdot v` on :math:`x\cdot v = 0`
+    distance       :math:`2R\,\mathrm{atan2}(|x-y|, |x+y|)` (Kahan), at most pi R
+    expmap         :math:`\cos(|v|/R)\,x + R\sin(|v|/R)\,v/|v|`
+    logmap         :math:`\frac{d}{\sin d}\,(y - \cos d\,x)` at K = 1
+    transport      :math:`v - \frac{y\cdot v}{1 + x\cdot y}(x+y)` at K = 1
+    ============== =================================================================
+
+    Sources: Absil, Mahony & Sepulchre 2008, examples 5.4.1 and 8.1.1; the distance by atan2 after
+    Kahan, "How Futile are Mindless Assessments of Roundoff", section 12.
+
+    Each function takes its difference from y - x near x and from y + x near -x, so neither
+    coincident nor antipodal points lose digits. At exact antipodes, where the geodesic is not
+    unique, the one towards the coordinate axis most nearly orthogonal to x is taken.
+
+    Args:
+        curvature: K > 0.
+        learnable: make K a parameter.
+        bounds: ``(low, high)`` that a learnable K stays between.
+    """
+
+    sign = 1
+    _extra_coordinates = 1
+
+    def __init__(
+        self,
+        curvature: float = 1.0,
+        *,
+        learnable: bool = False,
+        bounds: tuple[float, float] | None = None,
+    ) -> None:
+        super().__init__(curvature, learnable=learnable, bounds=bounds)
+
+    def _origin(self, n: int) -> list[float]:
+        return [1.0] + [0.0] * n
+
+    def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        direction, length = unit(x)
+        return torch.where(length > 0, direction, self._unit_origin(x))
+
+    def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor:
+        return v - dot(x, v) * x
+
+    def _defect(self, x: Tensor) -> Tensor:
+        return (norm(x) - 1).abs()
+
+    def _frame(self, x: Tensor, v: Tensor) -> Tensor:
+        return v.expand(torch.broadcast_shapes(x.shape, v.shape))
+
+    def _chord(self, x: Tensor, y: Tensor) -> Tensor:
+        return (x - y) / 2
+
+    def _dist(self, x: Tensor, y: Tensor) -> Tensor:
+        # asin of the chord alone would lose half of the digits near the antipode. The gradient of
+        # each norm is 0 where it vanishes, so the cut point and coincidence are both harmless.
+        return 2 * torch.atan2(norm(x - y), norm(x + y))
+
+    def _sqdist(self, x: Tensor, y: Tensor) -> Tensor:
+        chord = self._chord(x, y)
+        haversine = dot(chord, chord)
+        near = haversine <= 0.5
+        return torch.where(near, 4 * asin_squared(haversine), self._dist(x, y).square())
+
+    def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
+        haversine = (1 - x @ y.mT) / 2
+        noise = 4 * torch.finfo(x.dtype).eps
+        haversine = haversine.where(haversine > noise, haversine * 0)
+        return haversine.where(haversine < 1 - noise, haversine * 0 + 1)
+
+    def _arc(self, half: Tensor) -> Tensor:
+        return 2 * half.clamp(max=1.0).asin()
+
+    def _arc_squared(self, haversine: Tensor) -> Tensor:
+        near = haversine <= 0.5
+        far = 2 * (math.pi / 2 - (1 - haversine).clamp(0, 0.5).sqrt().asin())
+        return torch.where(near, 4 * asin_squared(haversine), far.square())
+
+    def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
+        v = _within_one_turn(v)
+        s = dot(v, v)
+        # x + (cos - 1) x rather than cos x: a zero vector gives x back to the last bit.
+        return x + s * cosm1c(s) * x + sinc(s) * v
+
+    def _logmap(self, x: Tensor, y: Tensor) -> Tensor:
+        chord = self._chord(x, y)
+        haversine = dot(chord, chord)
+        near = haversine <= 0.5
+        h = haversine.where(near, 0.0)
+        # y - cos(d) x = (y - x) + 2h x = (y + x) - 2(1 - h) x, whichever does not cancel.
+        close = (y - x) + 2 * haversine * x
+        opposite = (y + x) - dot(x + y, x + y) / 2 * x
+        direction, length = unit(opposite)
+        direction = torch.where(length > 0, direction, self._any_direction(x))
+        return torch.where(
+            near,
+            asinc(h) / (1 - h).sqrt() * close,
+            self._dist(x, y) * direction,
+        )
+
+    def _any_direction(self, x: Tensor) -> Tensor:
+        """Unit tangent at x towards the coordinate axis most nearly orthogonal to x."""
+        with torch.no_grad():
+            axis = torch.zeros_like(x).scatter(-1, x.abs().argmin(-1, keepdim=True), 1.0)
+            return unit(self._proj_tangent(x, axis))[0]
+
+    def _midpoint(self, x: Tensor, y: Tensor) -> Tensor:
+        direction, length = unit(x + y)
+        return torch.where(length > 0, direction, self._any_direction(x))
+
+    def _transport(self, x: Tensor, y: Tensor, v: Tensor) -> Tensor:
+        both = x + y
+        square = dot(both, both)
+        apart = square > 0
+        # x.v = 0, so y.v = (y - x).v, which keeps its digits when y is near x; 1 + x.y = |x+y|^2/2.
+        rotated = v - dot(y - x, v) / (square.where(apart, 1.0) / 2) * both
+        direction = self._any_direction(x)
+        return torch.where(apart, rotated, v - 2 * dot(direction, v) * direction)
+
+    def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
+        return self._proj_tangent(x, g)
+
+    def _from_normal(self, v: Tensor) -> Tensor:
+        v = _within_one_turn(v)
+        s = dot(v, v)
+        return torch.cat([1 + s * cosm1c(s), sinc(s) * v], dim=-1)
+
+    def _to_normal(self, x: Tensor) -> Tensor:
+        return self._drop_tangent0(self._logmap(self._unit_origin(x), x))
+
+    def _lift_tangent0(self, v: Tensor) -> Tensor:
+        return torch.cat([torch.zeros_like(v[..., :1]), v], dim=-1)
+
+    def _drop_tangent0(self, v: Tensor) -> Tensor:
+        return v[..., 1:]
+
+    def _sn_radius(self, x: Tensor) -> Tensor:
+        return norm(x[..., 1:])
+
+    def _outward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        direction, sine = unit(x[..., 1:])
+        step = y - x
+        side = dot(direction, step[..., 1:])
+        across = norm(step[..., 1:] - side * direction) * (sine > 0)
+        return across, x[..., :1] * side - sine * step[..., :1]
+
+    def _log_sn_ratio(self, s: Tensor) -> Tensor:
+        return log_sinc(s)
+
+    def _hessian_across(self, s: Tensor) -> Tensor:
+        return cot_times(s)
+
+
+def _within_one_turn(v: Tensor) -> Tensor:
+    """v with its length reduced modulo 2 pi: the square of a long vector would overflow."""
+    length = norm(v)
+    long = length > 2 * math.pi
+    turn = torch.remainder(length, 2 * math.pi) / length.where(long, 1.0)
+    return v * turn.where(long, 1.0)

@@ -1,0 +1,97 @@
+"""The command line: ``spaceforms <command>``, and ``python -m spaceforms`` the same.
+
+A command lives in ``spaceforms.models.cli``, which is imported only when a command is run: the
+help and the version need nothing beyond the core dependencies.
+"""
+
+import difflib
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+
+from spaceforms import __version__
+
+COMMANDS = {
+    "train": "train a reference model on pictures with captions",
+    "evaluate": "measure a trained model: retrieval, zero-shot classes, radius by level",
+    "plot": "draw a trained model: loss curves, the embedding, distances from the root",
+}
+
+# Which extra brings a package that a command may find missing. Guarded by tests/test_main.py.
+EXTRA_OF = {
+    "geoopt": "optim",
+    "hypothesis": "validation",
+    "matplotlib": "plot",
+    "mpl_toolkits": "plot",
+    "mpmath": "validation",
+    "safetensors": "train",
+    "sympy": "validation",
+    "tokenizers": "train",
+    "tqdm": "train",
+    "tyro": "train",
+}
+
+
+def _usage() -> str:
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(f"  {name:{width}}  {line}" for name, line in COMMANDS.items())
+    return f"""usage: spaceforms COMMAND [OPTIONS]
+
+Representation learning on spaces of constant curvature.
+
+commands:
+{commands}
+
+options:
+  -h, --help  print this and exit; `spaceforms COMMAND --help` explains a command
+  --version   print the version and exit"""
+
+
+def _complain(sentence: str) -> int:
+    print(f"spaceforms: {sentence}", file=sys.stderr)
+    return 2
+
+
+def _unknown(name: str) -> int:
+    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else "."
+    kind = "option" if name.startswith("-") else "command"
+    return _complain(f"there is no {kind} '{name}'{hint} The commands are {', '.join(COMMANDS)}.")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit status: 0 if it went well, 2 if it was called wrongly.
+
+    Args:
+        argv: The words after ``spaceforms``; those of this process if not given.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words:
+        print(_usage(), file=sys.stderr)
+        return 2
+    name, *rest = words
+    if name in ("-h", "--help"):
+        print(_usage())
+        return 0
+    if name == "--version":
+        print(f"spaceforms {__version__}")
+        return 0
+    if name not in COMMANDS:
+        return _unknown(name)
+    try:
+        cli = importlib.import_module("spaceforms.models.cli")
+        command: Callable[[list[str]], int] = getattr(cli, name)
+        return command(rest)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRA_OF:
+            raise
+        extras = ",".join(dict.fromkeys(["train", "plot", EXTRA_OF[package]]))
+        return _complain(
+            f"'{name}' needs the package {package}, which is not installed. "
+            f'What the commands need comes with: pip install "spaceforms[{extras}]"'
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
