@@ -1,0 +1,77 @@
+# The commands of the project; `make help` prints this list.
+# Variables: PYTHON (the interpreter to build on), VENV (the environment), OUT (the demo's folder).
+#   make test PYTHON=python3.12 VENV=../venv
+
+ifndef PYTHON
+PYTHON := $(shell command -v python3.11 || command -v python3 || echo python3)
+endif
+VENV ?= .venv
+OUT ?= runs/demo
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check $(if $(CI),--quiet)
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8
+
+.NOTPARALLEL:
+.PHONY: help demo test test-slow lint format types docs check clean
+
+help:  ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(VENV)/.installed-demo  ## Train MERU on real pictures, evaluate and plot it; into runs/demo
+	$(BIN)/spaceforms train --model meru --out $(OUT) --overwrite
+	$(BIN)/spaceforms evaluate $(OUT)
+	$(BIN)/spaceforms plot $(OUT)
+
+test: $(VENV)/.installed-dev  ## Run the tests
+	$(PYTEST)
+
+test-slow: $(VENV)/.installed-dev  ## Run the tests that take over ten seconds each
+	$(PYTEST) -m slow
+
+lint: $(VENV)/.installed-dev  ## Check style, formatting and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed-dev  ## Rewrite the sources in the house style
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+types: $(VENV)/.installed-dev  ## Check the types of the library (mypy, strict)
+	$(BIN)/mypy
+
+docs: $(VENV)/.installed-dev  ## Build the documentation into docs/_build/html; a warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+check: lint types docs  ## Everything CI does after the tests
+	$(BIN)/python -m pytest -m slow tests/test_packaging.py
+
+clean:  ## Remove what was built, and caches; environments and runs/ stay
+	rm -rf build dist docs/_build htmlcov .coverage* .pytest_cache .mypy_cache .ruff_cache \
+	  .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -not -path './.ci-venv/*' -prune -exec rm -rf {} +
+
+# -- environments ---------------------------------------------------------------------------------
+# A stamp says which extras are in. It is older than pyproject.toml or constraints.txt when those
+# changed, and absent when an installation was interrupted; then the installation is made again.
+
+$(VENV)/.installed-demo: EXTRAS := train,plot
+$(VENV)/.installed-dev: EXTRAS := dev
+
+$(VENV)/.installed-demo $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/pip
+	@echo "Installing spaceforms[$(EXTRAS)] into $(VENV): the first time takes some minutes."
+	$(PIP) install --constraint constraints.txt setuptools
+	$(PIP) install --constraint constraints.txt --no-build-isolation --editable ".[$(EXTRAS)]"
+	@touch $@
+
+# venv makes pip last: an environment whose making was interrupted is made again.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "spaceforms needs Python 3.11 or later, and '$(PYTHON)' is not." \
+	    "Name another: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "'$(PYTHON)' cannot make environments: its venv module is missing." \
+	    "On Debian and Ubuntu it comes with the package python3-venv." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)

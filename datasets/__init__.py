@@ -1,0 +1,18 @@
+"""Real data inside the package: emoji pictures with their names, and two WordNet hierarchies.
+
+Nothing is downloaded. Every random draw made here (caption, augmentation, order of an epoch) is a
+pure function of a seed, an epoch and an item, so a run can stop and go on to the same numbers.
+"""
+
+from .augment import Augmentation as Augmentation
+from .captions import CaptionMix as CaptionMix, draw_captions as draw_captions
+from .concept import Concept as Concept
+from .dataset import Batch as Batch, EmojiDataset as EmojiDataset
+from .emoji import EmojiData as EmojiData, load_emoji as load_emoji
+from .hierarchy import LEVELS as LEVELS, Hierarchy as Hierarchy
+from .splits import SPLITS as SPLITS, Split as Split
+from .wordnet import (
+    Taxonomy as Taxonomy,
+    load_mammals as load_mammals,
+    load_wordnet_nouns as load_wordnet_nouns,
+)

@@ -1,0 +1,73 @@
+"""What is trained on and what is held out.
+
+Two questions can be asked of a model of names and pictures. *A new hand*: does it know a familiar
+thing drawn in a style it has never seen? (split "vendor"; learnable, the main figure.) *A new
+thing*: can it name a thing that no picture ever showed it? (split "concept"; the hard one.)
+Split "both" asks both of one training: neither the held-out vendor's pictures nor any picture or
+name of the held-out concepts is trained on.
+
+A figure is reported only for what was really held out: `Split.tests` has no other entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+SPLITS = ("vendor", "concept", "both")
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Indices of pictures: `train`, and named sets to test on.
+
+    Keys of `tests`, each an index array whose candidates are the names of its own concepts:
+      "vendor"          all pictures of the held-out vendor. In split "both" some of their names
+                        were never seen; the next set leaves those out.
+      "vendor seen"     (split "both") the held-out vendor's pictures of trained concepts.
+      "concept"         held-out concepts (field `split` = "test") drawn by trained vendors.
+      "concept val"     the same for `split` = "val"; for choosing hyper-parameters.
+      "vendor+concept"  (split "both") held-out concepts drawn by the held-out vendor.
+    """
+
+    kind: str
+    held_out: str | None
+    train: NDArray[np.int64]
+    tests: Mapping[str, NDArray[np.int64]]
+
+
+def make_split(
+    kind: str,
+    *,
+    vendor: NDArray[np.int64],
+    concept_split: NDArray[np.str_],
+    vendors: tuple[str, ...],
+    held_out: str,
+) -> Split:
+    """Split pictures with vendor index `vendor` (N,) and their concepts' `concept_split` (N,)."""
+    if kind not in SPLITS:
+        raise ValueError(f"EmojiData.split: expected one of {SPLITS}, got {kind!r}")
+    if kind != "concept" and held_out not in vendors:
+        raise ValueError(f"EmojiData.split: expected a vendor of {vendors}, got {held_out!r}")
+    new_hand = vendor == vendors.index(held_out) if kind != "concept" else vendor < 0
+    test, val = concept_split == "test", concept_split == "val"
+    new_thing = (test | val) if kind != "vendor" else test & False
+    sets = {}
+    if kind != "concept":
+        sets["vendor"] = new_hand
+    if kind == "both":
+        sets["vendor seen"] = new_hand & ~new_thing
+    if kind != "vendor":
+        sets["concept"] = test & ~new_hand
+        sets["concept val"] = val & ~new_hand
+    if kind == "both":
+        sets["vendor+concept"] = test & new_hand
+    return Split(
+        kind=kind,
+        held_out=held_out if kind != "concept" else None,
+        train=np.flatnonzero(~new_hand & ~new_thing),
+        tests={name: np.flatnonzero(mask) for name, mask in sets.items()},
+    )

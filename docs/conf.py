@@ -1,0 +1,63 @@
+"""Sphinx configuration. `make docs` builds with every warning an error."""
+
+import re
+
+import spaceforms
+
+project = "spaceforms"
+author = "The spaceforms developers"
+project_copyright = author
+version = release = spaceforms.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+]
+# Docstrings are read in editors and in `help()` too: there `x` is code and |x| is a norm.
+default_role = "literal"
+exclude_patterns = ["_build"]
+myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+
+# A room's public names are those its __init__ imports, in the order in which it names them.
+autodoc_default_options = {
+    "members": True,
+    "imported-members": True,
+    "member-order": "bysource",
+    "exclude-members": "extra_repr",
+    "show-inheritance": True,
+}
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+autodoc_preserve_defaults = True
+napoleon_numpy_docstring = False
+napoleon_use_rtype = False
+python_maximum_signature_line_length = 88
+
+html_theme = "furo"
+html_title = f"spaceforms {release}"
+copybutton_exclude = ".linenos, .gp, .go"
+
+
+# Formulas and code, where a bar is not a norm's: a math block, an inline literal, a role.
+_SPARED = re.compile(
+    r"(?m)^(?P<margin> *)\.\. math::.*(?:\n(?:(?P=margin) +.*| *$))*|``.*?``|(?::\w+:)?`[^`]*`"
+)
+
+
+def escape_bars(app, what, name, obj, options, lines):
+    """Let |x| mean a norm: in prose a bar is a bar, not a substitution."""
+    text = "\n".join(lines)
+    spared = [match.span() for match in _SPARED.finditer(text)]
+    for bar in reversed([match.start() for match in re.finditer(r"(?<!\\)\|", text)]):
+        if not any(start <= bar < end for start, end in spared):
+            text = f"{text[:bar]}\\{text[bar:]}"
+    lines[:] = text.split("\n")
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", escape_bars, priority=900)  # after napoleon

@@ -1,0 +1,1 @@
+"""spaceforms.plotting"""

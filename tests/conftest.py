@@ -1,0 +1,16 @@
+"""What every test runs under: one thread a process, no display, a named hypothesis profile."""
+
+import os
+
+import torch
+from hypothesis import settings
+
+# pytest-xdist already fills the cores; threads below it would only fight for them.
+torch.set_num_threads(1)
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+# No deadline: the first call of a torch operation costs more than all later ones together.
+settings.register_profile("default", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("thorough", deadline=None, max_examples=2000)
+settings.load_profile(os.getenv("HYPOTHESIS_PROFILE", "default"))

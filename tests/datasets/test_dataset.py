@@ -1,0 +1,166 @@
+"""Captions, augmentation, batches: what is drawn, and that it hangs on its address alone."""
+
+import warnings
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from spaceforms.datasets import (
+    Augmentation,
+    CaptionMix,
+    EmojiData,
+    EmojiDataset,
+    draw_captions,
+    load_emoji,
+)
+from spaceforms.datasets.augment import to_float
+from spaceforms.datasets.dataset import mirrorable
+from spaceforms.datasets.draws import uniform
+
+
+@pytest.fixture(scope="module")
+def data() -> EmojiData:
+    return load_emoji(size=16)
+
+
+@pytest.fixture
+def dataset(data: EmojiData) -> EmojiDataset:
+    return EmojiDataset(data, data.by_vendor().train, augmentation=Augmentation(), seed=3)
+
+
+def test_uniform_numbers_are_uniform_and_independent() -> None:
+    table = uniform(np.arange(20_000), 4, seed=1, epoch=2, stream=3)
+    assert table.min() >= 0
+    assert table.max() < 1
+    np.testing.assert_allclose(table.mean(0), 0.5, atol=0.01)
+    np.testing.assert_allclose(np.cov(table.T), np.eye(4) / 12, atol=0.003)
+    neighbours = np.corrcoef(table[:-1, 0], table[1:, 0])[0, 1]
+    assert abs(neighbours) < 0.03
+    for change in ({"seed": 2}, {"epoch": 1}, {"stream": 4}):
+        other = uniform(np.arange(20_000), 4, **{"seed": 1, "epoch": 2, "stream": 3, **change})
+        assert abs(np.corrcoef(table[:, 0], other[:, 0])[0, 1]) < 0.03
+
+
+def test_the_caption_mix_has_its_shares(data: EmojiData) -> None:
+    concept = data.concepts[data.names.index("dog")]
+    count = 6000
+    drawn = draw_captions([concept] * count, np.arange(count), seed=0, epoch=0)
+    words = [caption.split(", ") for caption in drawn]
+    kinds = Counter(
+        "words" if w[0] != "dog" else "name" if len(w) == 1 else "name_and_words" for w in words
+    )
+    assert {k: round(v / count, 1) for k, v in kinds.items()} == {
+        "name": 0.4, "name_and_words": 0.3, "words": 0.3
+    }  # fmt: skip
+    keywords = [tuple(w for w in row if w != "dog") for row in words]
+    assert {len(row) for row in keywords} == {0, 1, 2, 3}
+    assert all(len(set(row)) == len(row) for row in keywords)
+    assert {w for row in keywords for w in row} == set(concept.words)
+
+
+def test_languages_are_drawn_equally(data: EmojiData) -> None:
+    concept = data.concepts[data.names.index("dog")]
+    mix = CaptionMix(1.0, 0.0, 0.0, languages=("en", "de", "fr"))
+    drawn = Counter(draw_captions([concept] * 3000, np.arange(3000), seed=0, epoch=0, mix=mix))
+    assert set(drawn) == {"dog", "Hund", "chien"}
+    assert max(drawn.values()) < 1150
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5, 0.5), (1.2, -0.2, 0.0)])
+def test_shares_must_add_up(shares: tuple[float, float, float]) -> None:
+    with pytest.raises(ValueError, match="three shares that add up to 1"):
+        CaptionMix(*shares)
+
+
+def test_an_item_depends_on_its_address_alone(dataset: EmojiDataset) -> None:
+    alone = dataset.batch([41], 5)
+    among = dataset.batch([7, 41, 300], 5)
+    assert among.caption[1] == alone.caption[0]
+    # Grid sampling may round differently with the size of the batch; what is drawn may not.
+    torch.testing.assert_close(among.image[1], alone.image[0], atol=1e-5, rtol=0)
+    again = dataset.batch([7, 41, 300], 5)
+    assert torch.equal(again.image, among.image)
+    assert not torch.equal(dataset.batch([41], 6).image, alone.image)
+
+
+def test_an_epoch_can_be_resumed_in_the_middle(dataset: EmojiDataset) -> None:
+    whole = list(dataset.batches(64, 2))[-2:]
+    rest = list(dataset.batches(64, 2, start=len(dataset) // 64 - 2))
+    assert [b.caption for b in rest] == [b.caption for b in whole]
+    assert all(torch.equal(a.image, b.image) for a, b in zip(rest, whole, strict=True))
+    assert sorted(dataset.order(2)) == list(range(len(dataset)))
+    assert not np.array_equal(dataset.order(2), dataset.order(3))
+
+
+def test_labels_belong_to_pictures(dataset: EmojiDataset, data: EmojiData) -> None:
+    dataset.augmentation, dataset.mix = None, CaptionMix(1.0, 0.0, 0.0)
+    batch = dataset.batch([5, 600, 5000], 0)
+    assert batch.caption == [data.names[c] for c in batch.concept]
+    assert torch.equal(batch.image, to_float(data.images[batch.index.numpy()]))
+    assert batch.family.tolist() == data.family[batch.concept.numpy()].tolist()
+    assert batch.concept.tolist() == data.concept[batch.index.numpy()].tolist()
+
+
+def test_a_loader_gives_what_batch_gives(dataset: EmojiDataset) -> None:
+    dataset.set_epoch(4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # fork in a threaded process
+        loader = DataLoader(dataset, batch_size=32, num_workers=1)
+        got = next(iter(loader))
+    expected = dataset.batch(range(32), 4)
+    assert list(got["caption"]) == expected.caption
+    assert torch.equal(got["image"], expected.image)
+    assert torch.equal(got["concept"], expected.concept)
+    assert dataset[3]["caption"] == expected.caption[3]
+    with pytest.raises(IndexError):
+        dataset[len(dataset)]
+
+
+def test_no_augmentation_is_the_identity(data: EmojiData) -> None:
+    off = Augmentation(**dict.fromkeys(vars(Augmentation()), 0.0))
+    images = to_float(data.images[:50])
+    torch.testing.assert_close(
+        off(images, np.arange(50), seed=0, epoch=0), images, atol=1e-5, rtol=0
+    )
+
+
+def test_a_mirror_only_where_it_is_allowed(data: EmojiData) -> None:
+    only = Augmentation(**{**dict.fromkeys(vars(Augmentation()), 0.0), "mirror": 1.0})
+    images = to_float(data.images[:2])
+    out = only(images, np.arange(2), seed=0, epoch=0, mirrorable=np.array([True, False]))
+    torch.testing.assert_close(out[0], images[0].flip(-1), atol=1e-5, rtol=0)
+    torch.testing.assert_close(out[1], images[1], atol=1e-5, rtol=0)
+    allowed = {c.name for c in data.concepts if mirrorable(c)}
+    assert {"dog", "grinning face"} <= allowed
+    assert not {"left arrow", "backhand index pointing left", "five-thirty"} & allowed
+
+
+def test_augmented_pictures_keep_their_ground_and_range(data: EmojiData) -> None:
+    white = torch.ones(64, 3, 16, 16)
+    still = Augmentation(brightness=0.0)
+    torch.testing.assert_close(still(white, np.arange(64), seed=0, epoch=0), white)
+    out = Augmentation()(to_float(data.images[:64]), np.arange(64), seed=0, epoch=0)
+    assert out.min() >= 0
+    assert out.max() <= 1
+
+
+def test_bad_strengths_get_a_sentence() -> None:
+    with pytest.raises(ValueError, match=r"expected shift in \[0, 1\], got -0.1"):
+        Augmentation(shift=-0.1)
+
+
+def test_hue_turns_red_towards_green_and_leaves_grey() -> None:
+    off = dict.fromkeys(vars(Augmentation()), 0.0)
+    red = torch.tensor([0.9, 0.3, 0.3]).view(1, 3, 1, 1).expand(200, 3, 4, 4)
+    out = Augmentation(**{**off, "hue": 120.0})(red, np.arange(200), seed=0, epoch=0)
+    cosine = ((out - 0.5)[:, :, 1, 1] @ torch.tensor([0.4, -0.2, -0.2])) / 0.24
+    angles = torch.rad2deg(torch.acos(cosine.clamp(-1, 1)))
+    assert angles.max() > 110
+    assert angles.max() <= 120
+    torch.testing.assert_close(out.mean(1), red.mean(1))
+    grey = torch.full((5, 3, 4, 4), 0.4)
+    turned = Augmentation(**{**off, "hue": 120.0})(grey, np.arange(5), seed=0, epoch=0)
+    torch.testing.assert_close(turned, grey)

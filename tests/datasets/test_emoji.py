@@ -1,0 +1,161 @@
+"""Pictures, concepts, hierarchy and splits of the packaged data, and files that are not like it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spaceforms.datasets import SPLITS, EmojiData, load_emoji
+from spaceforms.datasets.emoji import FILES
+
+
+@pytest.fixture(scope="module")
+def data() -> EmojiData:
+    return load_emoji(size=32)
+
+
+@pytest.fixture(scope="module")
+def raw() -> dict[str, np.ndarray]:
+    with np.load(FILES / "emoji_pairs.npz") as archive:
+        return {name: archive[name][:3] for name in archive.files if name != "vendors"} | {
+            "vendors": archive["vendors"]
+        }
+
+
+def test_counts(data: EmojiData) -> None:
+    assert data.images.shape == (6924, 32, 32, 3)
+    assert data.images.dtype == np.uint8
+    assert data.vendors == ("noto", "twemoji", "fluent3d", "emojione", "notov1")
+    assert len(set(data.names)) == len(data.concepts) == 1576
+    assert data.family.max() + 1 == 1360
+
+
+def test_palette_and_shrinking_agree_with_the_definition(data, raw) -> None:
+    full = raw["palette"][np.arange(3)[:, None, None], raw["index"]].astype(float)
+    mean = full.reshape(3, 32, 2, 32, 2, 3).mean((2, 4))
+    np.testing.assert_array_equal(data.images[:3], np.floor(mean + 0.5))
+
+
+def test_stored_size_is_the_default(raw, tmp_path: Path) -> None:
+    np.savez(tmp_path / "few.npz", **raw)
+    few = load_emoji(tmp_path / "few.npz")
+    assert few.size == 64
+    np.testing.assert_array_equal(few.images[1, 5, 7], raw["palette"][1, raw["index"][1, 5, 7]])
+
+
+def test_concepts_are_read(data: EmojiData) -> None:
+    dog = data.concepts[data.names.index("dog")]
+    assert (dog.group, dog.subgroup, dog.split) == ("Animals & Nature", "animal-mammal", "train")
+    assert dog.name_in("de") == "Hund"
+    assert dog.name_in("tlh") == "dog"
+    assert {"pet", "faithful"} <= set(dog.words)
+    assert dog.wnpath[0] == "entity.n.01"
+    assert dog.wnpath[-1] == dog.wn == "dog.n.01"
+
+
+def test_hierarchy(data: EmojiData) -> None:
+    tree = data.hierarchy
+    assert len(tree) == 1679
+    assert len(tree.closure()) == 4924
+    assert [len(tree.nodes(level)) for level in ("root", "group", "subgroup", "name")] == [
+        1, 8, 94, 1576
+    ]  # fmt: skip
+    dog = data.names.index("dog")
+    path = [tree.labels[k] for k in tree.path(int(tree.concept_node[dog]))]
+    assert path == ["everything", "Animals & Nature", "animal-mammal", "dog"]
+    for level, label in (("group", "Animals & Nature"), ("subgroup", "animal-mammal")):
+        assert tree.labels[tree.ancestor(level)[dog]] == label
+    with pytest.raises(ValueError, match=r"expected a level in .*got 'picture'"):
+        tree.ancestor("picture")
+
+
+@pytest.mark.parametrize("kind", SPLITS)
+def test_nothing_held_out_is_trained_on(data: EmojiData, kind: str) -> None:
+    split = data.split(kind)
+    fields = np.array([c.split for c in data.concepts])[data.concept]
+    for name, test in split.tests.items():
+        assert len(test)
+        assert not set(test) & set(split.train)
+        if "concept" in name:
+            assert set(fields[test]) == {"val" if "val" in name else "test"}
+            assert not set(data.family[data.concept[test]]) & set(
+                data.family[data.concept[split.train]]
+            )
+        if "vendor" in name:
+            assert {data.vendors[v] for v in data.vendor[test]} == {"emojione"}
+    if kind != "concept":
+        assert len(split.tests["vendor"]) == 1048
+        assert "emojione" not in {data.vendors[v] for v in data.vendor[split.train]}
+    used = np.concatenate([split.train, *split.tests.values()])
+    if kind != "both":  # there, val concepts of the held-out vendor are only in "vendor"
+        assert len(used) == len(set(used)) == len(data)
+
+
+def test_other_vendors_can_be_held_out(data: EmojiData) -> None:
+    assert len(data.by_vendor("twemoji").tests["vendor"]) == 1576
+    assert data.by_concept().held_out is None
+    with pytest.raises(ValueError, match=r"expected a vendor of .*got 'apple'"):
+        data.by_vendor("apple")
+    with pytest.raises(ValueError, match=r"expected one of .*got 'random'"):
+        data.split("random")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"palette": None}, "palette missing, found"),
+        ({"index": np.zeros((3, 8, 4), np.uint8)}, r"expected index \(N, S, S\) uint8, got \(3, 8"),
+        ({"index": np.zeros((3, 8, 8))}, "uint8, got .* float64"),
+        ({"palette": np.zeros((3, 4), np.uint8)}, r"expected palette \(3, colours, 3\)"),
+        ({"index": np.full((3, 8, 8), 200, np.uint8)}, "index reaches 200, but palette has 64"),
+        ({"vendor": np.array([0, 1, 9])}, r"vendor must lie in 0\.\.4, got 0\.\.9"),
+        ({"concept": np.array([0.0, 1, 2])}, r"expected concept \(3,\) of integers"),
+    ],
+)
+def test_a_bad_file_gets_a_sentence(raw, tmp_path: Path, change: dict, message: str) -> None:
+    path = tmp_path / "bad.npz"
+    np.savez(path, **{k: v for k, v in {**raw, **change}.items() if v is not None})
+    with pytest.raises(ValueError, match=f"bad.npz: .*{message}|{message}"):
+        load_emoji(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not an archive", b"\x93NUMPY\x01\x00"])
+def test_a_file_that_is_no_archive_gets_a_sentence(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "bad.npz"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"bad.npz: expected an .npz archive"):
+        load_emoji(path)
+
+
+_FINE = {"name": "a", "group": "g", "subgroup": "s", "family": "f", "split": "train"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "expected a JSON file of concepts"),
+        ("[]", "with at least one concept"),
+        (json.dumps({"concepts": [_FINE, 7]}), "concept 1: expected an object, got int"),
+        (json.dumps({"concepts": [{**_FINE, "group": ""}]}), "expected a text under 'group'"),
+        (json.dumps({"concepts": [{**_FINE, "split": "x"}]}), "expected split in .*got 'x'"),
+        (json.dumps({"concepts": [{**_FINE, "keywords": "x"}]}), "expected a list of texts"),
+    ],
+)
+def test_a_bad_table_gets_a_sentence(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "table.json"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=f"table.json: .*{message}"):
+        load_emoji(concepts=path)
+
+
+def test_size_must_divide(raw, tmp_path: Path) -> None:
+    np.savez(tmp_path / "few.npz", **raw)
+    with pytest.raises(ValueError, match=r"must divide the side 64 .* got 48"):
+        load_emoji(tmp_path / "few.npz", size=48)
+
+
+def test_notice_names_every_vendor(data: EmojiData) -> None:
+    notice = (FILES / "NOTICE.md").read_text()
+    for word in (*data.vendors, "Apache-2.0", "CC-BY-4.0", "MIT", "Unicode", "WordNet"):
+        assert word in notice

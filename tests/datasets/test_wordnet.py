@@ -1,0 +1,45 @@
+"""The WordNet files have the counts of Nickel and Kiela (NeurIPS 2017)."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spaceforms.datasets import Taxonomy, load_mammals, load_wordnet_nouns
+
+
+def test_nouns() -> None:
+    nouns = load_wordnet_nouns()
+    assert len(nouns.names) == len(set(nouns.names)) == 82_115
+    assert len(nouns.edges) == 84_427
+    assert len(nouns.closure()) == 743_241
+
+
+def test_mammals() -> None:
+    mammals = load_mammals()
+    closure = mammals.closure()
+    assert len(mammals.names) == 1182
+    assert len(closure) == 6542
+    pairs = {(mammals.names[a], mammals.names[b]) for a, b in closure}
+    assert ("dog.n.01", "carnivore.n.01") in pairs
+    assert ("carnivore.n.01", "dog.n.01") not in pairs
+
+
+def test_several_parents_count_once() -> None:
+    diamond = Taxonomy(("a", "b", "c", "d"), np.array([[3, 1], [3, 2], [1, 0], [2, 0]]))
+    assert diamond.closure().tolist() == [[1, 0], [2, 0], [3, 0], [3, 1], [3, 2]]
+
+
+@pytest.mark.parametrize("edges", [[[0, 1], [1, 0]], [[0, 0]], [[0, 1], [1, 2], [2, 1]]])
+def test_a_cycle_gets_a_sentence(edges: list[list[int]]) -> None:
+    with pytest.raises(ValueError, match="lies above itself"):
+        Taxonomy(("a", "b", "c"), np.array(edges)).closure()
+
+
+def test_bad_files_get_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "x.tsv").write_text("a\tb\nc\n")
+    with pytest.raises(ValueError, match=r"x.tsv: line 2: expected child<tab>parent"):
+        load_mammals(tmp_path / "x.tsv")
+    np.savez(tmp_path / "x.npz", edges=np.zeros((1, 2)))
+    with pytest.raises(ValueError, match=r"x.npz: expected the arrays names and edges"):
+        load_wordnet_nouns(tmp_path / "x.npz")
