@@ -1,0 +1,140 @@
+"""A training run in one typed value: what the command line sets and the checkpoint keeps."""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from ..datasets import Augmentation
+from .clip import CLIP
+from .encoders import ImageEncoder, ImageEncoderConfig, TextEncoder, TextEncoderConfig
+from .image_text import ImageTextModel
+from .meru import MERU
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Train a reference model on pictures with captions.
+
+    The defaults train on the emoji pictures inside the package, in a few minutes on two CPU cores.
+    """
+
+    out: Path
+    """Folder of the run: checkpoint, vocabulary, configuration and log."""
+    model: Literal["meru", "clip"] = "meru"
+    """meru: hyperboloid with entailment cones; clip: unit sphere. Same encoders, same budget."""
+    data: Path | None = None
+    """Pictures, an .npz of the packaged format; the packaged emoji if not given."""
+    concepts: Path | None = None
+    """Concepts, a .json of the packaged format; the packaged ones if not given."""
+    split: Literal["vendor", "concept", "both"] = "vendor"
+    """What is held out: all pictures of one vendor, some concepts of every vendor, or both."""
+    held_out: str = "emojione"
+    """The vendor held out by the splits vendor and both."""
+    epochs: int = 54
+    """Passes over the training pictures."""
+    batch_size: int = 256
+    """Pairs in a step, over all processes; a short rest of an epoch is left out."""
+    lr: float = 2e-3
+    """Peak learning rate of AdamW."""
+    weight_decay: float = 0.1
+    """On matrices only; never on norms, biases and learned scalars."""
+    warmup: float = 0.1
+    """Share of the steps in which the learning rate rises linearly; a cosine to 0 follows."""
+    betas: tuple[float, float] = (0.9, 0.98)
+    """AdamW's betas."""
+    clip_norm: float = 1.0
+    """Gradients are scaled down to this norm."""
+    embed_dim: int = 128
+    """Coordinates that an encoder's features are projected to."""
+    curvature: float = -1.0
+    """meru: the initial curvature, learned within a factor of 10."""
+    entail_weight: float = 0.2
+    """meru: weight of the entailment loss."""
+    min_radius: float = 0.1
+    """meru: the cones' minimal radius."""
+    image: ImageEncoderConfig = field(default_factory=ImageEncoderConfig)
+    """The image encoder."""
+    text: TextEncoderConfig = field(default_factory=TextEncoderConfig)
+    """The text encoder; vocabulary is the most tokens of the BPE vocabulary that is trained."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    """How pictures are moved and coloured; half-widths, 0 switches one off."""
+    languages: tuple[str, ...] = ("en",)
+    """Languages of the names in captions, drawn with equal shares."""
+    seed: int = 0
+    """Of weights, captions, augmentation and order."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto: cuda if there is one, with encoders in bfloat16; geometry is float32 everywhere."""
+    save_every: int = 10
+    """Epochs between checkpoints; one is written at the end and at Ctrl-C in any case."""
+    resume: bool = False
+    """Go on with the run in `out`, to the same numbers as if it had never stopped."""
+    overwrite: bool = False
+    """Begin anew where `out` holds a run already."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "embed_dim", "save_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1.")
+        if not 0 <= self.warmup <= 1:
+            raise ValueError(f"warmup is {self.warmup}; expected a share between 0 and 1.")
+        if self.curvature >= 0:
+            raise ValueError(f"curvature is {self.curvature}; expected a negative number.")
+
+
+# What may differ between a run and its resumption.
+_OF_THE_PROCESS = ("out", "resume", "overwrite", "device", "save_every")
+
+
+def differences(config: TrainConfig, other: TrainConfig) -> list[str]:
+    """Names of the options, other than those of the process, in which two runs differ."""
+    return [
+        f.name
+        for f in dataclasses.fields(config)
+        if f.name not in _OF_THE_PROCESS and getattr(config, f.name) != getattr(other, f.name)
+    ]
+
+
+def build_model(config: TrainConfig, vocabulary: int) -> ImageTextModel:
+    """The model of a configuration, with ``vocabulary`` tokens, at its initial weights."""
+    image = ImageEncoder(config.image)
+    text = TextEncoder(dataclasses.replace(config.text, vocabulary=vocabulary))
+    if config.model == "clip":
+        return CLIP(image, text, embed_dim=config.embed_dim)
+    return MERU(
+        image,
+        text,
+        embed_dim=config.embed_dim,
+        curvature=config.curvature,
+        entail_weight=config.entail_weight,
+        min_radius=config.min_radius,
+    )
+
+
+def to_json(config: TrainConfig) -> str:
+    """The configuration as JSON text."""
+    return json.dumps(dataclasses.asdict(config), indent=2, default=str) + "\n"
+
+
+def from_json(text: str, *, where: str) -> TrainConfig:
+    """The inverse of :func:`to_json`; ``where`` names the source in an error."""
+    try:
+        raw: dict[str, Any] = json.loads(text)
+        for name, kind in (
+            ("image", ImageEncoderConfig),
+            ("text", TextEncoderConfig),
+            ("augmentation", Augmentation),
+        ):
+            raw[name] = kind(**{k: _frozen(v) for k, v in raw[name].items()})
+        for name in ("out", "data", "concepts"):
+            raw[name] = None if raw[name] is None else Path(raw[name])
+        return TrainConfig(**{k: _frozen(v) for k, v in raw.items()})
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"{where}: expected the configuration that `spaceforms train` writes, but {error!r}."
+        ) from error
+
+
+def _frozen(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,80 @@
+"""Training on several processes: the whole of what this library knows about ranks.
+
+Each process encodes its share of a batch, gathers all points (with gradients) and computes the
+loss of the whole batch. The gather's backward sums over processes, the parameters' gradients are
+then averaged, and the two together give exactly the gradient of one process with the whole batch:
+for the encoders' weights sum/W of W equal losses, for the loss's own scalars the mean of W equal
+gradients.
+"""
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def start(device: str) -> tuple[int, int]:
+    """Join the processes that ``torchrun`` started; (rank, world size), (0, 1) without it."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world > 1 and not dist.is_initialized():
+        if device == "cuda":
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+        dist.init_process_group("nccl" if device == "cuda" else "gloo")
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+
+
+def stop() -> None:
+    """Leave the processes that :func:`start` joined, if it did."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def barrier() -> None:
+    """Wait for the other processes, if there are any."""
+    if dist.is_initialized():
+        dist.barrier()
+
+
+def gather(x: Tensor) -> Tensor:
+    """Rows (B, ...) of all W processes in order of rank, (W B, ...), with gradients.
+
+    Every process must bring the same number of rows. x itself if there is one process.
+    """
+    if not dist.is_initialized():
+        return x
+    return _Gather.apply(x)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def average_gradients(parameters: Iterable[Tensor]) -> None:
+    """Replace each parameter's gradient by its mean over processes, in one message."""
+    if not dist.is_initialized():
+        return
+    with_grad = [p for p in parameters if p.requires_grad]
+    for p in with_grad:
+        if p.grad is None:
+            p.grad = torch.zeros_like(p)
+    gradients = [p.grad for p in with_grad if p.grad is not None]
+    flat = torch.cat([g.reshape(-1) for g in gradients])
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    for g, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        g.copy_(mean.view(g.shape))
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:  # type: ignore[override]
+        parts = [torch.empty_like(x) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, x.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        # Everyone's loss depends on everyone's rows. (An all-reduce and a cut, because gloo has no
+        # reduce-scatter.)
+        gradient = gradient.contiguous()
+        dist.all_reduce(gradient)
+        return gradient.chunk(dist.get_world_size())[dist.get_rank()]
