@@ -6,6 +6,7 @@ help and the version need nothing beyond the core dependencies.
 
 import difflib
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -78,6 +79,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if name not in COMMANDS:
         return _unknown(name)
+    # Threads that wait for work should sleep, not spin: with any other process on the cores a
+    # spinning OpenMP team takes three times the CPU time. Read when torch is first imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         cli = importlib.import_module("spaceforms.models.cli")
         command: Callable[[list[str]], int] = getattr(cli, name)

@@ -1,0 +1,177 @@
+"""What a trained model knows: retrieval, zero-shot classes, distance from the root by level."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..datasets import EmojiData, load_emoji
+from ..datasets.augment import to_float
+from .checkpoint import EVALUATION, Run
+from .metrics import accuracy, chance_recall_at, quantiles, recall_at
+from .train import load_data
+
+KS = (1, 5, 10)
+_CHUNK = 512
+
+
+@torch.no_grad()
+def image_points(run: Run, data: EmojiData, index: NDArray[np.int64]) -> Tensor:
+    """Points (N, m) on the CPU of the pictures ``index`` of ``data``, not augmented."""
+    device = next(run.model.parameters()).device
+    parts = [
+        run.model.encode_image(to_float(data.images[rows]).to(device)).cpu()
+        for rows in np.array_split(index, max(1, -(-len(index) // _CHUNK)))
+    ]
+    return torch.cat(parts)
+
+
+@torch.no_grad()
+def text_points(run: Run, texts: Sequence[str]) -> Tensor:
+    """Points (N, m) on the CPU of captions."""
+    device = next(run.model.parameters()).device
+    parts = [
+        run.model.encode_text(run.tokenizer.encode(texts[k : k + _CHUNK]).to(device)).cpu()
+        for k in range(0, len(texts), _CHUNK)
+    ]
+    return torch.cat(parts)
+
+
+def label_text(label: str) -> str:
+    """A group's or subgroup's label as a caption: "Food & Drink" -> "food & drink"."""
+    return label.replace("-", " ").lower()
+
+
+def evaluate(run: Run, *, data: Path | None = None, concepts: Path | None = None) -> dict[str, Any]:
+    """All figures of a run as nested dictionaries of numbers; also written to evaluation.json.
+
+    Retrieval is among the names of a test set's own concepts and the set's own pictures, by
+    distance on the manifold, in both directions, "by id" (the very concept) and "by family" (a
+    concept that vendors draw alike). Nothing is reported for data that was trained on.
+
+    Args:
+        run: a trained run.
+        data: other pictures of the same format, all of them taken as one test set "file".
+        concepts: their concepts.
+    """
+    if data is None and concepts is None:
+        pictures, split = load_data(run.config)
+        tests = dict(split.tests)
+    else:
+        size = run.config.image.size
+        pictures = load_emoji(data, concepts, size=size)
+        tests = {"file": np.arange(len(pictures))}
+    result: dict[str, Any] = {
+        "model": run.config.model,
+        "manifold": repr(run.model.manifold),
+        "parameters": sum(p.numel() for p in run.model.parameters()),
+        "scalars": run.model.scalars(),
+        "data": "packaged emoji" if data is None else str(data),
+        "tests": {},
+    }
+    for name, index in tests.items():
+        if len(index):
+            result["tests"][name] = _test_set(run, pictures, index)
+    # The main set comes first in every split.
+    index = next(iter(tests.values()))
+    result["radius"] = radius_by_level(run, pictures, index)
+    path = run.folder / EVALUATION
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return result
+
+
+def _test_set(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, Any]:
+    concept = data.concept[index]
+    candidates = np.unique(concept)
+    images = image_points(run, data, index)
+    names = text_points(run, [data.names[c] for c in candidates])
+    scores = -_distances(run, images, names)
+    by_id = concept[:, None] == candidates[None]
+    by_family = data.family[concept][:, None] == data.family[candidates][None]
+    figures: dict[str, Any] = {"pictures": len(index), "names": len(candidates)}
+    for key, table, relevant in (
+        ("image to text, by id", scores, by_id),
+        ("image to text, by family", scores, by_family),
+        ("text to image, by id", scores.T, by_id.T),
+        ("text to image, by family", scores.T, by_family.T),
+    ):
+        figures[key] = {
+            "recall": dict(zip(map(str, KS), recall_at(table, relevant, KS), strict=True)),
+            "chance": dict(zip(map(str, KS), chance_recall_at(relevant, KS), strict=True)),
+        }
+    hierarchy = data.hierarchy
+    for level in ("subgroup", "group"):
+        nodes = hierarchy.nodes(level)
+        classes = text_points(run, [label_text(hierarchy.labels[n]) for n in nodes])
+        label = np.searchsorted(nodes, hierarchy.ancestor(level)[concept])
+        figures[f"zero-shot {level}"] = accuracy(-_distances(run, images, classes), label)
+    return figures
+
+
+def _distances(run: Run, x: Tensor, y: Tensor) -> NDArray[np.floating]:
+    with torch.no_grad():
+        return run.model.manifold.cpu().cdist(x.double(), y.double(), matmul=True).numpy()
+
+
+def points_by_level(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, Tensor]:
+    """Points of groups, subgroups and names (as texts) and of pictures, for a set of pictures."""
+    hierarchy = data.hierarchy
+    concepts = np.unique(data.concept[index])
+    points = {}
+    for level in ("group", "subgroup"):
+        nodes = np.unique(hierarchy.ancestor(level)[concepts])
+        points[level] = text_points(run, [label_text(hierarchy.labels[n]) for n in nodes])
+    points["name"] = text_points(run, [data.names[c] for c in concepts])
+    points["picture"] = image_points(run, data, index)
+    return points
+
+
+@torch.no_grad()
+def radii_by_level(
+    run: Run, data: EmojiData, index: NDArray[np.int64]
+) -> dict[str, NDArray[np.floating]]:
+    """Distances from the model's root, by level of the hierarchy."""
+    device = next(run.model.parameters()).device
+    root = run.model.root(run.tokenizer.encode([""])[0].to(device)).cpu()
+    manifold = run.model.manifold.cpu()
+    points = points_by_level(run, data, index)
+    return {level: manifold.dist(root, x).double().numpy() for level, x in points.items()}
+
+
+def radius_by_level(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, Any]:
+    """Statistics of :func:`radii_by_level`."""
+    return {level: quantiles(r) for level, r in radii_by_level(run, data, index).items()}
+
+
+def as_table(result: dict[str, Any]) -> str:
+    """The figures as text for a terminal."""
+    lines = [f"{result['model']} on {result['manifold']}, {result['parameters']:,} parameters"]
+    for name, test in result["tests"].items():
+        lines += ["", f"{name}: {test['pictures']:,} pictures, {test['names']:,} names"]
+        header = "".join(f"{f'R@{k}':>8}" for k in KS) + "   chance"
+        lines.append(f"  {'':28}{header}")
+        for key, value in test.items():
+            if "recall" in (value if isinstance(value, dict) else {}):
+                recalls = "".join(f"{value['recall'][str(k)]:8.3f}" for k in KS)
+                chances = "/".join(f"{value['chance'][str(k)]:.3f}" for k in KS)
+                lines.append(f"  {key:28}{recalls}   {chances}")
+        lines.append(f"  {'':28}{'accuracy':>9}{'macro':>8}{'chance':>9}{'most frequent':>15}")
+        for key, value in test.items():
+            if key.startswith("zero-shot"):
+                lines.append(
+                    f"  {key:28}{value['accuracy']:9.3f}{value['macro']:8.3f}"
+                    f"{value['chance']:9.3f}{value['most frequent']:15.3f}"
+                )
+    lines += ["", f"distance from the root{'':8}{'mean':>8}{'25%':>8}{'median':>8}{'75%':>8}"]
+    for level, r in result["radius"].items():
+        numbers = "".join(f"{r[k]:8.3f}" for k in ("mean", "25%", "median", "75%"))
+        lines.append(f"  {level:28}{numbers}")
+    lines.append("  scalars: " + ", ".join(f"{k} {v:.3g}" for k, v in result["scalars"].items()))
+    return "\n".join(lines)
