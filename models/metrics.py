@@ -37,9 +37,7 @@ def chance_recall_at(relevant: Relevance, ks: tuple[int, ...] = (1, 5, 10)) -> l
         return math.comb(n - f, k) / math.comb(n, k) if k <= n else 0.0
 
     return [
-        float(
-            sum(r * (1 - miss(int(f), k)) for f, r in zip(counts, rows, strict=True)) / rows.sum()
-        )
+        float(sum(r * (1 - miss(int(f), k)) for f, r in zip(counts, share, strict=True)))
         for k in ks
     ]
 

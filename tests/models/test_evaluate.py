@@ -1,0 +1,111 @@
+"""Evaluation and the command line, end to end on a run of a second."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from spaceforms.__main__ import main
+from spaceforms.models.checkpoint import EVALUATION, load_run
+from spaceforms.models.evaluate import as_table, evaluate, image_points, radii_by_level, text_points
+from spaceforms.models.train import load_data, train
+
+
+@pytest.fixture
+def trained(tiny):
+    def make(**options):
+        config = tiny(**options)
+        train(config)
+        return load_run(config.out)
+
+    return make
+
+
+@pytest.mark.parametrize("model", ["meru", "clip"])
+def test_every_figure_stands_beside_its_chance(trained, model):
+    run = trained(model=model)
+    result = evaluate(run)
+    assert json.loads((run.folder / EVALUATION).read_text()) == result
+    test = result["tests"]["vendor"]
+    assert (test["pictures"], test["names"]) == (40, 40)
+    for key in ("image to text", "text to image"):
+        for by in ("id", "family"):
+            figures = test[f"{key}, by {by}"]
+            assert list(figures["recall"]) == list(figures["chance"]) == ["1", "5", "10"]
+            assert sorted(figures["recall"].values()) == list(figures["recall"].values())
+    assert test["image to text, by id"]["chance"]["1"] == pytest.approx(1 / 40)
+    table = as_table(result)
+    for word in ("R@1", "chance", "zero-shot group", "picture", "scale"):
+        assert word in table
+
+
+def test_retrieval_agrees_with_distances_counted_one_by_one(trained):
+    run = trained(epochs=20, lr=1e-2)
+    data, split = load_data(run.config)
+    index = split.tests["vendor"]
+    images = image_points(run, data, index)
+    concepts = np.unique(data.concept[index])
+    names = text_points(run, [data.names[c] for c in concepts])
+    hits = 0
+    for row, point in zip(index, images, strict=True):
+        distances = [float(run.model.manifold.dist(point, name)) for name in names]
+        hits += concepts[int(np.argmin(distances))] == data.concept[row]
+    figure = evaluate(run)["tests"]["vendor"]["image to text, by id"]["recall"]["1"]
+    assert figure == pytest.approx(hits / len(index))
+
+
+def test_radius_is_the_distance_from_the_origin_for_meru_and_from_the_empty_caption_for_clip(
+    trained,
+):
+    for model in ("meru", "clip"):
+        run = trained(model=model, overwrite=True)
+        data, split = load_data(run.config)
+        index = split.tests["vendor"]
+        radii = radii_by_level(run, data, index)
+        assert list(radii) == ["group", "subgroup", "name", "picture"]
+        images = image_points(run, data, index)
+        if model == "meru":
+            wanted = run.model.manifold.to_normal(images).norm(dim=-1)
+        else:
+            root = text_points(run, [""])[0]
+            wanted = torch.acos((images.double() @ root.double()).clamp(-1, 1))
+        np.testing.assert_allclose(radii["picture"], wanted.detach().numpy(), rtol=1e-4)
+
+
+def test_held_out_concepts_are_reported_when_they_were_held_out(trained):
+    tests = evaluate(trained(split="both"))["tests"]
+    assert {"vendor", "vendor seen"} <= set(tests)
+    assert "concept" not in evaluate(trained(overwrite=True))["tests"]
+
+
+def test_the_commands_train_evaluate_and_plot(tiny, capsys, small_data):
+    config = tiny("cli")
+    files = ["--data", str(small_data[0]), "--concepts", str(small_data[1])]
+    small = ["--image.size", "16", "--image.widths", "8", "16", "--image.blocks", "0", "0"]
+    small += ["--image.group", "8"]
+    words = ["train", "--model", "meru", "--out", str(config.out), "--epochs", "1"]
+    words += ["--batch-size", "48", "--embed-dim", "8", *small, *files]
+    assert main(words) == 0
+    assert main(["evaluate", str(config.out)]) == 0
+    assert "R@1" in capsys.readouterr().out
+    assert main(["evaluate", str(config.out), *files]) == 0
+    assert "file: 200 pictures" in capsys.readouterr().out
+    assert main(["plot", str(config.out)]) == 0
+    drawn = [line.removeprefix("Drawn: ") for line in capsys.readouterr().out.splitlines()]
+    assert len(drawn) >= 3
+    for path in drawn:
+        with open(path, "rb") as file:
+            assert file.read(4) == b"\x89PNG"
+
+
+def test_what_the_user_can_mend_is_one_sentence(tiny, capsys, tmp_path):
+    assert main(["evaluate", str(tmp_path / "nothing")]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("spaceforms evaluate: ")
+    assert "spaceforms train --out" in said
+    assert said.count("\n") == 1
+    assert main(["train", "--out", str(tmp_path / "x"), "--held-out", "nobody"]) == 1
+    assert "nobody" in capsys.readouterr().err
+    assert main(["train", "--out", str(tmp_path / "x"), "--curvature", "2"]) == 1
+    assert "expected a negative number" in capsys.readouterr().err

@@ -1,0 +1,202 @@
+"""The training loop: same numbers after a stop, no decay where none belongs, refusals in words."""
+
+import dataclasses
+import json
+import math
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from spaceforms.models import checkpoint, train as train_module
+from spaceforms.models.checkpoint import load_run
+from spaceforms.models.config import TrainConfig, build_model, from_json, to_json
+from spaceforms.models.optim import learning_rate, parameter_groups
+from spaceforms.models.train import train
+
+
+def _weights(config: TrainConfig) -> dict[str, torch.Tensor]:
+    return load_file(config.out / checkpoint.MODEL)
+
+
+def _same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+@pytest.mark.parametrize("model", ["meru", "clip"])
+def test_a_stopped_and_resumed_run_ends_with_the_same_bits(tiny, model, monkeypatch):
+    whole = tiny("whole", model=model)
+    assert train(whole)
+
+    stopped = tiny("stopped", model=model)
+    steps = 0
+    real_step = train_module.train_step
+
+    def interrupt_in_step_four(*args, **kwargs):
+        nonlocal steps
+        steps += 1
+        if steps == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real_step(*args, **kwargs)
+
+    monkeypatch.setattr(train_module, "train_step", interrupt_in_step_four)
+    assert not train(stopped)
+    assert not _same(_weights(whole), _weights(stopped))
+    assert train(dataclasses.replace(stopped, resume=True))
+    assert _same(_weights(whole), _weights(stopped))
+
+    def log(config):
+        lines = (config.out / checkpoint.METRICS).read_text().splitlines()
+        return {
+            row["step"]: {k: v for k, v in row.items() if k != "pairs_per_second"}
+            for row in map(json.loads, lines)
+        }
+
+    assert log(stopped)[6] == log(whole)[6]
+    assert sorted(log(stopped)) == [4, 6]
+
+
+def test_ctrl_c_says_how_to_go_on(tiny, monkeypatch, capsys):
+    config = tiny()
+    real_step = train_module.train_step
+
+    def interrupt(*args, **kwargs):
+        os.kill(os.getpid(), signal.SIGINT)
+        return real_step(*args, **kwargs)
+
+    monkeypatch.setattr(train_module, "train_step", interrupt)
+    assert not train(config)
+    said = capsys.readouterr().err
+    assert f"Go on with: spaceforms train --out {config.out} --resume" in said
+    assert "step 1 of 6" in said
+
+
+def test_another_seed_gives_another_model_and_the_same_seed_the_same(tiny):
+    runs = [tiny(name, seed=seed, epochs=1) for name, seed in (("a", 0), ("b", 0), ("c", 1))]
+    for config in runs:
+        train(config)
+    a, b, c = map(_weights, runs)
+    assert _same(a, b)
+    assert not _same(a, c)
+
+
+def test_training_lowers_the_loss(tiny):
+    config = tiny(epochs=20, lr=1e-2)
+    train(config)
+    rows = [json.loads(r) for r in (config.out / checkpoint.METRICS).read_text().splitlines()]
+    assert rows[-1]["contrastive"] < math.log(48) - 0.5  # log(48) is what an untrained model has
+
+
+def test_training_works_in_a_thread_where_signals_cannot_be_caught(tiny):
+    result = []
+    thread = threading.Thread(target=lambda: result.append(train(tiny(epochs=1))))
+    thread.start()
+    thread.join()
+    assert result == [True]
+
+
+def test_a_run_is_not_overwritten_unless_asked_and_only_its_own_files_are(tiny):
+    config = tiny(epochs=1)
+    train(config)
+    note = config.out / "my notes.txt"
+    note.write_text("keep")
+    with pytest.raises(FileExistsError, match=r"--resume.*--overwrite"):
+        train(config)
+    train(dataclasses.replace(config, overwrite=True))
+    assert note.read_text() == "keep"
+
+
+def test_resuming_with_other_options_is_refused(tiny):
+    config = tiny(epochs=1)
+    train(config)
+    with pytest.raises(ValueError, match="another lr"):
+        train(TrainConfig(out=config.out, lr=1.0, resume=True))
+    with pytest.raises(FileNotFoundError, match="no run to resume"):
+        train(tiny("nowhere", resume=True))
+
+
+def test_what_cannot_work_is_refused_before_anything_is_written(tiny):
+    config = tiny(batch_size=10**6)
+    with pytest.raises(ValueError, match="batch_size is 1000000 with 160 training pictures"):
+        train(config)
+    assert not (config.out / checkpoint.MODEL).exists()
+    with pytest.raises(ValueError, match=r"curvature is 1\.0"):
+        tiny(curvature=1.0)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tiny, monkeypatch):
+    config = tiny(epochs=1)
+    train(config)
+    before = (config.out / checkpoint.STATE).read_bytes()
+    longer = tiny("nan", epochs=1)
+
+    def poisoned(*args, **kwargs):
+        return {"loss": float("nan"), "contrastive": float("nan")}, 1.0
+
+    monkeypatch.setattr(train_module, "train_step", poisoned)
+    with pytest.raises(FloatingPointError, match=r"step 1: the loss is nan.*contrastive nan"):
+        train(longer)
+    assert (config.out / checkpoint.STATE).read_bytes() == before
+    assert not (longer.out / checkpoint.MODEL).exists()
+
+
+@pytest.mark.parametrize("model", ["meru", "clip"])
+def test_norms_biases_and_learned_scalars_are_not_decayed(tiny, model):
+    network = build_model(tiny(model=model, text=dataclasses.replace(tiny().text, layers=1)), 300)
+    decayed, free = parameter_groups(network, 0.3)
+    assert decayed["weight_decay"] == 0.3
+    assert free["weight_decay"] == 0.0
+    named = {id(p): name for name, p in network.named_parameters()}
+    not_decayed = {named[id(p)] for p in free["params"]}
+    expected = {
+        f"{prefix}.{name}".lstrip(".")
+        for prefix, module in network.named_modules()
+        for name, p in module.named_parameters(recurse=False)
+        if name in ("bias", "in_proj_bias", "raw")
+        or isinstance(module, torch.nn.LayerNorm | torch.nn.GroupNorm)
+    }
+    assert not_decayed == expected
+    assert "contrastive.scale.raw" in not_decayed
+    if model == "meru":
+        assert {"manifold._magnitude.raw", "alpha.image.raw", "alpha.text.raw"} <= not_decayed
+    assert len(decayed["params"]) + len(free["params"]) == len(list(network.parameters()))
+
+    # And in fact: with zero gradients AdamW moves what is decayed and nothing else.
+    before = {name: p.detach().clone() for name, p in network.named_parameters()}
+    for p in network.parameters():
+        p.grad = torch.zeros_like(p)
+    torch.optim.AdamW(parameter_groups(network, 0.3), lr=0.1).step()
+    moved = {n for n, p in network.named_parameters() if not torch.equal(p, before[n])}
+    nonzero = {n for n, p in before.items() if p.any()}
+    assert moved == nonzero - not_decayed
+
+
+def test_the_learning_rate_rises_linearly_and_falls_as_a_cosine_to_almost_zero():
+    rates = [learning_rate(s, peak=2.0, steps=100, warmup=0.1) for s in range(100)]
+    assert rates[:10] == pytest.approx([0.2 * (k + 1) for k in range(10)])
+    assert max(rates) == rates[9] == 2.0
+    assert rates[55] == pytest.approx(1.0)
+    assert rates[-1] < 2e-3
+    assert learning_rate(0, peak=1.0, steps=3, warmup=0.0) == 1.0
+
+
+def test_a_configuration_survives_json_and_nonsense_is_named():
+    config = TrainConfig(out=Path("x"), model="clip", languages=("en", "de"), data=Path("d.npz"))
+    assert from_json(to_json(config), where="here") == config
+    with pytest.raises(ValueError, match="here: expected the configuration"):
+        from_json('{"out": "x"}', where="here")
+
+
+def test_a_run_loads_with_the_weights_and_the_words_it_was_saved_with(tiny):
+    config = tiny(epochs=1)
+    train(config)
+    run = load_run(config.out)
+    assert not run.model.training
+    assert _same(dict(run.model.state_dict()), _weights(config))
+    assert run.tokenizer.decode(run.tokenizer.encode(["red cat"])) == ["red cat"]
+    with pytest.raises(FileNotFoundError, match=r"has no model\.safetensors, config\.json"):
+        load_run(config.out / "nowhere")
