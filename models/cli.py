@@ -90,6 +90,8 @@ def _command(name: str, kind: type[T], argv: Sequence[str], run: Callable[[T], i
     try:
         options = tyro.cli(kind, args=list(argv), prog=f"spaceforms {name}")
         return run(options)
+    except SystemExit as done:  # the parser has said what is wrong, or printed its help
+        return int(done.code or 0)
     except BrokenPipeError:  # the reader of our output (head, less) has gone
         return 1
     except (ValueError, OSError, FloatingPointError) as error:
