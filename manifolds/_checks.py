@@ -53,7 +53,7 @@ def check_coordinates(where: str, tensors: Iterable[tuple[str, Tensor]], minimum
                 "expected both on one device."
             )
         try:
-            shape = torch.broadcast_shapes(shape, value.shape[:-1])
+            shape = torch.broadcast_shapes(shape, value.shape[:-1])  # type: ignore[no-untyped-call]
         except RuntimeError:
             raise ValueError(
                 f"{where}: {name} has shape {tuple(value.shape)}, which does not broadcast with "

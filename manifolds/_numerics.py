@@ -61,6 +61,12 @@ def dot(x: Tensor, y: Tensor) -> Tensor:
     return (x * y).sum(-1, keepdim=True)
 
 
+def expanded(v: Tensor, *others: Tensor) -> Tensor:
+    """v with the leading axes of all broadcast; a view."""
+    shapes = [other.shape for other in others]
+    return v.expand(torch.broadcast_shapes(v.shape, *shapes))  # type: ignore[no-untyped-call]
+
+
 def norm(x: Tensor) -> Tensor:
     """Euclidean norm over the last axis, kept: shape (..., 1); gradient 0 at x = 0.
 

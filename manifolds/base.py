@@ -103,7 +103,8 @@ class Manifold(nn.Module, ABC):
         """The sectional curvature K, shape (); differentiable if it is learnable."""
         if self._magnitude is None:
             return torch.zeros((), dtype=torch.float64)
-        return self.sign * self._magnitude()
+        magnitude: Tensor = self._magnitude()
+        return self.sign * magnitude
 
     @property
     def radius(self) -> float | Tensor:
@@ -112,7 +113,8 @@ class Manifold(nn.Module, ABC):
             return 1.0
         if not self._magnitude.learnable:
             return 1.0 / math.sqrt(self._magnitude.value)
-        return self._magnitude().rsqrt()
+        magnitude: Tensor = self._magnitude()
+        return magnitude.rsqrt()
 
     def __repr__(self) -> str:
         return f"{self._name}({self.extra_repr()})"

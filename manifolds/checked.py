@@ -9,7 +9,7 @@ from .base import Manifold, _Call
 
 
 @final
-class Checked(Manifold):
+class Checked(Manifold):  # type: ignore[misc]  # its kernels are set below, in a loop
     """The same manifold, checking values: for debugging, tests and data from elsewhere.
 
     Every argument must be finite, points must lie on the manifold and tangent vectors be tangent

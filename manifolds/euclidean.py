@@ -5,7 +5,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from ._numerics import dot, norm, unit
+from ._numerics import dot, expanded, norm, unit
 from .base import Manifold
 
 
@@ -37,7 +37,7 @@ class Euclidean(Manifold):
         return x
 
     def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor:
-        return v.expand(torch.broadcast_shapes(x.shape, v.shape))
+        return expanded(v, x)
 
     def _defect(self, x: Tensor) -> Tensor:
         return torch.zeros_like(x[..., :1])
@@ -71,7 +71,7 @@ class Euclidean(Manifold):
         return x / 2 + y / 2
 
     def _transport(self, x: Tensor, y: Tensor, v: Tensor) -> Tensor:
-        return v.expand(torch.broadcast_shapes(x.shape, y.shape, v.shape))
+        return expanded(v, x, y)
 
     def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
         return self._proj_tangent(x, g)

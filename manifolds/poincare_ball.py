@@ -5,7 +5,18 @@ from typing import final
 import torch
 from torch import Tensor
 
-from ._numerics import asinh_squared, asinhc, coth_times, dot, log_sinhc, norm, sinhc, tanhc, unit
+from ._numerics import (
+    asinh_squared,
+    asinhc,
+    coth_times,
+    dot,
+    expanded,
+    log_sinhc,
+    norm,
+    sinhc,
+    tanhc,
+    unit,
+)
 from .base import Manifold
 
 
@@ -64,7 +75,7 @@ class PoincareBall(Manifold):
         return torch.where(outside, x * (limit / length.where(outside, 1.0)), x)
 
     def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor:
-        return v.expand(torch.broadcast_shapes(x.shape, v.shape))
+        return expanded(v, x)
 
     def _defect(self, x: Tensor) -> Tensor:
         # Openness is not a matter of tolerance.

@@ -6,7 +6,18 @@ from typing import final
 import torch
 from torch import Tensor
 
-from ._numerics import asin_squared, asinc, cosm1c, cot_times, dot, log_sinc, norm, sinc, unit
+from ._numerics import (
+    asin_squared,
+    asinc,
+    cosm1c,
+    cot_times,
+    dot,
+    expanded,
+    log_sinc,
+    norm,
+    sinc,
+    unit,
+)
 from .base import Manifold
 
 
@@ -62,7 +73,7 @@ class Sphere(Manifold):
         return (norm(x) - 1).abs()
 
     def _frame(self, x: Tensor, v: Tensor) -> Tensor:
-        return v.expand(torch.broadcast_shapes(x.shape, v.shape))
+        return expanded(v, x)
 
     def _chord(self, x: Tensor, y: Tensor) -> Tensor:
         return (x - y) / 2

@@ -136,5 +136,5 @@ def from_json(text: str, *, where: str) -> TrainConfig:
         ) from error
 
 
-def _frozen(value: object) -> object:
+def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value

@@ -60,19 +60,19 @@ def average_gradients(parameters: Iterable[Tensor]) -> None:
     flat = torch.cat([g.reshape(-1) for g in gradients])
     dist.all_reduce(flat)
     flat /= dist.get_world_size()
-    for g, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+    for g, mean in zip(gradients, torch.split(flat, [g.numel() for g in gradients]), strict=True):
         g.copy_(mean.view(g.shape))
 
 
 class _Gather(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, x: Tensor) -> Tensor:
         parts = [torch.empty_like(x) for _ in range(dist.get_world_size())]
         dist.all_gather(parts, x.contiguous())
         return torch.cat(parts)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         # Everyone's loss depends on everyone's rows. (An all-reduce and a cut, because gloo has no
         # reduce-scatter.)
         gradient = gradient.contiguous()

@@ -128,7 +128,7 @@ class ImageEncoder(nn.Module):
         self.stages = nn.Sequential(*stages)
         side = config.size // 2 ** len(config.widths)
         self.transformer = _Transformer(self.width, config.layers, config.heads, side * side)
-        # Channels innermost is the layout convolutions are written for on GPUs; on CPU it is a wash.
+        # The layout convolutions are written for on GPUs; on CPU it makes no difference.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, images: Tensor) -> Tensor:

@@ -1,0 +1,102 @@
+"""What every picture needs: an axes to draw on, numbers to draw, and a chart to draw them in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..manifolds import Manifold, PoincareBall
+
+# Okabe & Ito's colours, told apart by colour-blind readers too; then tints of them.
+COLOURS = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F6000", "#4D4D4D",
+)  # fmt: skip
+INK = "#333333"
+_BALL = PoincareBall(-1.0)
+
+
+def axes(ax: Axes | None, *, solid: bool = False, size: float = 6.0) -> Any:
+    """``ax``, or the axes of a new figure that no pyplot window knows."""
+    if ax is not None:
+        return ax
+    figure = Figure(figsize=(size, size), layout="constrained")
+    return figure.add_subplot(projection="3d" if solid else None)
+
+
+def array(x: Any) -> NDArray[np.float64]:
+    """Numbers of a tensor on any device, of an array or of a list, in float64."""
+    if isinstance(x, Tensor):
+        return np.asarray(x.detach().cpu().double().numpy())
+    return np.asarray(x, dtype=np.float64)
+
+
+def is_solid(ax: Any) -> bool:
+    """Whether an axes has three dimensions."""
+    return getattr(ax, "name", "") == "3d"
+
+
+def on_disk(points: Tensor, manifold: Manifold, where: str) -> NDArray[np.float64]:
+    """Hyperbolic points of dimension 2 in the unit disk: (..., m) -> (..., 2)."""
+    if manifold.sign >= 0:
+        raise ValueError(
+            f"{where}: manifold is {manifold}; expected a hyperbolic one, Lorentz or PoincareBall "
+            "(project_disk brings points of any manifold to the disk)."
+        )
+    v = _plane(points, manifold, where) / torch.as_tensor(manifold.radius).detach()
+    return array(_BALL.from_normal(v))
+
+
+def on_surface(points: Tensor, manifold: Manifold, where: str) -> NDArray[np.float64]:
+    """Points of a surface in space, the axis of the origin up: (..., m) -> (..., 3)."""
+    v = _plane(points, manifold, where)
+    unit = v / torch.as_tensor(manifold.radius).detach()
+    r = unit.norm(dim=-1, keepdim=True)
+    if manifold.sign > 0:
+        along, share = r.cos(), torch.sinc(r / torch.pi)
+    else:
+        along = r.cosh()
+        share = torch.where(r > 0, r.sinh() / r.where(r > 0, 1.0), 1.0)
+    return array(torch.cat([share * unit, along], dim=-1))
+
+
+def _plane(points: Tensor, manifold: Manifold, where: str) -> Tensor:
+    """Normal coordinates of points of dimension 2, in float64 on the CPU."""
+    n = points.shape[-1] - manifold.ambient_dim(0)
+    if n != 2:
+        raise ValueError(
+            f"{where}: points have shape {tuple(points.shape)}, dimension {n} on {manifold}; "
+            "expected dimension 2 (project_disk brings others down to it)."
+        )
+    with torch.no_grad():
+        return manifold.to_normal(points.detach().double()).cpu()
+
+
+def drawn(points: Tensor, manifold: Manifold, ax: Any, where: str) -> NDArray[np.float64]:
+    """Points in the coordinates of the picture that ``ax`` holds."""
+    return (on_surface if is_solid(ax) else on_disk)(points, manifold, where)
+
+
+def scatter_by_label(
+    ax: Any, xyz: NDArray[np.float64], labels: Sequence[object] | None, **style: Any
+) -> list[Any]:
+    """One collection a label, in order of appearance, with a legend; one if there are no labels."""
+    if labels is None:
+        return [ax.scatter(*xyz.T, color=COLOURS[0], **style)]
+    if len(labels) != len(xyz):
+        raise ValueError(f"there are {len(labels)} labels for {len(xyz)} points; expected as many.")
+    texts = [str(label) for label in labels]
+    groups = list(dict.fromkeys(texts))
+    artists = []
+    for k, group in enumerate(groups):
+        chosen = xyz[[text == group for text in texts]]
+        colour = COLOURS[k % len(COLOURS)]
+        artists.append(ax.scatter(*chosen.T, color=colour, label=group, **style))
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    return artists

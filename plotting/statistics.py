@@ -1,0 +1,81 @@
+"""Plain diagrams: distances from the root, and losses over a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from ._axes import COLOURS, INK, array, axes
+
+
+def radius_histogram(
+    radii: Mapping[str, Any], *, ax: Axes | None = None, bins: int = 60, label: str = "root"
+) -> list[Any]:
+    """Histograms of distances from the root, one a level, the root marked at 0.
+
+    Every histogram has area 1, so levels of different size compare.
+
+    Args:
+        radii: level -> distances.
+        ax: where to draw; a new figure if None.
+        bins: number of bins, common to all levels.
+        label: what to call the root.
+
+    Returns:
+        One filled outline a level.
+    """
+    values = {name: array(r).ravel() for name, r in radii.items()}
+    if not values or not all(r.size for r in values.values()):
+        raise ValueError("plotting.radius_histogram: a level has no distances; expected some each.")
+    ax = axes(ax, size=5)
+    farthest = max(float(r.max()) for r in values.values())
+    edges = np.linspace(0, farthest * 1.02 or 1.0, bins + 1)
+    artists = []
+    for k, (name, r) in enumerate(values.items()):
+        heights, _ = np.histogram(r, edges, density=True)
+        colour = COLOURS[k % len(COLOURS)]
+        text = f"{name} ({r.size:,}; median {np.median(r):.2f})"
+        artists.append(
+            ax.stairs(heights, edges, fill=True, facecolor=colour, edgecolor=colour, alpha=0.45,
+                      label=text)
+        )  # fmt: skip
+    ax.axvline(0, color=INK, linewidth=1.5, linestyle=":", label=label)
+    ax.set(xlabel="distance from the root", ylabel="density", xlim=(-0.02 * farthest, None))
+    ax.legend(frameon=False)
+    return artists
+
+
+def loss_curves(
+    history: Sequence[Mapping[str, float]],
+    *,
+    keys: Sequence[str] = ("loss", "contrastive", "entailment"),
+    ax: Axes | None = None,
+) -> list[Any]:
+    """Losses against the step, for as many of ``keys`` as the history has.
+
+    Args:
+        history: rows with a key "step", as ``metrics.jsonl`` has them.
+        keys: what to draw.
+        ax: where to draw; a new figure if None.
+
+    Returns:
+        One line a key.
+    """
+    present = [key for key in keys if any(key in row for row in history)]
+    if not present:
+        raise ValueError(
+            f"plotting.loss_curves: the history of {len(history)} rows has none of "
+            f"{', '.join(keys)}; expected at least one."
+        )
+    ax = axes(ax, size=5)
+    artists = []
+    for k, key in enumerate(present):
+        rows = [row for row in history if key in row]
+        steps, values = [row["step"] for row in rows], [row[key] for row in rows]
+        artists += ax.plot(steps, values, color=COLOURS[k], label=key, linewidth=1.2)
+    ax.set(xlabel="step", ylabel="loss", ylim=(0, None))
+    ax.legend(frameon=False)
+    return artists
