@@ -25,12 +25,13 @@ class Split:
     """Indices of pictures: `train`, and named sets to test on.
 
     Keys of `tests`, each an index array whose candidates are the names of its own concepts:
-      "vendor"          all pictures of the held-out vendor. In split "both" some of their names
-                        were never seen; the next set leaves those out.
-      "vendor seen"     (split "both") the held-out vendor's pictures of trained concepts.
-      "concept"         held-out concepts (field `split` = "test") drawn by trained vendors.
-      "concept val"     the same for `split` = "val"; for choosing hyper-parameters.
-      "vendor+concept"  (split "both") held-out concepts drawn by the held-out vendor.
+
+    - "vendor": all pictures of the held-out vendor. In split "both" some of their names were never
+      seen; the next set leaves those out.
+    - "vendor seen": (split "both") the held-out vendor's pictures of trained concepts.
+    - "concept": held-out concepts (field `split` = "test") drawn by trained vendors.
+    - "concept val": the same for `split` = "val"; for choosing hyper-parameters.
+    - "vendor+concept": (split "both") held-out concepts drawn by the held-out vendor.
     """
 
     kind: str

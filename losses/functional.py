@@ -94,7 +94,7 @@ def info_nce(
 def pairwise_logits(
     x: Tensor, y: Tensor, *, manifold: Manifold, scale: Tensor | float, logits: Logits = "neg_dist"
 ) -> Tensor:
-    """Similarities scale * (-dist, -sqdist or inner product) of all pairs: (B, m), (C, m) -> (B, C).
+    """Scale * (-dist, -sqdist or inner product) of all pairs: (B, m), (C, m) -> (B, C).
 
     In float32, or float64 if an input is.
     """

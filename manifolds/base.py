@@ -622,7 +622,7 @@ class Manifold(nn.Module, ABC):
         """Wrapped normal points: from_normal(std * z), z standard normal of shape ``size``.
 
         The last entry of ``size`` is the dimension n: the result has shape
-        (*size[:-1], ambient_dim(n)). ``std`` is a length on the manifold.
+        ``(*size[:-1], ambient_dim(n))``. ``std`` is a length on the manifold.
         """
         self._check_size("random_normal", size)
         z = torch.randn(size, generator=generator, dtype=dtype, device=device)

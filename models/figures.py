@@ -10,6 +10,7 @@ import torch
 from matplotlib.figure import Figure
 
 from ..datasets import EmojiData
+from ..manifolds import PoincareBall
 from ..plotting import disk, loss_curves, project_disk, radius_histogram, thumbnails
 from .checkpoint import METRICS, Run
 from .evaluate import points_by_level, radii_by_level
@@ -62,10 +63,15 @@ def _embedding(run: Run, data: EmojiData, index: np.ndarray, name: str) -> dict[
     levels = points_by_level(run, data, index)
     manifold = run.model.manifold.cpu()
     root = run.model.root(run.tokenizer.encode([""])[0].to(levels["picture"].device))
-    flat = project_disk(torch.cat(list(levels.values())), manifold=manifold, center=root)
-    parts = dict(zip(levels, flat.points.split([len(x) for x in levels.values()]), strict=True))
-    from ..manifolds import PoincareBall
-
+    flat = project_disk(
+        torch.cat(list(levels.values())),
+        manifold=manifold,
+        center=root,
+        groups=[level for level, points in levels.items() for _ in points],
+    )
+    parts = dict(
+        zip(levels, torch.split(flat.points, [len(x) for x in levels.values()]), strict=True)
+    )
     ball = PoincareBall(-1.0)
     order = ("picture", "name", "subgroup", "group")
     labels = [level for level in order for _ in parts[level]]
@@ -73,7 +79,7 @@ def _embedding(run: Run, data: EmojiData, index: np.ndarray, name: str) -> dict[
     ax = with_labels.add_subplot()
     disk(torch.cat([parts[level] for level in order]), manifold=ball, labels=labels, ax=ax)
     _name_some(ax, parts["name"].numpy(), [data.names[c] for c in np.unique(data.concept[index])])
-    ax.set_title(f"{name} on the Poincaré disk: {flat.title}", fontsize=10)
+    ax.set_title(f"{name} on the Poincaré disk\n{flat.title}", fontsize=10)
 
     with_pictures = Figure(figsize=(8, 8.4), layout="constrained")
     ax = with_pictures.add_subplot()
@@ -82,9 +88,13 @@ def _embedding(run: Run, data: EmojiData, index: np.ndarray, name: str) -> dict[
     shuffled = np.random.default_rng(0).permutation(len(index))
     with_pictures.draw_without_rendering()  # the layout decides how large the disk is
     thumbnails(
-        parts["picture"].numpy()[shuffled], data.images[index[shuffled]], ax=ax, size=0.08, most=250
+        parts["picture"].numpy()[shuffled],
+        data.images[index[shuffled]],
+        ax=ax,
+        size=0.055,
+        most=400,
     )
-    ax.set_title(f"{name}, held-out pictures on the Poincaré disk: {flat.title}", fontsize=10)
+    ax.set_title(f"{name}, held-out pictures on the Poincaré disk\n{flat.title}", fontsize=10)
     return {EMBEDDING: with_labels, PICTURES: with_pictures}
 
 

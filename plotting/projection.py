@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -13,20 +14,16 @@ _PAIRS = 20_000
 
 
 class Projection(NamedTuple):
-    """Points on the disk and what the projection did to them.
-
-    Attributes:
-        points: (N, 2), in the unit Poincaré ball.
-        name: the method in a few words, for a title.
-        distortion: mean over pairs of abs(drawn/true - 1), true distances in units of
-            1/sqrt(abs(K)), drawn ones hyperbolic.
-        rank_correlation: Spearman's correlation of drawn and true distances.
-    """
+    """Points on the disk and what the projection did to them."""
 
     points: Tensor
+    """(N, 2), in the unit Poincaré ball."""
     name: str
+    """The method in a few words, for a title."""
     distortion: float
+    """Mean over pairs of abs(drawn/true - 1); true distances in units of 1/sqrt(abs(K))."""
     rank_correlation: float
+    """Spearman's correlation of drawn and true distances."""
 
     @property
     def title(self) -> str:
@@ -38,18 +35,28 @@ class Projection(NamedTuple):
 
 
 @torch.no_grad()
-def project_disk(points: Tensor, *, manifold: Manifold, center: Tensor | None = None) -> Projection:
+def project_disk(
+    points: Tensor,
+    *,
+    manifold: Manifold,
+    center: Tensor | None = None,
+    groups: Sequence[object] | None = None,
+) -> Projection:
     """Bring points of any manifold and dimension to the Poincaré disk.
 
     The distance of each point from the centre is kept exactly; its direction is that of its first
-    two principal components in the tangent space at the centre (uncentred, so the centre stays
-    where it is). What is lost is what lies across those two, and the result says how much: more
-    than 100 coordinates do not fit into two.
+    two principal components in the tangent space at the centre, after the mean is taken away:
+    points of contrastive models all lie in one narrow cone, and without that the picture would be
+    one dot. What is lost is the common direction and what lies across the two components, and the
+    result says how much: more than 100 coordinates do not fit into two.
 
     Args:
         points: (N, m).
         manifold: their space.
         center: (m,), the point drawn in the middle; the origin if None.
+        groups: N labels (modalities, levels). Each group then loses its own mean, and the
+            components are those of what is left: a gap between modalities would be the first
+            component otherwise.
 
     The measured losses are over all pairs, or 20,000 of them drawn with a fixed seed.
     """
@@ -62,6 +69,7 @@ def project_disk(points: Tensor, *, manifold: Manifold, center: Tensor | None = 
     v = manifold.to_normal(manifold.expmap0(tangents)) / radius
     r = manifold.dist(base, x).unsqueeze(-1) / radius
     if n > 2:
+        v = _centred(v, groups)
         _, _, axes = torch.linalg.svd(v, full_matrices=False)
         plane = v @ axes[:2].T
         # An axis has no sign of its own: take the one that points where most points are.
@@ -72,8 +80,24 @@ def project_disk(points: Tensor, *, manifold: Manifold, center: Tensor | None = 
     ball = PoincareBall(-1.0)
     flat = ball.from_normal(torch.where(length > 0, plane / length.where(length > 0, 1.0), 0.0) * r)
     distortion, correlation = _losses(x, flat, manifold, ball)
-    name = "radius kept, direction from the first two principal components"
+    name = "radius kept, direction by the first two principal components"
+    if n > 2:
+        name += " of what is left after the mean" + ("" if groups is None else " of each level")
     return Projection(flat, name, distortion, correlation)
+
+
+def _centred(v: Tensor, groups: Sequence[object] | None) -> Tensor:
+    if groups is None:
+        return v - v.mean(0)
+    if len(groups) != len(v):
+        raise ValueError(
+            f"plotting.project_disk: there are {len(groups)} groups for {len(v)} points; expected "
+            "as many."
+        )
+    numbers = {group: k for k, group in enumerate(dict.fromkeys(groups))}
+    member = torch.tensor([numbers[group] for group in groups])
+    means = torch.zeros(len(numbers), v.shape[1], dtype=v.dtype).index_add_(0, member, v)
+    return v - (means / member.bincount().unsqueeze(1))[member]
 
 
 def _losses(x: Tensor, flat: Tensor, manifold: Manifold, ball: PoincareBall) -> tuple[float, float]:

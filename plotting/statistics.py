@@ -71,7 +71,7 @@ def loss_curves(
             f"{', '.join(keys)}; expected at least one."
         )
     ax = axes(ax, size=5)
-    artists = []
+    artists: list[Any] = []
     for k, key in enumerate(present):
         rows = [row for row in history if key in row]
         steps, values = [row["step"] for row in rows], [row[key] for row in rows]

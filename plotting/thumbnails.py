@@ -42,7 +42,9 @@ def thumbnails(
             break
         if not kept or np.abs(places[kept] - place).max(1).min() >= size:
             kept.append(k)
-    figure = ax.figure
+    figure = ax.get_figure(root=True)
+    if figure is None:
+        raise ValueError("plotting.thumbnails: ax belongs to no figure; expected one that does.")
     width = figure.get_size_inches()[0] * figure.dpi * ax.get_position().width
     low, high = ax.get_xlim()
     zoom = size * width / (high - low) / images.shape[2] * 72 / figure.dpi
