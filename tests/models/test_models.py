@@ -78,7 +78,9 @@ def test_at_the_start_points_are_about_one_from_the_origin():
     model = MERU(Features(), Features(), embed_dim=512)
     x, _ = _points(model, 256)
     # 12 standard normal features through a projection of standard deviation 12^-1/2.
-    assert float(model.manifold.to_normal(x).norm(dim=1).mean()) == pytest.approx(1, abs=0.1)
+    assert model.manifold.to_normal(x).detach().norm(dim=1).mean().item() == pytest.approx(
+        1, abs=0.1
+    )
 
 
 def test_initial_projections_have_the_papers_spread():
