@@ -32,7 +32,7 @@ class TrainConfig:
     """What is held out: all pictures of one vendor, some concepts of every vendor, or both."""
     held_out: str = "emojione"
     """The vendor held out by the splits vendor and both."""
-    epochs: int = 54
+    epochs: int = 48
     """Passes over the training pictures."""
     batch_size: int = 256
     """Pairs in a step, over all processes; a short rest of an epoch is left out."""
