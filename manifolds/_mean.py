@@ -54,7 +54,9 @@ def _newton_step(manifold: Manifold, m: Tensor, x: Tensor, w: Tensor) -> Tensor:
     vector towards x and c = d cs(d)/sn(d) (Karcher 1977, appendix C).
     """
     base, origin = m.unsqueeze(-2), manifold._unit_origin(m)
-    logs = manifold._drop_tangent0(manifold._transport(base, origin, manifold._logmap(base, x)))
+    logs = manifold._drop_tangent0(
+        manifold._transport(base, origin, origin - base, manifold._logmap(base, x, x - base))
+    )
     with torch.no_grad():
         direction, _ = unit(logs)
         across = manifold._hessian_across(dot(logs, logs))
@@ -64,4 +66,4 @@ def _newton_step(manifold: Manifold, m: Tensor, x: Tensor, w: Tensor) -> Tensor:
             "...ki,...kj->...ij", w * (1 - across) * direction, direction
         )
     step = torch.linalg.solve(hessian, (w * logs).sum(-2))
-    return manifold._transport(origin, m, manifold._lift_tangent0(step))
+    return manifold._transport(origin, m, m - origin, manifold._lift_tangent0(step))

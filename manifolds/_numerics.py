@@ -75,8 +75,10 @@ def norm(x: Tensor) -> Tensor:
     because dividing by it rounds nothing.
     """
     largest = x.detach().abs().amax(-1, keepdim=True)
-    ordinary = (largest > 0) & largest.isfinite()
+    # Not below the smallest normal number, whose inverse is the largest that does not overflow.
+    ordinary = (largest >= torch.finfo(x.dtype).tiny) & largest.isfinite()
     scale = largest.where(ordinary, 1.0).log2().floor().exp2()
+    scale = scale.where(ordinary | (largest == 0), torch.finfo(x.dtype).tiny)
     scaled = x / scale
     return sqrt0((scaled * scaled).sum(-1, keepdim=True)) * scale
 
@@ -98,6 +100,15 @@ def sinhc(s: Tensor) -> Tensor:
     small, polynomial, closed = _split(s, _ENTIRE_CUTOFF)
     t = closed.sqrt()
     return torch.where(small, _horner(_SN, polynomial), t.sinh() / t)
+
+
+def sinh_ratio(t: Tensor, s: Tensor) -> Tensor:
+    """sinh(t d)/sinh(d) at d = sqrt s >= 0; t at s = 0. No overflow for t in [0, 1] at any d."""
+    small, polynomial, closed = _split(s, _ENTIRE_CUTOFF)
+    near = t * sinhc(t.square() * polynomial) / sinhc(polynomial)
+    d = closed.sqrt()
+    far = ((t - 1) * d).exp() * (-2 * t * d).expm1() / (-2 * d).expm1()
+    return torch.where(small, near, far)
 
 
 def coshm1c(s: Tensor) -> Tensor:

@@ -153,8 +153,12 @@ class Manifold(nn.Module, ABC):
         """Components of v whose Euclidean inner products are the Riemannian ones at x."""
 
     @abstractmethod
-    def _chord(self, x: Tensor, y: Tensor) -> Tensor:
-        """A vector of Euclidean norm sn(d/2): sinh(d/2), d/2 or sin(d/2) by the sign of K."""
+    def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        """A vector of Euclidean norm sn(d/2): sinh(d/2), d/2 or sin(d/2) by the sign of K.
+
+        Here and below ``step`` is y - x, subtracted before the division by R: the difference of
+        two points divided first would carry the rounding of both.
+        """
 
     @abstractmethod
     def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
@@ -172,10 +176,10 @@ class Manifold(nn.Module, ABC):
     def _expmap(self, x: Tensor, v: Tensor) -> Tensor: ...
 
     @abstractmethod
-    def _logmap(self, x: Tensor, y: Tensor) -> Tensor: ...
+    def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor: ...
 
     @abstractmethod
-    def _transport(self, x: Tensor, y: Tensor, v: Tensor) -> Tensor: ...
+    def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor: ...
 
     @abstractmethod
     def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor: ...
@@ -199,7 +203,7 @@ class Manifold(nn.Module, ABC):
         """sn(r), r the distance from the origin: the warping function of the metric at x."""
 
     @abstractmethod
-    def _outward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def _outward(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         """(across, along): a positive multiple of log_x(y)'s components across and along the
         outward ray at x; across >= 0."""
 
@@ -211,18 +215,18 @@ class Manifold(nn.Module, ABC):
     def _hessian_across(self, s: Tensor) -> Tensor:
         """t cs(t)/sn(t) at t = sqrt(s): eigenvalue of Hess d^2/2 across the geodesic."""
 
-    def _dist(self, x: Tensor, y: Tensor) -> Tensor:
-        return self._arc(norm(self._chord(x, y)))
+    def _dist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return self._arc(norm(self._chord(x, y, step)))
 
-    def _sqdist(self, x: Tensor, y: Tensor) -> Tensor:
-        chord = self._chord(x, y)
+    def _sqdist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        chord = self._chord(x, y, step)
         return self._arc_squared(dot(chord, chord))
 
-    def _geodesic(self, x: Tensor, y: Tensor, t: Tensor) -> Tensor:
-        return self._expmap(x, t * self._logmap(x, y))
+    def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+        return self._expmap(x, t * self._logmap(x, y, step))
 
-    def _midpoint(self, x: Tensor, y: Tensor) -> Tensor:
-        return self._geodesic(x, y, torch.full_like(x[..., :1], 0.5))
+    def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return self._geodesic(x, y, step, torch.full_like(x[..., :1], 0.5))
 
     # -- entering and leaving the unit space ----------------------------------------------------
 
@@ -254,6 +258,14 @@ class Manifold(nn.Module, ABC):
         one = call.radius if scaled else 1.0
         values += [_divided(v.to(working), one) for _, v in tangents]
         return values, call
+
+    def _enter_pair(
+        self, op: str, x: Tensor, y: Tensor, tangents: Sequence[tuple[str, Tensor]] = ()
+    ) -> tuple[Tensor, Tensor, Tensor, list[Tensor], _Call]:
+        """x, y, their step, the tangent vectors, and the way back."""
+        (x_, y_, *vectors), call = self._enter(op, [("x", x), ("y", y)], tangents)
+        step = _divided(y.to(y_.dtype) - x.to(x_.dtype), call.radius)
+        return x_, y_, step, vectors, call
 
     def _leave_point(self, x: Tensor, call: _Call) -> Tensor:
         return _times(self._proj(x, call.dtype), call.radius, 1).to(call.dtype)
@@ -296,7 +308,7 @@ class Manifold(nn.Module, ABC):
 
         Lorentz: keeps the space part, recomputes time. Sphere: divides by the norm (the zero
         vector goes to the origin). PoincareBall: pulls points outside the largest ball that the
-        dtype can hold, norm (1 - eps) R, back to its surface. Euclidean: identity. A point of
+        dtype can hold, norm (1 - 2 eps) R, back to its surface. Euclidean: identity. A point of
         the manifold is its own projection up to rounding.
 
         Shapes: (..., m) -> (..., m).
@@ -374,13 +386,13 @@ class Manifold(nn.Module, ABC):
         half of the digits of a small distance. dist(x, x) = 0 with gradient 0. Sphere: antipodes
         are at pi R, also with gradient 0.
         """
-        (x, y), call = self._enter("dist", [("x", x), ("y", y)])
-        return self._leave_scalar(self._dist(x, y), call, 1)
+        x, y, step, _, call = self._enter_pair("dist", x, y)
+        return self._leave_scalar(self._dist(x, y, step), call, 1)
 
     def sqdist(self, x: Tensor, y: Tensor) -> Tensor:
         """Squared geodesic distance, smooth at x = y: (..., m), (..., m) -> (...)."""
-        (x, y), call = self._enter("sqdist", [("x", x), ("y", y)])
-        return self._leave_scalar(self._sqdist(x, y), call, 2)
+        x, y, step, _, call = self._enter_pair("sqdist", x, y)
+        return self._leave_scalar(self._sqdist(x, y, step), call, 2)
 
     def cdist(self, x: Tensor, y: Tensor, *, squared: bool = False, matmul: bool = False) -> Tensor:
         """All distances between two sets: (..., p, m), (..., q, m) -> (..., p, q).
@@ -442,8 +454,8 @@ class Manifold(nn.Module, ABC):
         """Exponential map: the point at distance |v| from x in direction v.
 
         expmap(x, 0) is x, with the identity as derivative in v. A result too far out for the
-        dtype is pulled back to its edge (Lorentz in float32: distance 44 R from the origin,
-        PoincareBall: 16.6 R). Shapes: (..., m), (..., m) -> (..., m).
+        dtype is pulled back to its edge (Lorentz in float32: distance 28 R from the origin,
+        PoincareBall: 15.9 R). Shapes: (..., m), (..., m) -> (..., m).
         """
         (x, v), call = self._enter("expmap", [("x", x)], [("v", v)], scaled=True)
         return self._leave_point(self._expmap(x, v), call)
@@ -455,8 +467,8 @@ class Manifold(nn.Module, ABC):
         identity as derivative in y. Sphere: at antipodes, where every direction leads to y, one of
         them is returned, always the same. Shapes: (..., m), (..., m) -> (..., m).
         """
-        (x, y), call = self._enter("logmap", [("x", x), ("y", y)])
-        return self._leave_vector(self._logmap(x, y), call, 1)
+        x, y, step, _, call = self._enter_pair("logmap", x, y)
+        return self._leave_vector(self._logmap(x, y, step), call, 1)
 
     def geodesic(self, x: Tensor, y: Tensor, t: Tensor | float) -> Tensor:
         """The point at time t on the geodesic with x at t = 0 and y at t = 1.
@@ -466,14 +478,14 @@ class Manifold(nn.Module, ABC):
             t: a number, or a tensor (...) that broadcasts with the leading axes. Any real value:
                 the geodesic goes on beyond its ends.
         """
-        (x, y), call = self._enter("geodesic", [("x", x), ("y", y)])
+        x, y, step, _, call = self._enter_pair("geodesic", x, y)
         time = torch.as_tensor(t, dtype=x.dtype, device=x.device).unsqueeze(-1)
-        return self._leave_point(self._geodesic(x, y, time), call)
+        return self._leave_point(self._geodesic(x, y, step, time), call)
 
     def midpoint(self, x: Tensor, y: Tensor) -> Tensor:
         """The point halfway between x and y: (..., m), (..., m) -> (..., m)."""
-        (x, y), call = self._enter("midpoint", [("x", x), ("y", y)])
-        return self._leave_point(self._midpoint(x, y), call)
+        x, y, step, _, call = self._enter_pair("midpoint", x, y)
+        return self._leave_point(self._midpoint(x, y, step), call)
 
     def mean(self, x: Tensor, weights: Tensor | None = None) -> Tensor:
         r"""Fréchet mean of a set: the point that minimises :math:`\sum_i w_i d(m, x_i)^2`.
@@ -542,18 +554,20 @@ class Manifold(nn.Module, ABC):
         A linear isometry of tangent spaces, the identity at x = y. Sphere: at antipodes, along
         the geodesic that :meth:`logmap` names.
         """
-        (x, y, v), call = self._enter("transport", [("x", x), ("y", y)], [("v", v)])
-        return self._leave_vector(self._transport(x, y, v), call)
+        x, y, step, (v,), call = self._enter_pair("transport", x, y, [("v", v)])
+        return self._leave_vector(self._transport(x, y, step, v), call)
 
     def transport0(self, y: Tensor, v: Tensor) -> Tensor:
         """Parallel transport from the origin to y: (..., m), (..., m) -> (..., m)."""
         (y, v), call = self._enter("transport0", [("y", y)], [("v", v)], at_origin=True)
-        return self._leave_vector(self._transport(self._unit_origin(y), y, v), call)
+        origin = self._unit_origin(y)
+        return self._leave_vector(self._transport(origin, y, y - origin, v), call)
 
     def transport0_inverse(self, x: Tensor, v: Tensor) -> Tensor:
         """Parallel transport from x to the origin: (..., m), (..., m) -> (..., m)."""
         (x, v), call = self._enter("transport0_inverse", [("x", x)], [("v", v)])
-        return self._leave_vector(self._transport(x, self._unit_origin(x), v), call)
+        origin = self._unit_origin(x)
+        return self._leave_vector(self._transport(x, origin, origin - x, v), call)
 
     def logdetexp(self, x: Tensor, v: Tensor) -> Tensor:
         r"""Logarithm of the volume change of expmap at x: :math:`\log|\det D\exp_x(v)|`.
@@ -605,8 +619,8 @@ class Manifold(nn.Module, ABC):
 
         Shapes: (..., m), (..., m) -> (...), in [0, pi].
         """
-        (x, y), call = self._enter("exterior_angle", [("x", x), ("y", y)])
-        across, along = self._outward(x, y)
+        x, y, step, _, call = self._enter_pair("exterior_angle", x, y)
+        across, along = self._outward(x, y, step)
         return self._leave_scalar(atan2_0(across, along), call)
 
     # -- random points --------------------------------------------------------------------------
@@ -643,7 +657,7 @@ class Manifold(nn.Module, ABC):
         the origin, proportional to sn(r)^(n-1), is inverted numerically on 4,096 nodes.
         """
         self._check_size("random_uniform", size)
-        unit_length = float(torch.as_tensor(self.radius).detach())
+        unit_length = torch.as_tensor(self.radius, dtype=torch.float64).item()
         largest = math.pi * unit_length if self.sign > 0 else math.inf
         if radius is None:
             radius = min(largest, 1.0) if self.sign <= 0 else largest

@@ -45,8 +45,8 @@ class Euclidean(Manifold):
     def _frame(self, x: Tensor, v: Tensor) -> Tensor:
         return self._proj_tangent(x, v)
 
-    def _chord(self, x: Tensor, y: Tensor) -> Tensor:
-        return (x - y) / 2
+    def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return step / 2
 
     def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
         x2, y2 = dot(x, x), dot(y, y).mT
@@ -64,13 +64,13 @@ class Euclidean(Manifold):
     def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
         return x + v
 
-    def _logmap(self, x: Tensor, y: Tensor) -> Tensor:
-        return y - x
+    def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return step
 
-    def _midpoint(self, x: Tensor, y: Tensor) -> Tensor:
+    def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return x / 2 + y / 2
 
-    def _transport(self, x: Tensor, y: Tensor, v: Tensor) -> Tensor:
+    def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
         return expanded(v, x, y)
 
     def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
@@ -91,9 +91,8 @@ class Euclidean(Manifold):
     def _sn_radius(self, x: Tensor) -> Tensor:
         return norm(x)
 
-    def _outward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def _outward(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         direction, _ = unit(x)
-        step = y - x
         along = dot(direction, step)
         across = norm(step - along * direction) * (direction != 0).any(-1, keepdim=True)
         return across, along

@@ -14,6 +14,7 @@ from ._numerics import (
     dot,
     log_sinhc,
     norm,
+    sinh_ratio,
     sinhc,
     unit,
 )
@@ -45,8 +46,8 @@ class Lorentz(Manifold):
     part of a tangent vector is treated the same way.
 
     The distance is the hyperbolic haversine in one of two forms, see ``_haversine``. A point may
-    be as far from the origin as 44 R in float32 and 355 R in float64, where |x_s| is 2^63 R and
-    2^511 R; maps pull longer results back to that radius.
+    be as far from the origin as 28 R in float32 and 236 R in float64, where |x_s| is 2^40 R and
+    2^340 R; maps pull longer results back to that radius.
 
     Args:
         curvature: K < 0.
@@ -84,8 +85,9 @@ class Lorentz(Manifold):
         return [1.0] + [0.0] * n
 
     def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        # Beyond this radius |x_s|^2 overflows the dtype of the computation, or x_s that of storage.
-        computed = 2.0**63 if x.dtype == torch.float32 else 2.0**511
+        # Three factors of this size, as in the rounding error of a transport, must not overflow
+        # the dtype of the computation, nor one that of storage.
+        computed = 2.0**40 if x.dtype == torch.float32 else 2.0**340
         limit = min(computed, torch.finfo(dtype).max / 2)
         s = x[..., 1:]
         length = norm(s)
@@ -113,8 +115,8 @@ class Lorentz(Manifold):
 
     # -- distance -------------------------------------------------------------------------------
 
-    def _chord(self, x: Tensor, y: Tensor) -> Tensor:
-        radial, scale, cross = _haversine(x[..., 1:], y[..., 1:])
+    def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        radial, scale, cross = _haversine(x[..., 1:], y[..., 1:], step[..., 1:])
         return torch.cat([radial, scale * cross], dim=-1)
 
     def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
@@ -162,35 +164,32 @@ class Lorentz(Manifold):
         far = direction * outward + sinhc(t * t) * across
         return _lift(torch.where(polar, far, plain))
 
-    def _logmap(self, x: Tensor, y: Tensor) -> Tensor:
-        x, y = x[..., 1:], y[..., 1:]
-        radial, scale, cross = _haversine(x, y)
+    def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        x, y, step = x[..., 1:], y[..., 1:], step[..., 1:]
+        radial, scale, cross = _haversine(x, y, step)
         h = radial.square() + dot(scale * cross, scale * cross)
         factor = asinhc(h) / (1 + h).sqrt()
         # y - cosh(d) x = (y - x) - 2h x: no digit of a small step is lost to x.
-        return _tangent(x, factor * (y - x) - 2 * (factor * h) * x)
+        return _tangent(x, factor * step - 2 * (factor * h) * x)
 
-    def _midpoint(self, x: Tensor, y: Tensor) -> Tensor:
-        x, y = x[..., 1:], y[..., 1:]
-        radial, scale, cross = _haversine(x, y)
+    def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        x, y, step = x[..., 1:], y[..., 1:], step[..., 1:]
+        radial, scale, cross = _haversine(x, y, step)
         h = radial.square() + dot(scale * cross, scale * cross)
         return _lift((x + y) / (2 * (1 + h).sqrt()))
 
-    def _geodesic(self, x: Tensor, y: Tensor, t: Tensor) -> Tensor:
-        s = self._sqdist(x, y)
-        # sinh(t d)/sinh(d) = t sinhc(t^2 d^2)/sinhc(d^2): symmetric in the ends, exact at both.
-        from_x = (1 - t) * sinhc((1 - t).square() * s) / sinhc(s)
-        from_y = t * sinhc(t.square() * s) / sinhc(s)
-        return _lift(from_x * x[..., 1:] + from_y * y[..., 1:])
+    def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+        # Symmetric in the ends, exact at both.
+        s = self._sqdist(x, y, step)
+        return _lift(sinh_ratio(1 - t, s) * x[..., 1:] + sinh_ratio(t, s) * y[..., 1:])
 
-    def _transport(self, x: Tensor, y: Tensor, v: Tensor) -> Tensor:
-        x, y, v = x[..., 1:], y[..., 1:], v[..., 1:]
+    def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
+        x, y, step, v = x[..., 1:], y[..., 1:], step[..., 1:], v[..., 1:]
         tx, ty = _time(x), _time(y)
-        radial, scale, cross = _haversine(x, y)
+        radial, scale, cross = _haversine(x, y, step)
         h = radial.square() + dot(scale * cross, scale * cross)
-        step = x - y
         # <y, v> = <y - x, v>, as <x, v> = 0; and 1 + cosh d = 2 (1 + h).
-        product = dot(x / tx, v) * (dot(step, x + y) / (tx + ty)) - dot(step, v)
+        product = dot(step, v) - dot(x / tx, v) * (dot(step, x + y) / (tx + ty))
         return _tangent(y, v + product / (2 * (1 + h)) * (x + y))
 
     # -- origin and cones -----------------------------------------------------------------------
@@ -215,11 +214,10 @@ class Lorentz(Manifold):
     def _sn_radius(self, x: Tensor) -> Tensor:
         return norm(x[..., 1:])
 
-    def _outward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        x, y = x[..., 1:], y[..., 1:]
+    def _outward(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        x, y, step = x[..., 1:], y[..., 1:], step[..., 1:]
         tx, ty = _time(x), _time(y)
         direction, size = unit(x)
-        step = y - x
         ahead = dot(direction, step)
         side = step - ahead * direction
         across = norm(side) * (size > 0)
@@ -272,7 +270,7 @@ def _across_along(x: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     return across, (component / time).where(far, component * 0)
 
 
-def _haversine(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _haversine(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     r"""(a, f, V) with sinh^2(d/2) = a^2 + f^2 |V|^2, symmetric in x and y.
 
     Let s be the shorter and l the longer of the two, D = l - s, r the distance from the origin.
@@ -293,7 +291,7 @@ def _haversine(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     l, s = torch.where(swap, y, x), torch.where(swap, x, y)
     l2, s2 = torch.where(swap, y2, x2), torch.where(swap, x2, y2)
     tl, ts = (1 + l2).sqrt(), (1 + s2).sqrt()
-    step = l - s
+    step = torch.where(swap, step, -step)
     product = dot(step, l + s)  # |l|^2 - |s|^2
 
     far = s2 > 1

@@ -24,8 +24,7 @@ class PositiveScalar(nn.Module):
         bounds: ``(low, high)`` with ``0 < low < value < high``; ``None`` for no bounds.
         learnable: whether ``raw`` is a parameter. If not, the module has no state at all.
 
-    ``forward()`` returns a tensor of shape (): float64 if fixed, the parameter's dtype (float32 if
-    that is narrower) if learnable.
+    ``forward()`` returns a float64 tensor of shape ().
     """
 
     initial: Tensor
@@ -59,8 +58,9 @@ class PositiveScalar(nn.Module):
         """The current value, shape ()."""
         if not self.learnable:
             return torch.tensor(self.value, dtype=torch.float64)
-        raw = self.raw.to(torch.promote_types(self.raw.dtype, torch.float32))
-        start = self.initial.to(raw.dtype)
+        # In float64 whatever the parameter's dtype: it costs nothing, the value given is the value
+        # got in every dtype, and a tensor of shape () promotes nothing that it multiplies.
+        raw, start = self.raw.double(), self.initial.double()
         if self.bounds is None:
             return start * raw.exp()
         low, high = self.bounds

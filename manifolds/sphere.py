@@ -75,22 +75,23 @@ class Sphere(Manifold):
     def _frame(self, x: Tensor, v: Tensor) -> Tensor:
         return expanded(v, x)
 
-    def _chord(self, x: Tensor, y: Tensor) -> Tensor:
-        return (x - y) / 2
+    def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return step / 2
 
-    def _dist(self, x: Tensor, y: Tensor) -> Tensor:
+    def _dist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         # asin of the chord alone would lose half of the digits near the antipode. The gradient of
         # each norm is 0 where it vanishes, so the cut point and coincidence are both harmless.
-        return 2 * torch.atan2(norm(x - y), norm(x + y))
+        return 2 * torch.atan2(norm(step), norm(x + y))
 
-    def _sqdist(self, x: Tensor, y: Tensor) -> Tensor:
-        chord = self._chord(x, y)
-        haversine = dot(chord, chord)
+    def _sqdist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        haversine = dot(step, step) / 4
         near = haversine <= 0.5
-        return torch.where(near, 4 * asin_squared(haversine), self._dist(x, y).square())
+        return torch.where(near, 4 * asin_squared(haversine), self._dist(x, y, step).square())
 
     def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
-        haversine = (1 - x @ y.mT) / 2
+        # |x - y|^2/4, not (1 - x.y)/2: a point rounded to float32 is off the sphere by a relative
+        # 1e-7, which the second would take for a distance.
+        haversine = (dot(x, x) + dot(y, y).mT - 2 * (x @ y.mT)) / 4
         noise = 4 * torch.finfo(x.dtype).eps
         haversine = haversine.where(haversine > noise, haversine * 0)
         return haversine.where(haversine < 1 - noise, haversine * 0 + 1)
@@ -109,20 +110,21 @@ class Sphere(Manifold):
         # x + (cos - 1) x rather than cos x: a zero vector gives x back to the last bit.
         return x + s * cosm1c(s) * x + sinc(s) * v
 
-    def _logmap(self, x: Tensor, y: Tensor) -> Tensor:
-        chord = self._chord(x, y)
-        haversine = dot(chord, chord)
+    def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        haversine = dot(step, step) / 4
         near = haversine <= 0.5
         h = haversine.where(near, 0.0)
-        # y - cos(d) x = (y - x) + 2h x = (y + x) - 2(1 - h) x, whichever does not cancel.
-        close = (y - x) + 2 * haversine * x
-        opposite = (y + x) - dot(x + y, x + y) / 2 * x
+        # y - cos(d) x is the tangential part of y - x and of y + x, whichever does not cancel.
+        # Projected, and not by the closed factors 2h and 2(1 - h): those take the points for
+        # exactly on the sphere, and a rounded x is off it by more than a small step.
+        close = self._proj_tangent(x, step)
+        opposite = self._proj_tangent(x, x + y)
         direction, length = unit(opposite)
         direction = torch.where(length > 0, direction, self._any_direction(x))
         return torch.where(
             near,
             asinc(h) / (1 - h).sqrt() * close,
-            self._dist(x, y) * direction,
+            self._dist(x, y, step) * direction,
         )
 
     def _any_direction(self, x: Tensor) -> Tensor:
@@ -131,16 +133,16 @@ class Sphere(Manifold):
             axis = torch.zeros_like(x).scatter(-1, x.abs().argmin(-1, keepdim=True), 1.0)
             return unit(self._proj_tangent(x, axis))[0]
 
-    def _midpoint(self, x: Tensor, y: Tensor) -> Tensor:
+    def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         direction, length = unit(x + y)
         return torch.where(length > 0, direction, self._any_direction(x))
 
-    def _transport(self, x: Tensor, y: Tensor, v: Tensor) -> Tensor:
+    def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
         both = x + y
         square = dot(both, both)
         apart = square > 0
         # x.v = 0, so y.v = (y - x).v, which keeps its digits when y is near x; 1 + x.y = |x+y|^2/2.
-        rotated = v - dot(y - x, v) / (square.where(apart, 1.0) / 2) * both
+        rotated = v - dot(step, v) / (square.where(apart, 1.0) / 2) * both
         direction = self._any_direction(x)
         return torch.where(apart, rotated, v - 2 * dot(direction, v) * direction)
 
@@ -153,7 +155,8 @@ class Sphere(Manifold):
         return torch.cat([1 + s * cosm1c(s), sinc(s) * v], dim=-1)
 
     def _to_normal(self, x: Tensor) -> Tensor:
-        return self._drop_tangent0(self._logmap(self._unit_origin(x), x))
+        origin = self._unit_origin(x)
+        return self._drop_tangent0(self._logmap(origin, x, x - origin))
 
     def _lift_tangent0(self, v: Tensor) -> Tensor:
         return torch.cat([torch.zeros_like(v[..., :1]), v], dim=-1)
@@ -164,9 +167,8 @@ class Sphere(Manifold):
     def _sn_radius(self, x: Tensor) -> Tensor:
         return norm(x[..., 1:])
 
-    def _outward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def _outward(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         direction, sine = unit(x[..., 1:])
-        step = y - x
         side = dot(direction, step[..., 1:])
         across = norm(step[..., 1:] - side * direction) * (sine > 0)
         return across, x[..., :1] * side - sine * step[..., :1]

@@ -1,0 +1,50 @@
+"""The manifolds under test: a new one is one line here and meets every property."""
+
+import torch
+
+from spaceforms.manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Sphere
+
+CASES: dict[str, Manifold] = {
+    "Euclidean": Euclidean(),
+    "Sphere(1)": Sphere(1.0),
+    "Sphere(2.5)": Sphere(2.5),
+    "PoincareBall(-1)": PoincareBall(-1.0),
+    "PoincareBall(-0.3)": PoincareBall(-0.3),
+    "Lorentz(-1)": Lorentz(-1.0),
+    "Lorentz(-0.3)": Lorentz(-0.3),
+    "Lorentz(-0.7, learnable)": Lorentz(-0.7, learnable=True, bounds=(-7.0, -0.07)),
+}
+CURVED = {name: m for name, m in CASES.items() if m.sign != 0}
+
+
+def radius(manifold: Manifold) -> float:
+    """1/sqrt(abs(K)) as a number."""
+    return torch.as_tensor(manifold.radius, dtype=torch.float64).detach().item()
+
+
+def normals(
+    manifold: Manifold, *size: int, seed: int = 0, spread: float = 1.0, dtype=torch.float64
+) -> torch.Tensor:
+    """Normal coordinates of random points, in units of the radius; in the hemisphere on spheres."""
+    generator = torch.Generator().manual_seed(seed)
+    v = spread * torch.randn(*size, generator=generator, dtype=dtype)
+    if manifold.sign > 0:
+        length = v.norm(dim=-1, keepdim=True)
+        v = v / length * length.clamp(max=1.4)
+    return v * radius(manifold)
+
+
+def points(manifold: Manifold, *size: int, seed: int = 0, spread: float = 1.0, dtype=torch.float64):
+    """Random points; the last of ``size`` is the dimension."""
+    return manifold.from_normal(
+        normals(manifold, *size, seed=seed, spread=spread, dtype=dtype)
+    ).detach()
+
+
+def tangent(manifold: Manifold, x: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    """Tangent vector at x whose components in the frame carried from the origin are v."""
+    n = v.shape[-1]
+    at_origin = torch.cat([torch.zeros_like(v[..., : x.shape[-1] - n]), v], dim=-1)
+    if isinstance(manifold, PoincareBall):
+        at_origin = at_origin / 2
+    return manifold.transport0(x, at_origin)

@@ -1,0 +1,62 @@
+"""Distances, angles and maps in mpmath at 60 digits, from definitions, at the inputs as rounded."""
+
+import mpmath as mp
+
+mp.mp.dps = 60
+
+
+def numbers(x):
+    """The exact values of a vector of floats."""
+    return [mp.mpf(float(c)) for c in x]
+
+
+def _dot(x, y):
+    return mp.fsum(a * b for a, b in zip(x, y, strict=True))
+
+
+def lift(x):
+    """Hyperboloid point (time first) of a space part."""
+    return [mp.sqrt(1 + _dot(x, x)), *x]
+
+
+def hyperboloid(manifold, x):
+    """A hyperbolic point of curvature -1 in hyperboloid coordinates, from our storage."""
+    scale = mp.sqrt(-mp.mpf(float(manifold.curvature.detach())))
+    c = [scale * v for v in numbers(x)]
+    if type(manifold).__name__ == "Lorentz":
+        return lift(c[1:])
+    gap = 1 - _dot(c, c)
+    return lift([2 * v / gap for v in c])
+
+
+def dist(manifold, x, y):
+    """Geodesic distance by acosh, acos or the norm, with digits to spare."""
+    if manifold.sign == 0:
+        return mp.sqrt(mp.fsum((a - b) ** 2 for a, b in zip(numbers(x), numbers(y), strict=True)))
+    unit = mp.sqrt(abs(mp.mpf(float(manifold.curvature.detach()))))
+    if manifold.sign > 0:
+        a, b = numbers(x), numbers(y)
+        cosine = _dot(a, b) / mp.sqrt(_dot(a, a) * _dot(b, b))
+        return mp.acos(min(mp.mpf(1), max(mp.mpf(-1), cosine))) / unit
+    a, b = hyperboloid(manifold, x), hyperboloid(manifold, y)
+    return mp.acosh(max(mp.mpf(1), a[0] * b[0] - _dot(a[1:], b[1:]))) / unit
+
+
+def exterior_angle(manifold, x, y):
+    """pi minus the angle at x in the triangle origin, x, y, by the law of cosines."""
+    unit = mp.sqrt(abs(mp.mpf(float(manifold.curvature.detach())))) or mp.mpf(1)
+    o = manifold.origin(len(x) - manifold.ambient_dim(0), dtype=x.dtype).detach()
+    a, b, c = (unit * dist(manifold, *p) for p in ((o, x), (x, y), (o, y)))
+    if manifold.sign < 0:
+        cosine = (mp.cosh(a) * mp.cosh(b) - mp.cosh(c)) / (mp.sinh(a) * mp.sinh(b))
+    elif manifold.sign > 0:
+        cosine = (mp.cos(c) - mp.cos(a) * mp.cos(b)) / (mp.sin(a) * mp.sin(b))
+    else:
+        cosine = (a * a + b * b - c * c) / (2 * a * b)
+    return mp.pi - mp.acos(min(mp.mpf(1), max(mp.mpf(-1), cosine)))
+
+
+def relative_error(value, exact):
+    """abs(value/exact - 1), 0 where both are 0."""
+    value = mp.mpf(value.detach().item())
+    return float(abs(value - exact) / abs(exact)) if exact else float(abs(value))
