@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from ..manifolds import Lorentz, Manifold, Sphere
-from ._axes import FAINT, axes, on_surface, scatter_by_label
+from ._axes import axes, on_surface, scatter_by_label
 
 
 class Surface(NamedTuple):
@@ -44,15 +44,16 @@ def hyperboloid(
     Raises:
         ValueError: points not of dimension 2, a manifold that is not hyperbolic.
     """
-    where = "plotting.hyperboloid"
     manifold = manifold or Lorentz()
     if manifold.sign >= 0:
-        raise ValueError(f"{where}: manifold is {manifold}; expected a hyperbolic one.")
-    xyz = None if points is None else on_surface(points, manifold, where)
+        raise ValueError(
+            f"plotting.hyperboloid: manifold is {manifold}; expected a hyperbolic one."
+        )
+    xyz = None if points is None else on_surface(points, manifold, "plotting.hyperboloid")
     if reach is None:
         farthest = 0.0 if xyz is None or not xyz.size else math.acosh(xyz[..., 2].max())
         reach = max(1.5, 1.05 * farthest)
-    ax = axes(ax, solid=True, width=6.0 if labels is None else 7.4)
+    ax = axes(ax, solid=True)
     radii, angles = np.meshgrid(np.linspace(0, reach, 13), np.linspace(0, 2 * np.pi, 49))
     wireframe = ax.plot_wireframe(
         np.sinh(radii) * np.cos(angles),
@@ -60,11 +61,11 @@ def hyperboloid(
         np.cosh(radii),
         rcount=24,
         ccount=12,
-        color=FAINT,
+        color="#BBBBBB",
         linewidth=0.5,
     )
     _name_axes(ax, "time")
-    return _with_points(ax, wireframe, xyz, labels, size, where)
+    return _with_points(ax, wireframe, xyz, labels, size)
 
 
 def sphere(
@@ -85,12 +86,11 @@ def sphere(
     Raises:
         ValueError: points not of dimension 2, a manifold that is not a sphere.
     """
-    where = "plotting.sphere"
     manifold = manifold or Sphere()
     if manifold.sign <= 0:
-        raise ValueError(f"{where}: manifold is {manifold}; expected a Sphere.")
-    xyz = None if points is None else on_surface(points, manifold, where)
-    ax = axes(ax, solid=True, width=6.0 if labels is None else 7.4)
+        raise ValueError(f"plotting.sphere: manifold is {manifold}; expected a Sphere.")
+    xyz = None if points is None else on_surface(points, manifold, "plotting.sphere")
+    ax = axes(ax, solid=True)
     polar, angles = np.meshgrid(np.linspace(0, np.pi, 25), np.linspace(0, 2 * np.pi, 49))
     wireframe = ax.plot_wireframe(
         np.sin(polar) * np.cos(angles),
@@ -98,22 +98,21 @@ def sphere(
         np.cos(polar),
         rcount=24,
         ccount=12,
-        color=FAINT,
+        color="#CCCCCC",
         linewidth=0.5,
     )
+    ax.set_aspect("equal")
     _name_axes(ax, "towards the origin")
-    return _with_points(ax, wireframe, xyz, labels, size, where)
+    return _with_points(ax, wireframe, xyz, labels, size)
 
 
 def _with_points(
-    ax: Any, wireframe: Any, xyz: Any, labels: Sequence[object] | None, size: float, where: str
+    ax: Any, wireframe: Any, xyz: Any, labels: Sequence[object] | None, size: float
 ) -> Surface:
     artists: list[Any] = []
     if xyz is not None:
         style = {"s": size, "linewidths": 0, "depthshade": False}
-        artists = scatter_by_label(ax, xyz.reshape(-1, 3), labels, where, **style)
-    ax.set_aspect("equal")
-    ax.set_box_aspect(None, zoom=0.9)  # room for the name of the vertical axis
+        artists = scatter_by_label(ax, xyz.reshape(-1, 3), labels, **style)
     return Surface(ax, wireframe, artists)
 
 

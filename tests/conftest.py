@@ -2,7 +2,9 @@
 
 import os
 
+import pytest
 import torch
+from cases import CASES, CURVED
 from hypothesis import settings
 
 # pytest-xdist already fills the cores; threads below it would only fight for them.
@@ -14,3 +16,15 @@ settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("thorough", deadline=None, max_examples=2000)
 settings.load_profile(os.getenv("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(params=CASES, ids=str)
+def manifold(request):
+    """Each manifold of the table in cases.py."""
+    return CASES[request.param]
+
+
+@pytest.fixture(params=CURVED, ids=str)
+def curved(request):
+    """Each curved manifold of the table."""
+    return CURVED[request.param]
