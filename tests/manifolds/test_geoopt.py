@@ -11,9 +11,9 @@ from spaceforms.manifolds import Lorentz, as_geoopt
 geoopt = pytest.importorskip("geoopt")
 FIXED = [name for name in CASES if "learnable" not in name]
 OPTIMISERS = {
-    "SGD": lambda p: geoopt.optim.RiemannianSGD(p, lr=0.2),
-    "SGD with momentum": lambda p: geoopt.optim.RiemannianSGD(p, lr=0.05, momentum=0.8),
-    "Adam": lambda p: geoopt.optim.RiemannianAdam(p, lr=0.1, stabilize=10),
+    "SGD": lambda p: geoopt.optim.RiemannianSGD(p, lr=0.5),
+    "SGD with momentum": lambda p: geoopt.optim.RiemannianSGD(p, lr=0.1, momentum=0.8),
+    "Adam": lambda p: geoopt.optim.RiemannianAdam(p, lr=0.2, stabilize=10),
 }
 
 
@@ -24,7 +24,7 @@ def test_an_optimiser_finds_the_frechet_mean(name, optimiser):
     x = points(manifold, 12, 3, seed=1, spread=0.5)
     point = geoopt.ManifoldParameter(points(manifold, 3, seed=9), manifold=as_geoopt(manifold))
     steps = OPTIMISERS[optimiser]([point])
-    decay = torch.optim.lr_scheduler.ExponentialLR(steps, 0.985)  # Adam circles at its step size
+    decay = torch.optim.lr_scheduler.ExponentialLR(steps, 0.98)  # Adam circles at its step size
     for _ in range(300):
         steps.zero_grad()
         (manifold.sqdist(point, x).mean() / 2).backward()
