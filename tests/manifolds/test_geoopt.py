@@ -32,7 +32,8 @@ def test_an_optimiser_finds_the_frechet_mean(name, optimiser):
         steps.step()
         assert torch.equal(point.grad, kept)  # the gradient conversion is pure
         decay.step()
-    assert manifold.dist(point.detach(), manifold.mean(x)) < 1e-3
+    # Adam's step does not shrink with the gradient: it ends within a few of its last ones.
+    assert manifold.dist(point.detach(), manifold.mean(x)) < 5 * decay.get_last_lr()[0]
     assert manifold.is_point(point.detach())
 
 
