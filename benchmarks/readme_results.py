@@ -1,0 +1,87 @@
+"""Write the README's table of results, and its picture, from evaluated runs.
+
+    make demo                                                       # MERU, into runs/demo
+    spaceforms train --model clip --out runs/clip && spaceforms evaluate runs/clip
+    python benchmarks/readme_results.py runs/demo runs/clip
+
+Every number between the markers in README.md comes from the runs' evaluation.json and
+metrics.jsonl; nothing there is typed.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+MARKERS = ("<!-- demo-results:begin -->", "<!-- demo-results:end -->")
+PICTURE = "docs/_static/demo_disk.png"
+KEYS = ("image to text, by id", "text to image, by id", "image to text, by family")
+
+
+def table(folders: list[Path]) -> str:
+    """The Markdown between the markers."""
+    runs = [json.loads((folder / "evaluation.json").read_text()) for folder in folders]
+    tests = [run["tests"]["vendor"] for run in runs]
+    first = tests[0]
+    header = "| held-out vendor, " + f"{first['names']:,} names | " + " | ".join(KEYS) + " |"
+    rows = [header, "| --- " * (len(KEYS) + 1) + "|"]
+    for run, test in zip(runs, tests, strict=True):
+        name = f"{run['model'].upper()}, {run['parameters'] / 1e6:.1f} M parameters"
+        rows.append(f"| {name} | " + " | ".join(_recalls(test[k]["recall"]) for k in KEYS) + " |")
+    rows.append("| chance | " + " | ".join(_recalls(first[k]["chance"]) for k in KEYS) + " |")
+    radii = runs[0]["radius"]
+    order = ", ".join(f"{level} {r['median']:.2f}" for level, r in radii.items())
+    within = radii["name"]["median"] - radii["group"]["median"]
+    gap = radii["picture"]["median"] - radii["name"]["median"]
+    seconds = [_seconds(folder) for folder in folders]
+    return "\n".join(
+        [
+            "Recall at 1 / 5 / 10, both models with the same encoders and budget "
+            f"({' and '.join(f'{s:.0f} s' for s in seconds)} of training on CPU, "
+            f"{torch.__version__.split('+')[0]}, one seed):",
+            "",
+            *rows,
+            "",
+            f"{runs[0]['model'].upper()}'s median distance from the root by level: {order}. The "
+            f"order within texts spans {within:.2f}; the {gap:.2f} from names to pictures is a gap "
+            "between modalities.",
+            "",
+            f"![Held-out pictures on the Poincaré disk, after `make demo`]({PICTURE})",
+        ]
+    )
+
+
+def _recalls(values: dict[str, float]) -> str:
+    return " / ".join(f"{values[k]:.3f}" for k in ("1", "5", "10"))
+
+
+def _seconds(folder: Path) -> float:
+    """Length of a training from its last line: pairs done over pairs a second."""
+    config = json.loads((folder / "config.json").read_text())
+    last = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
+    return last["step"] * config["batch_size"] / last["pairs_per_second"]
+
+
+def main() -> int:
+    """Rewrite README.md and copy the first run's picture."""
+    folders = [Path(word) for word in sys.argv[1:]]
+    if not folders:
+        print(__doc__)
+        return 2
+    readme = ROOT / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    begin, end = MARKERS
+    body = f"{begin}\n\n{table(folders)}\n\n{end}"
+    text = re.sub(f"{begin}.*?{end}", lambda _: body, text, flags=re.DOTALL)
+    readme.write_text(text, encoding="utf-8")
+    target = ROOT / PICTURE
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes((folders[0] / "disk_pictures.png").read_bytes())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
