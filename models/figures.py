@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ..datasets import EmojiData
 from ..manifolds import PoincareBall
-from ..plotting import disk, loss_curves, project_disk, radius_histogram, thumbnails
+from ..plotting import disk, loss_curves, names, project_disk, radius_histogram, thumbnails
 from .checkpoint import METRICS, Run
 from .evaluate import points_by_level, radii_by_level
 from .train import load_data
@@ -22,7 +22,6 @@ LOSSES, EMBEDDING, PICTURES, RADII = (
     "disk_pictures.png",
     "radius.png",
 )
-_LABELS = 24
 
 
 def draw_run(run: Run, *, dpi: int = 150) -> list[Path]:
@@ -78,15 +77,16 @@ def _embedding(run: Run, data: EmojiData, index: np.ndarray, name: str) -> dict[
     with_labels = Figure(figsize=(9.5, 8), layout="constrained")
     ax = with_labels.add_subplot()
     disk(torch.cat([parts[level] for level in order]), manifold=ball, labels=labels, ax=ax)
-    _name_some(ax, parts["name"].numpy(), [data.names[c] for c in np.unique(data.concept[index])])
     ax.set_title(f"{name} on the Poincaré disk\n{flat.title}", fontsize=10)
+    texts = [data.names[c] for c in np.unique(data.concept[index])]
+    mixed = np.random.default_rng(0).permutation(len(texts))
+    names(parts["name"].numpy()[mixed], [texts[k] for k in mixed], ax=ax)
 
     with_pictures = Figure(figsize=(8, 8.4), layout="constrained")
     ax = with_pictures.add_subplot()
     disk(manifold=ball, ax=ax)
-    # Drawn in an order without meaning, so that what is left out is left out by chance.
+    # Here and above in an order without meaning: what finds no room is left out by chance.
     shuffled = np.random.default_rng(0).permutation(len(index))
-    with_pictures.draw_without_rendering()  # the layout decides how large the disk is
     thumbnails(
         parts["picture"].numpy()[shuffled],
         data.images[index[shuffled]],
@@ -96,17 +96,3 @@ def _embedding(run: Run, data: EmojiData, index: np.ndarray, name: str) -> dict[
     )
     ax.set_title(f"{name}, held-out pictures on the Poincaré disk\n{flat.title}", fontsize=10)
     return {EMBEDDING: with_labels, PICTURES: with_pictures}
-
-
-def _name_some(ax, places: np.ndarray, names: list[str]) -> None:  # type: ignore[no-untyped-def]
-    """Write a few names beside their points, far enough from each other to be read."""
-    kept: list[int] = []
-    for k in np.random.default_rng(0).permutation(len(places)):
-        apart = np.abs(places[kept] - places[k]) if kept else np.full((1, 2), np.inf)
-        if ((apart[:, 0] > 0.3) | (apart[:, 1] > 0.06)).all():
-            kept.append(int(k))
-        if len(kept) == _LABELS:
-            break
-    for k in kept:
-        ax.annotate(names[k], tuple(places[k]), xytext=(3, 3), textcoords="offset points",
-                    fontsize=7, zorder=4)  # fmt: skip

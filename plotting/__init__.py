@@ -6,6 +6,7 @@ setting.
 
 from .curves import Cone as Cone, cone as cone, cone_sides as cone_sides, geodesics as geodesics
 from .disk import Disk as Disk, disk as disk
+from .names import names as names
 from .projection import Projection as Projection, project_disk as project_disk
 from .statistics import loss_curves as loss_curves, radius_histogram as radius_histogram
 from .surfaces import Surface as Surface, hyperboloid as hyperboloid, sphere as sphere
@@ -22,6 +23,7 @@ __all__ = [
     "geodesics",
     "hyperboloid",
     "loss_curves",
+    "names",
     "project_disk",
     "radius_histogram",
     "sphere",

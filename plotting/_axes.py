@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,19 +15,21 @@ from torch import Tensor
 
 from ..manifolds import Manifold, PoincareBall
 
-# Okabe & Ito's colours, told apart by colour-blind readers too; then tints of them.
+# Okabe & Ito's colours, told apart by colour-blind readers too; when they run out, the next marker.
 COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F6000", "#4D4D4D",
 )  # fmt: skip
+MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*")
 INK = "#333333"
+FAINT = "#BBBBBB"
 _BALL = PoincareBall(-1.0)
 
 
-def axes(ax: Axes | None, *, solid: bool = False, size: float = 6.0) -> Any:
+def axes(ax: Axes | None, *, solid: bool = False, width: float = 6.0, height: float = 6.0) -> Any:
     """``ax``, or the axes of a new figure that no pyplot window knows."""
     if ax is not None:
         return ax
-    figure = Figure(figsize=(size, size), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
     return figure.add_subplot(projection="3d" if solid else None)
 
 
@@ -42,6 +45,22 @@ def is_solid(ax: Any) -> bool:
     return getattr(ax, "name", "") == "3d"
 
 
+def one_scale(ax: Any) -> None:
+    """Give the three axes of a solid picture one scale, and the vertical one's name its room."""
+    limits = (ax.get_xlim(), ax.get_ylim(), ax.get_zlim())
+    ax.set_box_aspect([high - low for low, high in limits], zoom=0.85)
+
+
+def at_rest(manifold: Manifold) -> Manifold:
+    """A copy of a manifold on the CPU: a picture neither moves the caller's nor trains it."""
+    return copy.deepcopy(manifold).cpu().requires_grad_(False)
+
+
+def unit_of_length(manifold: Manifold) -> float:
+    """1/sqrt(abs(K)) as a number."""
+    return float(torch.as_tensor(manifold.radius, dtype=torch.float64).detach())
+
+
 def on_disk(points: Tensor, manifold: Manifold, where: str) -> NDArray[np.float64]:
     """Hyperbolic points of dimension 2 in the unit disk: (..., m) -> (..., 2)."""
     if manifold.sign >= 0:
@@ -49,33 +68,40 @@ def on_disk(points: Tensor, manifold: Manifold, where: str) -> NDArray[np.float6
             f"{where}: manifold is {manifold}; expected a hyperbolic one, Lorentz or PoincareBall "
             "(project_disk brings points of any manifold to the disk)."
         )
-    v = _plane(points, manifold, where) / torch.as_tensor(manifold.radius).detach()
-    return array(_BALL.from_normal(v))
+    return array(_BALL.from_normal(_plane(points, manifold, where)))
 
 
 def on_surface(points: Tensor, manifold: Manifold, where: str) -> NDArray[np.float64]:
     """Points of a surface in space, the axis of the origin up: (..., m) -> (..., 3)."""
+    if manifold.sign == 0:
+        raise ValueError(
+            f"{where}: manifold is {manifold}; expected a curved one on a 3-D axes, Lorentz, "
+            "PoincareBall or Sphere."
+        )
     v = _plane(points, manifold, where)
-    unit = v / torch.as_tensor(manifold.radius).detach()
-    r = unit.norm(dim=-1, keepdim=True)
+    r = v.norm(dim=-1, keepdim=True)
     if manifold.sign > 0:
         along, share = r.cos(), torch.sinc(r / torch.pi)
     else:
         along = r.cosh()
         share = torch.where(r > 0, r.sinh() / r.where(r > 0, 1.0), 1.0)
-    return array(torch.cat([share * unit, along], dim=-1))
+    return array(torch.cat([share * v, along], dim=-1))
 
 
+@torch.no_grad()
 def _plane(points: Tensor, manifold: Manifold, where: str) -> Tensor:
-    """Normal coordinates of points of dimension 2, in float64 on the CPU."""
+    """Normal coordinates of points of dimension 2 at unit curvature, in float64 on the CPU."""
     n = points.shape[-1] - manifold.ambient_dim(0)
     if n != 2:
         raise ValueError(
             f"{where}: points have shape {tuple(points.shape)}, dimension {n} on {manifold}; "
-            "expected dimension 2 (project_disk brings others down to it)."
+            "expected dimension 2 (project them first with project_disk)."
         )
-    with torch.no_grad():
-        return manifold.to_normal(points.detach().double()).cpu()
+    points = points.detach().cpu().double()
+    if not points.isfinite().all():
+        bad = int((~points.isfinite()).any(-1).sum())
+        raise ValueError(f"{where}: {bad} points are not finite; expected finite coordinates.")
+    return at_rest(manifold).to_normal(points) / unit_of_length(manifold)
 
 
 def drawn(points: Tensor, manifold: Manifold, ax: Any, where: str) -> NDArray[np.float64]:
@@ -84,19 +110,31 @@ def drawn(points: Tensor, manifold: Manifold, ax: Any, where: str) -> NDArray[np
 
 
 def scatter_by_label(
-    ax: Any, xyz: NDArray[np.float64], labels: Sequence[object] | None, **style: Any
+    ax: Any,
+    xyz: NDArray[np.float64],
+    labels: Sequence[object] | None,
+    where: str,
+    **style: Any,
 ) -> list[Any]:
     """One collection a label, in order of appearance, with a legend; one if there are no labels."""
     if labels is None:
         return [ax.scatter(*xyz.T, color=COLOURS[0], **style)]
     if len(labels) != len(xyz):
-        raise ValueError(f"there are {len(labels)} labels for {len(xyz)} points; expected as many.")
-    texts = [str(label) for label in labels]
-    groups = list(dict.fromkeys(texts))
+        raise ValueError(
+            f"{where}: there are {len(labels)} labels for {len(xyz)} points; expected as many."
+        )
+    texts = np.array([_text(label) for label in labels], dtype=object)
     artists = []
-    for k, group in enumerate(groups):
-        chosen = xyz[[text == group for text in texts]]
+    for k, group in enumerate(dict.fromkeys(texts)):
+        chosen = xyz[texts == group]
         colour = COLOURS[k % len(COLOURS)]
-        artists.append(ax.scatter(*chosen.T, color=colour, label=group, **style))
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+        marker = MARKERS[k // len(COLOURS) % len(MARKERS)]
+        artists.append(ax.scatter(*chosen.T, color=colour, marker=marker, label=group, **style))
+    if artists:
+        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     return artists
+
+
+def _text(label: object) -> str:
+    """A label as a reader wants it: 3 for tensor(3)."""
+    return str(label.item() if isinstance(label, Tensor) else label)

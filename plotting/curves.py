@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ._axes import COLOURS, axes, drawn, is_solid
+from ._axes import COLOURS, at_rest, drawn, is_solid, one_scale, unit_of_length
 
-_STEPS = 65
+_STEPS = 129  # points on a curve: a turn of a few degrees between two where it bends most
+_RAYS = 65  # rays from an apex that fill its cone
 
 
 class Cone(NamedTuple):
@@ -37,20 +38,24 @@ def geodesics(
     Args:
         x, y: points (N, m) or (m,) of dimension 2; on the disk, of a hyperbolic manifold.
         manifold: their space.
-        ax: axes of :func:`disk`, :func:`hyperboloid` or :func:`sphere`; a new disk if None.
+        ax: axes of :func:`disk`, :func:`hyperboloid` or :func:`sphere`; a new disk, or for a
+            Sphere a new sphere, if None.
         color, linewidth, alpha: of the lines.
 
     Returns:
         One line a pair.
     """
-    ax = _picture(ax, manifold)
+    x, y = (p.detach().cpu().double().reshape(-1, p.shape[-1]) for p in (x, y))
+    t = torch.linspace(0, 1, _STEPS, dtype=torch.float64)
     with torch.no_grad():
-        x, y = (p.detach().double().reshape(-1, p.shape[-1]) for p in (x, y))
-        t = torch.linspace(0, 1, _STEPS, dtype=torch.float64)
-        path = manifold.geodesic(x[:, None], y[:, None], t)
+        path = at_rest(manifold).geodesic(x[:, None], y[:, None], t)
+    ax = _picture(ax, manifold)
     curves = drawn(path, manifold, ax, "plotting.geodesics")
     style = {"color": color, "linewidth": linewidth, "alpha": alpha, "solid_capstyle": "round"}
-    return [ax.plot(*curve.T, **style)[0] for curve in curves]
+    lines = [ax.plot(*curve.T, **style)[0] for curve in curves]
+    if is_solid(ax):
+        one_scale(ax)  # the curves may have widened its limits
+    return lines
 
 
 def cone(
@@ -72,64 +77,77 @@ def cone(
         apex: a point (m,) of dimension 2, not the origin (whose cone is everything).
         manifold: its space.
         min_radius: see :meth:`Manifold.half_aperture`.
-        reach: length of the sides in units of 1/sqrt(abs(K)); to the boundary of the disk, 1.5 on
+        reach: length of the sides in units of 1/sqrt(abs(K)); to the boundary of the disk, 1 on
             surfaces if None.
         ax: as in :func:`geodesics`.
         color, alpha: of the cone; alpha is that of its inside.
 
     Returns:
-        The two sides and, on the disk, the filled inside (None on surfaces).
+        The two sides, and the inside up to ``reach`` from the apex.
     """
+    if reach is not None and not reach > 0:
+        raise ValueError(f"plotting.cone: reach is {reach}; expected a positive length.")
+    apex = _apex(apex, manifold)
     ax = _picture(ax, manifold)
-    sides = cone_sides(
-        apex,
-        manifold=manifold,
-        min_radius=min_radius,
-        reach=reach or (1.5 if is_solid(ax) else 14.0),
-    )
-    curves = drawn(sides, manifold, ax, "plotting.cone")
-    lines = [ax.plot(*curve.T, color=color, linewidth=1.0)[0] for curve in curves]
-    if is_solid(ax):
-        return Cone(lines, None)
-    left, right = curves
-    start, stop = (math.atan2(*end[::-1]) for end in (left[-1], right[-1]))
-    sweep = (stop - start + math.pi) % (2 * math.pi) - math.pi  # the short way round
-    angles = start + sweep * np.linspace(0, 1, _STEPS)
-    radius = np.hypot(*left[-1])
-    rim = radius * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
-    outline = np.concatenate([left, rim, right[::-1]])
-    (fill,) = ax.fill(*outline.T, facecolor=color, alpha=alpha, linewidth=0, zorder=0)
-    return Cone(lines, fill)
+    solid = is_solid(ax)
+    if reach is None:
+        reach = 1.0 if solid else 14.0
+    rays = drawn(_rays(apex, manifold, min_radius, reach, _RAYS), manifold, ax, "plotting.cone")
+    sides = [ax.plot(*ray.T, color=color, linewidth=1.0)[0] for ray in (rays[0], rays[-1])]
+    outline = np.concatenate([rays[0], rays[:, -1], rays[-1, ::-1]])
+    style = {"facecolor": color, "alpha": alpha, "linewidth": 0}
+    if solid:
+        fill = ax.add_collection3d(Poly3DCollection([outline], **style))
+        one_scale(ax)
+    else:
+        (fill,) = ax.fill(*outline.T, zorder=0, **style)
+    return Cone(sides, fill)
 
 
-@torch.no_grad()
 def cone_sides(
-    apex: Tensor, *, manifold: Manifold, min_radius: float = 0.1, reach: float = 1.5
+    apex: Tensor, *, manifold: Manifold, min_radius: float = 0.1, reach: float = 1.0
 ) -> Tensor:
-    """Points (2, 65, m) of the manifold on the two sides of a cone, from the apex outwards.
+    """Points (2, 129, m) of the manifold on the two sides of a cone, from the apex outwards.
+
+    Args:
+        apex, manifold, min_radius: as in :func:`cone`.
+        reach: length of the sides in units of 1/sqrt(abs(K)).
 
     Raises:
         ValueError: an apex that is not one point of dimension 2, or is the origin.
     """
-    apex = apex.detach().double()
+    return _rays(_apex(apex, manifold), manifold, min_radius, reach, 2)
+
+
+def _apex(apex: Tensor, manifold: Manifold) -> Tensor:
     if apex.ndim != 1 or apex.shape[0] - manifold.ambient_dim(0) != 2:
         raise ValueError(
             f"plotting.cone: apex has shape {tuple(apex.shape)} on {manifold}; expected one point "
             f"of dimension 2, shape ({manifold.ambient_dim(2)},)."
         )
+    return apex.detach().cpu().double()
+
+
+@torch.no_grad()
+def _rays(apex: Tensor, manifold: Manifold, min_radius: float, reach: float, count: int) -> Tensor:
+    """Points (count, 129, m) on geodesic rays from the apex that sweep its cone."""
+    manifold = at_rest(manifold)
     v = manifold.to_normal(apex)
     if not v.any():
-        raise ValueError("plotting.cone: apex is the origin; its cone is the whole space.")
+        raise ValueError(
+            "plotting.cone: apex is the origin, whose cone is the whole space; expected another "
+            "point."
+        )
     outward = v / v.norm()
     sideways = torch.stack([-outward[1], outward[0]])
     psi = manifold.half_aperture(apex, min_radius)
-    directions = torch.stack(
-        [psi.cos() * outward + sign * psi.sin() * sideways for sign in (1, -1)]
-    )
+    angles = psi * torch.linspace(1, -1, count, dtype=torch.float64).unsqueeze(-1)
+    directions = angles.cos() * outward + angles.sin() * sideways
     # Transport from the origin along the ray keeps the ray's direction and all angles.
     tangents = manifold.transport0(apex, manifold.logmap0(manifold.from_normal(directions)))
-    s = torch.linspace(0, reach, _STEPS, dtype=torch.float64)[:, None] * manifold.radius
-    return manifold.expmap(apex, s * tangents[:, None])
+    length = reach * unit_of_length(manifold)
+    s = torch.linspace(0, length, _STEPS, dtype=torch.float64).unsqueeze(-1)
+    return manifold.expmap(apex, s * tangents.unsqueeze(1))
 
 
 def _picture(ax: Any, manifold: Manifold) -> Any:
@@ -141,4 +159,4 @@ def _picture(ax: Any, manifold: Manifold) -> Any:
         return sphere(manifold=manifold).ax
     from .disk import disk
 
-    return disk(manifold=manifold, ax=axes(None)).ax
+    return disk(manifold=manifold).ax

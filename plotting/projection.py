@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold, PoincareBall
+from ._axes import at_rest, unit_of_length
 
 _PAIRS = 20_000
 
@@ -44,11 +45,12 @@ def project_disk(
 ) -> Projection:
     """Bring points of any manifold and dimension to the Poincaré disk.
 
-    The distance of each point from the centre is kept exactly; its direction is that of its first
-    two principal components in the tangent space at the centre, after the mean is taken away:
-    points of contrastive models all lie in one narrow cone, and without that the picture would be
-    one dot. What is lost is the common direction and what lies across the two components, and the
-    result says how much: more than 100 coordinates do not fit into two.
+    The distance of each point from the centre is kept (up to 36 units of 1/sqrt(abs(K)), where
+    float64 ends the disk). Its direction is that of its first two principal components in the
+    tangent space at the centre, after the mean is taken away: points of contrastive models all lie
+    in one narrow cone, and without that the picture would be one dot. What is lost is the common
+    direction and what lies across the two components, and the result says how much: more than 100
+    coordinates do not fit into two. Points of dimension 1 or 2 keep their direction too.
 
     Args:
         points: (N, m).
@@ -60,57 +62,98 @@ def project_disk(
 
     The measured losses are over all pairs, or 20,000 of them drawn with a fixed seed.
     """
-    x = points.detach().double().cpu()
-    n = x.shape[-1] - manifold.ambient_dim(0)
-    origin = manifold.cpu().origin(n, dtype=torch.float64).detach()
-    base = origin if center is None else center.detach().double().cpu()
+    n = points.shape[-1] - manifold.ambient_dim(0)
+    if points.ndim != 2 or not len(points) or n < 1:
+        raise ValueError(
+            f"plotting.project_disk: points have shape {tuple(points.shape)} on {manifold}; "
+            f"expected (N, m) with N >= 1 and m > {manifold.ambient_dim(0)}."
+        )
+    manifold = at_rest(manifold)
+    radius = unit_of_length(manifold)
+    x = points.detach().cpu().double()
+    if not x.isfinite().all():
+        bad = int((~x.isfinite()).any(-1).sum())
+        raise ValueError(
+            f"plotting.project_disk: {bad} points are not finite; expected finite coordinates."
+        )
+    base = manifold.origin(n, dtype=torch.float64)
+    if center is not None:
+        base = center.detach().cpu().double()
     tangents = manifold.transport0_inverse(base, manifold.logmap(base, x))
-    radius = torch.as_tensor(manifold.radius).detach()
     v = manifold.to_normal(manifold.expmap0(tangents)) / radius
     r = manifold.dist(base, x).unsqueeze(-1) / radius
+    name = "radius and direction kept"
     if n > 2:
-        v = _centred(v, groups)
-        _, _, axes = torch.linalg.svd(v, full_matrices=False)
-        plane = v @ axes[:2].T
-        # An axis has no sign of its own: take the one that points where most points are.
-        plane = plane * torch.where(plane.sum(0) < 0, -1.0, 1.0)
-    else:
-        plane = torch.nn.functional.pad(v, (0, 2 - n))
-    length = plane.norm(dim=-1, keepdim=True)
-    ball = PoincareBall(-1.0)
-    flat = ball.from_normal(torch.where(length > 0, plane / length.where(length > 0, 1.0), 0.0) * r)
-    distortion, correlation = _losses(x, flat, manifold, ball)
-    name = "radius kept, direction by the first two principal components"
-    if n > 2:
+        v = _components(_centred(v, groups))
+        name = "radius kept, direction by the first two principal components"
         name += " of what is left after the mean" + ("" if groups is None else " of each level")
+    ball = PoincareBall(-1.0)
+    flat = ball.from_normal(r * _directions(torch.nn.functional.pad(v, (0, 2 - v.shape[1]))))
+    distortion, correlation = _losses(x, flat, manifold, ball)
     return Projection(flat, name, distortion, correlation)
 
 
 def _centred(v: Tensor, groups: Sequence[object] | None) -> Tensor:
+    """v less its mean, or each group less its own."""
     if groups is None:
-        return v - v.mean(0)
-    if len(groups) != len(v):
+        rest = v - v.mean(0)
+    elif len(groups) != len(v):
         raise ValueError(
             f"plotting.project_disk: there are {len(groups)} groups for {len(v)} points; expected "
             "as many."
         )
-    numbers = {group: k for k, group in enumerate(dict.fromkeys(groups))}
-    member = torch.tensor([numbers[group] for group in groups])
-    means = torch.zeros(len(numbers), v.shape[1], dtype=v.dtype).index_add_(0, member, v)
-    return v - (means / member.bincount().unsqueeze(1))[member]
+    else:
+        numbers = {group: k for k, group in enumerate(dict.fromkeys(groups))}
+        member = torch.tensor([numbers[group] for group in groups])
+        sums = torch.zeros(len(numbers), v.shape[1], dtype=v.dtype).index_add_(0, member, v)
+        rest = v - (sums / member.bincount().unsqueeze(1))[member]
+    # What is left of equal points is rounding, and has no direction.
+    return rest.where(rest.abs() > 1e-12 * v.abs().max(), 0.0)
+
+
+def _components(v: Tensor) -> Tensor:
+    """The first one or two principal components: (N, n) -> (N, k)."""
+    _, _, axes = torch.linalg.svd(v, full_matrices=False)
+    axes = axes[:2]
+    # An axis has no sign of its own: take the one whose largest coordinate is positive.
+    largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
+    return v @ torch.where(largest < 0, -axes, axes).T
+
+
+def _directions(plane: Tensor) -> Tensor:
+    """Unit vectors; to the right where there is no direction, so that the radius is still kept."""
+    length = plane.norm(dim=-1, keepdim=True)
+    right = torch.tensor([1.0, 0.0], dtype=plane.dtype)
+    return torch.where(length > 0, plane / length.where(length > 0, 1.0), right)
 
 
 def _losses(x: Tensor, flat: Tensor, manifold: Manifold, ball: PoincareBall) -> tuple[float, float]:
-    i, j = torch.triu_indices(len(x), len(x), 1)
-    if len(i) > _PAIRS:
-        chosen = torch.randperm(len(i), generator=torch.Generator().manual_seed(0))[:_PAIRS]
-        i, j = i[chosen], j[chosen]
-    true = manifold.dist(x[i], x[j]) / torch.as_tensor(manifold.radius).detach()
+    count = len(x)
+    if count * (count - 1) // 2 <= _PAIRS:
+        i, j = torch.triu_indices(count, count, 1)
+    else:
+        # Pairs with two different ends: j is i moved on by 1 to count - 1 places.
+        generator = torch.Generator().manual_seed(0)
+        i = torch.randint(count, (_PAIRS,), generator=generator)
+        j = (i + torch.randint(1, count, (_PAIRS,), generator=generator)) % count
+    true = manifold.dist(x[i], x[j]) / unit_of_length(manifold)
     drawn = ball.dist(flat[i], flat[j])
     apart = true > 0
-    if not apart.any():
-        return 0.0, 1.0
     true, drawn = true[apart], drawn[apart]
-    ranks = torch.stack([d.argsort().argsort().double() for d in (true, drawn)])
-    correlation = torch.corrcoef(ranks)[0, 1] if len(true) > 1 else torch.ones(())
-    return float((drawn / true - 1).abs().mean()), float(correlation)
+    if not len(true):
+        return 0.0, 1.0
+    distortion = float((drawn / true - 1).abs().mean())
+    return distortion, _correlation(_ranks(true), _ranks(drawn))
+
+
+def _ranks(values: Tensor) -> Tensor:
+    """Ranks, equal values sharing the mean of theirs."""
+    _, inverse, counts = torch.unique(values, return_inverse=True, return_counts=True)
+    means: Tensor = counts.cumsum(0) - (counts - 1) / 2
+    return means[inverse].double()
+
+
+def _correlation(a: Tensor, b: Tensor) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    size = float(a.norm() * b.norm())
+    return float(a @ b) / size if size > 0 else 1.0

@@ -26,11 +26,19 @@ def radius_histogram(
 
     Returns:
         One filled outline a level.
+
+    Raises:
+        ValueError: a level without distances, or with one that is negative or not finite.
     """
+    where = "plotting.radius_histogram"
     values = {name: array(r).ravel() for name, r in radii.items()}
-    if not values or not all(r.size for r in values.values()):
-        raise ValueError("plotting.radius_histogram: a level has no distances; expected some each.")
-    ax = axes(ax, size=5)
+    if not values:
+        raise ValueError(f"{where}: radii is empty; expected at least one level.")
+    for name, r in values.items():
+        if not r.size or not np.isfinite(r).all() or r.min() < 0:
+            what = "no distances" if not r.size else "a distance that is negative or not finite"
+            raise ValueError(f"{where}: level {name!r} has {what}; expected some, all at least 0.")
+    ax = axes(ax, height=4.0)
     farthest = max(float(r.max()) for r in values.values())
     edges = np.linspace(0, farthest * 1.02 or 1.0, bins + 1)
     artists = []
@@ -43,7 +51,7 @@ def radius_histogram(
                       label=text)
         )  # fmt: skip
     ax.axvline(0, color=INK, linewidth=1.5, linestyle=":", label=label)
-    ax.set(xlabel="distance from the root", ylabel="density", xlim=(-0.02 * farthest, None))
+    ax.set(xlabel="distance from the root", ylabel="density", xlim=(-0.02 * edges[-1], edges[-1]))
     ax.legend(frameon=False)
     return artists
 
@@ -64,18 +72,29 @@ def loss_curves(
     Returns:
         One line a key.
     """
+    where = "plotting.loss_curves"
     present = [key for key in keys if any(key in row for row in history)]
     if not present:
         raise ValueError(
-            f"plotting.loss_curves: the history of {len(history)} rows has none of "
-            f"{', '.join(keys)}; expected at least one."
+            f"{where}: the history of {len(history)} rows has none of {', '.join(keys)}; expected "
+            "at least one."
         )
-    ax = axes(ax, size=5)
+    for k, row in enumerate(history):
+        if "step" not in row and any(key in row for key in present):
+            raise ValueError(
+                f"{where}: row {k} of the history has the keys {', '.join(row)}; expected step too."
+            )
+    ax = axes(ax, height=4.0)
     artists: list[Any] = []
     for k, key in enumerate(present):
         rows = [row for row in history if key in row]
         steps, values = [row["step"] for row in rows], [row[key] for row in rows]
-        artists += ax.plot(steps, values, color=COLOURS[k], label=key, linewidth=1.2)
-    ax.set(xlabel="step", ylabel="loss", ylim=(0, None))
+        # Losses of one number, so one row, need a mark to be seen.
+        mark = "." if len(rows) == 1 else None
+        colour = COLOURS[k % len(COLOURS)]
+        artists += ax.plot(steps, values, color=colour, label=key, linewidth=1.2, marker=mark)
+    ax.set(xlabel="step", ylabel="loss")
+    if all(row.get(key, 0.0) >= 0 for key in present for row in history):
+        ax.set_ylim(bottom=0)
     ax.legend(frameon=False)
     return artists

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from ..manifolds import Lorentz, Manifold, Sphere
-from ._axes import axes, on_surface, scatter_by_label
+from ._axes import FAINT, axes, on_surface, one_scale, scatter_by_label
 
 
 class Surface(NamedTuple):
@@ -44,16 +44,15 @@ def hyperboloid(
     Raises:
         ValueError: points not of dimension 2, a manifold that is not hyperbolic.
     """
+    where = "plotting.hyperboloid"
     manifold = manifold or Lorentz()
     if manifold.sign >= 0:
-        raise ValueError(
-            f"plotting.hyperboloid: manifold is {manifold}; expected a hyperbolic one."
-        )
-    xyz = None if points is None else on_surface(points, manifold, "plotting.hyperboloid")
+        raise ValueError(f"{where}: manifold is {manifold}; expected a hyperbolic one.")
+    xyz = None if points is None else on_surface(points, manifold, where)
     if reach is None:
         farthest = 0.0 if xyz is None or not xyz.size else math.acosh(xyz[..., 2].max())
         reach = max(1.5, 1.05 * farthest)
-    ax = axes(ax, solid=True)
+    ax = axes(ax, solid=True, width=6.0 if labels is None else 7.4)
     radii, angles = np.meshgrid(np.linspace(0, reach, 13), np.linspace(0, 2 * np.pi, 49))
     wireframe = ax.plot_wireframe(
         np.sinh(radii) * np.cos(angles),
@@ -61,11 +60,11 @@ def hyperboloid(
         np.cosh(radii),
         rcount=24,
         ccount=12,
-        color="#BBBBBB",
+        color=FAINT,
         linewidth=0.5,
     )
     _name_axes(ax, "time")
-    return _with_points(ax, wireframe, xyz, labels, size)
+    return _with_points(ax, wireframe, xyz, labels, size, where)
 
 
 def sphere(
@@ -86,11 +85,12 @@ def sphere(
     Raises:
         ValueError: points not of dimension 2, a manifold that is not a sphere.
     """
+    where = "plotting.sphere"
     manifold = manifold or Sphere()
     if manifold.sign <= 0:
-        raise ValueError(f"plotting.sphere: manifold is {manifold}; expected a Sphere.")
-    xyz = None if points is None else on_surface(points, manifold, "plotting.sphere")
-    ax = axes(ax, solid=True)
+        raise ValueError(f"{where}: manifold is {manifold}; expected a Sphere.")
+    xyz = None if points is None else on_surface(points, manifold, where)
+    ax = axes(ax, solid=True, width=6.0 if labels is None else 7.4)
     polar, angles = np.meshgrid(np.linspace(0, np.pi, 25), np.linspace(0, 2 * np.pi, 49))
     wireframe = ax.plot_wireframe(
         np.sin(polar) * np.cos(angles),
@@ -98,25 +98,26 @@ def sphere(
         np.cos(polar),
         rcount=24,
         ccount=12,
-        color="#CCCCCC",
+        color=FAINT,
         linewidth=0.5,
     )
-    ax.set_aspect("equal")
     _name_axes(ax, "towards the origin")
-    return _with_points(ax, wireframe, xyz, labels, size)
+    return _with_points(ax, wireframe, xyz, labels, size, where)
 
 
 def _with_points(
-    ax: Any, wireframe: Any, xyz: Any, labels: Sequence[object] | None, size: float
+    ax: Any, wireframe: Any, xyz: Any, labels: Sequence[object] | None, size: float, where: str
 ) -> Surface:
     artists: list[Any] = []
     if xyz is not None:
         style = {"s": size, "linewidths": 0, "depthshade": False}
-        artists = scatter_by_label(ax, xyz.reshape(-1, 3), labels, **style)
+        artists = scatter_by_label(ax, xyz.reshape(-1, 3), labels, where, **style)
+    one_scale(ax)
     return Surface(ax, wireframe, artists)
 
 
 def _name_axes(ax: Any, up: str) -> None:
+    ax.patch.set_visible(False)  # it would cover the neighbour's labels
     ax.set(xlabel="first coordinate", ylabel="second coordinate", zlabel=up)
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
         axis.set_major_locator(_few_ticks())
@@ -126,4 +127,4 @@ def _name_axes(ax: Any, up: str) -> None:
 def _few_ticks() -> Any:
     from matplotlib.ticker import MaxNLocator
 
-    return MaxNLocator(4)
+    return MaxNLocator(4, steps=[1, 2, 5, 10], prune="both")

@@ -5,54 +5,73 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+from matplotlib.image import BboxImage
+from matplotlib.transforms import Bbox, TransformedBbox
 from numpy.typing import NDArray
+
+from ..manifolds import Manifold
+from ._axes import array, axes, on_disk
 
 
 def thumbnails(
-    places: NDArray[np.floating],
+    places: Any,
     images: NDArray[np.uint8],
     *,
-    ax: Axes,
+    ax: Any = None,
+    manifold: Manifold | None = None,
     size: float = 0.075,
     most: int = 150,
 ) -> tuple[list[Any], NDArray[np.int64]]:
     """Draw pictures where they do not cover each other, first come first served.
 
     Args:
-        places: (N, 2) in the coordinates of ``ax``.
-        images: (N, H, W, 3) uint8. White around a picture's content is made transparent.
-        ax: the axes.
-        size: side of a thumbnail in coordinates of ``ax``.
+        places: (N, 2) in the coordinates of ``ax``; with ``manifold``, points (N, m) of it.
+        images: (N, H, W, 3) uint8. White pixels are transparent.
+        ax: a 2-D axes; a new one, with ``manifold`` a new disk, if None.
+        manifold: the hyperbolic plane that ``places`` are points of.
+        size: side of a thumbnail in coordinates of ``ax``, on the page too whatever the layout.
         most: the largest number to draw.
 
     Returns:
         The artists and the indices of what was drawn.
     """
-    places = np.asarray(places, dtype=np.float64)
-    if len(places) != len(images):
+    where = "plotting.thumbnails"
+    xy = array(places) if manifold is None else on_disk(places, manifold, where)
+    images = np.asarray(images)
+    if len(xy) != len(images):
         raise ValueError(
-            f"plotting.thumbnails: there are {len(images)} images for {len(places)} places; "
-            "expected as many."
+            f"{where}: there are {len(images)} images for {len(xy)} places; expected as many."
         )
-    kept: list[int] = []
-    for k, place in enumerate(places):
-        if len(kept) == most:
-            break
-        if not kept or np.abs(places[kept] - place).max(1).min() >= size:
-            kept.append(k)
-    figure = ax.get_figure(root=True)
-    if figure is None:
-        raise ValueError("plotting.thumbnails: ax belongs to no figure; expected one that does.")
-    width = figure.get_size_inches()[0] * figure.dpi * ax.get_position().width
-    low, high = ax.get_xlim()
-    zoom = size * width / (high - low) / images.shape[2] * 72 / figure.dpi
+    if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
+        raise ValueError(
+            f"{where}: images have shape {images.shape} and dtype {images.dtype}; expected "
+            "(N, H, W, 3) of uint8."
+        )
+    if ax is None and manifold is not None:
+        from .disk import disk
+
+        ax = disk(manifold=manifold).ax
+    ax = axes(ax)
+    kept = _apart(xy, size, most)
     artists = []
     for k in kept:
-        image = images[k]
-        opaque = (image < 250).any(-1, keepdims=True)
-        rgba = np.concatenate([image, np.where(opaque, 255, 0).astype(np.uint8)], axis=-1)
-        box = AnnotationBbox(OffsetImage(rgba, zoom=zoom), tuple(places[k]), frameon=False, pad=0)
-        artists.append(ax.add_artist(box))
-    return artists, np.asarray(kept, dtype=np.int64)
+        opaque = (images[k] < 250).any(-1, keepdims=True)
+        rgba = np.concatenate([images[k], np.where(opaque, 255, 0).astype(np.uint8)], axis=-1)
+        # In data coordinates, so that no layout that comes later makes them overlap.
+        left, bottom = xy[k] - size / 2
+        frame = Bbox.from_bounds(left, bottom, size, size)
+        image = BboxImage(TransformedBbox(frame, ax.transData), origin="upper", zorder=4)
+        image.set_data(rgba)
+        artists.append(ax.add_artist(image))
+    return artists, kept
+
+
+def _apart(xy: NDArray[np.float64], size: float, most: int) -> NDArray[np.int64]:
+    """Indices of places, each at least ``size`` from those before it along one of the axes."""
+    kept: list[int] = []
+    for k, place in enumerate(xy):
+        if len(kept) == most:
+            break
+        if not kept or np.abs(xy[kept] - place).max(1).min() >= size:
+            kept.append(k)
+    return np.asarray(kept, dtype=np.int64)

@@ -1,0 +1,45 @@
+"""Sixteen dimensions on the disk, with what the projection costs in the title.
+
+Run ``python examples/plot_projection.py``; it writes ``projection.png`` and ``radii.png``.
+"""
+
+import torch
+from matplotlib.figure import Figure
+
+from spaceforms.manifolds import Lorentz, PoincareBall
+from spaceforms.plotting import disk, names, project_disk, radius_histogram
+
+TOPICS, PER_TOPIC, DIMENSION = 6, 60, 16
+
+
+def main() -> None:
+    """Draw topics near the root and their examples farther out."""
+    manifold = Lorentz(-0.5)
+    generator = torch.Generator().manual_seed(0)
+    directions = torch.nn.functional.normalize(
+        torch.randn(TOPICS, DIMENSION, generator=generator), dim=-1
+    )
+    topics = manifold.from_normal(directions)
+    around = torch.randn(TOPICS, PER_TOPIC, DIMENSION, generator=generator)
+    examples = manifold.from_normal(2.5 * directions.unsqueeze(1) + 0.25 * around).flatten(0, 1)
+    points = torch.cat([topics, examples])
+    labels = ["topic"] * TOPICS + [f"of {t}" for t in range(TOPICS) for _ in range(PER_TOPIC)]
+
+    flat = project_disk(points, manifold=manifold)
+    plane = PoincareBall(-1.0)
+    figure = Figure(figsize=(8, 6.6), layout="constrained")
+    ax = figure.add_subplot()
+    disk(flat.points, manifold=plane, labels=labels, ax=ax, rings=(1, 2, 3))
+    ax.set_title(flat.title, fontsize=9)
+    names(flat.points[:TOPICS], [f"topic {t}" for t in range(TOPICS)], ax=ax, manifold=plane)
+    figure.savefig("projection.png", dpi=150)
+
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    origin = manifold.origin(DIMENSION)
+    radii = {"topic": manifold.dist(origin, topics), "example": manifold.dist(origin, examples)}
+    radius_histogram(radii, ax=figure.add_subplot())
+    figure.savefig("radii.png", dpi=150)
+
+
+if __name__ == "__main__":
+    main()

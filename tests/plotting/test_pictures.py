@@ -1,0 +1,161 @@
+"""The disk and the surfaces: what comes back, where it is drawn, what is refused."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from spaceforms import plotting
+from spaceforms.manifolds import Euclidean, Lorentz, PoincareBall, Sphere
+from spaceforms.plotting import disk, hyperboloid, sphere
+
+NORMAL = torch.tensor([[0.0, 0.0], [0.3, 0.4], [-1.2, 0.9]], dtype=torch.float64)
+
+
+def _axes(solid=False):
+    return Figure().add_subplot(projection="3d" if solid else None)
+
+
+@pytest.mark.parametrize("manifold", [Lorentz(), Lorentz(-0.2), PoincareBall(-3.0)], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_one_disk_for_every_model_curvature_and_dtype(manifold, dtype):
+    unit = float(manifold.radius)
+    picture = disk(manifold.from_normal((unit * NORMAL).to(dtype)), manifold=manifold)
+    (drawn,) = picture.points
+    r = NORMAL.norm(dim=-1, keepdim=True)
+    expected = (r / 2).tanh() * NORMAL / r.clamp(min=1e-9)
+    tolerance = 8 * torch.finfo(dtype).eps
+    np.testing.assert_allclose(drawn.get_offsets(), expected, atol=tolerance)
+
+
+def test_the_disk_has_its_boundary_equal_aspect_and_no_ticks():
+    picture = disk(manifold=Lorentz())
+    assert picture.boundary.get_radius() == 1
+    assert picture.ax.get_aspect() == 1
+    assert not picture.ax.axison
+    assert picture.points == picture.rings == []
+    low, high = picture.ax.get_xlim()
+    assert low < -1 < 1 < high
+
+
+def test_rings_are_circles_of_their_distance_and_reach_zooms():
+    picture = disk(manifold=PoincareBall(), rings=(2, 1, 9), reach=2.0)
+    radii = [circle.get_radius() for circle in picture.rings]
+    assert radii == pytest.approx([math.tanh(d / 2) for d in (1, 2, 9)])
+    assert [text.get_text() for text in picture.ax.texts] == ["1", "2"]  # no room for 9
+    assert picture.ax.get_xlim()[1] == pytest.approx(1.03 * math.tanh(1))
+
+
+@pytest.mark.parametrize(
+    ("draw", "manifold"), [(disk, Lorentz()), (hyperboloid, Lorentz()), (sphere, Sphere())]
+)
+def test_a_colour_and_a_line_of_the_legend_for_each_label(draw, manifold):
+    points = manifold.from_normal(torch.cat([NORMAL, -NORMAL / 2]))
+    labels = ["b", "a", "b", "c", "a", "b"]
+    picture = draw(points, manifold=manifold, labels=labels)
+    assert [artist.get_label() for artist in picture.points] == ["b", "a", "c"]
+    texts = [text.get_text() for text in picture.ax.get_legend().get_texts()]
+    assert texts == ["b", "a", "c"]
+    colours = {tuple(artist.get_facecolor()[0]) for artist in picture.points}
+    assert len(colours) == 3
+
+
+def test_labels_beyond_the_colours_differ_by_marker():
+    points = PoincareBall().from_normal(torch.linspace(-1, 1, 20)[:, None].expand(20, 2))
+    picture = disk(points, manifold=PoincareBall(), labels=torch.arange(20))
+    styles = {
+        (tuple(artist.get_facecolor()[0]), artist.get_paths()[0].vertices.tobytes())
+        for artist in picture.points
+    }
+    assert len(styles) == 20
+    assert picture.points[3].get_label() == "3"
+
+
+@pytest.mark.parametrize("solid", [False, True])
+def test_what_is_drawn_goes_to_the_axes_given(solid):
+    manifold, ax = Lorentz(), _axes(solid)
+    points = manifold.from_normal(NORMAL)
+    picture = (hyperboloid if solid else disk)(points, manifold=manifold, ax=ax)
+    lines = plotting.geodesics(points[:1], points[1:], manifold=manifold, ax=ax)
+    shape = plotting.cone(points[1], manifold=manifold, ax=ax)
+    assert picture.ax is ax
+    artists = [*picture.points, *lines, *shape.sides, shape.fill]
+    assert all(artist.axes is ax for artist in artists)
+    ax.get_figure().draw_without_rendering()
+
+
+def test_surfaces_hold_their_points_name_their_axes_and_have_one_scale():
+    for draw, manifold, form in (
+        (hyperboloid, Lorentz(-0.5), (1, 1, -1)),
+        (hyperboloid, PoincareBall(-0.5), (1, 1, -1)),
+        (sphere, Sphere(2.0), (1, 1, 1)),
+    ):
+        points = manifold.from_normal(float(manifold.radius) * NORMAL)
+        picture = draw(points, manifold=manifold)
+        xyz = np.column_stack(picture.points[0]._offsets3d)
+        np.testing.assert_allclose((form * xyz**2).sum(1), form[2], rtol=1e-12)
+        np.testing.assert_allclose(xyz[0], [0, 0, 1], atol=1e-15)  # the origin up
+        assert picture.ax.get_xlabel()
+        assert picture.ax.get_ylabel()
+        assert picture.ax.get_zlabel()
+        plotting.cone(points[2], manifold=manifold, ax=picture.ax, reach=3.0)
+        spans = np.diff(np.reshape(picture.ax.get_w_lims(), (3, 2)), axis=1).ravel()
+        scales = spans / picture.ax._box_aspect
+        np.testing.assert_allclose(scales, scales[0])
+
+
+def test_the_hyperboloid_is_drawn_beyond_its_farthest_point():
+    points = Lorentz().from_normal(torch.tensor([[2.5, 0.0]]))
+    picture = hyperboloid(points, labels=["far"])
+    assert picture.ax.get_zlim()[1] >= math.cosh(2.5)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (
+            lambda: disk(torch.zeros(3, 5), manifold=PoincareBall()),
+            r"plotting\.disk: points.*dimension 5.*expected dimension 2 \(project them first",
+        ),
+        (
+            lambda: disk(Sphere().origin(2).unsqueeze(0), manifold=Sphere()),
+            r"plotting\.disk: manifold is Sphere\(curvature=1\); expected a hyperbolic one",
+        ),
+        (lambda: disk(manifold=Euclidean()), r"plotting\.disk: manifold is Euclidean\(\)"),
+        (
+            lambda: disk(torch.zeros(3, 2), manifold=PoincareBall(), labels="ab"),
+            r"plotting\.disk: there are 2 labels for 3 points",
+        ),
+        (
+            lambda: disk(torch.full((3, 2), math.nan), manifold=PoincareBall()),
+            r"plotting\.disk: 3 points are not finite",
+        ),
+        (lambda: disk(manifold=Lorentz(), reach=0), r"plotting\.disk: reach is 0; expected"),
+        (
+            lambda: hyperboloid(manifold=Sphere()),
+            r"plotting\.hyperboloid: manifold is Sphere\(curvature=1\); expected a hyperbolic",
+        ),
+        (
+            lambda: sphere(torch.zeros(2, 3), manifold=Lorentz()),
+            r"plotting\.sphere: manifold is Lorentz\(curvature=-1\); expected a Sphere",
+        ),
+        (
+            lambda: sphere(Sphere().origin(4).unsqueeze(0)),
+            r"plotting\.sphere: points.*dimension 4.*expected dimension 2",
+        ),
+        (
+            lambda: sphere(Sphere().origin(2).unsqueeze(0), labels=[]),
+            r"plotting\.sphere: there are 0 labels for 1 points",
+        ),
+    ],
+)
+def test_refusals_are_sentences(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call()
+
+
+def test_the_door_lists_what_it_has():
+    assert sorted(plotting.__all__) == plotting.__all__
+    assert all(getattr(plotting, name).__doc__ for name in plotting.__all__)

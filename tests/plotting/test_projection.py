@@ -1,0 +1,167 @@
+"""The projection keeps the radius, is deterministic, and tells the truth about the rest."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from spaceforms.manifolds import Euclidean, Lorentz, PoincareBall, Sphere
+from spaceforms.plotting import project_disk
+from spaceforms.plotting.projection import _correlation, _ranks
+
+ALL = [Euclidean(), Lorentz(-1.0), Lorentz(-0.3), PoincareBall(-2.0), Sphere(1.0), Sphere(0.5)]
+BALL = PoincareBall(-1.0)
+
+
+def _points(manifold, count=40, n=6, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    reach = 1.5 * float(manifold.radius)
+    return manifold.random_uniform(count, n, radius=reach, generator=generator, dtype=torch.float64)
+
+
+def _drawn_radius(flat):
+    return BALL.to_normal(flat.points).norm(dim=-1)
+
+
+@pytest.mark.parametrize("manifold", ALL, ids=str)
+@pytest.mark.parametrize("n", [1, 2, 3, 6, 64])
+@pytest.mark.parametrize("centred", [False, True])
+def test_the_distance_from_the_centre_is_kept(manifold, n, centred):
+    x = _points(manifold, n=n)
+    center = x[7] if centred else None
+    flat = project_disk(x, manifold=manifold, center=center)
+    base = manifold.origin(n, dtype=torch.float64) if center is None else center
+    expected = manifold.dist(base, x) / float(manifold.radius)
+    torch.testing.assert_close(_drawn_radius(flat), expected, rtol=1e-13, atol=1e-15)
+    assert flat.points.shape == (40, 2)
+
+
+@pytest.mark.parametrize("manifold", [Lorentz(-0.3), PoincareBall(-2.0)], ids=str)
+@pytest.mark.parametrize("centred", [False, True])
+def test_the_hyperbolic_plane_loses_nothing(manifold, centred):
+    x = _points(manifold, n=2)
+    flat = project_disk(x, manifold=manifold, center=x[3] if centred else None)
+    assert flat.distortion < 1e-12
+    assert flat.rank_correlation == pytest.approx(1, abs=1e-12)
+    drawn = BALL.cdist(flat.points, flat.points)
+    true = manifold.cdist(x, x) / float(manifold.radius)
+    torch.testing.assert_close(drawn, true, rtol=1e-11, atol=1e-13)
+
+
+def test_the_numbers_are_those_of_all_pairs():
+    manifold = Lorentz(-0.7)
+    x = _points(manifold, 30, 5)
+    flat = project_disk(x, manifold=manifold)
+    i, j = np.triu_indices(30, 1)
+    true = (manifold.cdist(x, x) / float(manifold.radius)).numpy()[i, j]
+    drawn = BALL.cdist(flat.points, flat.points).numpy()[i, j]
+    assert flat.distortion == pytest.approx(np.mean(np.abs(drawn / true - 1)), rel=1e-9)
+    ranks = [np.argsort(np.argsort(d)) for d in (true, drawn)]
+    assert flat.rank_correlation == pytest.approx(np.corrcoef(*ranks)[0, 1], rel=1e-9)
+    assert 0 < flat.distortion < 1
+    assert f"{flat.distortion:.0%}" in flat.title
+    assert flat.name in flat.title
+
+
+def test_a_sample_of_pairs_is_near_all_of_them_and_memory_is_bounded():
+    manifold = Lorentz()
+    x = _points(manifold, 400, 5)  # 79,800 pairs
+    flat = project_disk(x, manifold=manifold)
+    true = manifold.cdist(x, x)
+    drawn = BALL.cdist(flat.points, flat.points)
+    upper = torch.triu(torch.ones_like(true), 1) > 0
+    mean = (drawn / true - 1).abs()[upper].mean()
+    assert flat.distortion == pytest.approx(float(mean), rel=0.05)
+    project_disk(_points(manifold, 60_000, 3), manifold=manifold)  # 1.8e9 pairs would be 29 GB
+
+
+def test_the_same_points_give_the_same_picture_whatever_the_global_seed():
+    manifold = Sphere()
+    x = _points(manifold, 300, 12)
+    torch.manual_seed(1)
+    first = project_disk(x, manifold=manifold)
+    torch.manual_seed(2)
+    second = project_disk(x, manifold=manifold)
+    assert torch.equal(first.points, second.points)
+    assert first[1:] == second[1:]
+
+
+def test_the_sign_of_an_axis_is_not_left_to_rounding():
+    # With the mean taken away the coordinates sum to rounding, which must not choose the side.
+    manifold = Lorentz()
+    x = _points(manifold, 50, 4)
+    moved = x[torch.randperm(50, generator=torch.Generator().manual_seed(0))]
+    order = torch.randperm(50, generator=torch.Generator().manual_seed(0))
+    first, second = project_disk(x, manifold=manifold), project_disk(moved, manifold=manifold)
+    torch.testing.assert_close(first.points[order], second.points, rtol=1e-9, atol=1e-9)
+
+
+def test_groups_lose_their_own_means():
+    manifold = Lorentz()
+    generator = torch.Generator().manual_seed(0)
+    v = 0.1 * torch.randn(60, 5, generator=generator, dtype=torch.float64)
+    gap = torch.zeros(60, 5, dtype=torch.float64)
+    gap[:30, 0], gap[30:, 0] = 1.0, -1.0
+    groups = ["image"] * 30 + ["text"] * 30
+    x = manifold.from_normal(v + gap)
+    apart = project_disk(x, manifold=manifold)
+    mixed = project_disk(x, manifold=manifold, groups=groups)
+    side = apart.points[:, 0].sign()  # the gap is the first component
+    assert side[:30].unique().numel() == 1
+    assert torch.equal(side[30:], -side[:30])
+    assert 0.2 < (mixed.points[:30, 0] > 0).double().mean() < 0.8
+    assert "mean of each level" in mixed.name
+
+
+@pytest.mark.parametrize("manifold", ALL, ids=str)
+def test_a_point_without_direction_keeps_its_radius(manifold):
+    one = manifold.from_normal(torch.tensor([[0.3, 0.4, 0.0, 0.0]], dtype=torch.float64))
+    expected = torch.tensor(0.5 / float(manifold.radius), dtype=torch.float64)
+    for x in (one, one.expand(3, -1)):
+        flat = project_disk(x, manifold=manifold)
+        torch.testing.assert_close(_drawn_radius(flat), expected.expand(len(x)))
+        assert flat.distortion == 0
+    x = torch.cat([_points(manifold, 5, 4), one])
+    flat = project_disk(x, manifold=manifold, groups=[*"aaaaab"])  # one is alone in its group
+    torch.testing.assert_close(_drawn_radius(flat)[5], expected)
+
+
+def test_far_points_stop_at_the_edge_of_the_disk():
+    x = Lorentz().from_normal(torch.tensor([[300.0, 0, 0], [1.0, 0, 0]], dtype=torch.float64))
+    flat = project_disk(x, manifold=Lorentz())
+    assert BALL.is_point(flat.points).all()
+    assert _drawn_radius(flat)[0] > 36
+    assert math.isfinite(flat.distortion)
+
+
+def test_equal_distances_share_their_rank():
+    torch.testing.assert_close(
+        _ranks(torch.tensor([5.0, 1.0, 5.0, 0.0])), torch.tensor([3.5, 2.0, 3.5, 1.0]).double()
+    )
+    assert _correlation(torch.ones(3), torch.tensor([1.0, 2, 3])) == 1.0
+
+
+def test_a_learnable_manifold_stays_where_and_as_it_is():
+    manifold = Lorentz(-0.5, learnable=True, bounds=(-2.0, -0.1))
+    parameters = [(p, p.data_ptr(), p.requires_grad) for p in manifold.parameters()]
+    x = _points(Lorentz(-0.5), 8, 4).requires_grad_()
+    flat = project_disk(x, manifold=manifold)
+    assert not flat.points.requires_grad
+    now = list(manifold.parameters())
+    assert all(p is q for (p, *_), q in zip(parameters, now, strict=True))
+    assert [(p.data_ptr(), p.requires_grad) for p in now] == [(b, c) for _, b, c in parameters]
+
+
+@pytest.mark.parametrize(
+    ("points", "options", "sentence"),
+    [
+        (torch.zeros(0, 4), {}, r"points have shape \(0, 4\).*expected \(N, m\) with N >= 1"),
+        (torch.zeros(4), {}, r"points have shape \(4,\)"),
+        (torch.full((2, 4), math.inf), {}, r"2 points are not finite"),
+        (torch.zeros(3, 4), {"groups": ["a"]}, r"there are 1 groups for 3 points"),
+    ],
+)
+def test_refusals_are_sentences(points, options, sentence):
+    with pytest.raises(ValueError, match=rf"plotting\.project_disk: {sentence}"):
+        project_disk(points, manifold=PoincareBall(), **options)
