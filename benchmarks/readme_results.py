@@ -40,7 +40,7 @@ def table(folders: list[Path]) -> str:
     return "\n".join(
         [
             "Recall at 1 / 5 / 10, both models with the same encoders and budget "
-            f"({' and '.join(f'{s:.0f} s' for s in seconds)} of training on CPU, "
+            f"({' and '.join(f'{s:.0f} s' for s in seconds)} of training on CPU, torch "
             f"{torch.__version__.split('+')[0]}, one seed):",
             "",
             *rows,

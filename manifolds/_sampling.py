@@ -1,12 +1,57 @@
-"""Inverse-transform sampling of the distance from the origin."""
+"""Random points of any manifold."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from ._numerics import norm
+
+if TYPE_CHECKING:
+    from .base import Manifold
+
 _NODES = 4096
 
 
-def radius_uniform_in_ball(t: Tensor, *, n: int, reach: float, sign: int) -> Tensor:
+def random_normal(manifold: Manifold, size: tuple[int, ...], std: float, **options: Any) -> Tensor:
+    """See :meth:`Manifold.random_normal`; ``options`` are those of ``torch.randn``."""
+    _check_size(manifold, "random_normal", size)
+    return manifold.from_normal(std * torch.randn(size, **options))
+
+
+def random_uniform(
+    manifold: Manifold, size: tuple[int, ...], radius: float | None, **options: Any
+) -> Tensor:
+    """See :meth:`Manifold.random_uniform`; ``options`` are those of ``torch.randn``."""
+    _check_size(manifold, "random_uniform", size)
+    unit_length = torch.as_tensor(manifold.radius, dtype=torch.float64).item()
+    largest = math.pi * unit_length if manifold.sign > 0 else math.inf
+    if radius is None:
+        radius = min(largest, 1.0) if manifold.sign <= 0 else largest
+    if not 0 < radius <= largest * (1 + 1e-12):
+        raise ValueError(
+            f"{type(manifold).__name__}.random_uniform: radius is {radius}; expected a positive "
+            f"number{f', at most pi R = {largest:g}' if manifold.sign > 0 else ''}."
+        )
+    z = torch.randn(size, **options)
+    t = torch.rand((*size[:-1], 1), **{**options, "dtype": z.dtype})
+    reach = radius / unit_length
+    r = _radius_uniform_in_ball(t, n=size[-1], reach=reach, sign=manifold.sign)
+    return manifold.from_normal(unit_length * r * z / norm(z))
+
+
+def _check_size(manifold: Manifold, op: str, size: tuple[int, ...]) -> None:
+    if not size or size[-1] < 1:
+        raise ValueError(
+            f"{type(manifold).__name__}.{op}: size is {size}; expected leading sizes and then the "
+            "dimension n >= 1 of the space."
+        )
+
+
+def _radius_uniform_in_ball(t: Tensor, *, n: int, reach: float, sign: int) -> Tensor:
     """Distances from the origin of points uniform in a geodesic ball of the unit space form.
 
     The density is proportional to sn(r)^(n-1) on [0, reach]. Its logarithm is integrated by the

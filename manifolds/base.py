@@ -1,29 +1,18 @@
-"""The interface of every manifold: the few maps one must give, and all that follows from them."""
+"""The interface of every manifold: all that follows from its kernels at unit curvature."""
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from . import _sampling
 from ._checks import check_coordinates
 from ._mean import frechet_mean
 from ._numerics import atan2_0, dot, norm, sqrt0
-from ._sampling import radius_uniform_in_ball
-from .scalar import PositiveScalar
+from .unit import Call, UnitKernels, divided, times
 
 
-class _Call(NamedTuple):
-    """What is needed to bring the result of a unit-curvature kernel back to the caller."""
-
-    op: str
-    radius: float | Tensor
-    dtype: torch.dtype
-
-
-class Manifold(nn.Module, ABC):
+class Manifold(UnitKernels):
     r"""A complete simply connected Riemannian manifold of constant sectional curvature K.
 
     Points ``x, y`` and tangent vectors ``u, v`` are tensors whose last axis holds coordinates; all
@@ -51,239 +40,6 @@ class Manifold(nn.Module, ABC):
     axis) and inherits the rest; see CONTRIBUTING.
     """
 
-    sign: int
-    """Sign of the curvature: -1, 0 or 1."""
-    _extra_coordinates: int = 0
-
-    def __init__(
-        self,
-        curvature: float,
-        *,
-        learnable: bool = False,
-        bounds: tuple[float, float] | None = None,
-    ) -> None:
-        super().__init__()
-        name = self._name
-        curvature = float(curvature)
-        if not math.isfinite(curvature) or (curvature > 0) - (curvature < 0) != self.sign:
-            wanted = {-1: "negative", 0: "zero", 1: "positive"}[self.sign]
-            raise ValueError(
-                f"{name}: curvature is {curvature}; expected the {wanted} sectional curvature of "
-                f"the space (spaceforms has one sign of curvature: K itself, not -K or -1/K)."
-            )
-        if bounds is not None and not bounds[0] < curvature < bounds[1]:
-            raise ValueError(
-                f"{name}: bounds are {bounds} with the curvature {curvature}; expected "
-                "low < curvature < high, all three signed sectional curvatures."
-            )
-        if bounds is not None and not learnable:
-            raise ValueError(
-                f"{name}: bounds are {bounds}, but learnable is False; they have no effect."
-            )
-        self._magnitude: PositiveScalar | None = None
-        if self.sign != 0:
-            low_high = None if bounds is None else tuple(sorted(abs(b) for b in bounds))
-            if bounds is not None and bounds[0] * bounds[1] <= 0:
-                raise ValueError(
-                    f"{name}: bounds are {bounds}; expected both on the side of the curvature's "
-                    "sign, away from 0."
-                )
-            self._magnitude = PositiveScalar(
-                abs(curvature),
-                bounds=low_high,  # type: ignore[arg-type]
-                learnable=learnable,
-            )
-        elif learnable:
-            raise ValueError(f"{name}: the curvature is 0 and cannot be learned.")
-
-    # -- curvature ------------------------------------------------------------------------------
-
-    @property
-    def curvature(self) -> Tensor:
-        """The sectional curvature K, shape (); differentiable if it is learnable."""
-        if self._magnitude is None:
-            return torch.zeros((), dtype=torch.float64)
-        magnitude: Tensor = self._magnitude()
-        return self.sign * magnitude
-
-    @property
-    def radius(self) -> float | Tensor:
-        """1/sqrt(abs(K)), the unit of length: a float if K is fixed; 1 for Euclidean space."""
-        if self._magnitude is None:
-            return 1.0
-        if not self._magnitude.learnable:
-            return 1.0 / math.sqrt(self._magnitude.value)
-        magnitude: Tensor = self._magnitude()
-        return magnitude.rsqrt()
-
-    def __repr__(self) -> str:
-        return f"{self._name}({self.extra_repr()})"
-
-    def extra_repr(self) -> str:
-        """The constructor's arguments, with the current curvature."""
-        if self._magnitude is None:
-            return ""
-        options = ""
-        if self._magnitude.learnable:
-            options = ", learnable=True"
-            if self._magnitude.bounds is not None:
-                signed = sorted(self.sign * b for b in self._magnitude.bounds)
-                options += f", bounds=({signed[0]:g}, {signed[1]:g})"
-        return f"curvature={self.curvature.item():g}{options}"
-
-    # -- what a manifold must give, at unit curvature -------------------------------------------
-
-    @abstractmethod
-    def _origin(self, n: int) -> list[float]:
-        """Coordinates of the origin of the n-dimensional space."""
-
-    @abstractmethod
-    def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        """The point of the manifold nearest in kind to x that ``dtype`` can hold."""
-
-    @abstractmethod
-    def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor: ...
-
-    @abstractmethod
-    def _defect(self, x: Tensor) -> Tensor:
-        """How far x is off the manifold, relative to its size; 0 on it."""
-
-    @abstractmethod
-    def _frame(self, x: Tensor, v: Tensor) -> Tensor:
-        """Components of v whose Euclidean inner products are the Riemannian ones at x."""
-
-    @abstractmethod
-    def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        """A vector of Euclidean norm sn(d/2): sinh(d/2), d/2 or sin(d/2) by the sign of K.
-
-        Here and below ``step`` is y - x, subtracted before the division by R: the difference of
-        two points divided first would carry the rounding of both.
-        """
-
-    @abstractmethod
-    def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
-        """sn(d/2)^2 of (..., p, m) against (..., q, m) -> (..., p, q) by one matrix product."""
-
-    @abstractmethod
-    def _arc(self, half: Tensor) -> Tensor:
-        """The distance d from sn(d/2) >= 0."""
-
-    @abstractmethod
-    def _arc_squared(self, haversine: Tensor) -> Tensor:
-        """The squared distance d^2 from sn(d/2)^2, smooth at 0."""
-
-    @abstractmethod
-    def _expmap(self, x: Tensor, v: Tensor) -> Tensor: ...
-
-    @abstractmethod
-    def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor: ...
-
-    @abstractmethod
-    def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor: ...
-
-    @abstractmethod
-    def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor: ...
-
-    @abstractmethod
-    def _from_normal(self, v: Tensor) -> Tensor: ...
-
-    @abstractmethod
-    def _to_normal(self, x: Tensor) -> Tensor: ...
-
-    @abstractmethod
-    def _lift_tangent0(self, v: Tensor) -> Tensor:
-        """A vector in normal coordinates as a tangent vector at the origin."""
-
-    @abstractmethod
-    def _drop_tangent0(self, v: Tensor) -> Tensor:
-        """The inverse of ``_lift_tangent0``."""
-
-    @abstractmethod
-    def _sn_radius(self, x: Tensor) -> Tensor:
-        """sn(r), r the distance from the origin: the warping function of the metric at x."""
-
-    @abstractmethod
-    def _outward(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        """(across, along): a positive multiple of log_x(y)'s components across and along the
-        outward ray at x; across >= 0."""
-
-    @abstractmethod
-    def _log_sn_ratio(self, s: Tensor) -> Tensor:
-        """log(sn(t)/t) at t = sqrt(s)."""
-
-    @abstractmethod
-    def _hessian_across(self, s: Tensor) -> Tensor:
-        """t cs(t)/sn(t) at t = sqrt(s): eigenvalue of Hess d^2/2 across the geodesic."""
-
-    def _dist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return self._arc(norm(self._chord(x, y, step)))
-
-    def _sqdist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        chord = self._chord(x, y, step)
-        return self._arc_squared(dot(chord, chord))
-
-    def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
-        return self._expmap(x, t * self._logmap(x, y, step))
-
-    def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return self._geodesic(x, y, step, torch.full_like(x[..., :1], 0.5))
-
-    # -- entering and leaving the unit space ----------------------------------------------------
-
-    def _enter(
-        self,
-        op: str,
-        points: Sequence[tuple[str, Tensor]],
-        tangents: Sequence[tuple[str, Tensor]] = (),
-        *,
-        scaled: bool = False,
-        at_origin: bool = False,
-        covector: bool = False,
-    ) -> tuple[list[Tensor], _Call]:
-        """Check the arguments, promote them to the dtype of the computation, scale them.
-
-        Tangent vectors are divided by R like points if ``scaled``; a map that is linear in them
-        leaves them alone. ``at_origin`` (they are tangent there, not at the first point) and
-        ``covector`` (they are gradients, tangent to nothing) matter to :class:`Checked` only.
-        """
-        del at_origin, covector
-        named = (*points, *tangents)
-        check_coordinates(f"{self._name}.{op}", named, 1 + self._extra_coordinates)
-        dtype = named[0][1].dtype
-        for _, value in named[1:]:
-            dtype = torch.promote_types(dtype, value.dtype)
-        working = torch.promote_types(dtype, torch.float32)
-        call = _Call(op, self._radius_in(working), dtype)
-        values = [_divided(v.to(working), call.radius) for _, v in points]
-        one = call.radius if scaled else 1.0
-        values += [_divided(v.to(working), one) for _, v in tangents]
-        return values, call
-
-    def _enter_pair(
-        self, op: str, x: Tensor, y: Tensor, tangents: Sequence[tuple[str, Tensor]] = ()
-    ) -> tuple[Tensor, Tensor, Tensor, list[Tensor], _Call]:
-        """x, y, their step, the tangent vectors, and the way back."""
-        (x_, y_, *vectors), call = self._enter(op, [("x", x), ("y", y)], tangents)
-        step = _divided(y.to(y_.dtype) - x.to(x_.dtype), call.radius)
-        return x_, y_, step, vectors, call
-
-    def _leave_point(self, x: Tensor, call: _Call) -> Tensor:
-        return _times(self._proj(x, call.dtype), call.radius, 1).to(call.dtype)
-
-    def _leave_vector(self, v: Tensor, call: _Call, power: int = 0) -> Tensor:
-        return _times(v, call.radius, power).to(call.dtype)
-
-    def _leave_scalar(self, s: Tensor, call: _Call, power: int = 0) -> Tensor:
-        return _times(s.squeeze(-1), call.radius, power).to(call.dtype)
-
-    def _radius_in(self, dtype: torch.dtype) -> float | Tensor:
-        radius = self.radius
-        return radius.to(dtype) if isinstance(radius, Tensor) else radius
-
-    @property
-    def _name(self) -> str:
-        return type(self).__name__
-
     # -- points ---------------------------------------------------------------------------------
 
     def ambient_dim(self, n: int) -> int:
@@ -301,7 +57,7 @@ class Manifold(nn.Module, ABC):
         (R, 0, ..., 0) for Lorentz and Sphere, 0 for PoincareBall and Euclidean.
         """
         x = torch.tensor(self._origin(n), dtype=dtype or torch.get_default_dtype(), device=device)
-        return _times(x, self._radius_in(x.dtype), 1)
+        return times(x, self._radius_in(x.dtype), 1)
 
     def proj(self, x: Tensor) -> Tensor:
         """A point of the manifold from coordinates that are nearly (or not at all) one.
@@ -434,7 +190,7 @@ class Manifold(nn.Module, ABC):
         haversine, call = self._all_pairs("cinner", x, y)
         return self._leave_vector(self.sign - 2 * haversine, call, 2)
 
-    def _all_pairs(self, op: str, x: Tensor, y: Tensor) -> tuple[Tensor, _Call]:
+    def _all_pairs(self, op: str, x: Tensor, y: Tensor) -> tuple[Tensor, Call]:
         dtype = torch.promote_types(x.dtype, y.dtype)
         # The leading axes broadcast as those of two sets do, so check them as (p, 1) and (1, q).
         check_coordinates(
@@ -535,8 +291,8 @@ class Manifold(nn.Module, ABC):
         """
         check_coordinates(f"{self._name}.from_normal", [("v", v)], 1)
         working = torch.promote_types(v.dtype, torch.float32)
-        call = _Call("from_normal", self._radius_in(working), v.dtype)
-        return self._leave_point(self._from_normal(_divided(v.to(working), call.radius)), call)
+        call = Call("from_normal", self._radius_in(working), v.dtype)
+        return self._leave_point(self._from_normal(divided(v.to(working), call.radius)), call)
 
     def to_normal(self, x: Tensor) -> Tensor:
         """Normal coordinates of a point, the inverse of :meth:`from_normal`.
@@ -638,9 +394,8 @@ class Manifold(nn.Module, ABC):
         The last entry of ``size`` is the dimension n: the result has shape
         ``(*size[:-1], ambient_dim(n))``. ``std`` is a length on the manifold.
         """
-        self._check_size("random_normal", size)
-        z = torch.randn(size, generator=generator, dtype=dtype, device=device)
-        return self.from_normal(std * z)
+        options = {"generator": generator, "dtype": dtype, "device": device}
+        return _sampling.random_normal(self, size, std, **options)
 
     def random_uniform(
         self,
@@ -656,34 +411,5 @@ class Manifold(nn.Module, ABC):
         1 by default; on the sphere pi R, the whole sphere. The distribution of the distance from
         the origin, proportional to sn(r)^(n-1), is inverted numerically on 4,096 nodes.
         """
-        self._check_size("random_uniform", size)
-        unit_length = torch.as_tensor(self.radius, dtype=torch.float64).item()
-        largest = math.pi * unit_length if self.sign > 0 else math.inf
-        if radius is None:
-            radius = min(largest, 1.0) if self.sign <= 0 else largest
-        if not 0 < radius <= largest * (1 + 1e-12):
-            raise ValueError(
-                f"{self._name}.random_uniform: radius is {radius}; expected a positive number"
-                f"{f', at most pi R = {largest:g}' if self.sign > 0 else ''}."
-            )
-        reach = radius / unit_length
-        z = torch.randn(size, generator=generator, dtype=dtype, device=device)
-        t = torch.rand((*size[:-1], 1), generator=generator, dtype=z.dtype, device=device)
-        r = radius_uniform_in_ball(t, n=size[-1], reach=reach, sign=self.sign)
-        return self.from_normal(unit_length * r * z / norm(z))
-
-    def _check_size(self, op: str, size: tuple[int, ...]) -> None:
-        if not size or size[-1] < 1:
-            raise ValueError(
-                f"{self._name}.{op}: size is {size}; expected leading sizes and then the "
-                "dimension n >= 1 of the space."
-            )
-
-
-def _divided(x: Tensor, radius: float | Tensor) -> Tensor:
-    return x if isinstance(radius, float) and radius == 1.0 else x / radius
-
-
-def _times(x: Tensor, radius: float | Tensor, power: int) -> Tensor:
-    unscaled = power == 0 or (isinstance(radius, float) and radius == 1.0)
-    return x if unscaled else x * radius**power
+        options = {"generator": generator, "dtype": dtype, "device": device}
+        return _sampling.random_uniform(self, size, radius, **options)

@@ -5,7 +5,8 @@ from typing import Any, final
 
 from torch import Tensor, nn
 
-from .base import Manifold, _Call
+from .base import Manifold
+from .unit import Call
 
 
 @final
@@ -79,7 +80,7 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
         scaled: bool = False,
         at_origin: bool = False,
         covector: bool = False,
-    ) -> tuple[list[Tensor], _Call]:
+    ) -> tuple[list[Tensor], Call]:
         entered = self.manifold._enter(op, points, tangents, scaled=scaled)
         # proj, is_point and is_tangent are the ways to deal with what is not a point.
         if op in ("proj", "is_point", "is_tangent"):
@@ -109,7 +110,7 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
             )
         return entered
 
-    def _leave_point(self, x: Tensor, call: _Call) -> Tensor:
+    def _leave_point(self, x: Tensor, call: Call) -> Tensor:
         result = self.manifold._leave_point(x, call)
         self._expect(
             self.manifold.is_point(result),
@@ -120,11 +121,11 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
         )
         return result
 
-    def _leave_vector(self, v: Tensor, call: _Call, power: int = 0) -> Tensor:
+    def _leave_vector(self, v: Tensor, call: Call, power: int = 0) -> Tensor:
         result = self.manifold._leave_vector(v, call, power)
         return self._finite(result, f"{self._name}.{call.op}: the result")
 
-    def _leave_scalar(self, s: Tensor, call: _Call, power: int = 0) -> Tensor:
+    def _leave_scalar(self, s: Tensor, call: Call, power: int = 0) -> Tensor:
         result = self.manifold._leave_scalar(s, call, power)
         return self._finite(result, f"{self._name}.{call.op}: the result")
 

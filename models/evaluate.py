@@ -19,6 +19,8 @@ from .metrics import accuracy, chance_recall_at, quantiles, recall_at
 from .train import load_data
 
 KS = (1, 5, 10)
+LEVELS = ("group", "subgroup", "name", "picture")
+"""From the general to the particular."""
 _CHUNK = 512
 
 
@@ -120,17 +122,22 @@ def _distances(run: Run, x: Tensor, y: Tensor) -> NDArray[np.floating]:
         return run.model.manifold.cpu().cdist(x.double(), y.double(), matmul=True).numpy()
 
 
-def points_by_level(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, Tensor]:
-    """Points of groups, subgroups and names (as texts) and of pictures, for a set of pictures."""
+def level_texts(data: EmojiData, index: NDArray[np.int64]) -> dict[str, list[str]]:
+    """The captions of a set of pictures' groups and subgroups, and its names."""
     hierarchy = data.hierarchy
     concepts = np.unique(data.concept[index])
-    points = {}
+    texts = {}
     for level in ("group", "subgroup"):
         nodes = np.unique(hierarchy.ancestor(level)[concepts])
-        points[level] = text_points(run, [label_text(hierarchy.labels[n]) for n in nodes])
-    points["name"] = text_points(run, [data.names[c] for c in concepts])
-    points["picture"] = image_points(run, data, index)
-    return points
+        texts[level] = [label_text(hierarchy.labels[n]) for n in nodes]
+    return {**texts, "name": [data.names[c] for c in concepts]}
+
+
+def points_by_level(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, Tensor]:
+    """Points of groups, subgroups and names (as texts) and of pictures, for a set of pictures."""
+    texts = level_texts(data, index)
+    points = {level: text_points(run, texts[level]) for level in texts}
+    return {**points, "picture": image_points(run, data, index)}
 
 
 @torch.no_grad()

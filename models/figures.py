@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+from torch import Tensor
 
 from ..datasets import EmojiData
 from ..manifolds import PoincareBall
 from ..plotting import disk, loss_curves, names, project_disk, radius_histogram, thumbnails
 from .checkpoint import METRICS, Run
-from .evaluate import points_by_level, radii_by_level
+from .evaluate import LEVELS, level_texts, points_by_level, radii_by_level
 from .train import load_data
 
 LOSSES, EMBEDDING, PICTURES, RADII = (
@@ -22,6 +27,7 @@ LOSSES, EMBEDDING, PICTURES, RADII = (
     "disk_pictures.png",
     "radius.png",
 )
+_WHOLE = 4.0  # the distance from which on a part of the disk would be all of it
 
 
 def draw_run(run: Run, *, dpi: int = 150) -> list[Path]:
@@ -48,7 +54,7 @@ def _losses(run: Run, name: str) -> Figure:
     return figure
 
 
-def _radii(run: Run, data: EmojiData, index: np.ndarray, name: str) -> Figure:
+def _radii(run: Run, data: EmojiData, index: NDArray[np.int64], name: str) -> Figure:
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     ax = figure.add_subplot()
     root = "root (the origin)" if run.config.model == "meru" else "root (the empty caption)"
@@ -57,8 +63,8 @@ def _radii(run: Run, data: EmojiData, index: np.ndarray, name: str) -> Figure:
     return figure
 
 
-def _embedding(run: Run, data: EmojiData, index: np.ndarray, name: str) -> dict[str, Figure]:
-    """The same projection twice: levels with labels, and pictures as thumbnails."""
+def _embedding(run: Run, data: EmojiData, index: NDArray[np.int64], name: str) -> dict[str, Figure]:
+    """One projection drawn twice: every point by its level, and pictures around their words."""
     levels = points_by_level(run, data, index)
     manifold = run.model.manifold.cpu()
     root = run.model.root(run.tokenizer.encode([""])[0].to(levels["picture"].device))
@@ -68,31 +74,55 @@ def _embedding(run: Run, data: EmojiData, index: np.ndarray, name: str) -> dict[
         center=root,
         groups=[level for level, points in levels.items() for _ in points],
     )
-    parts = dict(
-        zip(levels, torch.split(flat.points, [len(x) for x in levels.values()]), strict=True)
-    )
-    ball = PoincareBall(-1.0)
-    order = ("picture", "name", "subgroup", "group")
-    labels = [level for level in order for _ in parts[level]]
-    with_labels = Figure(figsize=(9.5, 8), layout="constrained")
-    ax = with_labels.add_subplot()
-    disk(torch.cat([parts[level] for level in order]), manifold=ball, labels=labels, ax=ax)
-    ax.set_title(f"{name} on the Poincaré disk\n{flat.title}", fontsize=10)
-    texts = [data.names[c] for c in np.unique(data.concept[index])]
-    mixed = np.random.default_rng(0).permutation(len(texts))
-    names(parts["name"].numpy()[mixed], [texts[k] for k in mixed], ax=ax)
+    split = torch.split(flat.points, [len(points) for points in levels.values()])
+    places = dict(zip(levels, split, strict=True))
+    texts = level_texts(data, index)
 
-    with_pictures = Figure(figsize=(8, 8.4), layout="constrained")
-    ax = with_pictures.add_subplot()
-    disk(manifold=ball, ax=ax)
-    # Here and above in an order without meaning: what finds no room is left out by chance.
-    shuffled = np.random.default_rng(0).permutation(len(index))
+    with_labels, ax = _disk(places, ("name", "subgroup", "group", "picture"), size=9.0)
+    ax.set_title(f"{name} on the Poincaré disk\n{flat.title}", fontsize=9)
+    _write(ax, places, texts, most=12)
+
+    with_pictures, ax = _disk(places, ("name", "subgroup", "group"), size=4.0)
+    ax.set_title(f"{name}, held-out pictures on the Poincaré disk\n{flat.title}", fontsize=9)
+    chosen = _shuffled(len(index))
     thumbnails(
-        parts["picture"].numpy()[shuffled],
-        data.images[index[shuffled]],
+        places["picture"][chosen],
+        data.images[index[chosen]],
         ax=ax,
-        size=0.055,
+        size=0.055 * ax.get_xlim()[1],
         most=400,
     )
-    ax.set_title(f"{name}, held-out pictures on the Poincaré disk\n{flat.title}", fontsize=10)
+    _write(ax, places, texts, most=30)
     return {EMBEDDING: with_labels, PICTURES: with_pictures}
+
+
+def _disk(places: dict[str, Tensor], order: Sequence[str], *, size: float) -> tuple[Figure, Axes]:
+    """The points of some levels, as much of the disk as all levels need, with circles as scale."""
+    figure = Figure(figsize=(9.5, 8.4), layout="constrained")
+    ax = figure.add_subplot()
+    ball = PoincareBall(-1.0)
+    reach = 1.08 * max(float(ball.to_normal(x).norm(dim=-1).max()) for x in places.values())
+    rings = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(0, reach)
+    disk(
+        torch.cat([places[level] for level in order]),
+        manifold=ball,
+        labels=[level for level in order for _ in places[level]],
+        ax=ax,
+        size=size,
+        rings=[float(r) for r in rings if 0 < r <= reach],
+        reach=min(reach, _WHOLE),
+    )
+    return figure, ax
+
+
+def _write(ax: Axes, places: dict[str, Tensor], texts: dict[str, list[str]], *, most: int) -> None:
+    """Write some words beside their points, the most general first and largest."""
+    for level, fontsize in zip(LEVELS, (9.5, 8.0, 6.5), strict=False):
+        chosen = _shuffled(len(texts[level]))
+        words = [texts[level][k] for k in chosen]
+        names(places[level][chosen], words, ax=ax, most=most, fontsize=fontsize)
+
+
+def _shuffled(count: int) -> NDArray[np.int64]:
+    """An order without meaning: what finds no room in a picture is left out by chance."""
+    return np.random.default_rng(0).permutation(count)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.image import BboxImage
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
@@ -23,7 +24,9 @@ def names(
     most: int = 24,
     fontsize: float = 7.0,
 ) -> tuple[list[Any], NDArray[np.int64]]:
-    """Write texts beside their points where they do not cover each other, first come first served.
+    """Write texts beside their points where they cover no other text and no thumbnail.
+
+    First come, first served.
 
     Args:
         places: (N, 2) in the coordinates of ``ax``; with ``manifold``, points (N, m) of it.
@@ -54,7 +57,9 @@ def names(
     page = ax.get_window_extent()
     halo = [withStroke(linewidth=2.0, foreground="white")]
     artists: list[Any] = []
-    taken: list[Bbox] = []
+    taken: list[Bbox] = [
+        other.get_window_extent().padded(2.0) for other in (*ax.texts, *ax.findobj(BboxImage))
+    ]
     kept: list[int] = []
     for k, (place, text) in enumerate(zip(xy, texts, strict=True)):
         if len(kept) == most:

@@ -1,0 +1,270 @@
+"""What one manifold must give, at unit curvature, and the way between the unit space and K."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ._checks import check_coordinates
+from ._numerics import dot, norm
+from .scalar import PositiveScalar
+
+
+class Call(NamedTuple):
+    """What is needed to bring the result of a unit-curvature kernel back to the caller."""
+
+    op: str
+    radius: float | Tensor
+    dtype: torch.dtype
+
+
+class UnitKernels(nn.Module, ABC):
+    """Curvature, the kernels of the unit space form, and the scaling around them.
+
+    All kernels keep the last axis and check nothing. :class:`Manifold` has the public methods.
+    """
+
+    sign: int
+    """Sign of the curvature: -1, 0 or 1."""
+    _extra_coordinates: int = 0
+
+    def __init__(
+        self,
+        curvature: float,
+        *,
+        learnable: bool = False,
+        bounds: tuple[float, float] | None = None,
+    ) -> None:
+        super().__init__()
+        name = self._name
+        curvature = float(curvature)
+        if not math.isfinite(curvature) or (curvature > 0) - (curvature < 0) != self.sign:
+            wanted = {-1: "negative", 0: "zero", 1: "positive"}[self.sign]
+            raise ValueError(
+                f"{name}: curvature is {curvature}; expected the {wanted} sectional curvature of "
+                f"the space (spaceforms has one sign of curvature: K itself, not -K or -1/K)."
+            )
+        if bounds is not None and not bounds[0] < curvature < bounds[1]:
+            raise ValueError(
+                f"{name}: bounds are {bounds} with the curvature {curvature}; expected "
+                "low < curvature < high, all three signed sectional curvatures."
+            )
+        if bounds is not None and not learnable:
+            raise ValueError(
+                f"{name}: bounds are {bounds}, but learnable is False; they have no effect."
+            )
+        self._magnitude: PositiveScalar | None = None
+        if self.sign != 0:
+            low_high = None if bounds is None else tuple(sorted(abs(b) for b in bounds))
+            if bounds is not None and bounds[0] * bounds[1] <= 0:
+                raise ValueError(
+                    f"{name}: bounds are {bounds}; expected both on the side of the curvature's "
+                    "sign, away from 0."
+                )
+            self._magnitude = PositiveScalar(
+                abs(curvature),
+                bounds=low_high,  # type: ignore[arg-type]
+                learnable=learnable,
+            )
+        elif learnable:
+            raise ValueError(f"{name}: the curvature is 0 and cannot be learned.")
+
+    # -- curvature ------------------------------------------------------------------------------
+
+    @property
+    def curvature(self) -> Tensor:
+        """The sectional curvature K, shape (); differentiable if it is learnable."""
+        if self._magnitude is None:
+            return torch.zeros((), dtype=torch.float64)
+        magnitude: Tensor = self._magnitude()
+        return self.sign * magnitude
+
+    @property
+    def radius(self) -> float | Tensor:
+        """1/sqrt(abs(K)), the unit of length: a float if K is fixed; 1 for Euclidean space."""
+        if self._magnitude is None:
+            return 1.0
+        if not self._magnitude.learnable:
+            return 1.0 / math.sqrt(self._magnitude.value)
+        magnitude: Tensor = self._magnitude()
+        return magnitude.rsqrt()
+
+    def __repr__(self) -> str:
+        return f"{self._name}({self.extra_repr()})"
+
+    def extra_repr(self) -> str:
+        """The constructor's arguments, with the current curvature."""
+        if self._magnitude is None:
+            return ""
+        options = ""
+        if self._magnitude.learnable:
+            options = ", learnable=True"
+            if self._magnitude.bounds is not None:
+                signed = sorted(self.sign * b for b in self._magnitude.bounds)
+                options += f", bounds=({signed[0]:g}, {signed[1]:g})"
+        return f"curvature={self.curvature.item():g}{options}"
+
+    # -- what a manifold must give, at unit curvature -------------------------------------------
+
+    @abstractmethod
+    def _origin(self, n: int) -> list[float]:
+        """Coordinates of the origin of the n-dimensional space."""
+
+    @abstractmethod
+    def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        """The point of the manifold nearest in kind to x that ``dtype`` can hold."""
+
+    @abstractmethod
+    def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _defect(self, x: Tensor) -> Tensor:
+        """How far x is off the manifold, relative to its size; 0 on it."""
+
+    @abstractmethod
+    def _frame(self, x: Tensor, v: Tensor) -> Tensor:
+        """Components of v whose Euclidean inner products are the Riemannian ones at x."""
+
+    @abstractmethod
+    def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        """A vector of Euclidean norm sn(d/2): sinh(d/2), d/2 or sin(d/2) by the sign of K.
+
+        Here and below ``step`` is y - x, subtracted before the division by R: the difference of
+        two points divided first would carry the rounding of both.
+        """
+
+    @abstractmethod
+    def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
+        """sn(d/2)^2 of (..., p, m) against (..., q, m) -> (..., p, q) by one matrix product."""
+
+    @abstractmethod
+    def _arc(self, half: Tensor) -> Tensor:
+        """The distance d from sn(d/2) >= 0."""
+
+    @abstractmethod
+    def _arc_squared(self, haversine: Tensor) -> Tensor:
+        """The squared distance d^2 from sn(d/2)^2, smooth at 0."""
+
+    @abstractmethod
+    def _expmap(self, x: Tensor, v: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _from_normal(self, v: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _to_normal(self, x: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _lift_tangent0(self, v: Tensor) -> Tensor:
+        """A vector in normal coordinates as a tangent vector at the origin."""
+
+    @abstractmethod
+    def _drop_tangent0(self, v: Tensor) -> Tensor:
+        """The inverse of ``_lift_tangent0``."""
+
+    @abstractmethod
+    def _sn_radius(self, x: Tensor) -> Tensor:
+        """sn(r), r the distance from the origin: the warping function of the metric at x."""
+
+    @abstractmethod
+    def _outward(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        """(across, along): a positive multiple of log_x(y)'s components across and along the
+        outward ray at x; across >= 0."""
+
+    @abstractmethod
+    def _log_sn_ratio(self, s: Tensor) -> Tensor:
+        """log(sn(t)/t) at t = sqrt(s)."""
+
+    @abstractmethod
+    def _hessian_across(self, s: Tensor) -> Tensor:
+        """t cs(t)/sn(t) at t = sqrt(s): eigenvalue of Hess d^2/2 across the geodesic."""
+
+    def _dist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return self._arc(norm(self._chord(x, y, step)))
+
+    def _sqdist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        chord = self._chord(x, y, step)
+        return self._arc_squared(dot(chord, chord))
+
+    def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+        return self._expmap(x, t * self._logmap(x, y, step))
+
+    def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return self._geodesic(x, y, step, torch.full_like(x[..., :1], 0.5))
+
+    # -- entering and leaving the unit space ----------------------------------------------------
+
+    def _enter(
+        self,
+        op: str,
+        points: Sequence[tuple[str, Tensor]],
+        tangents: Sequence[tuple[str, Tensor]] = (),
+        *,
+        scaled: bool = False,
+        at_origin: bool = False,
+        covector: bool = False,
+    ) -> tuple[list[Tensor], Call]:
+        """Check the arguments, promote them to the dtype of the computation, scale them.
+
+        Tangent vectors are divided by R like points if ``scaled``; a map that is linear in them
+        leaves them alone. ``at_origin`` (they are tangent there, not at the first point) and
+        ``covector`` (they are gradients, tangent to nothing) matter to :class:`Checked` only.
+        """
+        del at_origin, covector
+        named = (*points, *tangents)
+        check_coordinates(f"{self._name}.{op}", named, 1 + self._extra_coordinates)
+        dtype = named[0][1].dtype
+        for _, value in named[1:]:
+            dtype = torch.promote_types(dtype, value.dtype)
+        working = torch.promote_types(dtype, torch.float32)
+        call = Call(op, self._radius_in(working), dtype)
+        values = [divided(v.to(working), call.radius) for _, v in points]
+        one = call.radius if scaled else 1.0
+        values += [divided(v.to(working), one) for _, v in tangents]
+        return values, call
+
+    def _enter_pair(
+        self, op: str, x: Tensor, y: Tensor, tangents: Sequence[tuple[str, Tensor]] = ()
+    ) -> tuple[Tensor, Tensor, Tensor, list[Tensor], Call]:
+        """x, y, their step, the tangent vectors, and the way back."""
+        (x_, y_, *vectors), call = self._enter(op, [("x", x), ("y", y)], tangents)
+        step = divided(y.to(y_.dtype) - x.to(x_.dtype), call.radius)
+        return x_, y_, step, vectors, call
+
+    def _leave_point(self, x: Tensor, call: Call) -> Tensor:
+        return times(self._proj(x, call.dtype), call.radius, 1).to(call.dtype)
+
+    def _leave_vector(self, v: Tensor, call: Call, power: int = 0) -> Tensor:
+        return times(v, call.radius, power).to(call.dtype)
+
+    def _leave_scalar(self, s: Tensor, call: Call, power: int = 0) -> Tensor:
+        return times(s.squeeze(-1), call.radius, power).to(call.dtype)
+
+    def _radius_in(self, dtype: torch.dtype) -> float | Tensor:
+        radius = self.radius
+        return radius.to(dtype) if isinstance(radius, Tensor) else radius
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+
+def divided(x: Tensor, radius: float | Tensor) -> Tensor:
+    return x if isinstance(radius, float) and radius == 1.0 else x / radius
+
+
+def times(x: Tensor, radius: float | Tensor, power: int) -> Tensor:
+    unscaled = power == 0 or (isinstance(radius, float) and radius == 1.0)
+    return x if unscaled else x * radius**power
