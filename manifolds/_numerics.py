@@ -74,13 +74,24 @@ def norm(x: Tensor) -> Tensor:
     squares loses every digit below 1e-19 and overflows above 1e19 in float32. A power of two,
     because dividing by it rounds nothing.
     """
+    scale = power_of_two(x)
+    scaled = x / scale
+    return sqrt0((scaled * scaled).sum(-1, keepdim=True)) * scale
+
+
+def scaled_dot(x: Tensor, y: Tensor) -> Tensor:
+    """``dot`` for vectors of any length: no product overflows that the result does not."""
+    scale_x, scale_y = power_of_two(x), power_of_two(y)
+    return dot(x / scale_x, y / scale_y) * scale_x * scale_y
+
+
+def power_of_two(x: Tensor) -> Tensor:
+    """The power of two below the largest entry, 1 for the zero vector: shape (..., 1)."""
     largest = x.detach().abs().amax(-1, keepdim=True)
     # Not below the smallest normal number, whose inverse is the largest that does not overflow.
     ordinary = (largest >= torch.finfo(x.dtype).tiny) & largest.isfinite()
     scale = largest.where(ordinary, 1.0).log2().floor().exp2()
-    scale = scale.where(ordinary | (largest == 0), torch.finfo(x.dtype).tiny)
-    scaled = x / scale
-    return sqrt0((scaled * scaled).sum(-1, keepdim=True)) * scale
+    return scale.where(ordinary | (largest == 0), torch.finfo(x.dtype).tiny)
 
 
 def unit(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -102,12 +113,17 @@ def sinhc(s: Tensor) -> Tensor:
     return torch.where(small, _horner(_SN, polynomial), t.sinh() / t)
 
 
-def sinh_ratio(t: Tensor, s: Tensor) -> Tensor:
-    """sinh(t d)/sinh(d) at d = sqrt s >= 0; t at s = 0. No overflow for t in [0, 1] at any d."""
-    small, polynomial, closed = _split(s, _ENTIRE_CUTOFF)
-    near = t * sinhc(t.square() * polynomial) / sinhc(polynomial)
-    d = closed.sqrt()
-    far = ((t - 1) * d).exp() * (-2 * t * d).expm1() / (-2 * d).expm1()
+def sinh_ratio(t: Tensor, h: Tensor) -> Tensor:
+    """sinh(t d)/sinh(d) with sinh^2(d/2) = h >= 0; t at h = 0. No overflow for t in [0, 1].
+
+    Far out by a power of e^d = (sqrt h + sqrt(1 + h))^2: the exponential of (t - 1) d would have
+    the rounding of d, hundreds of units, in its result.
+    """
+    small, polynomial, closed = _split(h, 0.25)
+    s = 4 * asinh_squared(polynomial)
+    near = t * sinhc(t.square() * s) / sinhc(s)
+    e = (closed.sqrt() + (1 + closed).sqrt()).square()
+    far = e.pow(t - 1) * (-2 * t * e.log()).expm1() / (-2 * e.log()).expm1()
     return torch.where(small, near, far)
 
 
@@ -167,22 +183,28 @@ def asin_squared(q: Tensor) -> Tensor:
     return torch.where(small, series, closed.clamp(max=0.5).sqrt().asin().square())
 
 
-def log_sinhc(s: Tensor) -> Tensor:
-    """log(sinh(sqrt s)/sqrt s) for s >= 0; 0 at 0, about sqrt(s) far out, where sinh overflows."""
-    small, polynomial, closed = _split(s, _ENTIRE_CUTOFF)
+def log_sinhc(v: Tensor) -> Tensor:
+    """log(sinh(t)/t) at t = |v|; 0 at 0, smooth there, about t far out, where sinh overflows."""
+    s, t = _short_and_long(v)
     # log1p of (sinhc - 1), whose series starts at s/6: no digit is lost to the 1.
-    series = (polynomial * _horner(_SN[1:], polynomial)).log1p()
-    t = closed.sqrt()
+    series = (s * _horner(_SN[1:], s)).log1p()
     far = t + (-(-2 * t).exp()).log1p() - (2 * t).log()
-    return torch.where(small, series, far)
+    return torch.where(t > 1, far, series)
 
 
-def log_sinc(s: Tensor) -> Tensor:
-    """log(sin(sqrt s)/sqrt s) for 0 <= s < pi^2; 0 at 0, -inf at pi^2."""
-    small, polynomial, closed = _split(s, _ENTIRE_CUTOFF)
-    series = (-polynomial * _horner(_SN[1:], -polynomial)).log1p()
-    t = closed.sqrt()
-    return torch.where(small, series, (t.sin().clamp(min=0) / t).log())
+def log_sinc(v: Tensor) -> Tensor:
+    """log|sin(t)/t| at t = |v|; 0 at 0, smooth there, -inf at multiples of pi."""
+    s, t = _short_and_long(v)
+    series = (-s * _horner(_SN[1:], -s)).log1p()
+    return torch.where(t > 1, (t.sin() / t).abs().log(), series)
+
+
+def _short_and_long(v: Tensor) -> tuple[Tensor, Tensor]:
+    """(|v|^2 or 0, |v| or 1): the first where |v| <= 1 and smooth at 0, the second beyond, where
+    a square may overflow."""
+    t = norm(v)
+    short = v.where(t <= 1, 0.0)
+    return dot(short, short), t.where(t > 1, 1.0)
 
 
 def coth_times(s: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from . import _sampling
 from ._checks import check_coordinates
 from ._mean import frechet_mean
-from ._numerics import atan2_0, dot, norm, sqrt0
+from ._numerics import atan2_0, norm, scaled_dot, sqrt0
 from .unit import Call, UnitKernels, divided, times
 
 
@@ -115,7 +115,7 @@ class Manifold(UnitKernels):
         :math:`\lambda_x = 2/(1+K|x|^2)`; Sphere, Euclidean: :math:`u\cdot v`.
         """
         (x, u, v), call = self._enter("inner", [("x", x)], [("u", u), ("v", v)])
-        return self._leave_scalar(dot(self._frame(x, u), self._frame(x, v)), call)
+        return self._leave_scalar(scaled_dot(self._frame(x, u), self._frame(x, v)), call)
 
     def norm(self, x: Tensor, v: Tensor) -> Tensor:
         """Riemannian norm of v at x: (..., m), (..., m) -> (...); gradient 0 at v = 0."""
@@ -330,12 +330,13 @@ class Manifold(UnitKernels):
 
         :math:`(n-1)\log(\mathrm{sn}_K(|v|)/|v|)` on an n-dimensional space form (Nagano et al.
         2019, appendix A.3, for K = -1); 0 at v = 0 and on Euclidean space. Sphere: -inf at
-        |v| = pi R, the edge of the injectivity domain. Shapes: (..., m), (..., m) -> (...).
+        |v| = pi R, the edge of the injectivity domain, and at its multiples.
+        Shapes: (..., m), (..., m) -> (...).
         """
         (x, v), call = self._enter("logdetexp", [("x", x)], [("v", v)], scaled=True)
         frame = self._frame(x, v)
         n = x.shape[-1] - self._extra_coordinates
-        return self._leave_scalar((n - 1) * self._log_sn_ratio(dot(frame, frame)), call)
+        return self._leave_scalar((n - 1) * self._log_sn_ratio(frame), call)
 
     # -- cones ----------------------------------------------------------------------------------
 

@@ -97,8 +97,8 @@ class Euclidean(Manifold):
         across = norm(step - along * direction) * (direction != 0).any(-1, keepdim=True)
         return across, along
 
-    def _log_sn_ratio(self, s: Tensor) -> Tensor:
-        return torch.zeros_like(s)
+    def _log_sn_ratio(self, v: Tensor) -> Tensor:
+        return torch.zeros_like(v[..., :1])
 
     def _hessian_across(self, s: Tensor) -> Tensor:
         return torch.ones_like(s)

@@ -161,8 +161,8 @@ class PoincareBall(Manifold):
         along = ahead * (1 - length * (length + ahead)) - length * across.square()
         return across * _gap(x), along
 
-    def _log_sn_ratio(self, s: Tensor) -> Tensor:
-        return log_sinhc(s)
+    def _log_sn_ratio(self, v: Tensor) -> Tensor:
+        return log_sinhc(v)
 
     def _hessian_across(self, s: Tensor) -> Tensor:
         return coth_times(s)

@@ -133,18 +133,28 @@ class Sphere(Manifold):
             axis = torch.zeros_like(x).scatter(-1, x.abs().argmin(-1, keepdim=True), 1.0)
             return unit(self._proj_tangent(x, axis))[0]
 
-    def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        direction, length = unit(x + y)
+    def _bisector(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        """Unit vector from the centre through the midpoint."""
+        both = x + y
+        # x + y is orthogonal to x - y; of rounded points near antipodes, which are off the sphere
+        # by more than |x + y|, only once their difference in length is taken away.
+        square = dot(step, step)
+        both = both - dot(both, step) / square.where(square > 2, 1.0) * step * (square > 2)
+        direction, length = unit(both)
         return torch.where(length > 0, direction, self._any_direction(x))
+
+    def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return self._bisector(x, y, step)
 
     def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
         both = x + y
-        square = dot(both, both)
-        apart = square > 0
+        near = dot(step, step) <= 2
+        square = dot(both, both).where(near, 1.0)
         # x.v = 0, so y.v = (y - x).v, which keeps its digits when y is near x; 1 + x.y = |x+y|^2/2.
-        rotated = v - dot(step, v) / (square.where(apart, 1.0) / 2) * both
-        direction = self._any_direction(x)
-        return torch.where(apart, rotated, v - 2 * dot(direction, v) * direction)
+        close = v - dot(step, v) / (square / 2) * both
+        # Near the antipode: the reflection that swaps the two halves of the geodesic.
+        middle = self._bisector(x, y, step)
+        return torch.where(near, close, v - 2 * dot(middle, v) * middle)
 
     def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
         return self._proj_tangent(x, g)
@@ -173,8 +183,8 @@ class Sphere(Manifold):
         across = norm(step[..., 1:] - side * direction) * (sine > 0)
         return across, x[..., :1] * side - sine * step[..., :1]
 
-    def _log_sn_ratio(self, s: Tensor) -> Tensor:
-        return log_sinc(s)
+    def _log_sn_ratio(self, v: Tensor) -> Tensor:
+        return log_sinc(v)
 
     def _hessian_across(self, s: Tensor) -> Tensor:
         return cot_times(s)

@@ -184,8 +184,8 @@ class UnitKernels(nn.Module, ABC):
         outward ray at x; across >= 0."""
 
     @abstractmethod
-    def _log_sn_ratio(self, s: Tensor) -> Tensor:
-        """log(sn(t)/t) at t = sqrt(s)."""
+    def _log_sn_ratio(self, v: Tensor) -> Tensor:
+        """log|sn(t)/t| at t = |v|."""
 
     @abstractmethod
     def _hessian_across(self, s: Tensor) -> Tensor:

@@ -257,7 +257,7 @@ def _digits(arguments: Sequence[Argument], magnitude: float) -> int:
     sizes = [*_lengths(arguments), np.longdouble(1)]
     low, high = float(np.log10(min(sizes))), float(np.log10(max(sizes)))
     spread = abs(math.log10(magnitude)) if magnitude else 0.0
-    return int(2 * _STEP + 120 + 4 * (high - low) + 2 * spread)
+    return int(2 * _STEP + 220 + 4 * (high - low) + 2 * spread)
 
 
 def _norm(v: Array) -> Any:
@@ -274,6 +274,8 @@ def _exact(x: Any) -> Any:
 def _long(x: Any) -> Any:
     """A long double of an mpmath number: 64 bits, and exponents that float64 does not have."""
     mantissa, exponent = mp.frexp(x)
+    if abs(exponent) > 16_000:
+        return np.longdouble(math.copysign(math.inf, mantissa) if exponent > 0 else 0.0)
     high = float(mantissa)
     return np.ldexp(np.longdouble(high) + np.longdouble(float(mantissa - high)), int(exponent))
 

@@ -218,7 +218,7 @@ def definitions(*, min_radius: float = 0.1, t: float = 0.25) -> dict[str, Defini
     def logdetexp(s: Space, x: Vector, v: Vector, dimension: int = 0) -> Any:
         length = s.length(s.push(x, v))
         ratio = s.sn(length) / length if length > 0 else length + 1
-        return (dimension - 1) * s.field.log(ratio)
+        return (dimension - 1) * s.field.log(abs(ratio))
 
     def pair(name: str, function: Callable[..., Any], scale: int) -> tuple[str, Definition]:
         def on_embedded(s: Space, x: Vector, y: Vector) -> Any:
