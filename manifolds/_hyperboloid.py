@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from ._numerics import dot, norm, power_of_two, unit
+from ._numerics import dot, norm, power_of_two, seen_from, unit
 
 
 def time(x: Tensor) -> Tensor:
@@ -94,20 +94,6 @@ def haversine(x: Tensor, y: Tensor, step: Tensor) -> Tensor:
     return dot(half, half)
 
 
-def _seen_from(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, ...]:
-    """(x/|x|, |x|, y's part across x, its component along x, and that less |x|)."""
-    direction, size = unit(x)
-    # Of y, unless it is near x: then of their difference. A difference of a far point and a near
-    # one has the rounding of the far one.
-    close = 4 * dot(step, step) < dot(y, y)
-    other = torch.where(close, step, y)
-    component = dot(direction, other)
-    side = other - component * direction
-    side = side - dot(direction, side) * direction
-    reach = torch.where(close, size + component, component)
-    return direction, size, side, reach, torch.where(close, component, component - size)
-
-
 def outward(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
     """(side, along): a positive multiple of log_x(y) in the frame of the outward ray at x.
 
@@ -115,7 +101,7 @@ def outward(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
     not exist.
     """
     tx, ty = time(x), time(y)
-    _, size, side, reach, ahead = _seen_from(x, y, step)
+    _, size, side, reach, ahead = seen_from(x, y, step)
     # T_x reach - |x| T_y, rationalised where both terms are positive and may cancel.
     opposite = reach < 0
     total = (tx * reach + size * ty).where(~opposite & (size > 0), 1.0)
@@ -181,7 +167,7 @@ def _transport_far(x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
     """
     tx, ty = time(x), time(y)
     across, along = across_along(x, v)
-    outward_x, size_x, side, reach, _ = _seen_from(x, y, step)
+    outward_x, size_x, side, reach, _ = seen_from(x, y, step)
     outward_y, size_y = unit(y)
     q, cosine = side / size_y, reach / size_y
     spread = 1 + tx * ty + size_x * size_y  # 1 + cosh(r_x + r_y)

@@ -80,9 +80,31 @@ def norm(x: Tensor) -> Tensor:
 
 
 def scaled_dot(x: Tensor, y: Tensor) -> Tensor:
-    """``dot`` for vectors of any length: no product overflows that the result does not."""
-    scale_x, scale_y = power_of_two(x), power_of_two(y)
-    return dot(x / scale_x, y / scale_y) * scale_x * scale_y
+    """``dot`` for vectors of any length: no product overflows unless the result does."""
+    scale = power_of_two(x).clamp(min=1.0)
+    return dot(x / scale, y) * scale
+
+
+def seen_from(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, ...]:
+    """(x/|x|, |x|, y's part across x, its component along x, and that less |x|).
+
+    From y, unless it is near x; then from step = y - x. A difference of a long vector and a short
+    one has the rounding of the long one.
+    """
+    direction, size = unit(x)
+    close = 4 * dot(step, step) < dot(y, y)
+    other = torch.where(close, step, y)
+    component = dot(direction, other)
+    across = other - component * direction
+    across = across - dot(direction, across) * direction  # what rounding left of the other part
+    along = torch.where(close, size + component, component)
+    return direction, size, across, along, torch.where(close, component, component - size)
+
+
+def shortened(v: Tensor, limit: float) -> Tensor:
+    """v, cut to the length ``limit`` if it is longer."""
+    direction, length = unit(v)
+    return torch.where(length > limit, limit * direction, v)
 
 
 def power_of_two(x: Tensor) -> Tensor:
@@ -224,5 +246,7 @@ def cot_times(s: Tensor) -> Tensor:
 
 def atan2_0(y: Tensor, x: Tensor) -> Tensor:
     """atan2(y, x) with value and gradient 0 at the origin, where the angle is not defined."""
+    # Its derivative divides by x^2 + y^2, which may overflow or vanish where their ratio is fine.
+    scale = power_of_two(torch.cat([x, y], dim=-1))
     defined = (y != 0) | (x != 0)
-    return torch.atan2(y.where(defined, 0.0), x.where(defined, 1.0))
+    return torch.atan2((y / scale).where(defined, 0.0), (x / scale).where(defined, 1.0))

@@ -5,7 +5,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from ._numerics import dot, expanded, norm, unit
+from ._numerics import dot, expanded, norm, seen_from
 from .base import Manifold
 
 
@@ -92,13 +92,11 @@ class Euclidean(Manifold):
         return norm(x)
 
     def _outward(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        direction, _ = unit(x)
-        along = dot(direction, step)
-        across = norm(step - along * direction) * (direction != 0).any(-1, keepdim=True)
-        return across, along
+        _, length, side, _, ahead = seen_from(x, y, step)
+        return norm(side) * (length > 0), ahead * (length > 0)
 
     def _log_sn_ratio(self, v: Tensor) -> Tensor:
-        return torch.zeros_like(v[..., :1])
+        return v[..., :1] * 0
 
     def _hessian_across(self, s: Tensor) -> Tensor:
         return torch.ones_like(s)

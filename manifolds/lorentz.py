@@ -14,6 +14,7 @@ from ._numerics import (
     dot,
     log_sinhc,
     norm,
+    shortened,
     sinh_ratio,
     sinhc,
     unit,
@@ -142,8 +143,7 @@ class Lorentz(Manifold):
         x, v = x[..., 1:], v[..., 1:]
         across, along = across_along(x, v)
         length = norm(torch.cat([along, across], dim=-1))
-        # cosh and sinh of the longest trip within the domain must not overflow.
-        limit = 88.0 if x.dtype == torch.float32 else 709.0
+        limit = _longest(x.dtype)
         beyond = length > limit
         shorten = torch.where(beyond, limit / length.where(beyond, 1.0), 1.0)
         across, along, v = across * shorten, along * shorten, v * shorten
@@ -164,7 +164,7 @@ class Lorentz(Manifold):
         plus = torch.where(mu >= 0, 2 - less, less)
         minus = torch.where(mu >= 0, less, 2 - less)
         e_r = size + (1 + size.square()).sqrt()
-        e_out = torch.minimum(t, limit - 1 - e_r.log()).exp() * e_r
+        e_out = torch.minimum(t, limit - e_r.log()).exp() * e_r
         e_in = e_r / t.exp()
         outward = (plus * (e_out - 1 / e_out) + minus * (e_in - 1 / e_in)) / 4
         far = direction * outward + sinhc(t * t) * across
@@ -194,10 +194,7 @@ class Lorentz(Manifold):
     # -- origin and cones -----------------------------------------------------------------------
 
     def _from_normal(self, v: Tensor) -> Tensor:
-        limit = 88.0 if v.dtype == torch.float32 else 709.0
-        length = norm(v)
-        beyond = length > limit
-        v = v * torch.where(beyond, limit / length.where(beyond, 1.0), 1.0)
+        v = shortened(v, _longest(v.dtype))
         return lift(sinhc(dot(v, v)) * v)
 
     def _to_normal(self, x: Tensor) -> Tensor:
@@ -222,3 +219,8 @@ class Lorentz(Manifold):
 
     def _hessian_across(self, s: Tensor) -> Tensor:
         return coth_times(s)
+
+
+def _longest(dtype: torch.dtype) -> float:
+    """A length beyond the farthest point, whose sinh and its square do not overflow."""
+    return 43.0 if dtype == torch.float32 else 350.0

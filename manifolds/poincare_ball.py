@@ -13,9 +13,10 @@ from ._numerics import (
     expanded,
     log_sinhc,
     norm,
+    seen_from,
+    shortened,
     sinhc,
     tanhc,
-    unit,
 )
 from .base import Manifold
 
@@ -155,11 +156,10 @@ class PoincareBall(Manifold):
         return 2 * norm(x) / _gap(x)
 
     def _outward(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        direction, length = unit(x)
-        ahead = dot(direction, step)
-        across = norm(step - ahead * direction) * (length > 0)
-        along = ahead * (1 - length * (length + ahead)) - length * across.square()
-        return across * _gap(x), along
+        _, length, side, reach, ahead = seen_from(x, y, step)
+        across = norm(side) * (length > 0)
+        along = ahead * (1 - length * reach) - length * dot(side, side)
+        return across * _gap(x), along * (length > 0)
 
     def _log_sn_ratio(self, v: Tensor) -> Tensor:
         return log_sinhc(v)
@@ -176,7 +176,4 @@ def _gap(x: Tensor) -> Tensor:
 
 def _saturated(v: Tensor) -> Tensor:
     """v, shortened to a length whose tanh is 1 in v's dtype if it is longer."""
-    limit = 32.0 if v.dtype == torch.float32 else 64.0
-    length = norm(v)
-    beyond = length > limit
-    return v * torch.where(beyond, limit / length.where(beyond, 1.0), 1.0)
+    return shortened(v, 32.0 if v.dtype == torch.float32 else 64.0)

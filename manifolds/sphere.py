@@ -15,6 +15,7 @@ from ._numerics import (
     expanded,
     log_sinc,
     norm,
+    seen_from,
     sinc,
     unit,
 )
@@ -178,10 +179,13 @@ class Sphere(Manifold):
         return norm(x[..., 1:])
 
     def _outward(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        direction, sine = unit(x[..., 1:])
-        side = dot(direction, step[..., 1:])
-        across = norm(step[..., 1:] - side * direction) * (sine > 0)
-        return across, x[..., :1] * side - sine * step[..., :1]
+        _, sine, side, reach, ahead = seen_from(x[..., 1:], y[..., 1:], step[..., 1:])
+        close = dot(step, step) < 1
+        # cos(r_x) y_s - sin(r_x) y_t along the ray, as a difference from x where y is near.
+        along = torch.where(
+            close, x[..., :1] * ahead - sine * step[..., :1], x[..., :1] * reach - sine * y[..., :1]
+        )
+        return norm(side) * (sine > 0), along * (sine > 0)
 
     def _log_sn_ratio(self, v: Tensor) -> Tensor:
         return log_sinc(v)

@@ -41,6 +41,8 @@ class Answer:
 
     value: Array
     spread: Array
+    smooth: bool = True
+    """Whether the derivative exists: false at a kink, as of a distance at coincident points."""
 
     @property
     def condition(self) -> float:
@@ -93,7 +95,10 @@ class Problem:
             self.f = function(self.z, self.k)
             self._moved = self._first_differences()
             self._jacobian = [
-                [[(b - a) / self._step for a, b in zip(self.f, moved, strict=True)] for moved in row]
+                [
+                    [(b - a) / self._step for a, b in zip(self.f, moved, strict=True)]
+                    for moved in row
+                ]
                 for row in self._moved
             ]
         q = [[_long(c) for c in column] for column in self._basis]
@@ -126,12 +131,15 @@ class Problem:
             slope_k = (self._phi(by_k) - phi) * scale
             mixed = [
                 [
-                    ((self._phi(self._function(z, grown)) - a) - (self._phi(by_k) - phi)) * scale / h
+                    ((self._phi(self._function(z, grown)) - a) - (self._phi(by_k) - phi))
+                    * scale
+                    / h
                     for z, a in zip(self._neighbours(i), first[i], strict=True)
                 ]
                 for i in range(len(self.z))
             ]
             jacobian_k = [(b - a) * scale for a, b in zip(self.f, by_k, strict=True)]
+            smooth = [self._is_smooth(i, phi, row) for i, row in enumerate(slope)]
         answers = []
         for i, argument in enumerate(self.arguments):
             has_time = argument.time is not None
@@ -141,22 +149,39 @@ class Problem:
             if self.cotangent is not None:
                 by_w = _longs(self._jacobian[i])
                 spread = spread + self._spread(by_w, has_time, False, self.cotangent)
-            answers.append(Answer(self._full(_longs([slope[i]])[0], has_time, False), spread))
+            value = self._full(_longs([slope[i]])[0], has_time, False)
+            answers.append(Answer(value, spread, smooth[i]))
         spread = self._zeros(False, True)
         for argument, row in zip(self.arguments, mixed, strict=True):
             spread = spread + self._spread(_longs([row]), False, True, argument)
         if self.cotangent is not None:
             spread = spread + self._spread(_longs([jacobian_k]), False, True, self.cotangent)
-        answers.append(Answer(_longs([[slope_k]])[0], spread))
+        # A change of K is one of the unit of length: by Euler's relation its derivative is what
+        # rescaling the output does less what rescaling the inputs does. The two cancel where the
+        # space is nearly flat, and leave the errors that the output and the gradients may have.
+        output = self.value()
+        size = _norm(_longs([self.w])[0]) * (_norm(output.value) + _norm(output.spread))
+        for argument, answer in zip(self.arguments, answers, strict=True):
+            size += _norm(argument.space) * (_norm(answer.value) + _norm(answer.spread))
+        answers.append(Answer(_longs([[slope_k]])[0], spread + size, all(smooth)))
         return answers
+
+    def _is_smooth(self, i: int, phi: Any, forward: list[Any]) -> bool:
+        """Whether backward differences agree with the forward ones: they do not at a kink."""
+        h = self._step
+        back = [
+            (phi - self._phi(self._function(z, self.k))) / h for z in self._neighbours(i, sign=-1)
+        ]
+        change = max(abs(a - b) for a, b in zip(forward, back, strict=True))
+        return bool(change <= max(abs(a) for a in forward) * mp.mpf(10) ** -6)
 
     def _phi(self, f: list[Any]) -> Any:
         return mp.fdot(self.w, f)
 
-    def _neighbours(self, i: int) -> list[list[list[Any]]]:
+    def _neighbours(self, i: int, sign: int = 1) -> list[list[list[Any]]]:
         """The arguments, with each coordinate of the i-th moved by one step."""
         return [
-            [*self.z[:i], _moved(self.z[i], a, self._step), *self.z[i + 1 :]]
+            [*self.z[:i], _moved(self.z[i], a, sign * self._step), *self.z[i + 1 :]]
             for a in range(len(self.z[i]))
         ]
 

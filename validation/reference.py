@@ -165,7 +165,7 @@ class Space:
         return self.drop(self.origin(self.lift(like)))
 
 
-# -- the table of maps ------------------------------------------------------------------------------
+# -- the table of maps ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
