@@ -12,9 +12,9 @@ from ._numerics import dot, norm, unit
 if TYPE_CHECKING:
     from .base import Manifold
 
-# From a centroid, quadratic convergence reaches rounding in three to six steps. The cap is for
-# sets that have no unique mean (points all around a sphere).
-_STEPS = 32
+# From a centroid, quadratic convergence reaches rounding in three to six steps, after a few more
+# far out. The cap is for sets that have no unique mean (points all around a sphere).
+_STEPS = 64
 
 
 def frechet_mean(manifold: Manifold, x: Tensor, weights: Tensor | None) -> Tensor:
@@ -36,27 +36,44 @@ def frechet_mean(manifold: Manifold, x: Tensor, weights: Tensor | None) -> Tenso
     w = w.unsqueeze(-1)
     tolerance = 4 * torch.finfo(x.dtype).eps
     with torch.no_grad():
-        m = manifold._proj((w * x).sum(-2), x.dtype)
+        m = manifold._centroid(x, w)
         for _ in range(_STEPS):
-            step = _newton_step(manifold, m, x, w)
-            m = manifold._proj(manifold._expmap(m, step), x.dtype)
-            if bool((norm(manifold._frame(m, step)) <= tolerance).all()):
+            newton, careful = _steps(manifold, m, x, w)
+            m = _better(manifold, x, w, _moved(manifold, m, newton), _moved(manifold, m, careful))
+            if bool((norm(manifold._frame(m, newton)) <= tolerance).all()):
                 break
     # One step from the converged point, this time with gradients: its derivative is that of the
     # implicit function theorem, -(D_m F)^-1 D_x F for F = sum w log_m x = 0.
-    return manifold._expmap(m, _newton_step(manifold, m, x, w))
+    return manifold._expmap(m, _steps(manifold, m, x, w)[0])
 
 
-def _newton_step(manifold: Manifold, m: Tensor, x: Tensor, w: Tensor) -> Tensor:
-    """The Newton step at m, a tangent vector, solved for in the frame carried from the origin.
+def _moved(manifold: Manifold, m: Tensor, step: Tensor) -> Tensor:
+    return manifold._proj(manifold._expmap(m, step), m.dtype)
+
+
+def _better(manifold: Manifold, x: Tensor, w: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """Of two candidates the one with the smaller sum of squared distances."""
+
+    def cost(m: Tensor) -> Tensor:
+        base = m.unsqueeze(-2)
+        return (w * manifold._sqdist(base, x, x - base)).sum(-2)
+
+    return torch.where(cost(a) <= cost(b), a, b)
+
+
+def _steps(manifold: Manifold, m: Tensor, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+    """Newton's step at m and a careful one, solved for in the frame carried from the origin.
 
     In that frame the Hessian of sum w d^2/2 is the sum of w (l l^T + c (1 - l l^T)), l the unit
-    vector towards x and c = d cs(d)/sn(d) (Karcher 1977, appendix C).
+    vector towards x and c = d cs(d)/sn(d) (Karcher 1977, appendix C). The careful step is the
+    gradient over sum w max(c, 1), which never goes uphill (Zhang & Sra 2016, lemma 6): far out
+    Newton's overshoots.
     """
     base, origin = m.unsqueeze(-2), manifold._unit_origin(m)
     logs = manifold._drop_tangent0(
         manifold._transport(base, origin, origin - base, manifold._logmap(base, x, x - base))
     )
+    gradient = (w * logs).sum(-2)
     with torch.no_grad():
         direction, _ = unit(logs)
         across = manifold._hessian_across(dot(logs, logs))
@@ -65,5 +82,12 @@ def _newton_step(manifold: Manifold, m: Tensor, x: Tensor, w: Tensor) -> Tensor:
         hessian = hessian + torch.einsum(
             "...ki,...kj->...ij", w * (1 - across) * direction, direction
         )
-    step = torch.linalg.solve(hessian, (w * logs).sum(-2))
-    return manifold._transport(origin, m, m - origin, manifold._lift_tangent0(step))
+        # Singular for points all around a sphere, which have no mean to be found.
+        solvable = torch.linalg.inv_ex(hessian).info.unsqueeze(-1).unsqueeze(-1) == 0
+        hessian = hessian.where(solvable, identity)
+        largest = (w * across.clamp(min=1.0)).sum(-2)
+
+    def at_m(step: Tensor) -> Tensor:
+        return manifold._transport(origin, m, m - origin, manifold._lift_tangent0(step))
+
+    return at_m(torch.linalg.solve(hessian, gradient)), at_m(gradient / largest)

@@ -246,10 +246,12 @@ class Manifold(UnitKernels):
     def mean(self, x: Tensor, weights: Tensor | None = None) -> Tensor:
         r"""Fréchet mean of a set: the point that minimises :math:`\sum_i w_i d(m, x_i)^2`.
 
-        Newton's method on the gradient :math:`\sum_i w_i\log_m x_i`, whose derivative on a space
-        form is known in closed form (Karcher 1977, appendix C). The last step is taken with
-        gradients and from a point without, which is implicit differentiation: the result's
-        derivative in x, in the weights and in the curvature is exact, at the cost of one step.
+        Newton's method, safeguarded, on the gradient :math:`\sum_i w_i\log_m x_i`, whose
+        derivative on a space form is known in closed form (Karcher 1977, appendix C). The last
+        step is taken with gradients and from a point without, which is implicit differentiation:
+        the result's derivative in x, in the weights and in the curvature is exact, at the cost of
+        one step. The number of steps depends on the points: this one method does not go under
+        ``vmap`` or into a full graph.
 
         Args:
             x: points (..., k, m).
@@ -361,7 +363,7 @@ class Manifold(UnitKernels):
             )
         (x,), call = self._enter("half_aperture", [("x", x)])
         sn = self._sn_radius(x)
-        inside = sn > 2 * min_radius
+        inside = ~(sn <= 2 * min_radius)  # NaN is not inside anything
         sine = 2 * min_radius / sn.where(inside, 4 * min_radius)
         return self._leave_scalar(torch.where(inside, sine.asin(), math.pi / 2), call)
 

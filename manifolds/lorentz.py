@@ -173,9 +173,15 @@ class Lorentz(Manifold):
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         x, y, step = x[..., 1:], y[..., 1:], step[..., 1:]
         h = haversine(x, y, step)
-        factor = asinhc(h) / (1 + h).sqrt()
+        factor = asinhc(h) / (1 + h).sqrt()  # d/sinh d
+        # d tanh(d/2); far out not as a product with h, whose derivative would be a difference of
+        # two terms d times as large.
+        far = h > 1
+        outer = h.where(far, 1.0)
+        beyond = 2 * outer.sqrt().asinh() * (1 + 1 / outer).rsqrt()
+        inward = torch.where(far, beyond, 2 * factor * h)
         # y - cosh(d) x = (y - x) - 2h x: no digit of a small step is lost to x.
-        return tangent(x, factor * step - 2 * (factor * h) * x)
+        return tangent(x, factor * step - inward * x)
 
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         x, y, step = x[..., 1:], y[..., 1:], step[..., 1:]

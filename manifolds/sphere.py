@@ -65,7 +65,7 @@ class Sphere(Manifold):
 
     def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         direction, length = unit(x)
-        return torch.where(length > 0, direction, self._unit_origin(x))
+        return torch.where(length == 0, self._unit_origin(x), direction)  # NaN stays NaN
 
     def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor:
         return v - dot(x, v) * x
@@ -133,6 +133,9 @@ class Sphere(Manifold):
         with torch.no_grad():
             axis = torch.zeros_like(x).scatter(-1, x.abs().argmin(-1, keepdim=True), 1.0)
             return unit(self._proj_tangent(x, axis))[0]
+
+    def _centroid(self, x: Tensor, w: Tensor) -> Tensor:
+        return self._proj((w * x).sum(-2), x.dtype)
 
     def _bisector(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         """Unit vector from the centre through the midpoint."""

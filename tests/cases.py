@@ -27,11 +27,11 @@ def normals(
 ) -> torch.Tensor:
     """Normal coordinates of random points, in units of the radius; in the hemisphere on spheres."""
     generator = torch.Generator().manual_seed(seed)
-    v = spread * torch.randn(*size, generator=generator, dtype=dtype)
+    v = torch.randn(*size, generator=generator, dtype=dtype)
     if manifold.sign > 0:
         length = v.norm(dim=-1, keepdim=True)
-        v = v / length * length.clamp(max=1.4)
-    return v * radius(manifold)
+        return v / length * (spread * length).clamp(max=1.4) * radius(manifold)
+    return spread * v * radius(manifold)
 
 
 def points(manifold: Manifold, *size: int, seed: int = 0, spread: float = 1.0, dtype=torch.float64):

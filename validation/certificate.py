@@ -211,6 +211,8 @@ def _evaluate(
         rows = []
         for row in range(len(w)):  # one curvature a row, so that each has a gradient of its own
             space = build(model.name, k, learnable=True)
+            if result.dtype == torch.float64:
+                space = space.double()
             one = output(space, [x[row].detach() for x in inputs])
             if not one.requires_grad:
                 rows.append(torch.zeros((), dtype=torch.float64))
@@ -326,7 +328,7 @@ def _inside(
     size = _size(answer.value)
     if definition.output == POINT and model.chart == "hyperboloid":
         limit = 2.0**340 if dtype == torch.float64 else 2.0**40
-        return bool(size < 0.99 * min(limit, torch.finfo(dtype).max / 2) * radius)
+        return bool(size < 0.99 * min(limit * radius, torch.finfo(dtype).max / 2))
     if definition.output == POINT and model.chart == "ball":
         return bool(size < (1 - 2.5 * torch.finfo(dtype).eps) * radius)
     return True
@@ -370,6 +372,8 @@ def _sample(
         finite = not bool(np.isnan(values).any())
         return Sample(quantity, 0.0, 0.0, answer.condition, finite, inside)
     finite = bool(np.isfinite(values).all())
+    if quantity != "value" and not inside:
+        finite = not bool(np.isnan(values).any())  # may overflow, as where a point is pulled back
     if not answer.smooth:
         return Sample(quantity, 0.0, 0.0, answer.condition, finite, False)
     u = torch.finfo(dtype).eps / 2
