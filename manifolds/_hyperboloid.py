@@ -74,11 +74,16 @@ def chord(x: Tensor, y: Tensor, step: Tensor) -> Tensor:
     far = s2 > 1
     length_l, length_s = l2.where(far, 1.0).sqrt(), s2.where(far, 1.0).sqrt()
     radial = product / (length_l + length_s) / (1 + tl * ts + length_l * length_s).sqrt()
-    inward = s / length_s  # a unit vector far out, s itself near
-    ahead = dot(step, inward)
-    across = step - torch.where(far, ahead, product / (tl + ts) / (1 + ts)) * inward
-    # Once more: what rounding left of the radial part, T times longer in coordinates.
-    across = across - dot(inward, across).where(far, 0.0) * inward
+    # The part of D along s is taken away as a multiple of s, not of s/|s|, whose rounding would
+    # count T times where D is radial; and twice, because what the first time leaves of it would.
+    # Where twice is not enough only s along an axis has a lateral part to lose, and s/|s| is exact.
+    distant = s2 * torch.finfo(x.dtype).eps > 1
+    along_s = torch.where(distant, s / length_s, s)
+    square, size = (t.where(far & ~distant, 1.0) for t in (s2, length_s))
+    share = dot(step, along_s) / square
+    across = step - torch.where(far, share, product / (tl + ts) / (1 + ts)) * along_s
+    across = across - (dot(across, along_s) / square).where(far, 0.0) * along_s
+    ahead = share * size
     reach = length_s + ahead  # l.s/|s|
     behind = reach < 0
     total = (length_l + reach).where(far & ~behind, 1.0)

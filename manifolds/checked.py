@@ -160,7 +160,7 @@ def _delegate(name: str) -> Callable[..., Any]:
 
 _KERNELS = (
     *sorted(Manifold.__abstractmethods__),
-    *("_dist", "_sqdist", "_geodesic", "_midpoint"),
+    *("_dist", "_sqdist", "_geodesic", "_midpoint", "_centroid"),
 )
 for _name in _KERNELS:
     setattr(Checked, _name, _delegate(_name))

@@ -259,7 +259,7 @@ def _judge(
     finite = bool(result.isfinite().all())
     names = [*_argument_names(definition), "K"]
     if _too_long(definition, arguments, radius, model):
-        finite_all = [finite, *(bool(d.isfinite().all()) for d in derivatives)]
+        finite_all = [finite, *(not bool(d.isnan().any()) for d in derivatives)]
         return [
             Sample(q, 0.0, 0.0, math.inf, ok, False)
             for q, ok in zip(["value", *names], finite_all, strict=False)
