@@ -1,0 +1,418 @@
+"""One batch of problems: evaluated in torch, judged against the reference.
+
+The error of a result is counted in units of what the problem allows: u (|f| + |Df||x|), u the unit
+roundoff of the dtype. That is u (1 + kappa) relative to |f|, and makes sense where f is 0. A result
+that the dtype cannot hold (beyond the documented edge, or its overflow) must be finite and no more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .. import manifolds
+from ..manifolds import Manifold
+from .conditioning import Answer, Argument, Array, Problem
+from .reference import (
+    COVECTOR,
+    NORMAL,
+    POINT,
+    SCALAR,
+    TANGENT,
+    TANGENT0,
+    Definition,
+    Space,
+    definitions as all_definitions,
+)
+from .regimes import MODELS, REGIMES, Draw, Model, Source, curvature, dimension
+
+MIN_RADIUS, TIME = 0.1, 0.25
+DEFINITIONS = all_definitions(min_radius=MIN_RADIUS, t=TIME)
+DTYPES = {str(d).removeprefix("torch."): d for d in (
+    torch.float64, torch.float32, torch.bfloat16, torch.float16,
+)}  # fmt: skip
+_FARTHEST = 750.0  # a tangent vector longer than this ends outside every dtype
+
+
+@dataclass
+class Sample:
+    """One quantity of one problem."""
+
+    quantity: str
+    """value, or the gradient by x, y, u, v, ... or K"""
+    units: float
+    """Error over u (|f| + |Df||x|); infinite if not finite where it should be."""
+    raw: float
+    """Error over |f|."""
+    condition: float
+    finite: bool
+    inside: bool
+    """Whether the dtype can hold the exact result, so that ``units`` means something."""
+
+
+def run_batch(
+    manifold: str, name: str, dtype: str, regime: str, *, count: int, gradients: bool, seed: int,
+    largest: int = 512, library: str = "spaceforms",
+) -> list[Sample] | None:  # fmt: skip
+    """Draw ``count`` problems of one regime and judge the results.
+
+    Args:
+        manifold, name, dtype, regime: keys of MODELS, DEFINITIONS, DTYPES and REGIMES.
+        count: how many; all of one curvature and dimension.
+        gradients: whether to judge gradients too.
+        seed: what distinguishes batches.
+        largest: the largest dimension.
+        library: spaceforms, geoopt or textbook, on the same inputs.
+
+    Returns:
+        One sample a problem and quantity; None if the library does not have the map.
+    """
+    model, definition, torch_dtype = MODELS[manifold], DEFINITIONS[name], DTYPES[dtype]
+    rng = np.random.default_rng(_seed(manifold, name, dtype, regime, seed))
+    k, n = curvature(model, rng), dimension(rng, largest=largest)
+    radius = 1.0 if k == 0 else 1 / math.sqrt(abs(k))
+    space = make(library, manifold, k)
+    if library != "spaceforms" and not hasattr(space, name):
+        return None
+    source = Source(model, rng, count, n, model.reach(torch_dtype, radius))
+    inputs = _inputs(model, definition, REGIMES[regime](source), source, radius, torch_dtype)
+    cotangent = _cotangent(model, definition, source, torch_dtype)
+    results, derivatives = _evaluate(
+        model, name, definition, inputs, cotangent, k, gradients, space
+    )
+    samples = []
+    for row in range(count):
+        arguments = [
+            _argument(model, kind, x[row])
+            for kind, x in zip(definition.inputs, inputs, strict=True)
+        ]
+        samples += _judge(
+            model, name, definition, arguments,
+            None if cotangent is None else _argument(model, definition.output, cotangent[row]),
+            results[row], [d[row] for d in derivatives], k, radius, torch_dtype,
+        )  # fmt: skip
+    return samples
+
+
+def _seed(*parts: Any) -> int:
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "big")
+
+
+# -- the torch side ------------------------------------------------------------------------------
+
+
+def build(manifold: str, k: float, *, learnable: bool = False) -> Manifold:
+    """The manifold of that class and curvature."""
+    kind = getattr(manifolds, manifold)
+    made: Manifold = kind() if k == 0 else kind(k, learnable=learnable)
+    return made
+
+
+def make(library: str, manifold: str, k: float) -> Any:
+    """The manifold as a library has it."""
+    if library == "spaceforms":
+        return build(manifold, k)
+    from .peers import PEERS
+
+    return PEERS[library](manifold, k)
+
+
+def _has_time(model: Model, kind: str) -> bool:
+    """Whether the free coordinates of a kind of argument begin with one along the origin's axis."""
+    if model.chart == "sphere":
+        return kind in (POINT, TANGENT, COVECTOR)
+    return model.chart == "hyperboloid" and kind == COVECTOR
+
+
+def _inputs(
+    model: Model, definition: Definition, draw: Draw, source: Source, radius: float,
+    dtype: torch.dtype,
+) -> list[Tensor]:  # fmt: skip
+    """Free coordinates in the dtype, what the exact problem is about."""
+    points, tangents, made = [draw.x, draw.y], [draw.u, draw.v], []
+    for kind in definition.inputs:
+        if kind == POINT:
+            value = radius * points.pop(0)
+        elif kind == TANGENT:
+            value = radius * tangents.pop()
+        elif kind == COVECTOR:
+            size = draw.x.shape[1] + (model.chart == "hyperboloid")
+            value = source.rng.standard_normal((source.count, size))
+        else:  # at the origin
+            length = np.sqrt((draw.v * draw.v).sum(-1, keepdims=True))
+            value = radius * length * source.direction()
+        made.append(_rounded(torch.from_numpy(value), dtype))
+    return made
+
+
+def _rounded(x: Tensor, dtype: torch.dtype) -> Tensor:
+    # Too long for the dtype: shortened, not clamped, which would turn a tangent vector.
+    largest = torch.finfo(dtype).max / 8
+    return (x * (largest / x.abs().amax(-1, keepdim=True)).clamp(max=1.0)).to(dtype)
+
+
+def _cotangent(
+    model: Model, definition: Definition, source: Source, dtype: torch.dtype
+) -> Tensor | None:
+    if definition.output == SCALAR:
+        return None
+    size = source.n + _has_time(model, definition.output)
+    return torch.from_numpy(source.rng.standard_normal((source.count, size))).to(dtype)
+
+
+def _stored(model: Model, kinds: Sequence[str], free: Sequence[Tensor], k: float) -> list[Tensor]:
+    """Coordinates as libraries take them: on the hyperboloid with the redundant time part."""
+    if model.chart != "hyperboloid":
+        zero = model.chart == "sphere"  # where tangent vectors at the origin have one
+        return [
+            torch.cat([x[..., :1] * 0, x], dim=-1) if zero and kind == TANGENT0 else x
+            for kind, x in zip(kinds, free, strict=True)
+        ]
+    stored: list[Tensor] = []
+    for kind, x in zip(kinds, free, strict=True):
+        wide = x.double()
+        if kind == POINT:
+            time = (1 / abs(k) + (wide * wide).sum(-1, keepdim=True)).sqrt()
+            stored.append(torch.cat([time.to(x.dtype), x], dim=-1))
+        elif kind == TANGENT:
+            first = free[0].double()
+            time = (1 / abs(k) + (first * first).sum(-1, keepdim=True)).sqrt()
+            part = (first / time * wide).sum(-1, keepdim=True)
+            stored.append(torch.cat([part.to(x.dtype), x], dim=-1))
+        elif kind == TANGENT0:
+            stored.append(torch.cat([x[..., :1] * 0, x], dim=-1))
+        else:
+            stored.append(x)
+    return stored
+
+
+def _free(model: Model, kind: str, stored: Tensor) -> Tensor:
+    if model.chart in ("ball", "flat") or kind in (NORMAL, SCALAR) or _has_time(model, kind):
+        return stored
+    return stored[..., 1:]
+
+
+def call(manifold: Any, name: str, arguments: Sequence[Tensor]) -> Tensor:
+    """A map by its name, batched: cdist pairs each point with one other."""
+    if name == "cdist":
+        x, y = arguments
+        return manifold.cdist(x.unsqueeze(-2), y.unsqueeze(-2)).squeeze(-1).squeeze(-1)  # type: ignore[no-any-return]
+    options: dict[str, Any] = {}
+    if name == "half_aperture":
+        options["min_radius"] = MIN_RADIUS
+    if name == "geodesic":
+        options["t"] = TIME
+    return getattr(manifold, name)(*arguments, **options)  # type: ignore[no-any-return]
+
+
+def _evaluate(
+    model: Model, name: str, definition: Definition, inputs: list[Tensor],
+    cotangent: Tensor | None, k: float, gradients: bool, manifold: Any,
+) -> tuple[Tensor, list[Tensor]]:  # fmt: skip
+    """The output in free coordinates, and gradients by each input and by log|K|."""
+    free = [x.clone().requires_grad_(gradients) for x in inputs]
+
+    def output(space: Any, values: Sequence[Tensor]) -> Tensor:
+        stored = _stored(model, definition.inputs, values, k)
+        return _free(model, definition.output, call(space, name, stored))
+
+    result = output(manifold, free)
+    if not gradients:
+        return result.detach(), []
+    if not result.requires_grad:
+        return result, [torch.zeros_like(x) for x in free]
+    w = torch.ones_like(result) if cotangent is None else cotangent
+    found = torch.autograd.grad(result, free, w, allow_unused=True)
+    derivatives = [
+        torch.zeros_like(x) if g is None else g for x, g in zip(free, found, strict=True)
+    ]
+    if k != 0 and isinstance(manifold, Manifold):
+        rows = []
+        for row in range(len(w)):  # one curvature a row, so that each has a gradient of its own
+            space = build(model.name, k, learnable=True)
+            if result.dtype == torch.float64:
+                space = space.double()
+            one = output(space, [x[row].detach() for x in inputs])
+            if not one.requires_grad:
+                rows.append(torch.zeros((), dtype=torch.float64))
+                continue
+            (g,) = torch.autograd.grad(one, list(space.parameters()), w[row], allow_unused=True)
+            rows.append(torch.zeros((), dtype=torch.float64) if g is None else g.double())
+        derivatives.append(torch.stack(rows))
+    return result.detach(), derivatives
+
+
+# -- judging -------------------------------------------------------------------------------------
+
+
+def _argument(model: Model, kind: str, value: Tensor) -> Argument:
+    numbers = value.double().numpy()
+    if _has_time(model, kind):
+        return Argument(float(numbers[0]), numbers[1:])
+    return Argument(None, numbers)
+
+
+def _exact(model: Model, definition: Definition, n: int) -> Any:
+    """The reference on reduced arguments as a function of curvature."""
+    space = Space(model.sign, model.chart)
+    options = {"dimension": n} if definition.function.__name__ == "logdetexp" else {}
+
+    def function(z: list[list[Any]], k: Any) -> list[Any]:
+        r = 1 / space.field.sqrt(abs(k)) if k else space.field.mpf(1)
+        values = [
+            [c / r for c in v] if scaled else v
+            for v, scaled in zip(z, definition.scaled, strict=True)
+        ]
+        out = definition.function(space, *values, **options)
+        factor = r**definition.scale
+        return [factor * out] if definition.output == SCALAR else [factor * c for c in out]
+
+    return function
+
+
+def _judge(
+    model: Model, name: str, definition: Definition, arguments: list[Argument],
+    cotangent: Argument | None, result: Tensor, derivatives: list[Tensor], k: float,
+    radius: float, dtype: torch.dtype,
+) -> list[Sample]:  # fmt: skip
+    finite = bool(result.isfinite().all())
+    names = [*_argument_names(definition), "K"]
+    if _too_long(definition, arguments, radius, model):
+        finite_all = [finite, *(not bool(d.isnan().any()) for d in derivatives)]
+        return [
+            Sample(q, 0.0, 0.0, math.inf, ok, False)
+            for q, ok in zip(["value", *names], finite_all, strict=False)
+        ]
+    n = len(arguments[0].space)
+    problem = Problem(
+        _exact(model, definition, n), arguments, cotangent=cotangent,
+        output_time=_has_time(model, definition.output), curvature=k,
+        scalar=definition.output == SCALAR,
+    )  # fmt: skip
+    answer = problem.value()
+    inside = _inside(model, definition, answer, radius, dtype)
+    samples = [_sample("value", answer, result, dtype, inside)]
+    # Where the rounding of the inputs leaves hardly a digit of the value, a gradient such as
+    # v/|v| may turn round within it, and what a first-order condition number says is void.
+    info, size = torch.finfo(dtype), _size(answer.value)
+    if name == "exterior_angle":  # which has its kink at pi as well
+        size = min(size, abs(np.longdouble(math.pi) - answer.value[0]))
+    known = _size(answer.spread) * info.eps <= size / 16
+    known = bool(known and (size == 0 or size > info.tiny / info.eps))
+    # Nor is it judged within three digits of overflow, where a product on the way is beyond it.
+    overflows = definition.output == SCALAR and size + _size(answer.spread) > 1e-3 * info.max
+    if derivatives and not overflows:
+        for q, exact, found, kind in zip(
+            names, problem.gradients(), derivatives, [*definition.inputs, "K"], strict=False
+        ):
+            computed, answer = found, exact
+            if model.chart == "sphere":
+                if kind == "K" and POINT in definition.inputs:
+                    continue  # what a point of the sphere is depends on K
+                computed, gauge = _along_sphere(definition, arguments, derivatives, q, kind)
+                answer = replace(exact, spread=exact.spread + gauge)
+            small = torch.float32 if q == "K" and dtype != torch.float64 else dtype
+            samples.append(_sample(q, answer, computed, small, inside and known))
+    return samples
+
+
+def _argument_names(definition: Definition) -> list[str]:
+    points, tangents = iter("xy"), iter("vu")
+    return [next(points) if kind == POINT else next(tangents) for kind in definition.inputs]
+
+
+def _too_long(
+    definition: Definition, arguments: list[Argument], radius: float, model: Model
+) -> bool:
+    if model.sign >= 0:
+        return False
+    for kind, argument in zip(definition.inputs, arguments, strict=True):
+        alone = len(definition.inputs) == 1 and kind in (TANGENT0, NORMAL)
+        if alone and _size(argument.space) / radius > _FARTHEST:
+            return True
+    if definition.output == POINT and TANGENT in definition.inputs:
+        x, v = arguments[0].space / radius, arguments[-1].space / radius
+        if model.chart == "ball":
+            return bool(2 * _size(v) / (1 - _size(x) ** 2) > _FARTHEST)
+        x2 = np.dot(x, x)
+        along = np.dot(x, v) / math.sqrt(1 + x2) if x2 < 1e300 else 0.0
+        return bool(_size(v) - abs(along) > _FARTHEST or _size(v) > 1e6 * math.sqrt(1 + x2))
+    return False
+
+
+def _inside(
+    model: Model, definition: Definition, answer: Answer, radius: float, dtype: torch.dtype
+) -> bool:
+    """Whether the dtype can hold the result."""
+    size = _size(answer.value)
+    if definition.output == POINT and model.chart == "hyperboloid":
+        limit = 2.0**340 if dtype == torch.float64 else 2.0**40
+        return bool(size < 0.99 * min(limit * radius, torch.finfo(dtype).max / 2))
+    if definition.output == POINT and model.chart == "ball":
+        return bool(size < (1 - 2.5 * torch.finfo(dtype).eps) * radius)
+    return True
+
+
+def _along_sphere(
+    definition: Definition, arguments: list[Argument], derivatives: list[Tensor], name: str,
+    kind: str,
+) -> tuple[Tensor, Any]:  # fmt: skip
+    """The part of a gradient that is defined: along the sphere, a vector at x moving with x.
+
+    And the size of what was taken away, whose rounding the rest inherits.
+    """
+    place = 0 if kind == "K" else _argument_names(definition).index(name)
+    g = derivatives[place if kind != "K" else -1].double().numpy().astype(np.longdouble)
+    if kind not in (POINT, TANGENT, COVECTOR):
+        return torch.from_numpy(g.astype(np.float64)), 0.0
+    base = place if kind == POINT else 0
+    x, whole = _ambient(arguments[base]), g
+    if place == 0:
+        for j, other in enumerate(definition.inputs):
+            if other == TANGENT:
+                normal = derivatives[j].double().numpy().astype(np.longdouble) @ x / (x @ x)
+                g = g - normal * _ambient(arguments[j])
+    if kind != COVECTOR:
+        g = g - x * (x @ g) / (x @ x)
+    return torch.from_numpy(g.astype(np.float64)), np.abs(whole - g)
+
+
+def _ambient(argument: Argument) -> Array:
+    return np.concatenate([[argument.time], argument.space]).astype(np.longdouble)
+
+
+def _sample(
+    quantity: str, answer: Answer, computed: Tensor, dtype: torch.dtype, inside: bool
+) -> Sample:
+    values = np.atleast_1d(computed.double().numpy()).astype(np.longdouble)
+    if not np.isfinite(_size(answer.value)) or _size(answer.value) > torch.finfo(dtype).max / 2:
+        inside = False
+        # The dtype cannot hold a number this large: infinity says so, NaN would say nothing.
+        finite = not bool(np.isnan(values).any())
+        return Sample(quantity, 0.0, 0.0, answer.condition, finite, inside)
+    finite = bool(np.isfinite(values).all())
+    if quantity != "value" and not inside:
+        finite = not bool(np.isnan(values).any())  # may overflow, as where a point is pulled back
+    if not answer.smooth:
+        return Sample(quantity, 0.0, 0.0, answer.condition, finite, False)
+    u = torch.finfo(dtype).eps / 2
+    # The smallest positive numbers: results, and a few steps on the way, may underflow.
+    underflow = 8 * torch.finfo(dtype).tiny * u
+    allowed = u * (_size(answer.value) + _size(answer.spread)) + underflow
+    error = _size(values - answer.value) if finite else np.longdouble(math.inf)
+    size = _size(answer.value)
+    raw = float(error / size) if size > 0 else (0.0 if error == 0 else math.inf)
+    units = float(error / allowed) if np.isfinite(allowed) else 0.0
+    return Sample(quantity, units, raw, answer.condition, finite, inside)
+
+
+def _size(v: Array) -> Any:
+    v = np.asarray(v, dtype=np.longdouble)
+    return np.sqrt((v * v).sum())
