@@ -166,31 +166,30 @@ def _transport_far(x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
     tan(phi/2) = -tan(theta/2) cosh((r_x + r_y)/2)/cosh((r_x - r_y)/2),
 
     to full relative accuracy. A rotation about the origin would have to be exact to a part in T,
-    by which the radial component grows when the frame is left. Written in the vector
-    q = sin(theta) e, e the direction across the ray at x in which y lies, which needs no norm and
-    is smooth where q = 0; ``turn`` and ``bend`` are (1 - |cos phi|)/q^2 and (1 - |cos theta|)/q^2.
+    by which the radial component grows when the frame is left. Written in two multiples of e, the
+    direction across the ray at x in which y lies: q = sin(theta) e, and ``turn`` whose length is
+    |tan(phi/2)| or its inverse, the one that is 0 with theta. They need no norm and are smooth
+    where they vanish.
     """
     tx, ty = time(x), time(y)
     across, along = across_along(x, v)
     outward_x, size_x, side, reach, _ = seen_from(x, y, step)
     outward_y, size_y = unit(y)
     q, cosine = side / size_y, reach / size_y
-    spread = 1 + tx * ty + size_x * size_y  # 1 + cosh(r_x + r_y)
+    spread = (1 + tx * ty + size_x * size_y).sqrt()  # of 1 + cosh(r_x + r_y)
     lengths = dot(step, x + y) / (size_x + size_y)  # |y| - |x|
-    ratio = ((2 + lengths * (lengths / spread)) / spread).sqrt()
-    q2 = dot(q, q)
-    ahead_of = cosine >= 0
-    sign = torch.where(ahead_of, 1.0, -1.0)
-    wide = 1 + cosine.abs()
-    near, far = wide * ratio, torch.where(ahead_of, 1.0, ratio)
-    total = q2 * far.square() + torch.where(ahead_of, near, wide).square()
-    sine = 2 * near / total  # -sin(phi)/|q|
-    turn = 2 * far.square() / total
-    bend = 1 / wide
-    cosine_phi = sign * (1 - q2 * turn)
-    cosine = sign * (1 - q2 * bend)
-    swing = dot(q, across)
-    ahead_y = cosine_phi * along + sine * swing
-    lateral = cosine * sine * along + (turn + bend - q2 * turn * bend) * swing
-    inward = cosine_phi * swing - q2 * sine * along
-    return across - lateral * q - inward * outward_x + ahead_y * ty * outward_y
+    ratio = (2 + (lengths / spread).square()).sqrt() / spread
+    ahead = cosine >= 0
+    sign = torch.where(ahead, 1.0, -1.0)
+    wide = 1 + sign * cosine  # 1 + |cosine|, with a slope where it is 0
+    turn = q * torch.where(ahead, 1 / (wide * ratio), ratio / wide)
+    # Its sine and cosine, never 1/(1 + turn^2): the square of that vanishes in a gradient.
+    hypotenuse = (1 + dot(turn, turn)).sqrt()
+    cos, sin = 1 / hypotenuse, turn / hypotenuse
+    stay = sign * (1 - 2 * dot(sin, sin))  # cos(phi)
+    cosine = sign * (1 - dot(q, q) / wide)
+    swing, sway = dot(q, across), dot(sin, across)
+    lateral = 2 * (cos * cosine * along + sway) * sin + sign * stay * swing / wide * q
+    inward = stay * swing - 2 * cos * dot(q, sin) * along
+    outward = stay * along + 2 * cos * sway
+    return across - lateral - inward * outward_x + outward * ty * outward_y

@@ -101,10 +101,11 @@ def seen_from(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, ...]:
     return direction, size, across, along, torch.where(close, component, component - size)
 
 
-def shortened(v: Tensor, limit: float) -> Tensor:
+def shortened(v: Tensor, limit: float | Tensor) -> Tensor:
     """v, cut to the length ``limit`` if it is longer."""
-    direction, length = unit(v)
-    return torch.where(length > limit, limit * direction, v)
+    beyond = norm(v.detach()) > limit
+    direction, _ = unit(v.where(beyond, 1.0))  # of a tiny v it would have no derivative
+    return torch.where(beyond, limit * direction, v)
 
 
 def power_of_two(x: Tensor) -> Tensor:

@@ -141,12 +141,16 @@ class Lorentz(Manifold):
 
     def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
         x, v = x[..., 1:], v[..., 1:]
-        across, along = across_along(x, v)
-        length = norm(torch.cat([along, across], dim=-1))
         limit = _longest(x.dtype)
-        beyond = length > limit
-        shorten = torch.where(beyond, limit / length.where(beyond, 1.0), 1.0)
-        across, along, v = across * shorten, along * shorten, v * shorten
+        # A vector of coordinate length T limit is at least ``limit`` long: products with a longer
+        # one could overflow. What is longer than ``limit`` ends beyond the farthest point.
+        v = shortened(v, limit * time(x))
+        across, along = across_along(x, v)
+        frame = torch.cat([along, across], dim=-1)
+        beyond = norm(frame.detach()) > limit
+        v = torch.where(beyond, limit * (v / norm(frame.where(beyond, 1.0))), v)
+        frame = shortened(frame, limit)
+        along, across = frame[..., :1], frame[..., 1:]
         s = dot(along, along) + dot(across, across)
         # Near the base point, or with the base point near the origin: x + (cosh - 1) x + ... gives
         # x back to the last bit for v = 0 and has every derivative there.
@@ -159,10 +163,11 @@ class Lorentz(Manifold):
         # bring its rounding, hundreds of units.
         t = s.where(polar, 1.0).sqrt()
         direction, size = unit(x.where(polar, torch.ones_like(x)))
-        mu = along / t
-        less = dot(across, across) / (t * t * (1 + mu.abs()))  # 1 - |mu|
-        plus = torch.where(mu >= 0, 2 - less, less)
-        minus = torch.where(mu >= 0, less, 2 - less)
+        outwards = along >= 0
+        mu = torch.where(outwards, along, -along) / t  # of slope 1 at 0, where abs has none
+        less = dot(across, across) / (t * t * (1 + mu))  # 1 - mu
+        plus = torch.where(outwards, 2 - less, less)
+        minus = torch.where(outwards, less, 2 - less)
         e_r = size + (1 + size.square()).sqrt()
         e_out = torch.minimum(t, limit - e_r.log()).exp() * e_r
         e_in = e_r / t.exp()

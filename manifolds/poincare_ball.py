@@ -103,7 +103,7 @@ class PoincareBall(Manifold):
 
     def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
         gap = _gap(x)
-        v = _saturated(v / gap)
+        v = _saturated(v, gap)
         s = dot(v, v)
         w = tanhc(s) * v
         w2 = dot(w, w)
@@ -139,7 +139,7 @@ class PoincareBall(Manifold):
         return (_gap(x) / 2).square() * g
 
     def _from_normal(self, v: Tensor) -> Tensor:
-        v = _saturated(v / 2)
+        v = _saturated(v / 2, 1.0)
         return tanhc(dot(v, v)) * v
 
     def _to_normal(self, x: Tensor) -> Tensor:
@@ -174,6 +174,7 @@ def _gap(x: Tensor) -> Tensor:
     return (1 - dot(x, x)).clamp(min=torch.finfo(x.dtype).eps)
 
 
-def _saturated(v: Tensor) -> Tensor:
-    """v, shortened to a length whose tanh is 1 in v's dtype if it is longer."""
-    return shortened(v, 32.0 if v.dtype == torch.float32 else 64.0)
+def _saturated(v: Tensor, divisor: Tensor | float) -> Tensor:
+    """v/divisor, divisor <= 1, shortened to a length whose tanh is 1 in v's dtype if longer."""
+    limit = 32.0 if v.dtype == torch.float32 else 64.0
+    return shortened(shortened(v, limit) / divisor, limit)  # twice: the quotient may overflow

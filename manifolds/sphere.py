@@ -79,13 +79,27 @@ class Sphere(Manifold):
     def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return step / 2
 
+    def _halves(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        """(y - x, x + y), the shorter of them made orthogonal to the longer.
+
+        So they are on the sphere. Rounded points are off it, and near one another (or near
+        antipodes) by more than they are apart.
+        """
+        both = x + y
+        near = dot(step, step) <= 2
+        long, short = torch.where(near, both, step), torch.where(near, step, both)
+        short = short - dot(short, long) / dot(long, long) * long
+        return torch.where(near, short, long), torch.where(near, long, short)
+
     def _dist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         # asin of the chord alone would lose half of the digits near the antipode. The gradient of
         # each norm is 0 where it vanishes, so the cut point and coincidence are both harmless.
-        return 2 * torch.atan2(norm(step), norm(x + y))
+        step, both = self._halves(x, y, step)
+        return 2 * torch.atan2(norm(step), norm(both))
 
     def _sqdist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        haversine = dot(step, step) / 4
+        chord, _ = self._halves(x, y, step)
+        haversine = dot(chord, chord) / 4
         near = haversine <= 0.5
         return torch.where(near, 4 * asin_squared(haversine), self._dist(x, y, step).square())
 
@@ -139,11 +153,7 @@ class Sphere(Manifold):
 
     def _bisector(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         """Unit vector from the centre through the midpoint."""
-        both = x + y
-        # x + y is orthogonal to x - y; of rounded points near antipodes, which are off the sphere
-        # by more than |x + y|, only once their difference in length is taken away.
-        square = dot(step, step)
-        both = both - dot(both, step) / square.where(square > 2, 1.0) * step * (square > 2)
+        _, both = self._halves(x, y, step)
         direction, length = unit(both)
         return torch.where(length > 0, direction, self._any_direction(x))
 

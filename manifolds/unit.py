@@ -205,7 +205,7 @@ class UnitKernels(nn.Module, ABC):
         return self._geodesic(x, y, step, torch.full_like(x[..., :1], 0.5))
 
     def _centroid(self, x: Tensor, w: Tensor) -> Tensor:
-        """A point amid x (..., k, m), weighted by w (..., k, 1): where a search for a mean begins."""
+        """A point amid x (..., k, m) of weights w (..., k, 1), to search for a mean from."""
         return self._from_normal((w * self._to_normal(x)).sum(-2))
 
     # -- entering and leaving the unit space ----------------------------------------------------

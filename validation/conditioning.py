@@ -91,7 +91,7 @@ class Problem:
             self.z = reduced[: len(self.arguments)]
             self.w = reduced[-1] if cotangent is not None else [mp.mpf(1)]
             self._function = function
-            self._step = _shortest(self.arguments) * mp.mpf(10) ** -_STEP
+            self._step = _step_of(self.arguments)
             self.f = function(self.z, self.k)
             self._moved = self._first_differences()
             self._jacobian = [
@@ -139,7 +139,7 @@ class Problem:
                 for i in range(len(self.z))
             ]
             jacobian_k = [(b - a) * scale for a, b in zip(self.f, by_k, strict=True)]
-            smooth = [self._is_smooth(i, phi, row) for i, row in enumerate(slope)]
+            smooth = [self._is_smooth(i, phi, row, second[i]) for i, row in enumerate(slope)]
         answers = []
         for i, argument in enumerate(self.arguments):
             has_time = argument.time is not None
@@ -166,14 +166,19 @@ class Problem:
         answers.append(Answer(_longs([[slope_k]])[0], spread + size, all(smooth)))
         return answers
 
-    def _is_smooth(self, i: int, phi: Any, forward: list[Any]) -> bool:
-        """Whether backward differences agree with the forward ones: they do not at a kink."""
+    def _is_smooth(self, i: int, phi: Any, forward: list[Any], second: list[Any]) -> bool:
+        """Whether backward differences agree with the forward ones: they do not at a kink.
+
+        Where the gradient is 0 both are of the size of a step, and differ by a second derivative.
+        """
         h = self._step
         back = [
             (phi - self._phi(self._function(z, self.k))) / h for z in self._neighbours(i, sign=-1)
         ]
         change = max(abs(a - b) for a, b in zip(forward, back, strict=True))
-        return bool(change <= max(abs(a) for a in forward) * mp.mpf(10) ** -6)
+        bend = h * max(abs(c) for block in second for row in block for c in row)
+        flat = change <= 10 * bend and bend <= mp.mpf(10) ** (-_STEP // 2)
+        return bool(flat or change <= max(abs(a) for a in forward) * mp.mpf(10) ** -6)
 
     def _phi(self, f: list[Any]) -> Any:
         return mp.fdot(self.w, f)
@@ -272,9 +277,10 @@ def _lengths(arguments: Sequence[Argument]) -> list[Any]:
     return [s for s in sizes if s > 0]
 
 
-def _shortest(arguments: Sequence[Argument]) -> Any:
-    sizes = _lengths(arguments)
-    return _exact(min([*sizes, np.longdouble(2.0) ** -60]))
+def _step_of(arguments: Sequence[Argument]) -> Any:
+    """10^-40 of the shortest size, less where points are so far out that more would bend there."""
+    sizes = [*_lengths(arguments), np.longdouble(1)]
+    return _exact(min([*sizes, np.longdouble(2.0) ** -60]) / max(sizes)) * mp.mpf(10) ** -_STEP
 
 
 def _digits(arguments: Sequence[Argument], magnitude: float) -> int:
@@ -282,7 +288,7 @@ def _digits(arguments: Sequence[Argument], magnitude: float) -> int:
     sizes = [*_lengths(arguments), np.longdouble(1)]
     low, high = float(np.log10(min(sizes))), float(np.log10(max(sizes)))
     spread = abs(math.log10(magnitude)) if magnitude else 0.0
-    return int(2 * _STEP + 220 + 4 * (high - low) + 2 * spread)
+    return int(2 * _STEP + 220 + 6 * (high - low) + 2 * spread)
 
 
 def _norm(v: Array) -> Any:

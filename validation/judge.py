@@ -38,6 +38,7 @@ DEFINITIONS = all_definitions(min_radius=MIN_RADIUS, t=TIME)
 DTYPES = {str(d).removeprefix("torch."): d for d in (
     torch.float64, torch.float32, torch.bfloat16, torch.float16,
 )}  # fmt: skip
+_PI = np.longdouble("3.14159265358979323846264338327950288")
 _FARTHEST = 750.0  # a tangent vector longer than this ends outside every dtype
 
 
@@ -303,11 +304,11 @@ def _judge(
     # v/|v| may turn round within it, and what a first-order condition number says is void.
     info, size = torch.finfo(dtype), _size(answer.value)
     if name == "exterior_angle":  # which has its kink at pi as well
-        size = min(size, abs(np.longdouble(math.pi) - answer.value[0]))
+        size = min(size, abs(_PI - answer.value[0]))
     known = _size(answer.spread) * info.eps <= size / 16
     known = bool(known and (size == 0 or size > info.tiny / info.eps))
     # Nor is it judged within three digits of overflow, where a product on the way is beyond it.
-    overflows = definition.output == SCALAR and size + _size(answer.spread) > 1e-3 * info.max
+    overflows = definition.output != POINT and size + _size(answer.spread) > 1e-3 * info.max
     if derivatives and not overflows:
         for q, exact, found, kind in zip(
             names, problem.gradients(), derivatives, [*definition.inputs, "K"], strict=False
@@ -370,7 +371,7 @@ def _along_sphere(
     """
     place = 0 if kind == "K" else _argument_names(definition).index(name)
     g = derivatives[place if kind != "K" else -1].double().numpy().astype(np.longdouble)
-    if kind not in (POINT, TANGENT, COVECTOR):
+    if kind not in (POINT, TANGENT, COVECTOR) or not np.isfinite(g).all():
         return torch.from_numpy(g.astype(np.float64)), 0.0
     base = place if kind == POINT else 0
     x, whole = _ambient(arguments[base]), g

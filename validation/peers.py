@@ -90,14 +90,15 @@ class Textbook:
 
     def _logmap_PoincareBall(self, x: Tensor, y: Tensor) -> Tensor:
         d = self._add(-x, y)
-        size = d.norm(dim=-1, keepdim=True)
+        size: Tensor = d.norm(dim=-1, keepdim=True)
         gap = 1 + self._k * (x * x).sum(-1, keepdim=True)
-        return gap / self._c * torch.atanh(self._c * size) * d / size
+        result: Tensor = gap / self._c * torch.atanh(self._c * size) * d / size
+        return result
 
     def _add(self, x: Tensor, y: Tensor) -> Tensor:
         xy, x2, y2 = ((a * b).sum(-1, keepdim=True) for a, b in ((x, y), (x, x), (y, y)))
         c = -self._k
-        numerator = (1 + 2 * c * xy + c * y2) * x + (1 - c * x2) * y
+        numerator: Tensor = (1 + 2 * c * xy + c * y2) * x + (1 - c * x2) * y
         return numerator / (1 + 2 * c * xy + c * c * x2 * y2)
 
     def _dist_Sphere(self, x: Tensor, y: Tensor) -> Tensor:

@@ -66,7 +66,9 @@ class Model:
         if self.chart == "sphere":  # once more: near the pole the ray above is tangent to 1e-8
             for _ in range(2):
                 vector = vector - (vector * x).sum(-1, keepdims=True) / x2 * x
-        return vector * (1 - x2) / 2 if self.chart == "ball" else vector
+        if self.chart == "ball":
+            vector = vector * (1 - x2) / 2
+        return np.asarray(vector)
 
 
 MODELS = {

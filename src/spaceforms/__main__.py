@@ -1,7 +1,7 @@
 """The command line: ``spaceforms <command>``, and ``python -m spaceforms`` the same.
 
-A command lives in ``spaceforms.models.cli``, which is imported only when a command is run: the
-help and the version need nothing beyond the core dependencies.
+A command lives in the ``cli`` of its room, which is imported only when a command is run: the help
+and the version need nothing beyond the core dependencies.
 """
 
 import difflib
@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from spaceforms import __version__
 
 COMMANDS = {
+    "certify": "measure every map against 100 digits and say whether the promise is kept",
     "train": "train a reference model on pictures with captions",
     "evaluate": "measure a trained model: retrieval, zero-shot classes, radius by level",
     "plot": "draw a trained model: loss curves, the embedding, distances from the root",
@@ -83,14 +84,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     # spinning OpenMP team takes three times the CPU time. Read when torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        cli = importlib.import_module("spaceforms.models.cli")
+        room = "validation" if name == "certify" else "models"
+        cli = importlib.import_module(f"spaceforms.{room}.cli")
         command: Callable[[list[str]], int] = getattr(cli, name)
         return command(rest)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in EXTRA_OF:
             raise
-        extras = ",".join(dict.fromkeys(["train", "plot", EXTRA_OF[package]]))
+        usual = ["validation"] if name == "certify" else ["train", "plot"]
+        extras = ",".join(dict.fromkeys([*usual, EXTRA_OF[package]]))
         return _complain(
             f"'{name}' needs the package {package}, which is not installed. "
             f'What the commands need comes with: pip install "spaceforms[{extras}]"'

@@ -1,0 +1,41 @@
+"""Write the page of the certificate, and the README's table of it, from the certificate's file.
+
+    spaceforms certify --full --against geoopt textbook --json docs/accuracy.json
+    python benchmarks/accuracy_page.py
+
+Every number between the markers in README.md and in docs/accuracy.md comes from that file.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from spaceforms.validation.certificate import Row
+from spaceforms.validation.report import as_page, peers_table
+
+ROOT = Path(__file__).resolve().parent.parent
+MARKERS = ("<!-- accuracy:begin -->", "<!-- accuracy:end -->")
+SHOWN = ("dist", "expmap", "logmap", "transport")
+
+
+def main() -> None:
+    """Write both."""
+    result = json.loads((ROOT / "docs/accuracy.json").read_text(encoding="utf-8"))
+    (ROOT / "docs/accuracy.md").write_text(as_page(result), encoding="utf-8")
+    rows = [row for row in (Row(**r) for r in result["rows"]) if row.map in SHOWN]
+    table = (
+        f"Worst error of values in float32, in units of u (1 + kappa), over {len(result['rows'])} "
+        f"rows of the certificate of {result['date']} (torch {result['torch']}); in brackets how "
+        "many results are NaN or infinite and should not be; *raw*: the worst relative error of a "
+        "well-conditioned problem.\n\n" + peers_table(rows)
+    )
+    readme = ROOT / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    begin, end = MARKERS
+    pattern = re.escape(begin) + ".*?" + re.escape(end)
+    text = re.sub(pattern, lambda _: f"{begin}\n\n{table}\n\n{end}", text, flags=re.DOTALL)
+    readme.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""The promise of the certificate is kept, and the certificate can say no."""
+
+import json
+
+import pytest
+import torch
+
+from spaceforms.__main__ import main
+from spaceforms.manifolds import Lorentz
+from spaceforms.validation import judge
+from spaceforms.validation.certificate import QUICK, Plan, certify, report
+from spaceforms.validation.judge import DEFINITIONS, DTYPES
+from spaceforms.validation.regimes import MODELS
+from spaceforms.validation.report import as_page, as_text
+
+SMALL = Plan(count=2, batches=1, largest=3)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("manifold", MODELS)
+def test_the_promise_is_kept(manifold, dtype):
+    rows = certify(QUICK, manifolds=[manifold], dtypes=[dtype])
+    assert {row.map for row in rows} == set(DEFINITIONS)
+    assert all(row.kept for row in rows), as_text([row for row in rows if not row.kept])
+    assert sum(row.judged for row in rows) > sum(row.problems for row in rows) / 2
+
+
+@pytest.mark.parametrize("library", ["geoopt", "textbook"])
+def test_formulas_that_lose_their_digits_are_caught(library):
+    which = {"manifolds": ["Lorentz"], "maps": ["dist", "logmap"], "dtypes": ["float32"]}
+    rows = certify(SMALL, libraries=[library], **which)
+    assert len(rows) == 2
+    assert all(row.worst > 1e3 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("error", "quantity"),
+    [(1 + 1e-5, "value"), (1.0, "gradient")],
+)
+def test_an_error_of_a_hundred_units_breaks_the_promise(monkeypatch, error, quantity):
+    class Wrong(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, d):
+            return d * error
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * (1 + 1e-4)
+
+    true = judge.call
+    monkeypatch.setattr(judge, "call", lambda *args: Wrong.apply(true(*args)))
+    rows = certify(SMALL, manifolds=["Euclidean"], maps=["dist"], dtypes=["float32"])
+    broken = {row.quantity for row in rows if not row.kept}
+    assert quantity in broken
+
+
+def test_a_result_that_is_not_finite_breaks_the_promise(monkeypatch):
+    monkeypatch.setattr(judge, "call", lambda space, name, values: values[0][..., 0] * torch.nan)
+    rows = certify(SMALL, manifolds=["Sphere"], maps=["dist"], dtypes=["float64"])
+    assert not any(row.kept for row in rows if row.quantity == "value")
+
+
+def test_the_command_writes_what_the_page_is_made_of(tmp_path, capsys):
+    file = tmp_path / "certificate.json"
+    words = "--manifold Lorentz --map dist --dtype float32 --against textbook --processes 1"
+    assert main(["certify", *words.split(), "--json", str(file)]) == 0
+    assert "The promise is kept" in capsys.readouterr().out
+    page = as_page(json.loads(file.read_text()))
+    assert "Lorentz" in page
+    assert "nan" not in page
+
+
+def test_the_command_names_what_it_does_not_know(capsys):
+    assert main(["certify", "--map", "distance"]) == 2
+    assert "expected some of proj" in capsys.readouterr().err
+
+
+def test_a_report_is_plain_numbers():
+    rows = certify(SMALL, manifolds=["Euclidean"], maps=["norm"], dtypes=["float64"])
+    assert json.loads(json.dumps(report(rows, SMALL)))["rows"][0]["map"] == "norm"
+
+
+def test_the_hyperboloid_ignores_the_stored_time_part():
+    space = Lorentz()
+    x = space.from_normal(torch.randn(3, 2, dtype=torch.float64))
+    other = torch.cat([torch.full((3, 1), 7.0), x[:, 1:]], dim=-1)
+    assert torch.equal(space.dist(x, x.flip(0)), space.dist(other, other.flip(0)))

@@ -1,0 +1,185 @@
+"""The certificate as text for a terminal and as a page of the documentation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from .certificate import WEAKER, Row
+from .judge import DEFINITIONS, DTYPES
+from .regimes import MODELS, REGIMES
+
+_QUANTITIES = ("value", "gradient", "curvature")
+
+
+def as_text(rows: Sequence[Row]) -> str:
+    """A line a map, manifold and dtype: worst and 99th percentile of values and gradients."""
+    heads = ("library", "manifold", "map", "dtype", "values", "99 %", "gradients", "99 %", "by K",
+             "problems", "not finite")  # fmt: skip
+    widths = (11, 13, 15, 9, 9, 9, 10, 9, 9, 9, 11)
+    lines = ["".join(f"{h:<{w}}" if w > 10 or h == "dtype" else f"{h:>{w}}" for h, w in
+                     zip(heads, widths, strict=True))]  # fmt: skip
+    for (library, manifold, name, dtype), cell in _cells(rows).items():
+        value, gradient, k = (cell.get(q) for q in _QUANTITIES)
+        numbers = [
+            _number(row, field)
+            for row, field in (
+                (value, "worst"), (value, "percentile"), (gradient, "worst"),
+                (gradient, "percentile"), (k, "worst"),
+            )
+        ]  # fmt: skip
+        problems = sum(row.problems for row in cell.values())
+        not_finite = sum(row.not_finite for row in cell.values())
+        mark = "" if all(row.kept for row in cell.values()) else "  promise broken"
+        words = "".join(f"{t:<{w}}" for t, w in
+                        zip((library, manifold, name, dtype), widths, strict=False))  # fmt: skip
+        tail = "".join(f"{t:>{w}}" for t, w in
+                       zip((*numbers, problems, not_finite), widths[4:], strict=False))  # fmt: skip
+        lines.append(words + tail + mark)
+    return "\n".join(lines)
+
+
+def as_page(result: dict[str, Any]) -> str:
+    """The page ``docs/accuracy.md`` of a report that was read from its file."""
+    rows = [Row(**row) for row in result["rows"]]
+    made = ", ".join(f"{k} {result[k]}" for k in ("spaceforms", "torch", "python"))
+    total = sum(row.problems for row in rows if row.library == "spaceforms")
+    plan = result["plan"]
+    parts = [
+        "# Accuracy",
+        f"Written by `spaceforms certify` on {result['date']} ({made}, {result['machine']}): "
+        f"{total:,} results of ours, judged one by one against mpmath at 100 digits and more.",
+        _EXPLANATION.format(
+            values=result["promise"]["values"],
+            gradients=result["promise"]["gradients"],
+            regimes=", ".join(REGIMES),
+            **plan,
+        ),
+        "## The promise",
+        _promise(rows),
+        *(
+            f"## {manifold}\n\n{_table(rows, manifold)}"
+            for manifold in MODELS
+            if any(row.manifold == manifold for row in rows)
+        ),
+        "## Beside geoopt and the textbook",
+        "The same inputs in float32, the time part of points on the hyperboloid computed in "
+        "float64 and rounded. In brackets the results that are NaN or infinite and should not be, "
+        "of as many problems as ours has. *raw* is the worst relative error of a well-conditioned "
+        "problem (kappa below 16).",
+        peers_table(rows),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+_EXPLANATION = """\
+The error of a result is counted in units of u (1 + kappa): u is the unit roundoff of the dtype (for
+bfloat16 and float16 that of their own), kappa the componentwise condition number of the problem,
+the norm of |Df||x| over that of f, x the free coordinates as they are stored (the space part on
+the hyperboloid). One unit is what rounding the inputs alone may do. The promise is at most
+{values:g} for values and {gradients:g} for gradients, and no result that is not finite.
+
+Drawn: {batches} batches of {count} problems in each of the regimes {regimes}; dimensions 2 to
+{largest}; abs(K) 1 for one half and between 1e-6 and 1e3 for the other; radius from 1e-8 to the
+edge of the dtype. The gradient is that of the product of the output with a random vector.
+
+What is not judged, but must be finite: results beyond the edge of the dtype, which are pulled back
+to it; gradients at kinks (a distance at coincident points), and where rounding the inputs leaves
+hardly a digit of the value. On the sphere the part of a gradient along the sphere is judged, a
+tangent vector moving with its base point. The gradient by log abs(K) is that of rescaling input
+and output, by Euler's relation, and is judged in units of what those may have as error; on the
+sphere only for maps from tangent vectors at the origin."""
+
+
+def _promise(rows: Sequence[Row]) -> str:
+    own = [row for row in rows if row.library == "spaceforms"]
+    lines = [
+        "| | worst value | worst gradient | worst gradient by K | not finite |",
+        "|---|---|---|---|---|",
+    ]
+    for dtype in DTYPES:
+        line = [f"| {dtype} "]
+        for quantity in _QUANTITIES:
+            some = [
+                r
+                for r in own
+                if r.dtype == dtype and r.quantity == quantity and math.isfinite(r.promised)
+            ]
+            if some:
+                worst = max(some, key=lambda r: r.worst)
+                line.append(f"| {worst.worst:.3g} ({worst.manifold}.{worst.map}) ")
+            else:
+                line.append("| ")
+        bad = sum(r.not_finite for r in own if r.dtype == dtype)
+        lines.append("".join(line) + f"| {bad} |")
+    text = "\n".join(lines)
+    if WEAKER:
+        text += "\n\nNot promised: " + "; ".join(
+            f"{manifold}.{name}, {why} (worst found: "
+            + ", ".join(f"{r.dtype} {r.worst:.2g}" for r in own
+                        if (r.manifold, r.map, r.quantity) == (manifold, name, quantity))
+            + ")"
+            for (manifold, name, quantity), why in WEAKER.items()
+        ) + "."  # fmt: skip
+    return text
+
+
+def _table(rows: Sequence[Row], manifold: str) -> str:
+    dtypes = [d for d in DTYPES if any(r.dtype == d for r in rows)]
+    lines = ["| map | " + " | ".join(dtypes) + " |", "|---" * (len(dtypes) + 1) + "|"]
+    for name in DEFINITIONS:
+        cells = []
+        for dtype in dtypes:
+            found = {
+                r.quantity: r
+                for r in rows
+                if (r.library, r.manifold, r.map, r.dtype) == ("spaceforms", manifold, name, dtype)
+            }
+            cells.append(" / ".join(_number(found.get(q), "worst") for q in _QUANTITIES))
+        lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
+    return "Worst value / gradient / gradient by log abs(K):\n\n" + "\n".join(lines)
+
+
+def peers_table(rows: Sequence[Row], dtype: str = "float32") -> str:
+    """Worst units and raw errors of values: ours, geoopt's and the textbook's."""
+    libraries = [
+        lib for lib in ("spaceforms", "geoopt", "textbook") if any(r.library == lib for r in rows)
+    ]
+    lines = [
+        "| | " + " | ".join(f"{lib} | raw" for lib in libraries) + " |",
+        "|---" * (2 * len(libraries) + 1) + "|",
+    ]
+    for (manifold, name), found in _by_map(rows, dtype).items():
+        if len(found) < 2 or manifold == "Euclidean":
+            continue
+        cells = []
+        for library in libraries:
+            row = found.get(library)
+            if row is None:
+                cells += ["", ""]
+                continue
+            bad = f" ({row.not_finite})" if row.not_finite else ""
+            cells += [f"{row.worst:.2g}{bad}", f"{row.raw:.1g}"]
+        lines.append(f"| {manifold}.{name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _by_map(rows: Sequence[Row], dtype: str) -> dict[tuple[str, str], dict[str, Row]]:
+    found: dict[tuple[str, str], dict[str, Row]] = {}
+    for row in rows:
+        if row.dtype == dtype and row.quantity == "value":
+            found.setdefault((row.manifold, row.map), {})[row.library] = row
+    return found
+
+
+def _cells(rows: Sequence[Row]) -> dict[tuple[str, str, str, str], dict[str, Row]]:
+    cells: dict[tuple[str, str, str, str], dict[str, Row]] = {}
+    for row in rows:
+        key = (row.library, row.manifold, row.map, row.dtype)
+        cells.setdefault(key, {})[row.quantity] = row
+    return cells
+
+
+def _number(row: Row | None, field: str) -> str:
+    return "" if row is None or not row.judged else f"{getattr(row, field):.2g}"
