@@ -140,6 +140,7 @@ class Problem:
             ]
             jacobian_k = [(b - a) * scale for a, b in zip(self.f, by_k, strict=True)]
             smooth = [self._is_smooth(i, phi, row, second[i]) for i, row in enumerate(slope)]
+            slope = [self._without_truncation(row, second[i]) for i, row in enumerate(slope)]
         answers = []
         for i, argument in enumerate(self.arguments):
             has_time = argument.time is not None
@@ -179,6 +180,11 @@ class Problem:
         bend = h * max(abs(c) for block in second for row in block for c in row)
         flat = change <= 10 * bend and bend <= mp.mpf(10) ** (-_STEP // 2)
         return bool(flat or change <= max(abs(a) for a in forward) * mp.mpf(10) ** -6)
+
+    def _without_truncation(self, forward: list[Any], second: list[Any]) -> list[Any]:
+        """Zero for what is no more than the difference quotient's own error."""
+        error = 10 * self._step * max(abs(c) for block in second for row in block for c in row)
+        return [a if abs(a) > error else a * 0 for a in forward]
 
     def _phi(self, f: list[Any]) -> Any:
         return mp.fdot(self.w, f)

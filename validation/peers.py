@@ -105,7 +105,7 @@ class Textbook:
         return torch.acos(self._k * (x * y).sum(-1)) / self._c
 
     def _expmap_Sphere(self, x: Tensor, v: Tensor) -> Tensor:
-        t = self._c * v.norm(dim=-1, keepdim=True)
+        t: Tensor = self._c * v.norm(dim=-1, keepdim=True)
         return t.cos() * x + t.sin() * v / t
 
     def _logmap_Sphere(self, x: Tensor, y: Tensor) -> Tensor:

@@ -1,0 +1,91 @@
+"""Time of each map, forward and backward, beside geoopt's and the textbook's formula.
+
+    python benchmarks/maps.py [--quick] [--compile]
+
+One process, one thread, the libraries in random order, the median of repeated runs. A ratio below
+1 says that ours is faster.
+"""
+
+import argparse
+import random
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spaceforms.validation.judge import make
+
+SHAPES = ((1024, 16), (4096, 128), (4096, 512), (65_536, 32))
+CURVATURE = {"Lorentz": -1.0, "PoincareBall": -1.0, "Sphere": 1.0}
+MAPS = ("dist", "sqdist", "expmap", "logmap", "transport")
+LIBRARIES = ("spaceforms", "geoopt", "textbook")
+
+
+def _arguments(manifold: str, name: str, rows: int, n: int) -> list[Tensor]:
+    space = make("spaceforms", manifold, CURVATURE[manifold])
+    generator = torch.Generator().manual_seed(0)
+    x, y = (space.from_normal(torch.randn(rows, n, generator=generator) / n**0.5) for _ in "xy")
+    v = space.logmap(x, y)
+    chosen = {"expmap": [x, v], "transport": [x, y, v]}.get(name, [x, y])
+    return [t.detach().requires_grad_() for t in chosen]
+
+
+def _seconds(function: Callable[..., Tensor], arguments: list[Tensor]) -> float:
+    start = time.perf_counter()
+    result = function(*arguments)
+    torch.autograd.grad(result.sum(), arguments, allow_unused=True)
+    return time.perf_counter() - start
+
+
+def measure(
+    manifold: str, name: str, rows: int, n: int, *, repeats: int, compiled: bool
+) -> dict[str, float]:
+    """Median seconds by library."""
+    arguments = _arguments(manifold, name, rows, n)
+    functions: dict[str, Any] = {}
+    for library in LIBRARIES:
+        space = make(library, manifold, CURVATURE[manifold])
+        function = getattr(space, name, None)
+        if function is not None:
+            functions[library] = torch.compile(function) if compiled else function
+    times: dict[str, list[float]] = {library: [] for library in functions}
+    for function in functions.values():
+        for _ in range(3):
+            _seconds(function, arguments)
+    for _ in range(repeats):
+        for library in random.sample(list(functions), len(functions)):
+            times[library].append(_seconds(functions[library], arguments))
+    return {library: statistics.median(some) for library, some in times.items()}
+
+
+def main() -> None:
+    """Print a table of ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="the two smaller shapes, fewer runs")
+    parser.add_argument("--compile", action="store_true", help="under torch.compile")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    shapes = SHAPES[:2] if options.quick else SHAPES
+    print(f"{'map':24}{'shape':>14}{'ours, ms':>10}{'/geoopt':>9}{'/textbook':>11}")
+    for manifold in CURVATURE:
+        for name in MAPS:
+            for rows, n in shapes:
+                repeats = 10 if options.quick else 20
+                times = measure(manifold, name, rows, n, repeats=repeats, compiled=options.compile)
+                ours = times["spaceforms"]
+                ratios = [
+                    f"{ours / times[peer]:.2f}" if peer in times else ""
+                    for peer in ("geoopt", "textbook")
+                ]
+                print(
+                    f"{manifold + '.' + name:24}{f'{rows} x {n}':>14}{ours * 1e3:10.2f}"
+                    f"{ratios[0]:>9}{ratios[1]:>11}",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()
