@@ -21,10 +21,18 @@ _WHITE = 255.0
 class Augmentation:
     """Half-widths of the uniform laws an augmentation is drawn from; 0 switches one off.
 
-    `shift` is a share of the side, `scale` of the size (aspect: `stretch`), `turn` in degrees,
-    `mirror` the probability of a left-right flip (only where the caller allows it), `brightness`,
-    `contrast` and `saturation` shares of 1, `hue` an angle in degrees about the grey axis.
     Pixels from outside the picture are white like its ground, and only brightness changes them.
+
+    Args:
+        shift: a share of the side.
+        scale: a share of the size.
+        stretch: a share of the aspect.
+        turn: an angle in degrees.
+        mirror: the probability of a left-right flip, only where a mirrored picture keeps its sense.
+        brightness: a share of 1.
+        contrast: a share of 1, about white.
+        saturation: a share of 1.
+        hue: an angle in degrees, about the grey axis.
     """
 
     shift: float = 0.08

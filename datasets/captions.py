@@ -22,7 +22,8 @@ class CaptionMix:
     `name` alone ("dog"), `name_and_words` (the name, then 1 to `max_words` keywords: "dog, pet,
     faithful"), `words` (1 to `max_words` keywords only: "pet, animal"). A concept without keywords
     is always called by its name. `languages` lists the languages of the names, each equally
-    likely; "en" is English, others are those of the data, for instance "de" or "ja".
+    likely; "en" is English, others are those of the data, for instance "de" or "ja". Keywords
+    whose `str.casefold()` is in `unspoken` are never drawn: see `Split.unspoken`.
     """
 
     name: float = 0.4
@@ -30,6 +31,7 @@ class CaptionMix:
     words: float = 0.3
     max_words: int = 3
     languages: tuple[str, ...] = ("en",)
+    unspoken: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         shares = (self.name, self.name_and_words, self.words)
@@ -41,6 +43,10 @@ class CaptionMix:
             )
         if not self.languages:
             raise ValueError("CaptionMix: expected at least one language, got none")
+
+    def words_of(self, concept: Concept) -> list[str]:
+        """The keywords of a concept that may be drawn."""
+        return [word for word in concept.words if word.casefold() not in self.unspoken]
 
 
 NAMES_ONLY = CaptionMix(1.0, 0.0, 0.0)
@@ -68,7 +74,7 @@ def draw_captions(
 
 def _draw(concept: Concept, row: NDArray[np.float64], mix: CaptionMix) -> str:
     name = concept.name_in(mix.languages[int(row[0] * len(mix.languages))])
-    words = list(concept.words)
+    words = mix.words_of(concept)
     if row[1] < mix.name or not words:
         return name
     count = min(len(words), 1 + int(row[2] * mix.max_words))

@@ -55,6 +55,7 @@ def read_concepts(path: Path) -> tuple[Concept, ...]:
 
     Raises ValueError, naming the file and the entry, for anything else. Unknown keys are ignored.
     """
+    check_file(path, "a JSON file of concepts")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -63,6 +64,13 @@ def read_concepts(path: Path) -> tuple[Concept, ...]:
     if not isinstance(entries, list) or not entries:
         raise ValueError(f'{path}: expected {{"concepts": [...]}} with at least one concept')
     return tuple(_concept(entry, f"{path}: concept {i}") for i, entry in enumerate(entries))
+
+
+def check_file(path: Path, expected: str) -> None:
+    """Raise FileNotFoundError in words where the system would give a number."""
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "no such file"
+        raise FileNotFoundError(f"{path}: expected {expected}, found {found}")
 
 
 def _concept(entry: object, where: str) -> Concept:
@@ -77,6 +85,12 @@ def _concept(entry: object, where: str) -> Concept:
         if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
             raise ValueError(f"{where}: expected a list of texts under {key!r}, got {value!r}")
         known[key] = tuple(value)
+    names = known.get("names", {})
+    if not isinstance(names, dict) or not all(isinstance(n, str) for n in names.values()):
+        raise ValueError(
+            f"{where}: expected texts by language under 'names', "
+            f'{{"de": "Hund"}} for instance, got {names!r}'
+        )
     if known["split"] not in _SPLITS:
         raise ValueError(f"{where}: expected split in {_SPLITS}, got {known['split']!r}")
     return Concept(**known)

@@ -73,6 +73,12 @@ class EmojiDataset(Dataset[Item]):
         self.data = data
         self.indices = np.arange(len(data)) if indices is None else np.asarray(indices, np.int64)
         self.mix = mix or CaptionMix()
+        unknown = set(self.mix.languages) - data.languages
+        if unknown:
+            raise ValueError(
+                f"EmojiDataset: expected languages of {', '.join(sorted(data.languages))}, "
+                f"got {', '.join(sorted(unknown))}"
+            )
         self.augmentation = augmentation
         self.seed = seed
         self.epoch = 0

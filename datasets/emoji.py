@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -11,11 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .concept import Concept, read_concepts
+from .concept import Concept, check_file, read_concepts
 from .hierarchy import Hierarchy
 from .splits import Split, make_split
 
-FILES = Path(__file__).parent / "files"
+FILES = Path(__file__).resolve().parent / "files"
+PICTURES, CONCEPTS = FILES / "emoji_pairs.npz", FILES / "emoji_concepts.json"
 _ARRAYS = ("index", "palette", "vendor", "concept", "vendors")
 
 
@@ -53,6 +55,11 @@ class EmojiData:
         return tuple(concept.name for concept in self.concepts)
 
     @cached_property
+    def languages(self) -> frozenset[str]:
+        """The languages that concepts have names in, English among them."""
+        return frozenset({"en"}.union(*(concept.names or {} for concept in self.concepts)))
+
+    @cached_property
     def family(self) -> NDArray[np.int64]:
         """Family number of each concept, (concepts,): equal numbers, interchangeable concepts."""
         families = [concept.family for concept in self.concepts]
@@ -68,8 +75,9 @@ class EmojiData:
         return make_split(
             kind,
             vendor=self.vendor,
-            concept_split=np.asarray([c.split for c in self.concepts])[self.concept],
+            concept=self.concept,
             vendors=self.vendors,
+            concepts=self.concepts,
             held_out=held_out,
         )
 
@@ -98,19 +106,23 @@ def load_emoji(
             square block, rounded to nearest. The stored side by default.
 
     Raises ValueError with a sentence naming the file and what is wrong with it;
-    FileNotFoundError if there is none.
+    FileNotFoundError, likewise, if there is none.
     """
-    source = FILES / "emoji_pairs.npz" if path is None else Path(path)
-    table = read_concepts(FILES / "emoji_concepts.json" if concepts is None else Path(concepts))
+    source = PICTURES if path is None else Path(path)
+    table = read_concepts(CONCEPTS if concepts is None else Path(concepts))
     arrays = _read_arrays(source)
     index, palette = arrays["index"], arrays["palette"]
-    vendors = tuple(str(name) for name in arrays["vendors"])
-    count = len(index)
-    side = index.shape[-1] if index.ndim == 3 else 0
-    if index.dtype != np.uint8 or index.shape != (count, side, side) or count == 0:
+    vendors = arrays["vendors"]
+    if vendors.ndim != 1 or vendors.dtype.kind != "U":
+        raise ValueError(
+            f"{source}: expected vendors, a list of texts, got {vendors.shape} {vendors.dtype}"
+        )
+    square = index.ndim == 3 and index.shape[1] == index.shape[2]
+    if index.dtype != np.uint8 or not square or index.size == 0:
         raise ValueError(
             f"{source}: expected index (N, S, S) uint8, got {index.shape} {index.dtype}"
         )
+    count = len(index)
     if palette.dtype != np.uint8 or palette.ndim != 3 or palette.shape[::2] != (count, 3):
         raise ValueError(
             f"{source}: expected palette ({count}, colours, 3) uint8, "
@@ -124,25 +136,30 @@ def load_emoji(
         images=_shrink(palette[np.arange(count)[:, None, None], index], size, source),
         vendor=_labels(arrays["vendor"], "vendor", count, len(vendors), source),
         concept=_labels(arrays["concept"], "concept", count, len(table), source),
-        vendors=vendors,
+        vendors=tuple(map(str, vendors)),
         concepts=table,
     )
 
 
 def _read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
-    with path.open("rb") as file:  # so that a missing file is FileNotFoundError
-        if not zipfile.is_zipfile(file):
-            raise ValueError(
-                f"{path}: expected an .npz archive, got something else or a part of one"
-            )
-    with np.load(path, allow_pickle=False) as archive:
-        missing = [name for name in _ARRAYS if name not in archive.files]
-        if missing:
-            raise ValueError(
-                f"{path}: expected the arrays {', '.join(_ARRAYS)}; "
-                f"{', '.join(missing)} missing, found {', '.join(archive.files) or 'none'}"
-            )
-        return {name: archive[name] for name in _ARRAYS}
+    check_file(path, "an .npz archive of pictures")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path}: expected an .npz archive, got something else or a part of one")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            found = archive.files
+            arrays = {name: archive[name] for name in _ARRAYS if name in found}
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+        raise ValueError(
+            f"{path}: expected arrays of numbers and texts, got one that cannot be read ({error})"
+        ) from error
+    missing = [name for name in _ARRAYS if name not in found]
+    if missing:
+        raise ValueError(
+            f"{path}: expected the arrays {', '.join(_ARRAYS)}; "
+            f"{', '.join(missing)} missing, found {', '.join(found) or 'none'}"
+        )
+    return arrays
 
 
 def _labels(

@@ -3,19 +3,25 @@
 Two questions can be asked of a model of names and pictures. *A new hand*: does it know a familiar
 thing drawn in a style it has never seen? (split "vendor"; learnable, the main figure.) *A new
 thing*: can it name a thing that no picture ever showed it? (split "concept"; the hard one.)
-Split "both" asks both of one training: neither the held-out vendor's pictures nor any picture or
-name of the held-out concepts is trained on.
+Split "both" asks both of one training.
 
-A figure is reported only for what was really held out: `Split.tests` has no other entries.
+Nothing held out is trained on: no picture of a held-out vendor or concept, and no caption that is
+the name of a held-out concept or has it among its keywords (`Split.unspoken`). Words of such a name
+do stand in others: "baby angel" is trained on where "baby" is held out.
+
+A figure is reported only for what was really held out: `Split.tests` has no other entries, and is
+empty where a split holds nothing out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .concept import Concept
 
 SPLITS = ("vendor", "concept", "both")
 
@@ -23,6 +29,8 @@ SPLITS = ("vendor", "concept", "both")
 @dataclass(frozen=True, eq=False)
 class Split:
     """Indices of pictures: `train`, and named sets to test on.
+
+    `unspoken` are the held-out concepts' names after `str.casefold()`, for `CaptionMix.unspoken`.
 
     Keys of `tests`, each an index array whose candidates are the names of its own concepts:
 
@@ -38,23 +46,26 @@ class Split:
     held_out: str | None
     train: NDArray[np.int64]
     tests: Mapping[str, NDArray[np.int64]]
+    unspoken: frozenset[str] = frozenset()
 
 
 def make_split(
     kind: str,
     *,
     vendor: NDArray[np.int64],
-    concept_split: NDArray[np.str_],
+    concept: NDArray[np.int64],
     vendors: tuple[str, ...],
+    concepts: Sequence[Concept],
     held_out: str,
 ) -> Split:
-    """Split pictures with vendor index `vendor` (N,) and their concepts' `concept_split` (N,)."""
+    """Split pictures with indices `vendor` (N,) of `vendors` and `concept` (N,) of `concepts`."""
     if kind not in SPLITS:
         raise ValueError(f"EmojiData.split: expected one of {SPLITS}, got {kind!r}")
     if kind != "concept" and held_out not in vendors:
         raise ValueError(f"EmojiData.split: expected a vendor of {vendors}, got {held_out!r}")
     new_hand = vendor == vendors.index(held_out) if kind != "concept" else vendor < 0
-    test, val = concept_split == "test", concept_split == "val"
+    side = np.asarray([c.split for c in concepts])[concept]
+    test, val = side == "test", side == "val"
     new_thing = (test | val) if kind != "vendor" else test & False
     sets = {}
     if kind != "concept":
@@ -70,5 +81,8 @@ def make_split(
         kind=kind,
         held_out=held_out if kind != "concept" else None,
         train=np.flatnonzero(~new_hand & ~new_thing),
-        tests={name: np.flatnonzero(mask) for name, mask in sets.items()},
+        tests={name: np.flatnonzero(mask) for name, mask in sets.items() if mask.any()},
+        unspoken=frozenset(
+            c.name.casefold() for c in concepts if kind != "vendor" and c.split in ("test", "val")
+        ),
     )

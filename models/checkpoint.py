@@ -1,12 +1,15 @@
 """A run on disk: model.safetensors, config.json, tokenizer.json, state.pt, metrics.jsonl."""
 
+import dataclasses
 import os
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch.optim import Optimizer
 
@@ -16,7 +19,7 @@ from .tokenizer import Tokenizer
 
 MODEL, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
 STATE, METRICS, EVALUATION = "state.pt", "metrics.jsonl", "evaluation.json"
-FILES = (MODEL, CONFIG, TOKENIZER, STATE, METRICS, EVALUATION)
+FILES = (CONFIG, MODEL, TOKENIZER, STATE, METRICS, EVALUATION)
 
 
 @dataclass(frozen=True)
@@ -43,28 +46,55 @@ def load_run(folder: str | os.PathLike[str], *, device: str = "cpu") -> Run:
             f"{folder} has no {', '.join(missing)}; expected the folder of a run, as "
             f"`spaceforms train --out {folder}` writes it."
         )
-    config = from_json((folder / CONFIG).read_text(), where=str(folder / CONFIG))
+    config = read_config(folder)
     tokenizer = Tokenizer.load(folder / TOKENIZER)
     model = build_model(config, len(tokenizer))
     load_weights(model, folder)
     return Run(folder, config, model.to(device).eval(), tokenizer)
 
 
+def read_config(folder: Path) -> TrainConfig:
+    """The configuration of the run in a folder, neither to resume nor to overwrite it."""
+    text = (folder / CONFIG).read_text(encoding="utf-8")
+    config = from_json(text, where=str(folder / CONFIG))
+    return dataclasses.replace(config, out=folder, resume=False, overwrite=False)
+
+
 def load_weights(model: ImageTextModel, folder: Path) -> None:
     """Put the saved weights into a model of the same configuration."""
+    path = folder / MODEL
     try:
-        model.load_state_dict(load_file(folder / MODEL))
-    except RuntimeError as error:
-        raise ValueError(
-            f"{folder / MODEL} does not fit the model of {folder / CONFIG}: {error}"
+        weights = load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"{path}: expected the weights of a run, got {error}.") from error
+    _fit(model, weights, path)
+
+
+def begin_run(
+    config: TrainConfig, tokenizer: Tokenizer, model: ImageTextModel, optimizer: Optimizer
+) -> None:
+    """Clear the folder of an earlier run, and of nothing else, and write a checkpoint of step 0.
+
+    The configuration is removed first and written last: where it is, a whole run is.
+    """
+    folder = config.out
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            f"out is {folder}; expected a folder, or a place to make one in, got "
+            f"{(error.strerror or str(error)).lower()}."
         ) from error
-
-
-def save_run_head(folder: Path, config: TrainConfig, tokenizer: Tokenizer) -> None:
-    """Write what does not change during a run."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / CONFIG).write_text(to_json(config), encoding="utf-8")
+    for path in (*(folder / name for name in FILES), *folder.glob(evaluation_file(Path("*")))):
+        path.unlink(missing_ok=True)
     tokenizer.save(folder / TOKENIZER)
+    save_state(folder, model, optimizer, 0)
+    _replace(folder / CONFIG, lambda path: path.write_text(to_json(config), encoding="utf-8"))
+
+
+def evaluation_file(other: Path | None) -> str:
+    """Where an evaluation goes: that of the run itself, or of other pictures or concepts."""
+    return EVALUATION if other is None else f"evaluation-{other.stem}.json"
 
 
 def save_state(folder: Path, model: ImageTextModel, optimizer: Optimizer, step: int) -> None:
@@ -82,13 +112,31 @@ def save_state(folder: Path, model: ImageTextModel, optimizer: Optimizer, step: 
 def load_state(folder: Path, model: ImageTextModel, optimizer: Optimizer) -> int:
     """Bring model and optimizer to where :func:`save_state` left them; the number of steps done."""
     path = folder / STATE
+    anew = f"Begin the run anew: spaceforms train --out {folder} --overwrite"
     if not path.is_file():
-        raise FileNotFoundError(f"{folder} has no {STATE}; expected a run to go on with.")
+        raise FileNotFoundError(f"{folder} has no {STATE} to go on from. {anew}")
     device = next(model.parameters()).device
-    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"])
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        step, weights, moments = int(state["step"]), state["model"], state["optimizer"]
+    # What torch raises for a part of a file, an empty one, another's pickle and another's content.
+    except (RuntimeError, EOFError, pickle.UnpicklingError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path}: expected the state of a run, got something else or a part of one. {anew}"
+        ) from error
+    _fit(model, weights, path)
+    optimizer.load_state_dict(moments)
+    return step
+
+
+def _fit(model: ImageTextModel, weights: dict[str, torch.Tensor], path: Path) -> None:
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(
+            f"{path}: expected the weights of the model that {CONFIG} beside it describes, got "
+            "those of another."
+        ) from error
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:

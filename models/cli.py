@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 
 import tyro
 
+from .checkpoint import CONFIG, evaluation_file, load_run, read_config
 from .config import TrainConfig
 
 T = TypeVar("T")
@@ -19,15 +20,18 @@ class EvaluateOptions:
     """Measure a trained model.
 
     Retrieval both ways, zero-shot subgroup and group, distance from the root by level; chance
-    beside each figure. Printed as a table and written to DIR/evaluation.json.
+    beside each figure. Printed as a table and written to DIR/evaluation.json, or for other pictures
+    or concepts to DIR/evaluation-NAME.json with the name of their file.
     """
 
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]
     """Folder of a run."""
     data: Path | None = None
-    """Other pictures of the same format, all taken as one test set."""
+    """Other pictures of the same format, all taken as one test set; the run's own held-out ones if
+    not given."""
     concepts: Path | None = None
-    """Their concepts."""
+    """Other concepts for the pictures; if not given the packaged ones for other pictures, the run's
+    own for its own."""
 
 
 @dataclass(frozen=True)
@@ -51,52 +55,80 @@ def train(argv: Sequence[str]) -> int:
         print(f"Trained. Next: spaceforms evaluate {config.out}; spaceforms plot {config.out}")
         return 0
 
-    return _command("train", TrainConfig, argv, run)
+    return _command("train", lambda: _parse("train", TrainConfig, argv, _resumed(argv)), run)
+
+
+@dataclass(frozen=True)
+class _Resumption:
+    """The options of ``train`` that say which run is resumed."""
+
+    out: Path | None = None
+    resume: bool = False
+
+
+def _resumed(argv: Sequence[str]) -> TrainConfig | None:
+    """The options of the run that ``argv`` resumes, which hold where ``argv`` gives no others."""
+    words = [word for word in argv if word not in ("-h", "--help")]
+    asked, _ = tyro.cli(_Resumption, args=words, prog="spaceforms train", return_unknown_args=True)
+    if not asked.resume or asked.out is None or not (asked.out / CONFIG).is_file():
+        return None
+    return read_config(asked.out)
 
 
 def evaluate(argv: Sequence[str]) -> int:
     """``spaceforms evaluate``."""
 
     def run(options: EvaluateOptions) -> int:
-        from .checkpoint import EVALUATION, load_run
         from .evaluate import as_table, evaluate as evaluate_run
 
         result = evaluate_run(
             load_run(options.folder), data=options.data, concepts=options.concepts
         )
         print(as_table(result))
-        print(f"Written to {options.folder / EVALUATION}")
+        written = evaluation_file(options.data or options.concepts)
+        print(f"Written to {options.folder / written}")
         return 0
 
-    return _command("evaluate", EvaluateOptions, argv, run)
+    return _command("evaluate", lambda: _parse("evaluate", EvaluateOptions, argv), run)
 
 
 def plot(argv: Sequence[str]) -> int:
     """``spaceforms plot``."""
 
     def run(options: PlotOptions) -> int:
-        from .checkpoint import load_run
         from .figures import draw_run
 
         for path in draw_run(load_run(options.folder), dpi=options.dpi):
             print(f"Drawn: {path}")
         return 0
 
-    return _command("plot", PlotOptions, argv, run)
+    return _command("plot", lambda: _parse("plot", PlotOptions, argv), run)
 
 
-def _command(name: str, kind: type[T], argv: Sequence[str], run: Callable[[T], int]) -> int:
+def _parse(name: str, kind: type[T], argv: Sequence[str], default: T | None = None) -> T:
+    words, prog = list(argv), f"spaceforms {name}"
+    if default is None:
+        return tyro.cli(kind, args=words, prog=prog)
+    return tyro.cli(kind, args=words, prog=prog, default=default)
+
+
+def _command(name: str, parse: Callable[[], T], run: Callable[[T], int]) -> int:
     """Parse, run, and turn what the user can mend into a sentence without a traceback."""
     try:
-        options = tyro.cli(kind, args=list(argv), prog=f"spaceforms {name}")
-        return run(options)
+        return run(parse())
     except SystemExit as done:  # the parser has said what is wrong, or printed its help
         return int(done.code or 0)
     except BrokenPipeError:  # the reader of our output (head, less) has gone
         return 1
     except (ValueError, OSError, FloatingPointError) as error:
-        print(f"spaceforms {name}: {error}", file=sys.stderr)
+        print(f"spaceforms {name}: {_sentence(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"spaceforms {name}: stopped.", file=sys.stderr)
         return _STOPPED
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename and error.strerror:  # the system's own words
+        return f"{error.filename}: {error.strerror.lower()}."
+    return str(error)

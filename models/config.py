@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -67,9 +68,10 @@ class TrainConfig:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: cuda if there is one, with encoders in bfloat16; geometry is float32 everywhere."""
     save_every: int = 10
-    """Epochs between checkpoints; one is written at the end and at Ctrl-C in any case."""
+    """Epochs between checkpoints; at the start, the end and Ctrl-C one is written in any case."""
     resume: bool = False
-    """Go on with the run in `out`, to the same numbers as if it had never stopped."""
+    """Go on with the run in `out`, to the same numbers as if it had never stopped. Its options are
+    known; only device and save_every may be given anew."""
     overwrite: bool = False
     """Begin anew where `out` holds a run already."""
 
@@ -81,6 +83,20 @@ class TrainConfig:
             raise ValueError(f"warmup is {self.warmup}; expected a share between 0 and 1.")
         if self.curvature >= 0:
             raise ValueError(f"curvature is {self.curvature}; expected a negative number.")
+        for name in ("lr", "clip_norm", "min_radius"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected a positive number.")
+        for name in ("weight_decay", "entail_weight"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected 0 or more.")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas is {self.betas}; expected two numbers from 0 to below 1.")
+        if self.resume and self.overwrite:
+            raise ValueError("resume and overwrite are both set; expected at most one of them.")
+        # A run finds its data again from whatever folder it is evaluated in.
+        for name in ("data", "concepts"):
+            if (path := getattr(self, name)) is not None:
+                object.__setattr__(self, name, path.resolve())
 
 
 # What may differ between a run and its resumption.
@@ -130,7 +146,7 @@ def from_json(text: str, *, where: str) -> TrainConfig:
         for name in ("out", "data", "concepts"):
             raw[name] = None if raw[name] is None else Path(raw[name])
         return TrainConfig(**{k: _frozen(v) for k, v in raw.items()})
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(
             f"{where}: expected the configuration that `spaceforms train` writes, but {error!r}."
         ) from error

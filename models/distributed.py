@@ -38,6 +38,15 @@ def barrier() -> None:
         dist.barrier()
 
 
+def any_of(flag: bool, device: str) -> bool:
+    """Whether the flag is up in any process: what all must know to leave a loop at one step."""
+    if not dist.is_initialized():
+        return flag
+    raised = torch.tensor(int(flag), device=device)
+    dist.all_reduce(raised, dist.ReduceOp.MAX)
+    return bool(raised)
+
+
 def gather(x: Tensor) -> Tensor:
     """Rows (B, ...) of all W processes in order of rank, (W B, ...), with gradients.
 

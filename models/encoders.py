@@ -33,7 +33,8 @@ class ImageEncoderConfig:
         layers: transformer blocks after the last stage; 0 for a plain CNN.
         heads: attention heads; must divide the last width if layers > 0.
         group: channels normalised together by each group norm; must divide every width.
-        mean, std: of the pixels (per channel); kept in buffers and applied inside the encoder.
+        mean: of the pixels of each channel, in [0, 1]; taken off inside the encoder.
+        std: of the pixels of each channel; divided by inside the encoder.
     """
 
     size: int = 32
@@ -79,7 +80,9 @@ class TextEncoderConfig:
     Args:
         vocabulary: number of tokens, padding (0) included.
         context: the most tokens of a text.
-        width, layers, heads: of the transformer; layers = 0 leaves a bag of tokens.
+        width: of the embeddings and of the transformer.
+        layers: transformer blocks; 0 leaves a bag of tokens.
+        heads: attention heads; must divide the width if layers > 0.
     """
 
     vocabulary: int = 2048

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from torch import Tensor
 
 from ..datasets import EmojiData, load_emoji
 from ..datasets.augment import to_float
-from .checkpoint import EVALUATION, Run
+from ..datasets.emoji import PICTURES
+from .checkpoint import Run, evaluation_file
 from .metrics import accuracy, chance_recall_at, quantiles, recall_at
 from .train import load_data
 
@@ -51,40 +52,56 @@ def label_text(label: str) -> str:
     return label.replace("-", " ").lower()
 
 
+def held_out(run: Run) -> tuple[EmojiData, Mapping[str, NDArray[np.int64]]]:
+    """The run's own pictures and its test sets, the main one first; ValueError if it has none."""
+    data, split = load_data(run.config)
+    if not split.tests:
+        raise ValueError(
+            f"{run.folder} was trained on all of its pictures: its split {split.kind!r} holds none "
+            "out. Expected some to test on; other pictures are evaluated with --data."
+        )
+    return data, split.tests
+
+
 def evaluate(run: Run, *, data: Path | None = None, concepts: Path | None = None) -> dict[str, Any]:
-    """All figures of a run as nested dictionaries of numbers; also written to evaluation.json.
+    """All figures of a run as nested dictionaries of numbers.
+
+    They are also written into the run's folder, to evaluation.json, or with other pictures or
+    concepts to evaluation-NAME.json, NAME being that of their file.
 
     Retrieval is among the names of a test set's own concepts and the set's own pictures, by
     distance on the manifold, in both directions, "by id" (the very concept) and "by family" (a
-    concept that vendors draw alike). Nothing is reported for data that was trained on.
+    concept that vendors draw alike). Of the run's own pictures only those held out are tested; of
+    other pictures it cannot be known whether they were trained on, and the result says so.
 
     Args:
         run: a trained run.
         data: other pictures of the same format, all of them taken as one test set "file".
-        concepts: their concepts.
+        concepts: other concepts for the pictures, own or other.
     """
-    if data is None and concepts is None:
-        pictures, split = load_data(run.config)
-        tests = dict(split.tests)
+    source, size = run.config.data or PICTURES, run.config.image.size
+    if data is None or data.resolve() == source:
+        pictures, tests = held_out(run)
+        if concepts is not None:
+            pictures = load_emoji(source, concepts, size=size)
+        seen = f"no, held out by the split {run.config.split!r}"
     else:
-        size = run.config.image.size
+        source = data
         pictures = load_emoji(data, concepts, size=size)
         tests = {"file": np.arange(len(pictures))}
+        seen = "unknown, the file does not tell"
     result: dict[str, Any] = {
         "model": run.config.model,
         "manifold": repr(run.model.manifold),
         "parameters": sum(p.numel() for p in run.model.parameters()),
         "scalars": run.model.scalars(),
-        "data": "packaged emoji" if data is None else str(data),
-        "tests": {},
+        "data": "packaged emoji" if source == PICTURES else str(source),
+        "seen in training": seen,
+        "tests": {name: _test_set(run, pictures, index) for name, index in tests.items()},
+        # The main set comes first in every split.
+        "radius": radius_by_level(run, pictures, next(iter(tests.values()))),
     }
-    for name, index in tests.items():
-        if len(index):
-            result["tests"][name] = _test_set(run, pictures, index)
-    # The main set comes first in every split.
-    index = next(iter(tests.values()))
-    result["radius"] = radius_by_level(run, pictures, index)
-    path = run.folder / EVALUATION
+    path = run.folder / evaluation_file(data or concepts)
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return result
 
@@ -160,6 +177,7 @@ def radius_by_level(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict
 def as_table(result: dict[str, Any]) -> str:
     """The figures as text for a terminal."""
     lines = [f"{result['model']} on {result['manifold']}, {result['parameters']:,} parameters"]
+    lines += [f"data: {result['data']}; seen in training: {result['seen in training']}"]
     for name, test in result["tests"].items():
         lines += ["", f"{name}: {test['pictures']:,} pictures, {test['names']:,} names"]
         header = "".join(f"{f'R@{k}':>8}" for k in KS) + "   chance"

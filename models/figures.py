@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from ..datasets import EmojiData
 from ..manifolds import PoincareBall
 from ..plotting import disk, loss_curves, names, project_disk, radius_histogram, thumbnails
 from .checkpoint import METRICS, Run
-from .evaluate import LEVELS, level_texts, points_by_level, radii_by_level
-from .train import load_data
+from .evaluate import LEVELS, held_out, level_texts, points_by_level, radii_by_level
+from .log import LOG_EVERY, read_log
 
 LOSSES, EMBEDDING, PICTURES, RADII = (
     "loss.png",
@@ -32,8 +31,10 @@ _WHOLE = 4.0  # the distance from which on a part of the disk would be all of it
 
 def draw_run(run: Run, *, dpi: int = 150) -> list[Path]:
     """Draw all pictures of a run into its folder; their paths."""
-    data, split = load_data(run.config)
-    index = next(iter(split.tests.values()))  # the main test set
+    if dpi < 1:
+        raise ValueError(f"dpi is {dpi}; expected at least 1.")
+    data, tests = held_out(run)
+    index = next(iter(tests.values()))  # the main test set
     name = run.config.model.upper()
     figures = {
         LOSSES: _losses(run, name),
@@ -46,10 +47,15 @@ def draw_run(run: Run, *, dpi: int = 150) -> list[Path]:
 
 
 def _losses(run: Run, name: str) -> Figure:
-    rows = (run.folder / METRICS).read_text(encoding="utf-8").splitlines()
+    rows = read_log(run.folder / METRICS)
+    if not rows:
+        raise ValueError(
+            f"{run.folder / METRICS} has no row; expected one, which training writes every "
+            f"{LOG_EVERY} steps and at the end."
+        )
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     ax = figure.add_subplot()
-    loss_curves([json.loads(row) for row in rows], ax=ax)
+    loss_curves(rows, ax=ax)
     ax.set_title(f"{name}: training losses")
     return figure
 

@@ -9,15 +9,12 @@ augmentation and order are drawn from (seed, epoch, picture), so a resumed run g
 numbers as one that never stopped, bit for bit on CPU.
 """
 
-import dataclasses
-import json
 import math
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,13 +22,12 @@ from tqdm import tqdm
 
 from ..datasets import Batch, CaptionMix, EmojiData, EmojiDataset, Split, load_emoji
 from . import distributed
-from .checkpoint import CONFIG, FILES, METRICS, STATE, load_state, save_run_head, save_state
-from .config import TrainConfig, build_model, differences, from_json
+from .checkpoint import CONFIG, METRICS, begin_run, load_state, read_config, save_state
+from .config import TrainConfig, build_model, differences
 from .image_text import ImageTextModel
+from .log import LOG_EVERY, Log
 from .optim import learning_rate, parameter_groups
 from .tokenizer import Tokenizer
-
-LOG_EVERY = 10
 
 
 def load_data(config: TrainConfig) -> tuple[EmojiData, Split]:
@@ -43,6 +39,9 @@ def load_data(config: TrainConfig) -> tuple[EmojiData, Split]:
 def train(config: TrainConfig) -> bool:
     """Train; True if the run reached its end, False if Ctrl-C stopped it (it can be resumed).
 
+    To resume a run is to train with its own configuration and ``resume``:
+    ``train(replace(load_run(folder).config, resume=True))``.
+
     Raises:
         FileExistsError: the folder holds a run, and neither resume nor overwrite is set.
         ValueError: a configuration that cannot work.
@@ -51,9 +50,11 @@ def train(config: TrainConfig) -> bool:
     device = config.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    elif device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device is cuda, and torch finds none; expected auto or cpu.")
     rank, world = distributed.start(device)
     try:
-        config = _prepare(config, rank)
+        _check_folder(config)
         distributed.barrier()  # or a slow process would find the run that rank 0 begins
         if config.batch_size % world:
             raise ValueError(
@@ -67,10 +68,11 @@ def train(config: TrainConfig) -> bool:
 def _run(config: TrainConfig, device: str, rank: int, world: int) -> bool:
     # -- data and vocabulary
     data, split = load_data(config)
+    mix = CaptionMix(languages=config.languages, unspoken=split.unspoken)
     dataset = EmojiDataset(
         data,
         split.train,
-        mix=CaptionMix(languages=config.languages),
+        mix=mix,
         augmentation=config.augmentation,
         seed=config.seed,
     )
@@ -80,7 +82,7 @@ def _run(config: TrainConfig, device: str, rank: int, world: int) -> bool:
             "at most that many."
         )
     tokenizer = Tokenizer.train(
-        training_texts(data, split, config.languages),
+        training_texts(data, split, mix),
         vocabulary=config.text.vocabulary,
         context=config.text.context,
     )
@@ -97,8 +99,8 @@ def _run(config: TrainConfig, device: str, rank: int, world: int) -> bool:
     if config.resume:
         done = load_state(config.out, model, optimizer)
     elif rank == 0:
-        save_run_head(config.out, config, tokenizer)
-    log = _Log(config.out / METRICS, done) if rank == 0 else None
+        begin_run(config, tokenizer, model, optimizer)
+    log = Log(config.out / METRICS, done) if rank == 0 else None
 
     # -- loop
     model.train()
@@ -134,11 +136,12 @@ def _run(config: TrainConfig, device: str, rank: int, world: int) -> bool:
                     f"step {step + 1}: the loss is {losses['loss']} "
                     f"({', '.join(f'{n} {v:g}' for n, v in losses.items())}; "
                     f"{', '.join(f'{n} {v:g}' for n, v in model.scalars().items())}). "
-                    f"The last checkpoint in {config.out} is kept; a lower --lr may help."
+                    f"The last checkpoint in {config.out} is kept; a lower --lr may help, with "
+                    "--overwrite or another --out."
                 )
             bar.update(config.batch_size)
-            stopping = interrupted() and step + 1 < steps
-            last = step + 1 == steps or stopping
+            last = step + 1 == steps
+            stopping = distributed.any_of(interrupted(), device) and not last
             if log and ((step + 1) % LOG_EVERY == 0 or last):
                 elapsed = time.monotonic() - began
                 log.write(
@@ -152,15 +155,17 @@ def _run(config: TrainConfig, device: str, rank: int, world: int) -> bool:
                 )
                 bar.set_postfix(loss=f"{losses['loss']:.3f}", refresh=False)
             saving = (step + 1) % (per_epoch * config.save_every) == 0
-            if rank == 0 and (saving or last):
+            if rank == 0 and (saving or last or stopping):
                 save_state(config.out, model, optimizer, step + 1)
             if stopping:
                 bar.close()
-                print(
-                    f"Stopped after step {step + 1} of {steps} and saved. Go on with: "
-                    f"spaceforms train --out {config.out} --resume",
-                    file=sys.stderr,
-                )
+                if rank == 0:
+                    print(
+                        f"Stopped after step {step + 1} of {steps} and saved. Go on with: "
+                        f"spaceforms train --out {config.out} --resume",
+                        file=sys.stderr,
+                    )
+                distributed.barrier()  # torchrun ends all processes when the first one leaves
                 return False
     return True
 
@@ -190,66 +195,35 @@ def train_step(
     return {name: float(value.detach()) for name, value in parts.items()}, float(norm)
 
 
-def training_texts(data: EmojiData, split: Split, languages: tuple[str, ...]) -> list[str]:
+def training_texts(data: EmojiData, split: Split, mix: CaptionMix) -> list[str]:
     """The names and keywords of trained concepts: what a vocabulary may learn from."""
     trained = sorted({int(c) for c in data.concept[split.train]})
     concepts = [data.concepts[c] for c in trained]
-    names = [c.name_in(language) for c in concepts for language in languages]
-    return names + [word for c in concepts for word in c.words]
+    names = [c.name_in(language) for c in concepts for language in mix.languages]
+    return names + [word for c in concepts for word in mix.words_of(c)]
 
 
-def _prepare(config: TrainConfig, rank: int) -> TrainConfig:
-    """Refuse what cannot work before anything is computed; the configuration to run with."""
+def _check_folder(config: TrainConfig) -> None:
+    """Refuse to begin where a run is, and to resume where none is or another one."""
     exists = (config.out / CONFIG).exists()
-    if config.resume:
-        if not (config.out / STATE).exists():
-            raise FileNotFoundError(
-                f"{config.out} has no run to resume; begin one with: "
-                f"spaceforms train --out {config.out}"
-            )
-        saved = from_json((config.out / CONFIG).read_text(), where=str(config.out / CONFIG))
-        given = set(differences(config, TrainConfig(out=config.out)))
-        changed = [name for name in differences(config, saved) if name in given]
-        if changed:
-            raise ValueError(
-                f"{config.out} was begun with another {', '.join(changed)}; expected the options "
-                "of its config.json, which need not be repeated, with --resume."
-            )
-        return dataclasses.replace(
-            saved,
-            out=config.out,
-            resume=True,
-            device=config.device,
-        )
-    if exists and not config.overwrite:
+    if exists and not (config.resume or config.overwrite):
         raise FileExistsError(
             f"{config.out} holds a run already; go on with it by --resume, replace it by "
             "--overwrite, or name another --out."
         )
-    if rank == 0:
-        for name in FILES:  # and nothing else: the folder may hold what is not ours
-            (config.out / name).unlink(missing_ok=True)
-    return config
-
-
-class _Log:
-    """metrics.jsonl: one JSON object a line, none later than the step resumed from."""
-
-    def __init__(self, path: Path, done: int) -> None:
-        kept = []
-        if done and path.exists():
-            lines = path.read_text(encoding="utf-8").splitlines()
-            kept = [line for line in lines if json.loads(line)["step"] <= done]
-        path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-        self._path = path
-
-    def write(self, **values: float) -> None:
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({k: _short(v) for k, v in values.items()}) + "\n")
-
-
-def _short(value: float) -> float:
-    return value if isinstance(value, int) else float(f"{value:.7g}")
+    if not config.resume:
+        return
+    if not exists:
+        raise FileNotFoundError(
+            f"{config.out} has no run to resume; begin one with: "
+            f"spaceforms train --out {config.out}"
+        )
+    changed = differences(config, read_config(config.out))
+    if changed:
+        raise ValueError(
+            f"{config.out} was begun with another {', '.join(changed)}; expected the options of "
+            f"its {CONFIG}, which need not be repeated, with --resume."
+        )
 
 
 @contextmanager

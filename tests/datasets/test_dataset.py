@@ -2,6 +2,7 @@
 
 import warnings
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -67,6 +68,23 @@ def test_languages_are_drawn_equally(data: EmojiData) -> None:
     drawn = Counter(draw_captions([concept] * 3000, np.arange(3000), seed=0, epoch=0, mix=mix))
     assert set(drawn) == {"dog", "Hund", "chien"}
     assert max(drawn.values()) < 1150
+
+
+def test_no_name_of_a_concept_held_out_is_drawn(data: EmojiData) -> None:
+    split = data.by_concept()
+    mix = CaptionMix(unspoken=split.unspoken)
+    dataset = EmojiDataset(data, split.train, mix=mix)
+    spoken = {w.casefold() for c in dataset.batch(range(5000), 0).caption for w in c.split(", ")}
+    assert not spoken & split.unspoken
+    dog = data.concepts[data.names.index("dog")]
+    assert CaptionMix(unspoken=frozenset({"pet"})).words_of(replace(dog, keywords=("Pet",))) == [
+        word for word in dog.keywords2 if word != "pet"
+    ]
+
+
+def test_a_language_that_no_name_is_in_gets_a_sentence(data: EmojiData) -> None:
+    with pytest.raises(ValueError, match=r"expected languages of ar, de, en, .*, got xx"):
+        EmojiDataset(data, mix=CaptionMix(languages=("de", "xx")))
 
 
 @pytest.mark.parametrize("shares", [(0.5, 0.5, 0.5), (1.2, -0.2, 0.0)])

@@ -1,6 +1,7 @@
 """Pictures, concepts, hierarchy and splits of the packaged data, and files that are not like it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,16 @@ def test_nothing_held_out_is_trained_on(data: EmojiData, kind: str) -> None:
         assert len(used) == len(set(used)) == len(data)
 
 
+def test_a_split_has_no_empty_test_and_no_names_of_concepts_that_are_trained_on(data) -> None:
+    train_only = tuple(replace(c, split="train") for c in data.concepts)
+    nothing = replace(data, concepts=train_only).by_concept()
+    assert nothing.tests == {}
+    assert len(nothing.train) == len(data)
+    assert data.by_vendor().unspoken == nothing.unspoken == frozenset()
+    held_out = {c.name.casefold() for c in data.concepts if c.split != "train"}
+    assert data.by_concept().unspoken == data.split("both").unspoken == held_out
+
+
 def test_other_vendors_can_be_held_out(data: EmojiData) -> None:
     assert len(data.by_vendor("twemoji").tests["vendor"]) == 1576
     assert data.by_concept().held_out is None
@@ -111,6 +122,11 @@ def test_other_vendors_can_be_held_out(data: EmojiData) -> None:
         ({"index": np.full((3, 8, 8), 200, np.uint8)}, "index reaches 200, but palette has 64"),
         ({"vendor": np.array([0, 1, 9])}, r"vendor must lie in 0\.\.4, got 0\.\.9"),
         ({"concept": np.array([0.0, 1, 2])}, r"expected concept \(3,\) of integers"),
+        ({"vendors": np.array("noto")}, r"expected vendors, a list of texts, got \(\) <U4"),
+        ({"vendors": np.array([1, 2])}, r"expected vendors, a list of texts, got \(2,\) int64"),
+        ({"vendors": np.array([None])}, r"expected arrays of numbers and texts, got .*Object"),
+        ({"index": np.uint8(0)}, r"expected index \(N, S, S\) uint8, got \(\) uint8"),
+        ({"index": np.zeros((3, 0, 0), np.uint8)}, r"expected index .*got \(3, 0, 0\)"),
     ],
 )
 def test_a_bad_file_gets_a_sentence(raw, tmp_path: Path, change: dict, message: str) -> None:
@@ -128,6 +144,23 @@ def test_a_file_that_is_no_archive_gets_a_sentence(tmp_path: Path, content: byte
         load_emoji(path)
 
 
+def test_a_member_that_cannot_be_read_gets_a_sentence(raw, tmp_path: Path) -> None:
+    path = tmp_path / "bad.npz"
+    np.savez(path, **raw)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"palette.npy") + 200] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"bad.npz: expected arrays .*Bad CRC.*palette"):
+        load_emoji(path)
+
+
+@pytest.mark.parametrize("name", ["path", "concepts"])
+def test_a_file_that_is_not_there_gets_a_sentence(tmp_path: Path, name: str) -> None:
+    for path, found in ((tmp_path / "none", "no such file"), (tmp_path, "a folder")):
+        with pytest.raises(FileNotFoundError, match=f"{path}: expected .*, found {found}"):
+            load_emoji(**{name: path})
+
+
 _FINE = {"name": "a", "group": "g", "subgroup": "s", "family": "f", "split": "train"}
 
 
@@ -140,6 +173,8 @@ _FINE = {"name": "a", "group": "g", "subgroup": "s", "family": "f", "split": "tr
         (json.dumps({"concepts": [{**_FINE, "group": ""}]}), "expected a text under 'group'"),
         (json.dumps({"concepts": [{**_FINE, "split": "x"}]}), "expected split in .*got 'x'"),
         (json.dumps({"concepts": [{**_FINE, "keywords": "x"}]}), "expected a list of texts"),
+        (json.dumps({"concepts": [{**_FINE, "names": "foo"}]}), "'names', .* got 'foo'"),
+        (json.dumps({"concepts": [{**_FINE, "names": {"en": 3}}]}), "'names', .* got {'en': 3}"),
     ],
 )
 def test_a_bad_table_gets_a_sentence(tmp_path: Path, content: str, message: str) -> None:

@@ -1,14 +1,19 @@
 """Two processes give the gradients of one."""
 
+import dataclasses
 import os
+import signal
 import socket
+import sys
 
 import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from spaceforms.models import CLIP, MERU, distributed
+from spaceforms.models import CLIP, MERU, distributed, train as train_module
+from spaceforms.models.checkpoint import STATE
+from spaceforms.models.config import TrainConfig
 
 BATCH, WIDTH, DIM = 6, 5, 4
 
@@ -47,11 +52,21 @@ def _gradients(name: str, rank: int, world: int) -> dict[str, torch.Tensor]:
     return {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
 
 
-def _work(rank: int, world: int, port: int, name: str, path: str) -> None:
+def _join(rank: int, world: int, port: int) -> None:
     torch.set_num_threads(1)
     os.environ.update(
         MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), RANK=str(rank), WORLD_SIZE=str(world)
     )
+
+
+def _port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def _work(rank: int, world: int, port: int, name: str, path: str) -> None:
+    _join(rank, world, port)
     assert distributed.start("cpu") == (rank, world)
     try:
         torch.save(_gradients(name, rank, world), f"{path}/{rank}.pt")
@@ -63,10 +78,7 @@ def _work(rank: int, world: int, port: int, name: str, path: str) -> None:
 @pytest.mark.parametrize("name", ["clip", "meru"])
 def test_two_gloo_processes_have_the_gradients_of_one(name, tmp_path):
     alone = _gradients(name, 0, 1)
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    mp.spawn(_work, args=(2, port, name, str(tmp_path)), nprocs=2)
+    mp.spawn(_work, args=(2, _port(), name, str(tmp_path)), nprocs=2)
     for rank in range(2):
         together = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
         assert together.keys() == alone.keys()
@@ -76,8 +88,37 @@ def test_two_gloo_processes_have_the_gradients_of_one(name, tmp_path):
             assert value.any() or key.startswith("alpha")
 
 
+def _interrupted(rank: int, world: int, port: int, config: TrainConfig) -> None:
+    _join(rank, world, port)
+    real, calls = train_module.train_step, 0
+
+    def step(*args, **kwargs):
+        nonlocal calls
+        calls += 1
+        if rank == 1 and calls == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        if rank == 0 and calls == 3:
+            raise AssertionError("rank 0 went on alone")
+        return real(*args, **kwargs)
+
+    train_module.train_step = step
+    with (config.out.parent / f"{rank}.err").open("w") as sys.stderr:
+        assert not train_module.train(config)
+
+
+def test_ctrl_c_in_one_process_stops_all_at_one_step_and_is_told_once(tiny):
+    config = tiny()
+    mp.spawn(_interrupted, args=(2, _port(), config), nprocs=2)
+    assert torch.load(config.out / STATE, weights_only=True)["step"] == 2
+    told = [(config.out.parent / f"{rank}.err").read_text() for rank in range(2)]
+    assert "Stopped after step 2 of 6 and saved." in told[0]
+    assert told[1] == ""
+    assert train_module.train(dataclasses.replace(config, resume=True))
+
+
 def test_without_processes_gathering_is_nothing():
     x = torch.ones(2, requires_grad=True)
     assert distributed.gather(x) is x
+    assert distributed.any_of(True, "cpu") is True
     distributed.average_gradients([x])
     assert x.grad is None

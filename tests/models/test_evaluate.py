@@ -1,13 +1,15 @@
 """Evaluation and the command line, end to end on a run of a second."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from spaceforms.__main__ import main
-from spaceforms.models.checkpoint import EVALUATION, load_run
+from spaceforms.models.checkpoint import EVALUATION, METRICS, MODEL, load_run
 from spaceforms.models.evaluate import as_table, evaluate, image_points, radii_by_level, text_points
 from spaceforms.models.train import load_data, train
 
@@ -80,6 +82,85 @@ def test_held_out_concepts_are_reported_when_they_were_held_out(trained):
     assert "concept" not in evaluate(trained(overwrite=True))["tests"]
 
 
+def test_other_pictures_go_to_a_file_of_their_own_and_may_have_been_trained_on(
+    trained, small_data, tmp_path
+):
+    run = trained()
+    evaluate(run)
+    before = (run.folder / EVALUATION).read_bytes()
+    assert b"no, held out by the split 'vendor'" in before
+    copy = shutil.copy(small_data[0], tmp_path / "copy.npz")
+    result = evaluate(run, data=Path(copy), concepts=small_data[1])
+    assert {name: t["pictures"] for name, t in result["tests"].items()} == {"file": 200}
+    assert result["seen in training"].startswith("unknown")
+    assert "seen in training: unknown" in as_table(result)
+    assert result["data"] == str(copy)
+    assert json.loads((run.folder / "evaluation-copy.json").read_text()) == result
+    assert (run.folder / EVALUATION).read_bytes() == before
+
+
+@pytest.mark.parametrize("with_data", [False, True])
+def test_of_the_runs_own_pictures_only_those_held_out_are_tested_by_whatever_names(
+    trained, small_data, tmp_path, with_data
+):
+    run = trained()
+    table = json.loads(small_data[1].read_text())
+    for entry in table["concepts"]:
+        entry["name"] = f"a {entry['name']}"
+        entry["split"] = "test"  # says nothing of what this run has held out
+    concepts = tmp_path / "articles.json"
+    concepts.write_text(json.dumps(table))
+    data = small_data[0] if with_data else None
+    result = evaluate(run, data=data, concepts=concepts)
+    assert {name: t["pictures"] for name, t in result["tests"].items()} == {"vendor": 40}
+    assert result["data"] == str(small_data[0].resolve())
+    written = "evaluation-small.json" if with_data else "evaluation-articles.json"
+    assert json.loads((run.folder / written).read_text()) == result
+
+
+def test_a_run_that_held_nothing_out_is_not_evaluated_or_drawn(tiny, small_data, tmp_path, capsys):
+    table = json.loads(small_data[1].read_text())
+    for entry in table["concepts"]:
+        entry["split"] = "train"
+    path = tmp_path / "all.json"
+    path.write_text(json.dumps(table))
+    config = tiny(split="concept", concepts=path, epochs=1)
+    train(config)
+    for command in ("evaluate", "plot"):
+        assert main([command, str(config.out)]) == 1
+        assert "its split 'concept' holds none out. Expected" in capsys.readouterr().err
+
+
+def test_what_cannot_be_drawn_gets_a_sentence(trained, capsys):
+    run = trained(epochs=1)
+    log = run.folder / METRICS
+    for content, message in (
+        (b'{"step": 10\n', f"{log}: line 1: expected"),
+        (b'{"step": 10, "lo', f"{log} has no row"),
+        (None, f"{log}: expected the log of a run, found no such file"),
+    ):
+        log.unlink() if content is None else log.write_bytes(content)
+        assert main(["plot", str(run.folder)]) == 1
+        assert message in capsys.readouterr().err
+    assert main(["plot", str(run.folder), "--dpi", "0"]) == 1
+    assert "dpi is 0; expected at least 1" in capsys.readouterr().err
+
+
+def test_weights_that_do_not_belong_to_a_run_are_named(trained):
+    run, other = trained(epochs=1), trained(folder="other", epochs=1, embed_dim=9)
+    path = run.folder / MODEL
+    whole = path.read_bytes()
+    for content, message in (
+        (whole[:-10], "expected the weights of a run, got"),
+        (b"", "expected the weights of a run, got"),
+        ((other.folder / MODEL).read_bytes(), "of the model that config.json beside it describes"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=f"{path}: .*{message}") as caught:
+            load_run(run.folder)
+        assert "\n" not in str(caught.value)
+
+
 def test_the_commands_train_evaluate_and_plot(tiny, capsys, small_data):
     config = tiny("cli")
     files = ["--data", str(small_data[0]), "--concepts", str(small_data[1])]
@@ -90,8 +171,6 @@ def test_the_commands_train_evaluate_and_plot(tiny, capsys, small_data):
     assert main(words) == 0
     assert main(["evaluate", str(config.out)]) == 0
     assert "R@1" in capsys.readouterr().out
-    assert main(["evaluate", str(config.out), *files]) == 0
-    assert "file: 200 pictures" in capsys.readouterr().out
     assert main(["plot", str(config.out)]) == 0
     drawn = [line.removeprefix("Drawn: ") for line in capsys.readouterr().out.splitlines()]
     assert len(drawn) >= 3

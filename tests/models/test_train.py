@@ -12,11 +12,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from spaceforms.datasets import CaptionMix
 from spaceforms.models import checkpoint, train as train_module
 from spaceforms.models.checkpoint import load_run
 from spaceforms.models.config import TrainConfig, build_model, from_json, to_json
+from spaceforms.models.encoders import TextEncoderConfig
 from spaceforms.models.optim import learning_rate, parameter_groups
-from spaceforms.models.train import train
+from spaceforms.models.train import load_data, train, training_texts
 
 
 def _weights(config: TrainConfig) -> dict[str, torch.Tensor]:
@@ -56,8 +58,98 @@ def test_a_stopped_and_resumed_run_ends_with_the_same_bits(tiny, model, monkeypa
             for row in map(json.loads, lines)
         }
 
-    assert log(stopped)[6] == log(whole)[6]
-    assert sorted(log(stopped)) == [4, 6]
+    assert log(stopped) == log(whole)
+
+
+@pytest.mark.parametrize("moment", ["at step 2", "while the run begins"])
+def test_a_run_killed_before_its_first_checkpoint_can_go_on_or_begin(tiny, monkeypatch, moment):
+    whole, killed = tiny("whole"), tiny("killed")
+    assert train(whole)
+    name = "train_step" if moment == "at step 2" else "save_state"
+    module = train_module if moment == "at step 2" else checkpoint
+    real, calls = getattr(module, name), 0
+
+    def kill(*args, **kwargs):
+        nonlocal calls
+        calls += 1
+        if calls == 2 or name == "save_state":
+            raise SystemExit("killed")
+        return real(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, kill)
+        with pytest.raises(SystemExit, match="killed"):
+            train(killed)
+    # Where no run can be resumed, none is in the way of a new one.
+    assert train(dataclasses.replace(killed, resume=name == "train_step"))
+    assert _same(_weights(whole), _weights(killed))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (checkpoint.STATE, None, r"has no state\.pt to go on from.*--overwrite"),
+        (checkpoint.STATE, b"", "expected the state of a run, got something else or a part"),
+        (checkpoint.STATE, b"half", "expected the state of a run, got something else or a part"),
+        (checkpoint.STATE, "part", "expected the state of a run, got something else or a part"),
+        (checkpoint.STATE, "list", "expected the state of a run, got something else or a part"),
+        (checkpoint.STATE, "other", "of the model that config.json beside it describes"),
+        (checkpoint.CONFIG, b"{}", "expected the configuration that"),
+        (checkpoint.METRICS, b'{"step": 10}\n{"loss": 1}\n', r'line 2: expected .*"loss": 1'),
+        (checkpoint.METRICS, b"3\n", r"line 1: expected .*got '3'"),
+        (checkpoint.METRICS, b'{"step\n', "line 1: expected"),
+    ],
+)
+def test_a_run_with_a_broken_file_is_not_resumed_and_the_file_is_named(
+    tiny, name, content, message
+):
+    config = tiny(epochs=1)
+    train(config)
+    path = config.out / name
+    if content == "part":
+        content = path.read_bytes()[:-1000]
+    elif content == "list":
+        torch.save([1, 2], path)
+    elif content == "other":
+        train(tiny("other", epochs=1, embed_dim=9))
+        content = (tiny("other").out / name).read_bytes()
+    if content is None:
+        path.unlink()
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    with pytest.raises((ValueError, FileNotFoundError), match=message) as caught:
+        train(dataclasses.replace(config, resume=True))
+    assert str(path) in str(caught.value) or content is None
+    assert "\n" not in str(caught.value)
+
+
+def test_half_a_line_of_the_log_is_dropped(tiny):
+    config = tiny(epochs=1)
+    train(config)
+    path = config.out / checkpoint.METRICS
+    before = path.read_text()
+    path.write_text(before + '{"step": 3, "lo')
+    assert train(dataclasses.replace(config, resume=True))
+    assert path.read_text() == before
+
+
+def test_a_run_knows_its_data_from_any_folder(tiny, small_data, monkeypatch, tmp_path):
+    monkeypatch.chdir(small_data[0].parent)
+    config = tiny(epochs=1, data=Path("small.npz"), concepts=Path("small.json"))
+    train(config)
+    monkeypatch.chdir(tmp_path)
+    assert load_run(config.out).config.data == small_data[0].resolve()
+    assert train(dataclasses.replace(load_run(config.out).config, resume=True))
+
+
+def test_no_caption_is_the_name_of_a_concept_held_out(tiny):
+    config = tiny(data=None, concepts=None, split="concept")
+    data, split = load_data(config)
+    mix = CaptionMix(languages=("en",), unspoken=split.unspoken)
+    held_out = {c.name.lower() for c in data.concepts if c.split != "train"}
+    texts = {text.lower() for text in training_texts(data, split, mix)}
+    assert len(texts) > 1000
+    assert not texts & held_out
 
 
 def test_ctrl_c_says_how_to_go_on(tiny, monkeypatch, capsys):
@@ -104,17 +196,20 @@ def test_a_run_is_not_overwritten_unless_asked_and_only_its_own_files_are(tiny):
     train(config)
     note = config.out / "my notes.txt"
     note.write_text("keep")
+    old = config.out / checkpoint.evaluation_file(Path("some/other.npz"))
+    old.write_text("{}")
     with pytest.raises(FileExistsError, match=r"--resume.*--overwrite"):
         train(config)
     train(dataclasses.replace(config, overwrite=True))
     assert note.read_text() == "keep"
+    assert not old.exists()
 
 
 def test_resuming_with_other_options_is_refused(tiny):
     config = tiny(epochs=1)
     train(config)
-    with pytest.raises(ValueError, match="another lr"):
-        train(TrainConfig(out=config.out, lr=1.0, resume=True))
+    with pytest.raises(ValueError, match="begun with another lr;"):
+        train(dataclasses.replace(config, lr=1.0, resume=True))
     with pytest.raises(FileNotFoundError, match="no run to resume"):
         train(tiny("nowhere", resume=True))
 
@@ -124,8 +219,47 @@ def test_what_cannot_work_is_refused_before_anything_is_written(tiny):
     with pytest.raises(ValueError, match="batch_size is 1000000 with 160 training pictures"):
         train(config)
     assert not (config.out / checkpoint.MODEL).exists()
-    with pytest.raises(ValueError, match=r"curvature is 1\.0"):
-        tiny(curvature=1.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"curvature": 1.0}, r"curvature is 1\.0"),
+        ({"lr": float("nan")}, "lr is nan; expected a positive number"),
+        ({"lr": -1.0}, r"lr is -1\.0"),
+        ({"weight_decay": -0.1}, r"weight_decay is -0\.1; expected 0 or more"),
+        ({"betas": (2.0, 0.98)}, r"betas is \(2\.0, 0\.98\); expected two numbers"),
+        ({"clip_norm": -1.0}, r"clip_norm is -1\.0; expected a positive number"),
+        ({"clip_norm": 0.0}, r"clip_norm is 0\.0"),
+        ({"min_radius": 0.0}, r"min_radius is 0\.0; expected a positive number"),
+        ({"entail_weight": -1.0}, r"entail_weight is -1\.0; expected 0 or more"),
+        ({"resume": True, "overwrite": True}, "resume and overwrite are both set"),
+    ],
+)
+def test_an_option_out_of_its_range_gets_a_sentence(tiny, options, message):
+    with pytest.raises(ValueError, match=message):
+        tiny(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"held_out": "foo"}, "got 'foo'"),
+        ({"languages": ("xx",)}, "expected languages of .*de, .*got xx"),
+        ({"text": TextEncoderConfig(vocabulary=5, context=8, width=16, layers=0)}, "got 5"),
+        ({"device": "cuda"}, "device is cuda, and torch finds none"),
+    ],
+)
+def test_what_cannot_work_leaves_the_run_that_it_would_overwrite(
+    tiny, options, message, monkeypatch
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    config = tiny(epochs=1)
+    train(config)
+    before = {path: path.read_bytes() for path in config.out.iterdir()}
+    with pytest.raises(ValueError, match=message):
+        train(dataclasses.replace(config, overwrite=True, **options))
+    assert {path: path.read_bytes() for path in config.out.iterdir()} == before
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tiny, monkeypatch):
@@ -141,7 +275,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tiny, 
     with pytest.raises(FloatingPointError, match=r"step 1: the loss is nan.*contrastive nan"):
         train(longer)
     assert (config.out / checkpoint.STATE).read_bytes() == before
-    assert not (longer.out / checkpoint.MODEL).exists()
+    assert load_run(longer.out).config == longer
 
 
 @pytest.mark.parametrize("model", ["meru", "clip"])
@@ -187,6 +321,8 @@ def test_the_learning_rate_rises_linearly_and_falls_as_a_cosine_to_almost_zero()
 def test_a_configuration_survives_json_and_nonsense_is_named():
     config = TrainConfig(out=Path("x"), model="clip", languages=("en", "de"), data=Path("d.npz"))
     assert from_json(to_json(config), where="here") == config
+    with pytest.raises(ValueError, match=r"here: .*lr is -1"):
+        from_json(to_json(config).replace("0.002", "-1"), where="here")
     with pytest.raises(ValueError, match="here: expected the configuration"):
         from_json('{"out": "x"}', where="here")
 

@@ -1,0 +1,59 @@
+"""metrics.jsonl, the log of a run: one JSON object a line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+LOG_EVERY = 10
+"""Steps from one row to the next."""
+
+
+class Log:
+    """Write the log of a run, from the step ``done`` on; what was written of later ones goes.
+
+    Args:
+        path: the file.
+        done: the step that a run is resumed from, 0 for a new one.
+    """
+
+    def __init__(self, path: Path, done: int) -> None:
+        rows = read_log(path) if done and path.exists() else []
+        path.write_text("".join(map(_line, (r for r in rows if r["step"] <= done))), "utf-8")
+        self._path = path
+
+    def write(self, **values: float) -> None:
+        """Add a line, numbers to seven digits."""
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(_line({name: _short(value) for name, value in values.items()}))
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The rows of a log. A last line without an end was being written when its run was killed, and
+    is left out.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a line that is not a row of a log.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: expected the log of a run, found no such file.")
+    *lines, _ = path.read_text(encoding="utf-8").split("\n")
+    rows = []
+    for number, line in enumerate(lines, 1):
+        try:
+            row = json.loads(line)
+            row["step"] + 0
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise ValueError(
+                f'{path}: line {number}: expected {{"step": 10, ...}}, got {line[:60]!r}.'
+            ) from error
+        rows.append(row)
+    return rows
+
+
+def _line(row: dict[str, Any]) -> str:
+    return json.dumps(row) + "\n"
+
+
+def _short(value: float) -> float:
+    return value if isinstance(value, int) else float(f"{value:.7g}")
