@@ -42,7 +42,7 @@ class Plan:
 
 
 QUICK = Plan(count=2, batches=1, largest=32)
-FULL = Plan(count=4, batches=6, largest=512)
+FULL = Plan(count=4, batches=4, largest=512)
 
 
 @dataclass(frozen=True)
