@@ -99,8 +99,7 @@ def pairwise_logits(
     In float32, or float64 if an input is.
     """
     _check_option("pairwise_logits", "logits", logits, ("neg_dist", "neg_sqdist", "inner"))
-    working = torch.promote_types(torch.promote_types(x.dtype, y.dtype), torch.float32)
-    x, y = x.to(working), y.to(working)
+    x, y = _in_float32("pairwise_logits", x=x, y=y)
     if logits == "inner":
         similarity = manifold.cinner(x, y)
     else:
@@ -147,11 +146,21 @@ def entailment(
         raise ValueError(
             f"{where}: aperture_scale is {aperture_scale}; expected a positive number."
         )
-    working = torch.promote_types(torch.promote_types(parent.dtype, child.dtype), torch.float32)
-    parent, child = parent.to(working), child.to(working)
+    parent, child = _in_float32(where, parent=parent, child=child)
     angle = manifold.exterior_angle(parent, child)
     penalty = (angle - aperture_scale * manifold.half_aperture(parent, min_radius)).relu()
     return _reduce(penalty, None, reduction)
+
+
+def _in_float32(where: str, **points: Tensor) -> list[Tensor]:
+    """The points in float32, or float64 if some are."""
+    working = torch.float32
+    for name, x in points.items():
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            got = x.dtype if isinstance(x, Tensor) else type(x).__name__
+            raise TypeError(f"{where}: {name} is {got}; expected a floating-point tensor.")
+        working = torch.promote_types(working, x.dtype)
+    return [x.to(working) for x in points.values()]
 
 
 def _targets(where: str, targets: Tensor | None, table: Tensor, symmetric: bool) -> Tensor:
@@ -164,6 +173,10 @@ def _targets(where: str, targets: Tensor | None, table: Tensor, symmetric: bool)
                 "equal numbers, or targets that say which belong together."
             )
         return torch.eye(rows, dtype=table.dtype, device=table.device)
+    if not isinstance(targets, Tensor):
+        raise TypeError(
+            f"{where}: targets are a {type(targets).__name__}; expected None or a tensor."
+        )
     if targets.ndim == 1 and targets.shape[0] == rows and not targets.is_floating_point():
         if symmetric:
             raise ValueError(

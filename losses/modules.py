@@ -1,5 +1,7 @@
 """Losses as modules. They own their learnable scalars and nothing else."""
 
+from typing import get_args
+
 from torch import Tensor, nn
 
 from ..manifolds import Manifold, PositiveScalar
@@ -32,6 +34,16 @@ class InfoNCE(nn.Module):
         reduction: Reduction = "mean",
     ) -> None:
         super().__init__()
+        _check_manifold("InfoNCE", manifold)
+        if logits not in get_args(Logits):
+            raise ValueError(
+                f"InfoNCE: logits is {logits!r}; expected one of {', '.join(get_args(Logits))}."
+            )
+        if max_scale is not None and not 0 < scale < max_scale:
+            raise ValueError(
+                f"InfoNCE: scale is {scale} with max_scale {max_scale}; expected a positive scale "
+                "below max_scale."
+            )
         # In a tuple, nn.Module does not see it and its parameters stay the model's.
         self._manifold = (manifold,)
         # A lower bound far from anything a run visits: the upper one is what the papers have.
@@ -81,6 +93,10 @@ class EntailmentLoss(nn.Module):
         reduction: Reduction = "mean",
     ) -> None:
         super().__init__()
+        _check_manifold("EntailmentLoss", manifold)
+        for name, value in (("min_radius", min_radius), ("aperture_scale", aperture_scale)):
+            if not value > 0:
+                raise ValueError(f"EntailmentLoss: {name} is {value}; expected a positive number.")
         self._manifold = (manifold,)
         self.min_radius = min_radius
         self.aperture_scale = aperture_scale
@@ -107,4 +123,11 @@ class EntailmentLoss(nn.Module):
         return (
             f"{self.manifold!r}, min_radius={self.min_radius:g}, "
             f"aperture_scale={self.aperture_scale:g}"
+        )
+
+
+def _check_manifold(where: str, manifold: object) -> None:
+    if not isinstance(manifold, Manifold):
+        raise TypeError(
+            f"{where}: manifold is {manifold!r}; expected a Manifold such as Lorentz(-1.0)."
         )

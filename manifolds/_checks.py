@@ -1,6 +1,6 @@
 """What is wrong with an argument, in a sentence: what was got, what was expected, where."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -52,10 +52,33 @@ def check_coordinates(where: str, tensors: Iterable[tuple[str, Tensor]], minimum
                 f"{where}: {name} is on {value.device} and {first_name} is on {first.device}; "
                 "expected both on one device."
             )
-        try:
-            shape = torch.broadcast_shapes(shape, value.shape[:-1])  # type: ignore[no-untyped-call]
-        except RuntimeError:
-            raise ValueError(
-                f"{where}: {name} has shape {tuple(value.shape)}, which does not broadcast with "
-                f"the leading axes {tuple(shape or ())}; expected leading axes that are equal or 1."
-            ) from None
+        _check_leading(where, name, value, shape)
+        shape = torch.broadcast_shapes(shape, value.shape[:-1])  # type: ignore[no-untyped-call]
+
+
+def check_broadcast(where: str, name: str, value: Tensor, other: Tensor) -> None:
+    """Reject a tensor whose leading axes do not broadcast with those of another."""
+    _check_leading(where, name, value, other.shape[:-1])
+
+
+def check_sets(where: str, x: Tensor, y: Tensor, minimum: int) -> None:
+    """Reject what are not two sets of points (..., p, m) and (..., q, m) of one space."""
+    for name, value in (("x", x), ("y", y)):
+        check_coordinates(where, [(name, value)], minimum)
+    shapes = f"x has shape {tuple(x.shape)} and y has shape {tuple(y.shape)}"
+    if x.ndim < 2 or y.ndim < 2:
+        raise ValueError(
+            f"{where}: {shapes}; expected two sets of points, (..., p, m) and (..., q, m)."
+        )
+    # The rows of one set need not be as many as those of the other.
+    check_coordinates(where, [("x", x[..., :1, :]), ("y", y[..., :1, :])], minimum)
+
+
+def _check_leading(where: str, name: str, value: Tensor, shape: Sequence[int] | None) -> None:
+    try:
+        torch.broadcast_shapes(shape, value.shape[:-1])  # type: ignore[no-untyped-call]
+    except RuntimeError:
+        raise ValueError(
+            f"{where}: {name} has shape {tuple(value.shape)}, which does not broadcast with "
+            f"the leading axes {tuple(shape or ())}; expected leading axes that are equal or 1."
+        ) from None

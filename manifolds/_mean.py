@@ -31,6 +31,11 @@ def frechet_mean(manifold: Manifold, x: Tensor, weights: Tensor | None) -> Tenso
             f"{where}: weights have shape {tuple(weights.shape)} for x of shape {tuple(x.shape)}; "
             f"expected (..., {x.shape[-2]}), one weight a point."
         )
+    elif not bool(((weights >= 0).all(-1) & (weights.sum(-1) > 0)).all()):
+        raise ValueError(
+            f"{where}: some weights are negative, or all of a set are 0; expected non-negative "
+            "weights with a positive sum."
+        )
     else:
         w = weights.to(x.dtype) / weights.to(x.dtype).sum(-1, keepdim=True)
     w = w.unsqueeze(-1)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from . import _sampling
-from ._checks import check_coordinates
+from ._checks import check_broadcast, check_coordinates, check_sets
 from ._mean import frechet_mean
 from ._numerics import atan2_0, norm, scaled_dot, sqrt0
 from .unit import Call, UnitKernels, divided, times
@@ -56,6 +56,8 @@ class Manifold(UnitKernels):
 
         (R, 0, ..., 0) for Lorentz and Sphere, 0 for PoincareBall and Euclidean.
         """
+        if n < 1:
+            raise ValueError(f"{self._name}.origin: n is {n}; expected a dimension of at least 1.")
         x = torch.tensor(self._origin(n), dtype=dtype or torch.get_default_dtype(), device=device)
         return times(x, self._radius_in(x.dtype), 1)
 
@@ -163,11 +165,7 @@ class Manifold(UnitKernels):
                 closer than about 1e-6 cs(r) are compared; pairs closer than that error can
                 resolve count as coincident, distance 0 with gradient 0.
         """
-        if x.ndim < 2 or y.ndim < 2:
-            raise ValueError(
-                f"{self._name}.cdist: x has shape {tuple(x.shape)} and y has shape "
-                f"{tuple(y.shape)}; expected two sets of points, (..., p, m) and (..., q, m)."
-            )
+        check_sets(f"{self._name}.cdist", x, y, 1 + self._extra_coordinates)
         if not matmul:
             pair = self.sqdist if squared else self.dist
             return pair(x.unsqueeze(-2), y.unsqueeze(-3))
@@ -183,8 +181,8 @@ class Manifold(UnitKernels):
         on Lorentz and of the corresponding hyperboloid points on PoincareBall. On a curved space
         it is :math:`\cos_K(d)/K`, a monotone function of distance: the cheapest logit.
         """
+        check_sets(f"{self._name}.cinner", x, y, 1 + self._extra_coordinates)
         if self.sign == 0:
-            self._enter("cinner", [("x", x.unsqueeze(-2)), ("y", y.unsqueeze(-3))])
             dtype = torch.promote_types(x.dtype, y.dtype)
             return (x.double() @ y.double().mT).to(dtype)
         haversine, call = self._all_pairs("cinner", x, y)
@@ -192,12 +190,6 @@ class Manifold(UnitKernels):
 
     def _all_pairs(self, op: str, x: Tensor, y: Tensor) -> tuple[Tensor, Call]:
         dtype = torch.promote_types(x.dtype, y.dtype)
-        # The leading axes broadcast as those of two sets do, so check them as (p, 1) and (1, q).
-        check_coordinates(
-            f"{self._name}.{op}",
-            [("x", x.unsqueeze(-2)), ("y", y.unsqueeze(-3))],
-            1 + self._extra_coordinates,
-        )
         # float64, not for range but because the haversine is a difference of products here: the
         # 29 more bits pay for it. (And autocast and TF32 leave float64 alone.)
         (xs,), call = self._enter(op, [("x", x.double())])
@@ -236,6 +228,7 @@ class Manifold(UnitKernels):
         """
         x, y, step, _, call = self._enter_pair("geodesic", x, y)
         time = torch.as_tensor(t, dtype=x.dtype, device=x.device).unsqueeze(-1)
+        check_broadcast(f"{self._name}.geodesic", "t", time, step)
         return self._leave_point(self._geodesic(x, y, step, time), call)
 
     def midpoint(self, x: Tensor, y: Tensor) -> Tensor:

@@ -1,6 +1,8 @@
 """A positive number that may be learned: curvature, temperature, scale."""
 
 import math
+from collections.abc import Callable
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +55,14 @@ class PositiveScalar(nn.Module):
             # give the same number back in a module that was built with another start.
             self.register_buffer("initial", torch.tensor(value, dtype=torch.float64))
             self.raw = nn.Parameter(torch.zeros(()))
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
+        # A cast of the module moves the parameter; the initial value keeps all its digits.
+        exact = self.initial if self.learnable else None
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        if exact is not None:
+            self.initial = exact.to(self.raw.device)
+        return self
 
     def forward(self) -> Tensor:
         """The current value, shape ()."""

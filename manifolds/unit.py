@@ -40,7 +40,13 @@ class UnitKernels(nn.Module, ABC):
     ) -> None:
         super().__init__()
         name = self._name
-        curvature = float(curvature)
+        if not isinstance(curvature, (int, float)):
+            raise TypeError(
+                f"{name}: curvature is a {type(curvature).__name__}; expected a number (learnable="
+                "True makes it a parameter)."
+            )
+        if bounds is not None and len(bounds) != 2:
+            raise ValueError(f"{name}: bounds are {bounds}; expected two numbers, (low, high).")
         if not math.isfinite(curvature) or (curvature > 0) - (curvature < 0) != self.sign:
             wanted = {-1: "negative", 0: "zero", 1: "positive"}[self.sign]
             raise ValueError(

@@ -26,6 +26,7 @@ LOSSES, EMBEDDING, PICTURES, RADII = (
     "disk_pictures.png",
     "radius.png",
 )
+_FEW = 100  # points of a level, which are then drawn larger and on top
 _WHOLE = 4.0  # the distance from which on a part of the disk would be all of it
 
 
@@ -109,7 +110,7 @@ def _disk(places: dict[str, Tensor], order: Sequence[str], *, size: float) -> tu
     ball = PoincareBall(-1.0)
     reach = 1.08 * max(float(ball.to_normal(x).norm(dim=-1).max()) for x in places.values())
     rings = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(0, reach)
-    disk(
+    drawn = disk(
         torch.cat([places[level] for level in order]),
         manifold=ball,
         labels=[level for level in order for _ in places[level]],
@@ -118,6 +119,9 @@ def _disk(places: dict[str, Tensor], order: Sequence[str], *, size: float) -> tu
         rings=[float(r) for r in rings if 0 < r <= reach],
         reach=min(reach, _WHOLE),
     )
+    for level, dots in zip(order, drawn.points, strict=True):
+        if len(places[level]) < _FEW:
+            dots.set(sizes=[5 * size], zorder=3.5)  # a few among a thousand would not be seen
     return figure, ax
 
 

@@ -28,6 +28,8 @@ _BALL = PoincareBall(-1.0)
 def axes(ax: Axes | None, *, solid: bool = False, width: float = 6.0, height: float = 6.0) -> Any:
     """``ax``, or the axes of a new figure that no pyplot window knows."""
     if ax is not None:
+        if not isinstance(ax, Axes):
+            raise TypeError(f"ax is a {type(ax).__name__}; expected a matplotlib Axes or None.")
         return ax
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure.add_subplot(projection="3d" if solid else None)
@@ -91,6 +93,11 @@ def on_surface(points: Tensor, manifold: Manifold, where: str) -> NDArray[np.flo
 @torch.no_grad()
 def _plane(points: Tensor, manifold: Manifold, where: str) -> Tensor:
     """Normal coordinates of points of dimension 2 at unit curvature, in float64 on the CPU."""
+    if not isinstance(points, Tensor):
+        raise TypeError(
+            f"{where}: points are a {type(points).__name__}; expected a tensor (torch.as_tensor "
+            "makes one of an array)."
+        )
     n = points.shape[-1] - manifold.ambient_dim(0)
     if n != 2:
         raise ValueError(
@@ -101,7 +108,11 @@ def _plane(points: Tensor, manifold: Manifold, where: str) -> Tensor:
     if not points.isfinite().all():
         bad = int((~points.isfinite()).any(-1).sum())
         raise ValueError(f"{where}: {bad} points are not finite; expected finite coordinates.")
-    return at_rest(manifold).to_normal(points) / unit_of_length(manifold)
+    radius = unit_of_length(manifold)
+    if isinstance(manifold, PoincareBall) and not bool((points.norm(dim=-1) < radius).all()):
+        bad = int((points.norm(dim=-1) >= radius).sum())
+        raise ValueError(f"{where}: {bad} points are not inside the ball of radius {radius:g}.")
+    return at_rest(manifold).to_normal(points) / radius
 
 
 def drawn(points: Tensor, manifold: Manifold, ax: Any, where: str) -> NDArray[np.float64]:

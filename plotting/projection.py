@@ -68,6 +68,11 @@ def project_disk(
             f"plotting.project_disk: points have shape {tuple(points.shape)} on {manifold}; "
             f"expected (N, m) with N >= 1 and m > {manifold.ambient_dim(0)}."
         )
+    if groups is not None and len(groups) != len(points):
+        raise ValueError(
+            f"plotting.project_disk: there are {len(groups)} groups for {len(points)} points; "
+            "expected as many."
+        )
     manifold = at_rest(manifold)
     radius = unit_of_length(manifold)
     x = points.detach().cpu().double()
@@ -97,11 +102,6 @@ def _centred(v: Tensor, groups: Sequence[object] | None) -> Tensor:
     """v less its mean, or each group less its own."""
     if groups is None:
         rest = v - v.mean(0)
-    elif len(groups) != len(v):
-        raise ValueError(
-            f"plotting.project_disk: there are {len(groups)} groups for {len(v)} points; expected "
-            "as many."
-        )
     else:
         numbers = {group: k for k, group in enumerate(dict.fromkeys(groups))}
         member = torch.tensor([numbers[group] for group in groups])

@@ -19,7 +19,8 @@ PYPROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
 def commands(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Stand-ins for the commands, which are imported by name when one is called."""
     module = SimpleNamespace()
-    monkeypatch.setattr(importlib, "import_module", {"spaceforms.models.cli": module}.__getitem__)
+    rooms = dict.fromkeys(("spaceforms.models.cli", "spaceforms.validation.cli"), module)
+    monkeypatch.setattr(importlib, "import_module", rooms.__getitem__)
     return module
 
 

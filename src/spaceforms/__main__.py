@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from spaceforms import __version__
 
 COMMANDS = {
-    "certify": "measure every map against 100 digits and say whether the promise is kept",
     "train": "train a reference model on pictures with captions",
     "evaluate": "measure a trained model: retrieval, zero-shot classes, radius by level",
     "plot": "draw a trained model: loss curves, the embedding, distances from the root",
+    "certify": "measure every map against 100 digits and say whether the promise is kept",
 }
 
 # Which extra brings a package that a command may find missing. Guarded by tests/test_main.py.
