@@ -25,7 +25,7 @@ def main() -> None:
         if title == "Poincaré disk":
             disk(chain, manifold=manifold, ax=ax, rings=(1, 2, 3))
         elif title == "hyperboloid":
-            hyperboloid(chain, manifold=manifold, ax=ax, reach=1.7)
+            hyperboloid(chain, manifold=manifold, ax=ax, reach=2.2)
             ax.view_init(elev=38, azim=150)  # into the bowl, the chain on its far side
         else:
             sphere(chain, manifold=manifold, ax=ax)
