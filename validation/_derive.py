@@ -6,6 +6,7 @@ from math import lcm, prod
 from typing import Any
 
 import sympy as sp
+from sympy.core.function import ArgumentIndexError
 from sympy.polys.fields import FracField
 
 # One curvature for all: every formula below holds for K > 0 and for K < 0, as sn_K and cs_K are
@@ -62,7 +63,7 @@ class Sn(sp.Function):  # type: ignore[misc]  # sympy has no types
 
     def fdiff(self, argindex: int = 2) -> Any:
         if argindex != 2:
-            raise sp.ArgumentIndexError(self, argindex)
+            raise ArgumentIndexError(self, argindex)
         return Cs(*self.args)
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
@@ -80,7 +81,7 @@ class Cs(sp.Function):  # type: ignore[misc]
 
     def fdiff(self, argindex: int = 2) -> Any:
         if argindex != 2:
-            raise sp.ArgumentIndexError(self, argindex)
+            raise ArgumentIndexError(self, argindex)
         return -self.args[0] * Sn(*self.args)
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
