@@ -115,7 +115,7 @@ def elementary(expression: Any, curvature: Any) -> Any:
     )
 
 
-# -- when is an expression zero? --------------------------------------------------------------------
+# -- when is an expression zero? -------------------------------------------------------------------
 
 
 def vanishes(expression: Any) -> bool:
@@ -195,10 +195,17 @@ def _added(k: Any, a: tuple[Any, Any], b: tuple[Any, Any]) -> tuple[Any, Any]:
     return a[0] * b[1] + a[1] * b[0], a[1] * b[1] - k * a[0] * b[0]
 
 
-# -- vectors ----------------------------------------------------------------------------------------
+def equation(left: Any, right: Any) -> Any:
+    """left = right, to print as it stands; left may be a name in LaTeX."""
+    if isinstance(left, str):
+        left = sp.Symbol(f"{{{left}}}")  # braces: sympy shall read no indices into the name
+    return sp.Eq(left, right, evaluate=False)
 
 
-class Dot(sp.Function):  # type: ignore[misc]
+# -- vectors ---------------------------------------------------------------------------------------
+
+
+class Inner(sp.Function):  # type: ignore[misc]
     """The inner product of two named vectors: for printing, where a vector is a symbol."""
 
     nargs = 2
@@ -227,5 +234,7 @@ def gram(matrix: Any) -> tuple[list[Any], Callable[[Any, Any], Any]]:
 
 
 def euclidean_dot(x: Any, y: Any) -> Any:
-    """Sum of products of coordinates."""
+    """Sum of products of coordinates; of symbols, for printing, their named product."""
+    if not isinstance(x, sp.MatrixBase):
+        return Inner(x, y)
     return (x.T * y)[0]

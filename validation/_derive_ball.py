@@ -10,7 +10,7 @@ from typing import Any
 
 import sympy as sp
 
-from ._derive import Cs, Derivation, Dot, K, Proof, Sn, euclidean_dot, tn
+from ._derive import Cs, Derivation, Inner, K, Proof, Sn, equation, euclidean_dot, tn
 from ._derive_charts import ball, metric
 
 Form = Callable[..., Any]
@@ -23,7 +23,9 @@ t = sp.Symbol("t", real=True)
 p, q = sp.symbols("p q", real=True)
 # Half the Riemannian length of v, whose direction is the first axis.
 sigma = sp.Symbol("sigma", positive=True)
-X, Y, V, S = sp.symbols("x y v s")
+# For printing, where a vector is a symbol and s = y - x.
+X, Y, V, S, W = sp.symbols("x y v s w")
+U_X, U_Y, DIST = sp.symbols("u_x u_y d")
 LENGTH = sp.Symbol(r"\left|v\right|", positive=True)
 
 
@@ -75,6 +77,14 @@ def from_normal(v: Any, length: Any) -> Any:
     return tn(K, length / 2) / length * v
 
 
+def _abbreviated(name: Any, value: Any) -> tuple[Any, ...]:
+    """The equation with s = y - x and u the gaps, and what of them it uses."""
+    value = value.xreplace({Y - X: S, X - Y: -S})
+    value = value.xreplace({gap(Inner, X): U_X, gap(Inner, Y): U_Y})
+    gaps = [equation(u, gap(Inner, x)) for u, x in ((U_X, X), (U_Y, Y)) if value.has(u)]
+    return (equation(name, value), *gaps)
+
+
 _AT = sp.Matrix([p, q])
 _GAP = gap(euclidean_dot, _AT)
 # The velocity, of Euclidean length sigma gap: any length is one such.
@@ -95,8 +105,10 @@ def _covariant(n: int, curve: Any, w: Any) -> Any:
 def _prove_expmap(form: Form) -> Proof:
     curve = _ray(form)
     velocity = curve.diff(t)
+    w = tn(K, LENGTH / gap(Inner, X)) / LENGTH * V
+    where = [equation(W, w.xreplace({gap(Inner, X): U_X}))]
     return Proof(
-        (sp.Eq(sp.Symbol(r"\exp_x(v)"), form(Dot, X, V, LENGTH), evaluate=False),),
+        (*_abbreviated(r"\exp_{x}(v)", form(Inner, X, V, LENGTH).xreplace({w: W})), *where),
         {
             "geodesic equation": list(_covariant(2, curve, velocity)),
             "starts at x": list(curve.subs(t, 0) - _AT),
@@ -111,7 +123,7 @@ def _prove_dist(form: Form) -> Proof:
     slope = sp.Matrix([h.diff(c) for c in y])
     square = (slope.T * metric(ball, 2).inverse.subs(_at(y)) * slope)[0]
     return Proof(
-        (sp.Eq(Sn(K, sp.Symbol("d") / 2) ** 2, form(Dot, X, Y), evaluate=False),),
+        _abbreviated(Sn(K, DIST / 2) ** 2, form(Inner, X, Y)),
         {
             "length of the geodesic: sn(|v| t/2)^2 at exp_x(t v)": [
                 form(euclidean_dot, _AT, _ray()) - Sn(K, sigma * t) ** 2
@@ -133,11 +145,11 @@ def _prove_logmap(form: Form) -> Proof:
     # logarithm, whose factor d/sn(d) and length d drop out as tn(d/2) = sn(d)/(1 + cs(d)).
     y = sp.Matrix(sp.symbols("y_1:3", real=True))
     h = haversine(euclidean_dot, _AT, y)
-    direction = form(euclidean_dot, _AT, y, sp.Symbol("d")) * Sn(K, sp.Symbol("d")) / sp.Symbol("d")
+    direction = form(euclidean_dot, _AT, y, DIST) * Sn(K, DIST) / DIST
     # |v| = d gap/2 and sn(d) (1 + cs(d))^-1 (sn(d))^-1 = 1/(2 (1 - K h))
     w = direction / _GAP / (1 - K * h)
     return Proof(
-        (sp.Eq(sp.Symbol(r"\log_x(y)"), form(Dot, X, Y, sp.Symbol("d")), evaluate=False),),
+        _abbreviated(r"\log_{x}(y)", form(Inner, X, Y, DIST)),
         {
             "log_x(exp_x(v)) = v": list(back - _VELOCITY),
             "exp_x(log_x(y)) = y": list(_AT + mobius_step(euclidean_dot, _AT, w) - y),
@@ -149,7 +161,7 @@ def _prove_midpoint(form: Form) -> Proof:
     end = _ray().subs(t, 1)
     half = form(euclidean_dot, _AT, end, 2 * sigma)
     return Proof(
-        (sp.Eq(sp.Symbol("m"), form(Dot, X, Y, sp.Symbol("d")), evaluate=False),),
+        _abbreviated("m", form(Inner, X, Y, DIST)),
         {"the geodesic at t = 1/2": list(half - _ray().subs(t, sp.Rational(1, 2)))},
     )
 
@@ -158,7 +170,9 @@ def _prove_transport(form: Form) -> Proof:
     def lifted(x: Any) -> Any:
         return sp.Matrix([*x, 0])
 
-    start, curve = lifted(_AT), lifted(_ray())
+    tangent, tau = tn(K, sigma * t), sp.Symbol("tau")
+    ray = _ray().applyfunc(lambda e: sp.cancel(e.subs(tangent, tau))).subs(tau, tangent)
+    start, curve = lifted(_AT), lifted(ray)
     still = {t: 0}
     residuals = {}
     for name, v in (
@@ -169,8 +183,7 @@ def _prove_transport(form: Form) -> Proof:
         w = form(euclidean_dot, start, curve, sp.Matrix(v))
         residuals[f"D/dt W = 0, W {name}"] = list(_covariant(3, curve, w))
         residuals[f"the identity at y = x, W {name}"] = list(w.subs(still) - sp.Matrix(v))
-    shown = sp.Eq(sp.Symbol(r"P_{x\to y}\,v"), form(Dot, X, Y, V), evaluate=False)
-    return Proof((shown,), residuals)
+    return Proof(_abbreviated(r"P_{x\to y}\,v", form(Inner, X, Y, V)), residuals)
 
 
 def _prove_from_normal(form: Form) -> Proof:
@@ -178,7 +191,7 @@ def _prove_from_normal(form: Form) -> Proof:
     origin = sp.zeros(2, 1)
     v = sp.Matrix([2 * sigma, 0])
     off = form(v, 2 * sigma) - expmap(euclidean_dot, origin, v / 2, sigma)
-    shown = sp.Eq(sp.Symbol("x"), form(V, LENGTH), evaluate=False)
+    shown = equation("x", form(V, LENGTH))
     unit = metric(ball, 2).matrix.subs(_at(origin))[0, 0]
     return Proof(
         (shown,),

@@ -11,11 +11,12 @@ is proven there holds in every dimension.
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from itertools import product
 from typing import Any
 
 import sympy as sp
 
-from ._derive import Cs, Derivation, Dot, K, Proof, Sn, tn
+from ._derive import Cs, Derivation, Inner, K, Proof, Sn, equation, tn
 from ._metric import Metric
 
 Form = Callable[..., Any]
@@ -36,7 +37,7 @@ def _square(x: Sequence[Any]) -> Any:
     return sum(c**2 for c in x)
 
 
-# -- the metrics ------------------------------------------------------------------------------------
+# -- the metrics -----------------------------------------------------------------------------------
 
 
 def euclidean(x: Sequence[Any]) -> Any:
@@ -79,7 +80,7 @@ def metric(form: Form, n: int) -> Metric:
     return Metric(x, form(x))
 
 
-# -- Christoffel symbols and curvature --------------------------------------------------------------
+# -- Christoffel symbols and curvature -------------------------------------------------------------
 
 
 def _conformal(gradient: Callable[[Sequence[Any]], Any]) -> Form:
@@ -110,45 +111,42 @@ CHRISTOFFEL: dict[Form, Form] = {
     euclidean: lambda x, k, i, j: sp.S.Zero,
     graph: lambda x, k, i, j: K * graph(x)[i, j] * x[k],
     ball: _conformal(lambda x: [-2 * K * c / (1 + K * _square(x)) for c in x]),
-    klein: lambda x, k, i, j: (
-        -K * (x[i] * int(j == k) + x[j] * int(i == k)) / (1 + K * _square(x))
-    ),
+    klein: lambda x, k, i, j: -K * (x[i] * int(j == k) + x[j] * int(i == k)) / (1 + K * _square(x)),
     half_space: _conformal(lambda x: [0] * (len(x) - 1) + [-1 / x[-1]]),
     polar: _polar_symbol,
 }
 
 
 def _prove_christoffel(chart: Form, symbol: Form) -> Proof:
-    shown = [sp.Eq(sp.Symbol("g"), metric(chart, 2).matrix, evaluate=False)]
+    shown = [equation("g", metric(chart, 2).matrix)]
     x = metric(chart, 2).coordinates
-    for k, i, j in [(k, i, j) for k in range(2) for i in range(2) for j in range(i, 2)]:
+    for k, i, j in product(range(2), repeat=3):
         value = metric(chart, 2).christoffel[k][i, j]
-        if value != 0:
-            name = sp.Symbol(rf"\Gamma^{{{x[k]}}}_{{{x[i]}\,{x[j]}}}".replace("theta", r"\theta"))
-            shown.append(sp.Eq(name, sp.factor(value), evaluate=False))
+        if i <= j and value != 0:
+            up, *down = _latex([x[k], x[i], x[j]])
+            name = rf"\Gamma^{{{up}}}_{{{' '.join(down)}}}"
+            shown.append(equation(name, sp.factor(value)))
     off = [
         metric(chart, n).christoffel[k][i, j] - symbol(metric(chart, n).coordinates, k, i, j)
         for n in (2, 3)
-        for k in range(n)
-        for i in range(n)
-        for j in range(n)
+        for k, i, j in product(range(n), repeat=3)
     ]
     return Proof(tuple(shown), {"the metric's Christoffel symbols are these": off})
 
 
 def _prove_curvature(chart: Form, curvature: Form) -> Proof:
     value = curvature()
-    equation = sp.Eq(sp.Symbol(r"R(u, v)\,w"), _curvature_tensor(value), evaluate=False)
+    shown = equation(r"R(u, v)\,w", _curvature_tensor(value))
     residuals = {
         f"R(u, v)w from the metric, n = {n}": metric(chart, n).off_constant_curvature(value)
         for n in (2, 3)
     }
-    return Proof((equation,), residuals)
+    return Proof((shown,), residuals)
 
 
 def _curvature_tensor(value: Any) -> Any:
     u, v, w = sp.symbols("u v w")
-    return value * (Dot(v, w) * u - Dot(u, w) * v)
+    return value * (Inner(v, w) * u - Inner(u, w) * v)
 
 
 def _prove_geodesic(chart: Form, acceleration: Form) -> Proof:
@@ -157,8 +155,7 @@ def _prove_geodesic(chart: Form, acceleration: Form) -> Proof:
     v = sp.Matrix(velocity)
     a = acceleration(space, v)
     shown = [
-        sp.Eq(sp.Symbol(rf"\ddot{{{x}}}"), sp.factor(a[k]), evaluate=False)
-        for k, x in enumerate(_latex(space.coordinates))
+        equation(rf"\ddot{{{x}}}", sp.factor(a[k])) for k, x in enumerate(_latex(space.coordinates))
     ]
     off = space.euler_lagrange(velocity, list(a))
     return Proof(tuple(shown), {"Euler-Lagrange equations of the energy g(v, v)/2": off})
@@ -172,7 +169,7 @@ def _acceleration(space: Metric, v: Any) -> Any:
     return -space.connection(space.coordinates, v, v)
 
 
-# -- isometries -------------------------------------------------------------------------------------
+# -- isometries ------------------------------------------------------------------------------------
 
 
 def from_ball_to_graph(y: Sequence[Any]) -> list[Any]:
@@ -213,8 +210,7 @@ def _prove_isometry(source: Form, target: Form, image: Form) -> Proof:
         placed = {K: -1 / R**2} if target is half_space else {}
         residuals[f"pulled-back metric, n = {n}"] = [e.subs(placed) for e in pulled]
         if n == 2:
-            name = sp.Symbol(r"\varphi")
-            shown = (sp.Eq(name, sp.Matrix(image(y)), evaluate=False),)
+            shown = (equation(r"\varphi", sp.Matrix(image(y))),)
     return Proof(shown, residuals)
 
 
@@ -226,10 +222,10 @@ def _prove_magnifying_glass(chart: Form, scaled: Form) -> Proof:
         pulled = unit.pullback(scaled(x), x).matrix * R**2
         off = pulled - chart(x).subs(K, sign / R**2)
         residuals[f"R^2 times the pulled-back unit metric, K = {sign}/R^2"] = list(off)
-    return Proof((sp.Eq(sp.Symbol("g_K(x)"), R**2 * sp.Symbol(r"g_{\pm1}(x/R)")),), residuals)
+    return Proof((equation("g_{K}(x)", R**2 * sp.Symbol(r"{g_{\pm 1}(x/R)}")),), residuals)
 
 
-# -- the list ---------------------------------------------------------------------------------------
+# -- the list --------------------------------------------------------------------------------------
 
 CHARTS: dict[str, tuple[Form, str]] = {
     "euclidean": (euclidean, "Euclidean space"),

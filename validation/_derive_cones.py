@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from ._derive import Cs, Derivation, K, Proof, Sn, gram, tn
+from ._derive import Cs, Derivation, K, Proof, Sn, equation, gram, tn
 from ._derive_charts import metric, polar
 
 Form = Callable[..., Any]
@@ -37,8 +37,8 @@ def _prove_angle(form: Form) -> Proof:
     cosine = K * _DOT(_X, _Y)  # cs(d)
     direction = _Y - cosine * _X  # log_x(y) sn(d)/d
     flat = [part.subs(K, 0) for part in form(r, rho, theta)]
-    names = sp.symbols(r"\sin(\angle)\,\mathrm{sn}_K(d) \cos(\angle)\,\mathrm{sn}_K(d)")
-    shown = tuple(sp.Eq(n, p, evaluate=False) for n, p in zip(names, (across, along), strict=True))
+    names = (rf"\{f}\angle\;\mathrm{{sn}}_K(d)" for f in ("sin", "cos"))
+    shown = tuple(equation(n, p) for n, p in zip(names, (across, along), strict=True))
     return Proof(
         shown,
         {
@@ -79,16 +79,19 @@ def outward_ball(size: Any, reach: Any, side: Any) -> tuple[Any, Any]:
     return across, (reach - size) * (1 + K * size * reach) + K * size * side**2
 
 
+def _components(parts: tuple[Any, Any]) -> tuple[Any, ...]:
+    names = (r"\text{across}", r"\text{along}")
+    return tuple(equation(name, part) for name, part in zip(names, parts, strict=True))
+
+
 def _prove_embedded(sign: int, form: Form) -> Proof:
     k = sp.Integer(sign)
     reach, side = Sn(k, rho) * Cs(1, theta), Sn(k, rho) * Sn(1, theta)
     values = form(Cs(k, r), Sn(k, r), Cs(k, rho), reach, side)
     exact = [part.subs(K, k) for part in outward(r, rho, theta)]
     symbols = sp.symbols("T_x |x| T_y a b")
-    names = sp.symbols(r"\mathrm{across} \mathrm{along}")
-    parts = zip(names, form(*symbols), strict=True)
     return Proof(
-        tuple(sp.Eq(name, part, evaluate=False) for name, part in parts),
+        _components(form(*symbols)),
         {"the components above": [v - e for v, e in zip(values, exact, strict=True)]},
     )
 
@@ -98,10 +101,8 @@ def _prove_ball(form: Form) -> Proof:
     values = form(x, y * Cs(1, theta), y * Sn(1, theta))
     factor = 2 * (Cs(K, r / 2) * Cs(K, rho / 2)) ** 2
     exact = outward(r, rho, theta)
-    names = sp.symbols(r"\mathrm{across} \mathrm{along}")
-    parts = zip(names, form(*sp.symbols("|x| a b")), strict=True)
     return Proof(
-        tuple(sp.Eq(name, part, evaluate=False) for name, part in parts),
+        _components(form(*sp.symbols("|x| a b"))),
         {
             "the components above, over 2 cs(r/2)^2 cs(rho/2)^2": [
                 factor * v - e for v, e in zip(values, exact, strict=True)
@@ -110,7 +111,7 @@ def _prove_ball(form: Form) -> Proof:
     )
 
 
-# -- Clairaut ---------------------------------------------------------------------------------------
+# -- Clairaut --------------------------------------------------------------------------------------
 
 
 def clairaut(radius: Any, sine: Any) -> Any:
@@ -133,7 +134,7 @@ def _prove_clairaut(form: Form) -> Proof:
     constant = form(radius, area * rates[1] / sp.Symbol("u", positive=True))
     psi = sp.Symbol("alpha")
     return Proof(
-        (sp.Eq(form(sp.Symbol("r"), sp.sin(psi)), sp.Symbol(r"\mathrm{const}"), evaluate=False),),
+        (equation(form(sp.Symbol("r"), sp.sin(psi)), sp.Symbol(r"\mathrm{const}")),),
         {
             "the speed is constant": [rate(speed)],
             "area of the frame (outward ray, velocity): sin of its angle": [
@@ -161,7 +162,7 @@ def _prove_nesting(form: Form) -> Proof:
     # The slope itself, c/(sn sqrt(sn^2 - c^2)), grows with c: its square does.
     s = Sn(K, r)
     growth = slope_squared.diff(c) - 2 * c * s**2 / (s**2 * (s**2 - c**2) ** 2)
-    shown = sp.Eq(sp.Symbol(r"\theta(r)"), form(sp.Symbol("r"), c), evaluate=False)
+    shown = equation(r"\theta(r)", form(sp.Symbol("r"), c))
     return Proof(
         (shown,),
         {
@@ -217,8 +218,8 @@ def derivations() -> Iterator[Derivation]:
         "alone, and the cone at x is the set of y with $r_y\\ge r_x$ and $\\angle(x, y)\\le "
         "\\theta(r_y) - \\theta(r_x)$, the angle taken at the origin: directions closer to the ray "
         "have a smaller constant and turn less. For y in the cone at x and z in the cone at y the "
-        "triangle inequality of angles gives $\\angle(x, z)\\le\\theta(r_z) - \\theta(r_x)$: z is in "
-        "the cone at x. (On the sphere up to the equator, where sn stops growing. Nearer to the "
+        "triangle inequality of angles gives $\\angle(x, z)\\le\\theta(r_z) - \\theta(r_x)$: z is "
+        "in the cone at x. (On the sphere up to the equator, where sn stops growing. Nearer to the "
         "origin than $\\mathrm{sn}_K(r) = c$ the aperture is $\\pi/2$ and the argument ends: two "
         "half-spaces whose boundaries meet do not nest.)",
         "every n: directions are points of a sphere, where angles obey the triangle inequality",

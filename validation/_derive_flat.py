@@ -5,7 +5,7 @@ from typing import Any
 
 import sympy as sp
 
-from ._derive import Derivation, Dot, Proof, euclidean_dot
+from ._derive import Derivation, Inner, Proof, equation, euclidean_dot
 from ._derive_charts import coordinates, euclidean, metric
 
 Form = Callable[..., Any]
@@ -49,7 +49,7 @@ def _covariant(curve: Any, w: Any) -> list[Any]:
 def _prove_expmap(form: Form) -> Proof:
     curve = form(_P, t * _V)
     return Proof(
-        (sp.Eq(sp.Symbol(r"\exp_x(v)"), form(X, V), evaluate=False),),
+        (equation(r"\exp_{x}(v)", form(X, V)),),
         {
             "geodesic equation": _covariant(curve, curve.diff(t)),
             "starts at x": list(curve.subs(t, 0) - _P),
@@ -63,7 +63,7 @@ def _prove_dist(form: Form) -> Proof:
     slope = sp.Matrix([h.diff(c) for c in _Q])
     along = form(euclidean_dot, _P, _P + t * _V) - euclidean_dot(_V, _V) * t**2 / 4
     return Proof(
-        (sp.Eq(sp.Symbol("d") ** 2 / 4, form(Dot, X, Y), evaluate=False),),
+        (equation(sp.Symbol("d") ** 2 / 4, form(Inner, X, Y)),),
         {
             "length of the geodesic": [along],
             "eikonal equation, |grad d| = 1": [euclidean_dot(slope, slope) - h],
@@ -73,7 +73,7 @@ def _prove_dist(form: Form) -> Proof:
 
 def _prove_logmap(form: Form) -> Proof:
     return Proof(
-        (sp.Eq(sp.Symbol(r"\log_x(y)"), form(X, Y), evaluate=False),),
+        (equation(r"\log_{x}(y)", form(X, Y)),),
         {
             "log_x(exp_x(v)) = v": list(form(_P, expmap(_P, _V)) - _V),
             "exp_x(log_x(y)) = y": list(expmap(_P, form(_P, _Q)) - _Q),
@@ -85,7 +85,7 @@ def _prove_transport(form: Form) -> Proof:
     curve = expmap(_P, t * _V)
     w = form(_P, curve, _W)
     return Proof(
-        (sp.Eq(sp.Symbol(r"P_{x\to y}\,v"), form(X, Y, V), evaluate=False),),
+        (equation(r"P_{x\to y}\,v", form(X, Y, V)),),
         {
             "D/dt W = 0 along the geodesic": _covariant(curve, w),
             "the identity at y = x": list(w.subs(t, 0) - _W),
@@ -96,7 +96,7 @@ def _prove_transport(form: Form) -> Proof:
 def _prove_logdetexp(form: Form) -> Proof:
     jacobian = expmap(_P, _V).jacobian(_V)
     return Proof(
-        (sp.Eq(sp.Symbol(r"\log\left|\det D\exp_x\right|"), form(3), evaluate=False),),
+        (equation(r"\log\left|\det D\exp_{x}\right|", form(3)),),
         {"determinant of the differential": [sp.exp(form(3)) - jacobian.det()]},
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import sympy as sp
 
-from ._derive import Cs, Derivation, K, Proof, Sn, euclidean_dot as dot
+from ._derive import Cs, Derivation, K, Proof, Sn, equation, euclidean_dot as dot
 from ._derive_quadric import expmap, transport
 
 Form = Callable[..., Any]
@@ -42,10 +42,12 @@ _P = _point(r, sp.S.Zero)
 _Q = _point(rho, theta)
 _HAVERSINE = (_P.time * _Q.time - dot(_P.space, _Q.space) - 1) / 2  # (cosh d - 1)/2
 
-_NAMED = [Point(*sp.symbols(names)) for names in ("s |s| T_s", "l |l| T_l")]
+# For printing.
+_S, _L, _NX, _NY = (Point(*sp.symbols(f"{x} |{x}| T_{x}")) for x in "slxy")
+V, W = sp.symbols("v w")
 
 
-# -- the distance -----------------------------------------------------------------------------------
+# -- the distance ----------------------------------------------------------------------------------
 
 
 def law_of_haversines(radius_x: Any, radius_y: Any, angle: Any) -> Any:
@@ -56,7 +58,7 @@ def law_of_haversines(radius_x: Any, radius_y: Any, angle: Any) -> Any:
 
 def _prove_law_of_haversines(form: Form) -> Proof:
     cosine = Cs(K, r) * Cs(K, rho) + K * Sn(K, r) * Sn(K, rho) * Cs(1, theta)
-    shown = sp.Eq(Sn(K, sp.Symbol("d") / 2) ** 2, form(r, rho, theta), evaluate=False)
+    shown = equation(Sn(K, sp.Symbol("d") / 2) ** 2, form(r, rho, theta))
     return Proof((shown,), {"(1 - K<x, y>)/(2 K)": [2 * K * form(r, rho, theta) - (1 - cosine)]})
 
 
@@ -82,21 +84,17 @@ def chord_near(s: Point, l: Point) -> Any:
 
 
 def _prove_chord_far(form: Form) -> Proof:
-    def radial_square() -> Any:
-        return Sn(-1, (r - rho) / 2) ** 2
-
     radial, sagitta, lateral = form(_P, _Q)
     h = Sn(-1, r) * Sn(-1, rho) * Sn(1, theta / 2) ** 2
-    s, l = _NAMED
-    shown = sp.Eq(
-        sp.Symbol(r"\sinh^2\tfrac{r_l - r_s}{2}"),
+    s, l = _S, _L
+    shown = equation(
+        r"\sinh^2\tfrac{r_l - r_s}{2}",
         (l.size - s.size) ** 2 / (2 * (1 + l.time * s.time + l.size * s.size)),
-        evaluate=False,
     )
     return Proof(
         (shown,),
         {
-            "radial part: sinh((r_l - r_s)/2)^2": [radial - radial_square()],
+            "radial part: sinh((r_l - r_s)/2)^2": [radial - Sn(-1, (r - rho) / 2) ** 2],
             "the two others: |l||s| sin(theta/2)^2": [sagitta + lateral - h],
             "sum: sinh(d/2)^2": [radial + sagitta + lateral - _HAVERSINE],
         },
@@ -104,10 +102,11 @@ def _prove_chord_far(form: Form) -> Proof:
 
 
 def _prove_chord_near(form: Form) -> Proof:
-    return Proof((), {"sinh(d/2)^2": [form(_P, _Q) - _HAVERSINE]})
+    shown = equation(r"\sinh^2\tfrac{d}{2}", form(_S, _L))
+    return Proof((shown,), {"sinh(d/2)^2": [form(_P, _Q) - _HAVERSINE]})
 
 
-# -- tangent vectors and geodesics ------------------------------------------------------------------
+# -- tangent vectors and geodesics -----------------------------------------------------------------
 
 # v has components v_1 along the outward ray, v_2 and v_3 across it, in an orthonormal frame.
 _V = sp.Matrix([along * Cs(-1, r), across, beyond])
@@ -128,8 +127,9 @@ def _prove_frame(form: Form) -> Proof:
     side, ahead = form(_P, _V)
     minkowski = dot(_V, _V) - (dot(_P.space, _V) / _P.time) ** 2
     square = dot(side, side) + ahead**2
+    named = zip((r"\text{across}", r"\text{along}"), form(_NX, V), strict=True)
     return Proof(
-        (),
+        tuple(equation(name, part) for name, part in named),
         {
             "|v|^2 = v_s.v_s - v_t^2": [square - minkowski],
             "the components in the frame": [square - along**2 - across**2 - beyond**2],
@@ -147,57 +147,70 @@ def _prove_expmap_polar(form: Form) -> Proof:
     mu = along / length
     v = sp.Matrix([along * Cs(-1, r), 0, 0])  # the part across has no outward component
     exact = expmap(_P.space, v, length).subs(K, -1)[0]
-    shown = sp.Eq(sp.Symbol("a"), form(r, length, sp.Symbol("mu")), evaluate=False)
+    shown = equation("a", form(r, length, sp.Symbol("mu")))
     return Proof((shown,), {"cosh(t) x + sinh(t) v/t along the ray": [form(r, length, mu) - exact]})
 
 
-# -- transport --------------------------------------------------------------------------------------
+# -- transport -------------------------------------------------------------------------------------
 
 
-def transport_near(x: Point, y: Point, v: Any) -> Any:
-    """v + <y, v>/(1 + cosh d) (x + y) without the time parts of x, y and v."""
+def transport_near(x: Point, y: Point, v: Any, h: Any) -> Any:
+    """v + <y, v>/(1 + cosh d) (x + y) from the step y - x, h = sinh(d/2)^2."""
     step = y.space - x.space
     time_step = dot(step, x.space + y.space) / (x.time + y.time)
     product = dot(step, v) - dot(x.space / x.time, v) * time_step
-    return v + product / (2 * (1 + _HAVERSINE)) * (x.space + y.space)
+    return v + product / (2 * (1 + h)) * (x.space + y.space)
 
 
-def transport_inwards(x: Point, y: Point, v: Any) -> Any:
+def transport_inwards(x: Point, y: Point, v: Any, h: Any) -> Any:
     """Radially to the origin, a gyration, radially to y."""
     side, ahead = frame_far(x, v)
     w = side + ahead / x.size * x.space
     q, p = x.space / (1 + x.time), y.space / (1 + y.time)
-    facing = 1 - dot(p, q)
-    swung = q * dot(p, w) - p * dot(q, w)
-    again = q * dot(p, swung) - p * dot(q, swung)
-    turn = (1 + x.time) * (1 + y.time) / (2 * (1 + _HAVERSINE))
-    w = w + turn * (facing * swung + again)
+    w = gyration(p, q, w, (1 + x.time) * (1 + y.time) / (2 * (1 + h)))
     return w + dot(y.space, w) / (1 + y.time) * y.space
 
 
+def swing(p: Any, q: Any, w: Any) -> Any:
+    """B w, the infinitesimal rotation in the plane of p and q."""
+    return q * dot(p, w) - p * dot(q, w)
+
+
+def gyration(p: Any, q: Any, w: Any, turn: Any) -> Any:
+    """gyr[p, -q] w, with turn = 2/(1 - 2 p.q + |p|^2 |q|^2)."""
+    swung = swing(p, q, w)
+    return w + turn * ((1 - dot(p, q)) * swung + swing(p, q, swung))
+
+
 def napier(radius_x: Any, radius_y: Any) -> Any:
-    """cosh((r_x - r_y)/2)/cosh((r_x + r_y)/2), by which a triangle's angles exceed pi less theta."""
+    """cosh((r_x - r_y)/2)/cosh((r_x + r_y)/2): the angles at x and y from theta."""
     return Cs(-1, (radius_x - radius_y) / 2) / Cs(-1, (radius_x + radius_y) / 2)
 
 
-def transport_far(x: Point, y: Point, v: Any, *, facing: bool, ratio: Any = None) -> Any:
+def rotation(q2: Any, wide: Any, ratio: Any, facing: bool) -> tuple[Any, Any, Any]:
+    """-sin(phi)/|q|, (1 - |cos phi|)/q^2 and (1 - |cos theta|)/q^2 from q^2 = sin(theta)^2.
+
+    ``wide`` is 1 + |cos theta|; facing is whether cos theta >= 0.
+    """
+    near, far = wide * ratio, 1 if facing else ratio
+    total = q2 * far**2 + (near if facing else wide) ** 2
+    return 2 * near / total, 2 * far**2 / total, 1 / wide
+
+
+def transport_far(x: Point, y: Point, v: Any, ratio: Any, facing: bool) -> Any:
     """A rotation of the frames of the outward rays, by Napier's analogy."""
-    ratio = napier(r, rho) if ratio is None else ratio
     sides, ahead = frame_far(x, v)
     direction = x.space / x.size
     reach = dot(direction, y.space)
     q, cosine = (y.space - reach * direction) / y.size, reach / y.size
     q2 = dot(q, q)
     sign = 1 if facing else -1
-    wide = 1 + sign * cosine
-    near, far = wide * ratio, 1 if facing else ratio
-    total = q2 * far**2 + (near if facing else wide) ** 2
-    sine, turn, bend = 2 * near / total, 2 * far**2 / total, 1 / wide
-    swing = dot(q, sides)
+    sine, turn, bend = rotation(q2, 1 + sign * cosine, ratio, facing)
+    swept = dot(q, sides)
     cosine_phi = sign * (1 - q2 * turn)
-    ahead_y = cosine_phi * ahead + sine * swing
-    lateral = sign * (1 - q2 * bend) * sine * ahead + (turn + bend - q2 * turn * bend) * swing
-    inward = cosine_phi * swing - q2 * sine * ahead
+    ahead_y = cosine_phi * ahead + sine * swept
+    lateral = sign * (1 - q2 * bend) * sine * ahead + (turn + bend - q2 * turn * bend) * swept
+    inward = cosine_phi * swept - q2 * sine * ahead
     return sides - lateral * q - inward * direction + ahead_y * y.time * y.space / y.size
 
 
@@ -212,40 +225,63 @@ def _exact_transport() -> Any:
     return transport(product, full(_P), full(_Q), v).subs(K, -1)[1:, :]
 
 
-def _prove_transport(form: Form) -> Proof:
-    return Proof((), {"the transport": list(form(_P, _Q, _V) - _exact_transport())})
+def _off(w: Any) -> dict[str, Any]:
+    return {"the transport": list(w - _exact_transport())}
+
+
+def _prove_transport_near(form: Form) -> Proof:
+    shown = equation(r"P_{x\to y}\,v", form(_NX, _NY, V, sp.Symbol("h")))
+    return Proof((shown,), _off(form(_P, _Q, _V, _HAVERSINE)))
+
+
+def _prove_transport_inwards(form: Form) -> Proof:
+    p, q, k = sp.symbols("p q k")
+    product = equation("B w", swing(p, q, W))
+    turned = W + k * ((1 - dot(p, q)) * sp.Symbol("{B w}") + sp.Symbol("{B B w}"))
+    shown = (product, equation(r"\mathrm{gyr}[p, -q]\,w", turned))
+    residuals = _off(form(_P, _Q, _V, _HAVERSINE))
+    ends = [x.space / (1 + x.time) for x in (_Q, _P)]
+    area = 1 - 2 * dot(*ends) + dot(ends[0], ends[0]) * dot(ends[1], ends[1])
+    turn = (1 + _P.time) * (1 + _Q.time) / (2 * (1 + _HAVERSINE))
+    residuals["k from the time parts: (1 + T_x)(1 + T_y)/(2(1 + h))"] = [turn - 2 / area]
+    return Proof(shown, residuals)
 
 
 def _prove_transport_far(form: Form) -> Proof:
     x, y = _P.size, _Q.size
     spread = 1 + _P.time * _Q.time + x * y
     squared = (2 + (y - x) ** 2 / spread) / spread
-    exact = _exact_transport()
+    exact, k = _exact_transport(), napier(r, rho)
+    named = (r"-\sin\varphi/|q|", r"(1 - \cos\varphi)/q^2", r"(1 - \cos\theta)/q^2")
+    parts = rotation(sp.Symbol("q") ** 2, sp.Symbol("c"), sp.Symbol("k"), True)
+    shown = [equation("k", napier(*sp.symbols("r_x r_y")))]
+    shown += [equation(name, part) for name, part in zip(named, parts, strict=True)]
     return Proof(
-        (sp.Eq(sp.Symbol("k"), napier(sp.Symbol("r_x"), sp.Symbol("r_y")), evaluate=False),),
+        tuple(shown),
         {
-            "k^2 from the space and time parts": [squared - napier(r, rho) ** 2],
-            "the transport, where cos(theta) >= 0": list(form(_P, _Q, _V, facing=True) - exact),
-            "the transport, where cos(theta) < 0": list(form(_P, _Q, _V, facing=False) - exact),
+            "k^2 from the space and time parts": [squared - k**2],
+            "the transport, where cos(theta) >= 0": list(form(_P, _Q, _V, k, True) - exact),
+            "the transport, where cos(theta) < 0": list(form(_P, _Q, _V, k, False) - exact),
         },
     )
 
 
-def gradient(x: Point, g: Any) -> Any:
-    """Space part of the Riemannian gradient from the ambient one."""
-    space = g[1:, :]
-    return space + (dot(x.space, space) + x.time * g[0]) * x.space
+def gradient(x: Point, time: Any, space: Any) -> Any:
+    """Space part of the Riemannian gradient from the time and space parts of the ambient one."""
+    return space + (dot(x.space, space) + x.time * time) * x.space
 
 
 def _prove_gradient(form: Form) -> Proof:
-    g = sp.Matrix(sp.symbols("g_0:4"))
-    w = form(_P, g)
+    g = sp.Symbol("g_0")
+    g_space = sp.Matrix(sp.symbols("g_1:4"))
+    w = form(_P, g, g_space)
 
     def time(v: Any) -> Any:
         return dot(_P.space, v) / _P.time
 
-    off = dot(w, _V) - time(w) * time(_V) - (dot(g[1:, :], _V) + g[0] * time(_V))
-    return Proof((), {"<grad, v> = g.v for tangent v": [off]})
+    off = dot(w, _V) - time(w) * time(_V) - (dot(g_space, _V) + g * time(_V))
+    shown = equation(r"\mathrm{grad}_s", form(_NX, *sp.symbols("g_t g_s")))
+    return Proof((shown,), {"<grad, v> = g.v for tangent v": [off]})
 
 
 def derivations() -> Iterator[Derivation]:
@@ -286,17 +322,19 @@ def derivations() -> Iterator[Derivation]:
         (
             "transport, near",
             "The transport from differences of space parts.",
-            *(SPACE, transport_near, _prove_transport),
+            *(SPACE, transport_near, _prove_transport_near),
         ),
         (
             "transport, inwards",
-            "The transport as a gyration between radial transports.",
-            *(SPACE, transport_inwards, _prove_transport),
+            "The transport as a gyration between radial transports, p and q being x and y on the "
+            "ball and $k = 2/(1 - 2\\langle p, q\\rangle + |p|^2|q|^2)$.",
+            *(SPACE, transport_inwards, _prove_transport_inwards),
         ),
         (
             "transport, far",
-            "The transport as a rotation of the frames of the outward rays, k from Napier's "
-            "analogy.",
+            "The transport as a rotation of the frames of the outward rays by $\\varphi$, k from "
+            "Napier's analogy, $q = \\sin\\theta$ and $c = 1 + \\cos\\theta$ (for $\\cos\\theta "
+            "\\ge 0$).",
             *(SPACE, transport_far, _prove_transport_far),
         ),
         (

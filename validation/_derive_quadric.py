@@ -11,8 +11,8 @@ from typing import Any
 
 import sympy as sp
 
-from ._derive import Cs, Derivation, Dot, K, Proof, Sn, gram
-from ._derive_charts import GEODESIC, coordinates, graph, metric
+from ._derive import Cs, Derivation, Inner, K, Proof, Sn, equation, euclidean_dot, gram
+from ._derive_charts import coordinates, graph, metric
 
 Form = Callable[..., Any]
 Product = Callable[[Any, Any], Any]
@@ -78,19 +78,19 @@ def _ray() -> Any:
 
 
 def _prove_connection(derivative: Form) -> Proof:
-    chart = metric(graph, 2)
+    chart = metric(graph, 3)
     x = sp.Matrix(chart.coordinates)
-    u, w = (sp.Matrix(coordinates(2, letter)) for letter in "uw")
+    u, w = (sp.Matrix(coordinates(3, letter)) for letter in "uw")
     xi = sp.Symbol("xi")  # with xi^2 = 1 - K |x|^2, so xi u_xi = -K x.u for a tangent vector
 
     def full(s: Any) -> Any:
         return sp.Matrix([-K * x.dot(s) / xi, *s])
 
     def dot(p: Any, q: Any) -> Any:
-        return p[0] * q[0] / K + p[1] * q[1] + p[2] * q[2]
+        return p[0] * q[0] / K + euclidean_dot(p[1:, :], q[1:, :])
 
     # W' is free in its space part; the part along xi follows by differentiating tangency.
-    change = sp.Matrix(coordinates(2, "z"))
+    change = sp.Matrix(coordinates(3, "z"))
     xi_rate = full(u)[0]
     along = (-K * (u.dot(w) + x.dot(change)) - xi_rate * full(w)[0]) / xi
     rate = sp.Matrix([along, *change])
@@ -98,10 +98,10 @@ def _prove_connection(derivative: Form) -> Proof:
     in_chart = change + chart.connection(chart.coordinates, u, w)
     inner = dot(full(u), full(w)) - (u.T * chart.matrix * w)[0]
     on_quadric = {K: (1 - xi**2) / x.dot(x)}
-    names = sp.symbols(r"x \dot{x} W \dot{W}")
-    shown = covariant_derivative(Dot, *names)
+    names = sp.symbols(r"x {\dot{x}} W {\dot{W}}")
+    shown = covariant_derivative(Inner, *names)
     return Proof(
-        (sp.Eq(sp.Symbol(r"\tfrac{D}{dt}W"), shown, evaluate=False),),
+        (equation(r"\tfrac{D}{dt}W", shown),),
         {
             "the chart's metric": [inner.subs(on_quadric)],
             "the chart's covariant derivative": [
@@ -114,7 +114,7 @@ def _prove_connection(derivative: Form) -> Proof:
 def _prove_expmap(form: Form) -> Proof:
     curve = form(_X, _V * t, a * t)
     velocity = curve.diff(t)
-    shown = sp.Eq(sp.Symbol(r"\exp_x(v)"), form(X, V, LENGTH), evaluate=False)
+    shown = equation(r"\exp_{x}(v)", form(X, V, LENGTH))
     return Proof(
         (shown,),
         {
@@ -130,12 +130,14 @@ def _prove_dist(form: Form) -> Proof:
     # A function of <x, y> alone: its differential is known on the span of x and y, and is 0 on
     # the orthogonal complement.
     step = sp.Symbol("epsilon")
-    differential = sp.Matrix([form(_DOT2, _P, _Q + step * e).diff(step).subs(step, 0) for e in (_P, _Q)])
+    differential = sp.Matrix(
+        [form(_DOT2, _P, _Q + step * e).diff(step).subs(step, 0) for e in (_P, _Q)]
+    )
     product = sp.Matrix([[_DOT2(e, f) for f in (_P, _Q)] for e in (_P, _Q)])
     ambient = product.inv(method="ADJ") * differential
     gradient = ambient - K * _DOT2(ambient, _Q) * _Q
     h = form(_DOT2, _P, _Q)
-    shown = sp.Eq(Sn(K, d / 2) ** 2, form(Dot, X, Y), evaluate=False)
+    shown = equation(Sn(K, d / 2) ** 2, form(Inner, X, Y))
     return Proof(
         (shown,),
         {
@@ -152,7 +154,7 @@ def _prove_logmap(form: Form) -> Proof:
     end = _ray().subs(t, 1)
     back = form(_P, _Q, d)
     return Proof(
-        (sp.Eq(sp.Symbol(r"\log_x(y)"), form(X, Y, d), evaluate=False),),
+        (equation(r"\log_{x}(y)", form(X, Y, d)),),
         {
             "log_x(exp_x(v)) = v": list(form(_X, end, a) - _V),
             "exp_x(log_x(y)) = y": list(expmap(_P, back, d) - _Q),
@@ -166,7 +168,7 @@ def _prove_transport(form: Form) -> Proof:
     curve = _ray()
     w = form(_DOT, _X, curve, _W)
     return Proof(
-        (sp.Eq(sp.Symbol(r"P_{x\to y}\,v"), form(Dot, X, Y, V), evaluate=False),),
+        (equation(r"P_{x\to y}\,v", form(Inner, X, Y, V)),),
         {
             "D/dt W = 0 along the geodesic": _along(_DOT, curve, w),
             "the identity at y = x": list(w.subs(t, 0) - _W),
@@ -179,14 +181,14 @@ def _prove_transport(form: Form) -> Proof:
 def _prove_geodesic(form: Form) -> Proof:
     curve = form(_P, _Q, d, t)
     return Proof(
-        (sp.Eq(sp.Symbol(r"\gamma(t)"), form(X, Y, d, t), evaluate=False),),
+        (equation(r"\gamma(t)", form(X, Y, d, t)),),
         {"exp_x(t log_x(y))": list(curve - expmap(_P, t * logmap(_P, _Q, d), t * d))},
     )
 
 
 def _prove_midpoint(form: Form) -> Proof:
     return Proof(
-        (sp.Eq(sp.Symbol("m"), form(X, Y, d), evaluate=False),),
+        (equation("m", form(X, Y, d)),),
         {"the geodesic at t = 1/2": list(form(_P, _Q, d) - geodesic(_P, _Q, d, sp.Rational(1, 2)))},
     )
 
@@ -203,8 +205,8 @@ def _prove_small_steps(form: Form) -> Proof:
     exact = _Q - Cs(K, d) * _P
     h = sp.Symbol("h")
     shown = [
-        sp.Eq(Y - Cs(K, d) * X, (Y - X) + 2 * K * h * X, evaluate=False),
-        sp.Eq(1 + Cs(K, d), 2 * (1 - K * h), evaluate=False),
+        equation(Y - Cs(K, d) * X, (Y - X) + 2 * K * h * X),
+        equation(1 + Cs(K, d), 2 * (1 - K * h)),
     ]
     return Proof(
         tuple(shown),
@@ -225,7 +227,7 @@ def kahan(dot: Product, x: Any, y: Any) -> Any:
 def _prove_kahan(form: Form) -> Proof:
     half = K * Sn(K, d / 2) ** 2 / Cs(K, d / 2) ** 2
     return Proof(
-        (sp.Eq(half, form(Dot, X, Y), evaluate=False),),
+        (equation(half, form(Inner, X, Y)),),
         {"tn(d/2)^2 from the law of cosines": [form(_DOT2, _P, _Q) - half]},
     )
 
@@ -240,7 +242,7 @@ def _prove_reflection(form: Form) -> Proof:
     # y = exp_x(v): <x + y, w> = <y, w> for w tangent at x.
     end = _ray().subs(t, 1)
     return Proof(
-        (sp.Eq(sp.Symbol(r"P_{x\to y}\,v"), form(Dot, X, Y, V), evaluate=False),),
+        (equation(r"P_{x\to y}\,v", form(Inner, X, Y, V)),),
         {"the transport": list(form(_DOT, _X, end, _W) - transport(_DOT, _X, end, _W))},
     )
 
@@ -255,7 +257,7 @@ def _prove_gradient(form: Form) -> Proof:
     (x, v, g), dot = gram([[1 / K, 0, b], [0, a**2, c], [b, c, d]])
     r = form(dot, x, g)
     return Proof(
-        (sp.Eq(sp.Symbol(r"\mathrm{grad}"), form(Dot, X, sp.Symbol("g")), evaluate=False),),
+        (equation(r"\mathrm{grad}", form(Inner, X, sp.Symbol("g"))),),
         {"<grad, v> = <g, v> for tangent v": [dot(r, v) - c], "tangent at x": [dot(r, x)]},
     )
 
@@ -266,7 +268,7 @@ def derivations() -> Iterator[Derivation]:
         "quadric/connection",
         "The covariant derivative along a curve of the quadric, hence its geodesic equation: with "
         "W the velocity, $D W/dt = 0$.",
-        GEODESIC.replace("a velocity span 2", "two vectors act through products"),
+        "every n: a point and two vectors span 3 dimensions, checked there",
         covariant_derivative,
         _prove_connection,
     )

@@ -12,7 +12,7 @@ from typing import Any
 import sympy as sp
 
 from ..manifolds import _numerics
-from ._derive import Cs, Derivation, K, Proof, Sn, elementary
+from ._derive import Cs, Derivation, K, Proof, Sn, elementary, equation
 
 Form = Callable[..., Any]
 
@@ -128,7 +128,8 @@ def _prove_series(series: Series, form: Form) -> Proof:
     numerator, denominator = sp.fraction(sp.together(series.ratio - quotient))
     signs = [*sp.Poly(numerator, k).all_coeffs(), *sp.Poly(denominator, k).all_coeffs()]
 
-    # j-th derivative: terms j! C(i, j) a_i c^(i-j), whose quotients are below c ratio (N+1)/(N+1-j).
+    # The j-th derivative has the terms j! C(i, j) a_i c^(i-j) for i >= N, and their quotients are
+    # at most c ratio (N+1)/(N+1-j): a geometric series.
     tails = []
     for j in range(3):
         leading = sp.ff(count, j) * form(sp.Integer(count)) * cutoff ** (count - j)
@@ -142,7 +143,7 @@ def _prove_series(series: Series, form: Form) -> Proof:
     ]
     index = sp.Symbol("k")
     return Proof(
-        (sp.Eq(sp.Symbol("a_k"), form(index), evaluate=False),),
+        (equation("a_k", form(index)),),
         {
             "the differential equation": [series.equation(*derivatives, series.square)],
             "it is this recurrence, for every k": [general],
@@ -160,9 +161,9 @@ def _prove_series(series: Series, form: Form) -> Proof:
 _ROUNDOFF = sp.Rational(ulp(1.0)) / 2
 
 
-# -- elementary identities --------------------------------------------------------------------------
+# -- elementary identities -------------------------------------------------------------------------
 
-_P, _Q, _H = sp.symbols("P Q h", positive=True)
+_P, _Q = sp.symbols("P Q", positive=True)
 
 
 def _hyperbolic(e: Any) -> tuple[Any, Any]:
@@ -172,27 +173,16 @@ def _hyperbolic(e: Any) -> tuple[Any, Any]:
 
 # name: (what the code computes, what it is)
 IDENTITIES: dict[str, tuple[Any, Any]] = {
-    # P = e^(t d), Q = e^d
-    "sinh_ratio: sinh(t d)/sinh(d) by powers of e^d": (
+    "sinh_ratio: sinh(t d)/sinh(d) from P = e^(t d), Q = e^d": (
         _P / _Q * (_P**-2 - 1) / (_Q**-2 - 1),
         _hyperbolic(_P)[0] / _hyperbolic(_Q)[0],
     ),
-    # Q = e^(d/2)
     "sinh_ratio: e^d = (sqrt h + sqrt(1 + h))^2, h = sinh(d/2)^2": (
-        (_hyperbolic(_Q)[0] + _hyperbolic(_Q)[1]) ** 2,
-        _Q**2,
-    ),
-    "tanhc: the two series": (
-        Sn(-1, t) / t / (1 + t**2 * ((Cs(-1, t) - 1) / t**2)),
-        Sn(-1, t) / Cs(-1, t) / t,
-    ),
-    "cot_times: the two series": (
-        (1 - t**2 * ((1 - Cs(1, t)) / t**2)) / (Sn(1, t) / t),
-        t * Cs(1, t) / Sn(1, t),
+        (Sn(-1, t / 2) + Cs(-1, t / 2)) ** 2,
+        Sn(-1, t) + Cs(-1, t),
     ),
     "cosm1c: (cos t - 1)/t^2": (-2 * Sn(1, t / 2) ** 2 / t**2, (Cs(1, t) - 1) / t**2),
-    # Q = e^t, both sides exponentiated
-    "log_sinhc: exp of t + log1p(-e^(-2t)) - log(2t)": (
+    "log_sinhc: exp of t + log1p(-e^(-2t)) - log(2t), Q = e^t": (
         _Q * (1 - _Q**-2) / (2 * t),
         _hyperbolic(_Q)[0] / t,
     ),
@@ -217,7 +207,7 @@ IDENTITIES: dict[str, tuple[Any, Any]] = {
 
 def _prove_identity(name: str, form: Form) -> Proof:
     computed, meant = form(), IDENTITIES[name][1]
-    shown = sp.Eq(meant, computed, evaluate=False)
+    shown = equation(meant, computed)
     return Proof((shown,), {"the difference": [computed - meant]})
 
 
@@ -233,7 +223,7 @@ def _prove_unit_functions(form: Form) -> Proof:
     for sign, name in ((1, "K > 0"), (-1, "K < 0")):
         curvature = sign / radius**2
         sn, cs = form(curvature)
-        shown += [sp.Eq(Sn(K, t), sn, evaluate=False), sp.Eq(Cs(K, t), cs, evaluate=False)]
+        shown += [equation(Sn(K, t), sn), equation(Cs(K, t), cs)]
         residuals[f"{name}: sn'' + K sn = 0, sn(0) = 0, cs = sn', cs(0) = 1"] = [
             sn.diff(t, 2) + curvature * sn,
             sn.subs(t, 0),
@@ -273,7 +263,7 @@ def derivations() -> Iterator[Derivation]:
     for name, (computed, _) in IDENTITIES.items():
         yield Derivation(
             f"functions/{name}",
-            "The form in which the code computes it.",
+            "The right-hand side is what the code computes, the left-hand side what it means.",
             "one variable",
             lambda computed=computed: computed,
             lambda form, name=name: _prove_identity(name, form),

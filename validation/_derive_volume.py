@@ -5,7 +5,7 @@ from typing import Any
 
 import sympy as sp
 
-from ._derive import Cs, Derivation, K, Proof, Sn, gram
+from ._derive import Cs, Derivation, K, Proof, Sn, equation, gram
 from ._derive_charts import metric, polar
 from ._derive_quadric import EVERY_N, _along, covariant_derivative, expmap, t
 
@@ -46,9 +46,8 @@ def _prove_logdetexp(form: Form) -> Proof:
     pulled = (_DOT(one, other)).subs(t, 1) - (radial + q * (f - radial))
     n = sp.Symbol("n", positive=True)
     off = 2 * form(n, a) - (n - 1) * 2 * sp.log(Sn(K, a) / a)
-    name = sp.Symbol(r"\log\left|\det D\exp_x(v)\right|")
     return Proof(
-        (sp.Eq(name, form(n, LENGTH), evaluate=False),),
+        (equation(r"\log\left|\det D\exp_{x}(v)\right|", form(n, LENGTH)),),
         {
             "Jacobi equation, J'' + R(J, x')x' = 0": list(second + curvature),
             "J(0) = 0": list(one.subs(t, 0)),
@@ -71,9 +70,8 @@ def _prove_hessian(form: Form) -> Proof:
     hessian = sp.Matrix(3, 3, lambda i, j: half.diff(r, 2) if i == j == 0 else 0)
     hessian -= half.diff(r) * chart.christoffel[0]
     expected = sp.diag(1, form(r), form(r)) * chart.matrix
-    name = sp.Symbol(r"\lambda_\perp")
     return Proof(
-        (sp.Eq(name, form(sp.Symbol("r")), evaluate=False),),
+        (equation(r"\lambda_\perp", form(sp.Symbol("r"))),),
         {"Hessian d_i d_j f - Gamma^k_ij d_k f of f = r^2/2": list(hessian - expected)},
     )
 
@@ -82,8 +80,8 @@ def derivations() -> Iterator[Derivation]:
     """Volume and Hessian."""
     yield Derivation(
         "volume/logdetexp",
-        "The volume change of the exponential map, from Jacobi fields, whose curvature term is that "
-        "of constant curvature K. Ball and half-space inherit it: they are isometric.",
+        "The volume change of the exponential map, from Jacobi fields, whose curvature term is "
+        "that of constant curvature K. Ball and half-space inherit it: they are isometric.",
         EVERY_N + "; n enters as the number of directions across v",
         logdetexp,
         _prove_logdetexp,

@@ -66,14 +66,12 @@ class Metric:
         """Euler-Lagrange expressions of the energy g(v, v)/2: zero along a geodesic."""
         v = sp.Matrix(velocity)
         energy = (v.T * self.matrix * v)[0] / 2
-        return [
-            sum(
-                energy.diff(velocity[k], x) * v[j] + energy.diff(velocity[k], v[j]) * acceleration[j]
-                for j, x in enumerate(self.coordinates)
-            )
-            - energy.diff(self.coordinates[k])
-            for k in range(self.dim)
-        ]
+        steps = list(zip(self.coordinates, velocity, acceleration, strict=True))
+
+        def rate(momentum: Any) -> Any:
+            return sum(momentum.diff(x) * v + momentum.diff(v) * a for x, v, a in steps)
+
+        return [rate(energy.diff(v)) - energy.diff(x) for x, v, _ in steps]
 
     def pullback(self, image: Sequence[Any], coordinates: tuple[Any, ...]) -> "Metric":
         """The metric that a map into this chart, given by its components, brings back."""
