@@ -10,8 +10,8 @@ from typing import Any
 
 import sympy as sp
 
+from ._charts import ball, metric
 from ._derive import Cs, Derivation, Inner, K, Proof, Sn, equation, euclidean_dot, tn
-from ._derive_charts import ball, metric
 
 Form = Callable[..., Any]
 Product = Callable[[Any, Any], Any]

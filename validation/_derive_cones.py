@@ -4,12 +4,13 @@ In polar coordinates about the origin the metric is dr^2 + sn(r)^2 dOmega^2.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import sympy as sp
 
+from ._charts import metric, polar
 from ._derive import Cs, Derivation, K, Proof, Sn, equation, gram, tn
-from ._derive_charts import metric, polar
 
 Form = Callable[..., Any]
 
@@ -192,7 +193,7 @@ def derivations() -> Iterator[Derivation]:
             "those of the space part of y.",
             PLANE,
             form,
-            lambda form, sign=sign: _prove_embedded(sign, form),
+            partial(_prove_embedded, sign),
         )
     yield Derivation(
         "cones/exterior angle: PoincareBall",

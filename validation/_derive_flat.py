@@ -5,8 +5,8 @@ from typing import Any
 
 import sympy as sp
 
+from ._charts import coordinates, euclidean, metric
 from ._derive import Derivation, Inner, Proof, equation, euclidean_dot
-from ._derive_charts import coordinates, euclidean, metric
 
 Form = Callable[..., Any]
 

@@ -12,7 +12,7 @@ from typing import Any
 import sympy as sp
 
 from ._derive import Cs, Derivation, K, Proof, Sn, equation, euclidean_dot as dot
-from ._derive_quadric import expmap, transport
+from ._derive_quadric import expmap
 
 Form = Callable[..., Any]
 
@@ -38,12 +38,12 @@ def _point(radius: Any, angle: Any) -> Point:
     return Point(space, size, Cs(-1, radius))
 
 
-_P = _point(r, sp.S.Zero)
-_Q = _point(rho, theta)
-_HAVERSINE = (_P.time * _Q.time - dot(_P.space, _Q.space) - 1) / 2  # (cosh d - 1)/2
+P = _point(r, sp.S.Zero)
+Q = _point(rho, theta)
+HAVERSINE = (P.time * Q.time - dot(P.space, Q.space) - 1) / 2  # (cosh d - 1)/2
 
 # For printing.
-_S, _L, _NX, _NY = (Point(*sp.symbols(f"{x} |{x}| T_{x}")) for x in "slxy")
+NAMED_S, NAMED_L, NAMED_X, NAMED_Y = (Point(*sp.symbols(f"{x} |{x}| T_{x}")) for x in "slxy")
 V, W = sp.symbols("v w")
 
 
@@ -84,9 +84,9 @@ def chord_near(s: Point, l: Point) -> Any:
 
 
 def _prove_chord_far(form: Form) -> Proof:
-    radial, sagitta, lateral = form(_P, _Q)
+    radial, sagitta, lateral = form(P, Q)
     h = Sn(-1, r) * Sn(-1, rho) * Sn(1, theta / 2) ** 2
-    s, l = _S, _L
+    s, l = NAMED_S, NAMED_L
     shown = equation(
         r"\sinh^2\tfrac{r_l - r_s}{2}",
         (l.size - s.size) ** 2 / (2 * (1 + l.time * s.time + l.size * s.size)),
@@ -96,20 +96,20 @@ def _prove_chord_far(form: Form) -> Proof:
         {
             "radial part: sinh((r_l - r_s)/2)^2": [radial - Sn(-1, (r - rho) / 2) ** 2],
             "the two others: |l||s| sin(theta/2)^2": [sagitta + lateral - h],
-            "sum: sinh(d/2)^2": [radial + sagitta + lateral - _HAVERSINE],
+            "sum: sinh(d/2)^2": [radial + sagitta + lateral - HAVERSINE],
         },
     )
 
 
 def _prove_chord_near(form: Form) -> Proof:
-    shown = equation(r"\sinh^2\tfrac{d}{2}", form(_S, _L))
-    return Proof((shown,), {"sinh(d/2)^2": [form(_P, _Q) - _HAVERSINE]})
+    shown = equation(r"\sinh^2\tfrac{d}{2}", form(NAMED_S, NAMED_L))
+    return Proof((shown,), {"sinh(d/2)^2": [form(P, Q) - HAVERSINE]})
 
 
 # -- tangent vectors and geodesics -----------------------------------------------------------------
 
 # v has components v_1 along the outward ray, v_2 and v_3 across it, in an orthonormal frame.
-_V = sp.Matrix([along * Cs(-1, r), across, beyond])
+VECTOR = sp.Matrix([along * Cs(-1, r), across, beyond])
 
 
 def frame_far(x: Point, v: Any) -> tuple[Any, Any]:
@@ -124,10 +124,10 @@ def frame_near(x: Point, v: Any) -> tuple[Any, Any]:
 
 
 def _prove_frame(form: Form) -> Proof:
-    side, ahead = form(_P, _V)
-    minkowski = dot(_V, _V) - (dot(_P.space, _V) / _P.time) ** 2
+    side, ahead = form(P, VECTOR)
+    minkowski = dot(VECTOR, VECTOR) - (dot(P.space, VECTOR) / P.time) ** 2
     square = dot(side, side) + ahead**2
-    named = zip((r"\text{across}", r"\text{along}"), form(_NX, V), strict=True)
+    named = zip((r"\text{across}", r"\text{along}"), form(NAMED_X, V), strict=True)
     return Proof(
         tuple(equation(name, part) for name, part in named),
         {
@@ -146,124 +146,9 @@ def expmap_polar(radius: Any, trip: Any, cosine: Any) -> Any:
 def _prove_expmap_polar(form: Form) -> Proof:
     mu = along / length
     v = sp.Matrix([along * Cs(-1, r), 0, 0])  # the part across has no outward component
-    exact = expmap(_P.space, v, length).subs(K, -1)[0]
+    exact = expmap(P.space, v, length).subs(K, -1)[0]
     shown = equation("a", form(r, length, sp.Symbol("mu")))
     return Proof((shown,), {"cosh(t) x + sinh(t) v/t along the ray": [form(r, length, mu) - exact]})
-
-
-# -- transport -------------------------------------------------------------------------------------
-
-
-def transport_near(x: Point, y: Point, v: Any, h: Any) -> Any:
-    """v + <y, v>/(1 + cosh d) (x + y) from the step y - x, h = sinh(d/2)^2."""
-    step = y.space - x.space
-    time_step = dot(step, x.space + y.space) / (x.time + y.time)
-    product = dot(step, v) - dot(x.space / x.time, v) * time_step
-    return v + product / (2 * (1 + h)) * (x.space + y.space)
-
-
-def transport_inwards(x: Point, y: Point, v: Any, h: Any) -> Any:
-    """Radially to the origin, a gyration, radially to y."""
-    side, ahead = frame_far(x, v)
-    w = side + ahead / x.size * x.space
-    q, p = x.space / (1 + x.time), y.space / (1 + y.time)
-    w = gyration(p, q, w, (1 + x.time) * (1 + y.time) / (2 * (1 + h)))
-    return w + dot(y.space, w) / (1 + y.time) * y.space
-
-
-def swing(p: Any, q: Any, w: Any) -> Any:
-    """B w, the infinitesimal rotation in the plane of p and q."""
-    return q * dot(p, w) - p * dot(q, w)
-
-
-def gyration(p: Any, q: Any, w: Any, turn: Any) -> Any:
-    """gyr[p, -q] w, with turn = 2/(1 - 2 p.q + |p|^2 |q|^2)."""
-    swung = swing(p, q, w)
-    return w + turn * ((1 - dot(p, q)) * swung + swing(p, q, swung))
-
-
-def napier(radius_x: Any, radius_y: Any) -> Any:
-    """cosh((r_x - r_y)/2)/cosh((r_x + r_y)/2): the angles at x and y from theta."""
-    return Cs(-1, (radius_x - radius_y) / 2) / Cs(-1, (radius_x + radius_y) / 2)
-
-
-def rotation(q2: Any, wide: Any, ratio: Any, facing: bool) -> tuple[Any, Any, Any]:
-    """-sin(phi)/|q|, (1 - |cos phi|)/q^2 and (1 - |cos theta|)/q^2 from q^2 = sin(theta)^2.
-
-    ``wide`` is 1 + |cos theta|; facing is whether cos theta >= 0.
-    """
-    near, far = wide * ratio, 1 if facing else ratio
-    total = q2 * far**2 + (near if facing else wide) ** 2
-    return 2 * near / total, 2 * far**2 / total, 1 / wide
-
-
-def transport_far(x: Point, y: Point, v: Any, ratio: Any, facing: bool) -> Any:
-    """A rotation of the frames of the outward rays, by Napier's analogy."""
-    sides, ahead = frame_far(x, v)
-    direction = x.space / x.size
-    reach = dot(direction, y.space)
-    q, cosine = (y.space - reach * direction) / y.size, reach / y.size
-    q2 = dot(q, q)
-    sign = 1 if facing else -1
-    sine, turn, bend = rotation(q2, 1 + sign * cosine, ratio, facing)
-    swept = dot(q, sides)
-    cosine_phi = sign * (1 - q2 * turn)
-    ahead_y = cosine_phi * ahead + sine * swept
-    lateral = sign * (1 - q2 * bend) * sine * ahead + (turn + bend - q2 * turn * bend) * swept
-    inward = cosine_phi * swept - q2 * sine * ahead
-    return sides - lateral * q - inward * direction + ahead_y * y.time * y.space / y.size
-
-
-def _exact_transport() -> Any:
-    def full(point: Point) -> Any:
-        return sp.Matrix([point.time, *point.space])
-
-    def product(a: Any, b: Any) -> Any:
-        return dot(a[1:, :], b[1:, :]) - a[0] * b[0]
-
-    v = sp.Matrix([dot(_P.space, _V) / _P.time, *_V])
-    return transport(product, full(_P), full(_Q), v).subs(K, -1)[1:, :]
-
-
-def _off(w: Any) -> dict[str, Any]:
-    return {"the transport": list(w - _exact_transport())}
-
-
-def _prove_transport_near(form: Form) -> Proof:
-    shown = equation(r"P_{x\to y}\,v", form(_NX, _NY, V, sp.Symbol("h")))
-    return Proof((shown,), _off(form(_P, _Q, _V, _HAVERSINE)))
-
-
-def _prove_transport_inwards(form: Form) -> Proof:
-    p, q, k = sp.symbols("p q k")
-    product = equation("B w", swing(p, q, W))
-    turned = W + k * ((1 - dot(p, q)) * sp.Symbol("{B w}") + sp.Symbol("{B B w}"))
-    shown = (product, equation(r"\mathrm{gyr}[p, -q]\,w", turned))
-    residuals = _off(form(_P, _Q, _V, _HAVERSINE))
-    ends = [x.space / (1 + x.time) for x in (_Q, _P)]
-    area = 1 - 2 * dot(*ends) + dot(ends[0], ends[0]) * dot(ends[1], ends[1])
-    turn = (1 + _P.time) * (1 + _Q.time) / (2 * (1 + _HAVERSINE))
-    residuals["k from the time parts: (1 + T_x)(1 + T_y)/(2(1 + h))"] = [turn - 2 / area]
-    return Proof(shown, residuals)
-
-
-def _prove_transport_far(form: Form) -> Proof:
-    x, y = _P.size, _Q.size
-    spread = 1 + _P.time * _Q.time + x * y
-    squared = (2 + (y - x) ** 2 / spread) / spread
-    exact, k = _exact_transport(), napier(r, rho)
-    named = (r"-\sin\varphi/|q|", r"(1 - \cos\varphi)/q^2", r"(1 - \cos\theta)/q^2")
-    parts = rotation(sp.Symbol("q") ** 2, sp.Symbol("c"), sp.Symbol("k"), True)
-    shown = [equation("k", napier(*sp.symbols("r_x r_y")))]
-    shown += [equation(name, part) for name, part in zip(named, parts, strict=True)]
-    return Proof(
-        tuple(shown),
-        {
-            "k^2 from the space and time parts": [squared - k**2],
-            "the transport, where cos(theta) >= 0": list(form(_P, _Q, _V, k, True) - exact),
-            "the transport, where cos(theta) < 0": list(form(_P, _Q, _V, k, False) - exact),
-        },
-    )
 
 
 def gradient(x: Point, time: Any, space: Any) -> Any:
@@ -274,13 +159,13 @@ def gradient(x: Point, time: Any, space: Any) -> Any:
 def _prove_gradient(form: Form) -> Proof:
     g = sp.Symbol("g_0")
     g_space = sp.Matrix(sp.symbols("g_1:4"))
-    w = form(_P, g, g_space)
+    w = form(P, g, g_space)
 
     def time(v: Any) -> Any:
-        return dot(_P.space, v) / _P.time
+        return dot(P.space, v) / P.time
 
-    off = dot(w, _V) - time(w) * time(_V) - (dot(g_space, _V) + g * time(_V))
-    shown = equation(r"\mathrm{grad}_s", form(_NX, *sp.symbols("g_t g_s")))
+    off = dot(w, VECTOR) - time(w) * time(VECTOR) - (dot(g_space, VECTOR) + g * time(VECTOR))
+    shown = equation(r"\mathrm{grad}_s", form(NAMED_X, *sp.symbols("g_t g_s")))
     return Proof((shown,), {"<grad, v> = g.v for tangent v": [off]})
 
 
@@ -318,24 +203,6 @@ def derivations() -> Iterator[Derivation]:
             "The outward component of the exponential map as a sum of terms of one sign where "
             "they are large.",
             *(PLANE, expmap_polar, _prove_expmap_polar),
-        ),
-        (
-            "transport, near",
-            "The transport from differences of space parts.",
-            *(SPACE, transport_near, _prove_transport_near),
-        ),
-        (
-            "transport, inwards",
-            "The transport as a gyration between radial transports, p and q being x and y on the "
-            "ball and $k = 2/(1 - 2\\langle p, q\\rangle + |p|^2|q|^2)$.",
-            *(SPACE, transport_inwards, _prove_transport_inwards),
-        ),
-        (
-            "transport, far",
-            "The transport as a rotation of the frames of the outward rays by $\\varphi$, k from "
-            "Napier's analogy, $q = \\sin\\theta$ and $c = 1 + \\cos\\theta$ (for $\\cos\\theta "
-            "\\ge 0$).",
-            *(SPACE, transport_far, _prove_transport_far),
         ),
         (
             "gradient",

@@ -11,8 +11,8 @@ from typing import Any
 
 import sympy as sp
 
+from ._charts import coordinates, graph, metric
 from ._derive import Cs, Derivation, Inner, K, Proof, Sn, equation, euclidean_dot, gram
-from ._derive_charts import coordinates, graph, metric
 
 Form = Callable[..., Any]
 Product = Callable[[Any, Any], Any]
@@ -62,19 +62,19 @@ def covariant_derivative(dot: Product, point: Any, velocity: Any, w: Any, rate: 
     return rate + K * dot(velocity, w) * point
 
 
-def _along(dot: Product, curve: Any, w: Any) -> list[Any]:
+def rate_along(dot: Product, curve: Any, w: Any) -> list[Any]:
     return list(covariant_derivative(dot, curve, curve.diff(t), w, w.diff(t)))
 
 
 # A point, a tangent vector v of length a, and another one w.
-(_X, _V, _W), _DOT = gram([[1 / K, 0, 0], [0, a**2, b], [0, b, c]])
+(POINT, VELOCITY, VECTOR), DOT = gram([[1 / K, 0, 0], [0, a**2, b], [0, b, c]])
 # Two points at distance d.
-(_P, _Q), _DOT2 = gram([[1 / K, Cs(K, d) / K], [Cs(K, d) / K, 1 / K]])
+(FIRST, SECOND), PAIR_DOT = gram([[1 / K, Cs(K, d) / K], [Cs(K, d) / K, 1 / K]])
 
 
-def _ray() -> Any:
+def ray() -> Any:
     """The geodesic with position x and velocity v at t = 0, proven to be one."""
-    return expmap(_X, _V * t, a * t)
+    return expmap(POINT, VELOCITY * t, a * t)
 
 
 def _prove_connection(derivative: Form) -> Proof:
@@ -112,16 +112,16 @@ def _prove_connection(derivative: Form) -> Proof:
 
 
 def _prove_expmap(form: Form) -> Proof:
-    curve = form(_X, _V * t, a * t)
+    curve = form(POINT, VELOCITY * t, a * t)
     velocity = curve.diff(t)
     shown = equation(r"\exp_{x}(v)", form(X, V, LENGTH))
     return Proof(
         (shown,),
         {
-            "geodesic equation, D/dt of the velocity": _along(_DOT, curve, velocity),
-            "<x, x> = 1/K along it": [_DOT(curve, curve) - 1 / K],
-            "starts at x": list(curve.subs(t, 0) - _X),
-            "with velocity v": list(velocity.subs(t, 0) - _V),
+            "geodesic equation, D/dt of the velocity": rate_along(DOT, curve, velocity),
+            "<x, x> = 1/K along it": [DOT(curve, curve) - 1 / K],
+            "starts at x": list(curve.subs(t, 0) - POINT),
+            "with velocity v": list(velocity.subs(t, 0) - VELOCITY),
         },
     )
 
@@ -131,134 +131,69 @@ def _prove_dist(form: Form) -> Proof:
     # the orthogonal complement.
     step = sp.Symbol("epsilon")
     differential = sp.Matrix(
-        [form(_DOT2, _P, _Q + step * e).diff(step).subs(step, 0) for e in (_P, _Q)]
+        [form(PAIR_DOT, FIRST, SECOND + step * e).diff(step).subs(step, 0) for e in (FIRST, SECOND)]
     )
-    product = sp.Matrix([[_DOT2(e, f) for f in (_P, _Q)] for e in (_P, _Q)])
+    product = sp.Matrix([[PAIR_DOT(e, f) for f in (FIRST, SECOND)] for e in (FIRST, SECOND)])
     ambient = product.inv(method="ADJ") * differential
-    gradient = ambient - K * _DOT2(ambient, _Q) * _Q
-    h = form(_DOT2, _P, _Q)
+    gradient = ambient - K * PAIR_DOT(ambient, SECOND) * SECOND
+    h = form(PAIR_DOT, FIRST, SECOND)
     shown = equation(Sn(K, d / 2) ** 2, form(Inner, X, Y))
     return Proof(
         (shown,),
         {
             "length of the geodesic: sn(|v| t/2)^2 at exp_x(t v)": [
-                form(_DOT, _X, _ray()) - Sn(K, a * t / 2) ** 2
+                form(DOT, POINT, ray()) - Sn(K, a * t / 2) ** 2
             ],
             # of h = sn(d/2)^2: |grad h|^2 = sn(d/2)^2 cs(d/2)^2 |grad d|^2
-            "eikonal equation, |grad d| = 1": [_DOT2(gradient, gradient) - h * (1 - K * h)],
+            "eikonal equation, |grad d| = 1": [PAIR_DOT(gradient, gradient) - h * (1 - K * h)],
         },
     )
 
 
 def _prove_logmap(form: Form) -> Proof:
-    end = _ray().subs(t, 1)
-    back = form(_P, _Q, d)
+    end = ray().subs(t, 1)
+    back = form(FIRST, SECOND, d)
     return Proof(
         (equation(r"\log_{x}(y)", form(X, Y, d)),),
         {
-            "log_x(exp_x(v)) = v": list(form(_X, end, a) - _V),
-            "exp_x(log_x(y)) = y": list(expmap(_P, back, d) - _Q),
-            "|log_x(y)| = d": [_DOT2(back, back) - d**2],
-            "tangent at x": [_DOT2(back, _P)],
+            "log_x(exp_x(v)) = v": list(form(POINT, end, a) - VELOCITY),
+            "exp_x(log_x(y)) = y": list(expmap(FIRST, back, d) - SECOND),
+            "|log_x(y)| = d": [PAIR_DOT(back, back) - d**2],
+            "tangent at x": [PAIR_DOT(back, FIRST)],
         },
     )
 
 
 def _prove_transport(form: Form) -> Proof:
-    curve = _ray()
-    w = form(_DOT, _X, curve, _W)
+    curve = ray()
+    w = form(DOT, POINT, curve, VECTOR)
     return Proof(
         (equation(r"P_{x\to y}\,v", form(Inner, X, Y, V)),),
         {
-            "D/dt W = 0 along the geodesic": _along(_DOT, curve, w),
-            "the identity at y = x": list(w.subs(t, 0) - _W),
-            "tangent at y": [_DOT(w, curve)],
-            "an isometry": [_DOT(w, w) - c],
+            "D/dt W = 0 along the geodesic": rate_along(DOT, curve, w),
+            "the identity at y = x": list(w.subs(t, 0) - VECTOR),
+            "tangent at y": [DOT(w, curve)],
+            "an isometry": [DOT(w, w) - c],
         },
     )
 
 
 def _prove_geodesic(form: Form) -> Proof:
-    curve = form(_P, _Q, d, t)
+    curve = form(FIRST, SECOND, d, t)
     return Proof(
         (equation(r"\gamma(t)", form(X, Y, d, t)),),
-        {"exp_x(t log_x(y))": list(curve - expmap(_P, t * logmap(_P, _Q, d), t * d))},
+        {"exp_x(t log_x(y))": list(curve - expmap(FIRST, t * logmap(FIRST, SECOND, d), t * d))},
     )
 
 
 def _prove_midpoint(form: Form) -> Proof:
     return Proof(
         (equation("m", form(X, Y, d)),),
-        {"the geodesic at t = 1/2": list(form(_P, _Q, d) - geodesic(_P, _Q, d, sp.Rational(1, 2)))},
-    )
-
-
-def small_steps(dot: Product, x: Any, y: Any) -> tuple[Any, Any, Any, Any]:
-    """y - cs(d) x from y - x and from y + x; cs(d) and 1 + cs(d) from h = sn(d/2)^2."""
-    h = haversine(dot, x, y)
-    opposite = x + y - K * dot(x, x + y) * x
-    return (y - x) + 2 * K * h * x, opposite, 1 - 2 * K * h, 2 * (1 - K * h)
-
-
-def _prove_small_steps(form: Form) -> Proof:
-    near, opposite, cosine, more = form(_DOT2, _P, _Q)
-    exact = _Q - Cs(K, d) * _P
-    h = sp.Symbol("h")
-    shown = [
-        equation(Y - Cs(K, d) * X, (Y - X) + 2 * K * h * X),
-        equation(1 + Cs(K, d), 2 * (1 - K * h)),
-    ]
-    return Proof(
-        tuple(shown),
         {
-            "from y - x": list(near - exact),
-            "from y + x": list(opposite - exact),
-            "cs(d) = 1 - 2 K h": [cosine - Cs(K, d)],
-            "1 + cs(d) = 2 (1 - K h)": [more - 1 - Cs(K, d)],
+            "the geodesic at t = 1/2": list(
+                form(FIRST, SECOND, d) - geodesic(FIRST, SECOND, d, sp.Rational(1, 2))
+            )
         },
-    )
-
-
-def kahan(dot: Product, x: Any, y: Any) -> Any:
-    """K tn(d/2)^2 = |x - y|^2/|x + y|^2."""
-    return dot(x - y, x - y) / dot(x + y, x + y)
-
-
-def _prove_kahan(form: Form) -> Proof:
-    half = K * Sn(K, d / 2) ** 2 / Cs(K, d / 2) ** 2
-    return Proof(
-        (equation(half, form(Inner, X, Y)),),
-        {"tn(d/2)^2 from the law of cosines": [form(_DOT2, _P, _Q) - half]},
-    )
-
-
-def reflection(dot: Product, x: Any, y: Any, v: Any) -> Any:
-    """Transport to near the antipode: in the hyperplane orthogonal to the bisector x + y."""
-    both = x + y
-    return v - 2 * dot(both, v) / dot(both, both) * both
-
-
-def _prove_reflection(form: Form) -> Proof:
-    # y = exp_x(v): <x + y, w> = <y, w> for w tangent at x.
-    end = _ray().subs(t, 1)
-    return Proof(
-        (equation(r"P_{x\to y}\,v", form(Inner, X, Y, V)),),
-        {"the transport": list(form(_DOT, _X, end, _W) - transport(_DOT, _X, end, _W))},
-    )
-
-
-def gradient(dot: Product, x: Any, g: Any) -> Any:
-    """The Riemannian gradient from the ambient one: its tangential part."""
-    return g - K * dot(x, g) * x
-
-
-def _prove_gradient(form: Form) -> Proof:
-    # g with <x, g> = b and <v, g> = c for any tangent v.
-    (x, v, g), dot = gram([[1 / K, 0, b], [0, a**2, c], [b, c, d]])
-    r = form(dot, x, g)
-    return Proof(
-        (equation(r"\mathrm{grad}", form(Inner, X, sp.Symbol("g"))),),
-        {"<grad, v> = <g, v> for tangent v": [dot(r, v) - c], "tangent at x": [dot(r, x)]},
     )
 
 
@@ -279,20 +214,5 @@ def derivations() -> Iterator[Derivation]:
         ("transport", "Parallel transport along the geodesic.", transport, _prove_transport),
         ("geodesic", "The geodesic between two points.", geodesic, _prove_geodesic),
         ("midpoint", "The midpoint.", midpoint, _prove_midpoint),
-        ("gradient", "The Riemannian gradient (egrad2rgrad).", gradient, _prove_gradient),
-        (
-            "small steps",
-            "Of near points, what is small is computed from $y - x$, with $h = "
-            "\\mathrm{sn}_K(d/2)^2$; of nearly antipodal ones from $y + x$.",
-            small_steps,
-            _prove_small_steps,
-        ),
-        ("atan2", "Sphere's distance by Kahan's arctangent.", kahan, _prove_kahan),
-        (
-            "reflection",
-            "Sphere's transport to near the antipode, a reflection.",
-            reflection,
-            _prove_reflection,
-        ),
     ):
         yield Derivation(f"quadric/{name}", claim, EVERY_N, form, prove)

@@ -5,9 +5,9 @@ from typing import Any
 
 import sympy as sp
 
+from ._charts import metric, polar
 from ._derive import Cs, Derivation, K, Proof, Sn, equation, gram
-from ._derive_charts import metric, polar
-from ._derive_quadric import EVERY_N, _along, covariant_derivative, expmap, t
+from ._derive_quadric import EVERY_N, covariant_derivative, expmap, rate_along, t
 
 Form = Callable[..., Any]
 
@@ -37,7 +37,7 @@ def _prove_logdetexp(form: Form) -> Proof:
     curve = expmap(_X, _V * t, a * t)
     velocity = curve.diff(t)
     one, other = _variation(_W1), _variation(_W2)
-    first = sp.Matrix(_along(_DOT, curve, one))
+    first = sp.Matrix(rate_along(_DOT, curve, one))
     second = covariant_derivative(_DOT, curve, velocity, first, first.diff(t))
     curvature = K * (_DOT(velocity, velocity) * one - _DOT(one, velocity) * velocity)
     q = (Sn(K, a) / a) ** 2

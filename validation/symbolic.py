@@ -33,9 +33,13 @@ from . import (
     _derive_charts,
     _derive_cones,
     _derive_flat,
+    _derive_forms,
+    _derive_functions,
+    _derive_isometries,
     _derive_kernels,
     _derive_quadric,
     _derive_series,
+    _derive_transport,
     _derive_volume,
 )
 from ._derive import Derivation as Derivation, Proof as Proof
@@ -46,14 +50,18 @@ from ._metric import Metric as Metric
 def derivations() -> tuple[Derivation, ...]:
     """All derivations, in the order in which they build on each other. Nothing is computed yet."""
     modules = (
+        _derive_functions,
         _derive_series,
         _derive_charts,
+        _derive_isometries,
         _derive_flat,
         _derive_quadric,
+        _derive_forms,
         _derive_ball,
         _derive_volume,
         _derive_cones,
         _derive_kernels,
+        _derive_transport,
     )
     return tuple(chain.from_iterable(module.derivations() for module in modules))
 
