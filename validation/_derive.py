@@ -1,6 +1,7 @@
 """What a derivation is, and the algebra that decides whether a residual is zero."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from math import lcm, prod
 from typing import Any
@@ -127,42 +128,52 @@ def vanishes(expression: Any) -> bool:
     normal form is 0 or it is not. (A root or a logarithm is a variable of its own there: an
     identity that needs to know more of it is missed, but none is accepted that does not hold.)
     """
-    return bool(rational(algebraic(sp.sympify(expression))) == 0)
+    reduced = algebraic(sp.sympify(expression))
+    variables = _variables(reduced)
+    # A value that is not zero settles it; the normal form of what is wrong may be out of reach.
+    some = {v: sp.QQ(sp.prime(i + 2), sp.prime(i + 3)) for i, v in enumerate(variables)}
+    with suppress(ZeroDivisionError):
+        if _evaluated(reduced, some, sp.QQ) != 0:
+            return False
+    # Walked term by term: the field cancels as it goes, where expanding the whole would not end.
+    field = FracField([*variables, sp.Dummy()], sp.QQ)  # which needs one generator at least
+    known = dict(zip(variables, field.gens, strict=False))
+    return bool(_evaluated(reduced, known, field) == 0)
 
 
-def rational(expression: Any) -> Any:
-    """The expression in the field of rational functions of whatever in it is not arithmetic.
-
-    Walked term by term: the field cancels as it goes, where expanding the whole would not end.
-    """
-    generators: set[Any] = set()
-    stack = [expression]
-    while stack:
-        e = stack.pop()
+def _variables(expression: Any) -> list[Any]:
+    """Whatever in the expression is not arithmetic."""
+    found: set[Any] = set()
+    pending = [expression]
+    while pending:
+        e = pending.pop()
         if e.is_Add or e.is_Mul:
-            stack.extend(e.args)
+            pending.extend(e.args)
         elif e.is_Pow and e.exp.is_Integer:
-            stack.append(e.base)
+            pending.append(e.base)
         elif not e.is_Rational:
-            generators.add(e)
-    ordered = sorted(generators, key=sp.default_sort_key)
-    field = FracField([*ordered, sp.Dummy()], sp.QQ)  # which needs one generator at least
-    known = dict(zip(ordered, field.gens, strict=False))
+            found.add(e)
+    return sorted(found, key=sp.default_sort_key)
 
-    def convert(e: Any) -> Any:
+
+def _evaluated(expression: Any, known: dict[Any, Any], field: Any) -> Any:
+    """The expression in a field, for given values of its variables."""
+    known = dict(known)
+
+    def value(e: Any) -> Any:
         if e not in known:
             if e.is_Rational:
                 known[e] = field(sp.QQ(e.p, e.q))
             elif e.is_Add:
-                known[e] = sum(map(convert, e.args), field.zero)
+                known[e] = sum(map(value, e.args), field.zero)
             elif e.is_Mul:
-                known[e] = prod(map(convert, e.args), start=field.one)
+                known[e] = prod(map(value, e.args), start=field.one)
             else:
-                power = convert(e.base) ** abs(int(e.exp))
+                power = value(e.base) ** abs(int(e.exp))
                 known[e] = power if e.exp.is_positive else field.one / power
         return known[e]
 
-    return convert(expression)
+    return value(expression)
 
 
 def algebraic(expression: Any) -> Any:

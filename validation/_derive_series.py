@@ -112,7 +112,7 @@ def _recurrence(series: Series, coefficient: Form, at: Any) -> Any:
 
 def _over(bound: Any, limit: Any) -> Any:
     """0 if bound <= limit: an inequality between rationals as a residual."""
-    return sp.Max(0, sp.nsimplify(bound) - limit)
+    return sp.Max(0, bound - limit)
 
 
 def _prove_series(series: Series, form: Form) -> Proof:
@@ -136,7 +136,8 @@ def _prove_series(series: Series, form: Form) -> Proof:
         leading = sp.ff(count, j) * form(sp.Integer(count)) * cutoff ** (count - j)
         decay = cutoff * series.ratio * sp.Rational(count + 1, count + 1 - j)
         allowed = _ROUNDOFF / 8 * sp.factorial(j) * form(sp.Integer(j))
-        tails.append(_over(leading / (1 - decay), allowed))
+        # Without decay there is no bound, and the closed form of the sum would be negative.
+        tails.append(_over(leading / (1 - decay) if decay < 1 else sp.oo, allowed))
 
     rounding = [
         _over(abs(sp.Rational(c) - form(sp.Integer(i))), _ROUNDOFF * form(sp.Integer(i)))
