@@ -1,8 +1,10 @@
 """Sphinx configuration. `make docs` builds with every warning an error."""
 
 import re
+from pathlib import Path
 
 import spaceforms
+from spaceforms.validation.symbolic import write_page
 
 project = "spaceforms"
 author = "The spaceforms developers"
@@ -59,5 +61,11 @@ def escape_bars(app, what, name, obj, options, lines):
     lines[:] = text.split("\n")
 
 
+def write_derivations(app):
+    """Prove the derivations and print them: the page exists only as the program's output."""
+    write_page(Path(app.srcdir) / "derivations.md")
+
+
 def setup(app):
+    app.connect("builder-inited", write_derivations)
     app.connect("autodoc-process-docstring", escape_bars, priority=900)  # after napoleon
