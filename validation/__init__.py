@@ -1,1 +1,66 @@
-"""spaceforms.validation"""
+"""Proof of the geometry: references, the certificate, and a conformance suite for any manifold.
+
+:func:`check_manifold` tries every property of a Riemannian manifold on yours, on geoopt's or on
+ours. It needs the extra ``validation``; nothing is imported before it is used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .adapters import Subject as Subject, from_geoopt as from_geoopt
+    from .conformance import (
+        ConformanceError as ConformanceError,
+        Report as Report,
+        check_manifold as check_manifold,
+    )
+    from .domains import Domain as Domain
+    from .space_forms import (
+        Ball as Ball,
+        Flat as Flat,
+        Hyperboloid as Hyperboloid,
+        Hypersphere as Hypersphere,
+    )
+    from .strategies import (
+        point_pairs as point_pairs,
+        points as points,
+        tangent_vectors as tangent_vectors,
+    )
+
+_HOMES = {
+    "Subject": "adapters",
+    "from_geoopt": "adapters",
+    "ConformanceError": "conformance",
+    "Report": "conformance",
+    "check_manifold": "conformance",
+    "Ball": "space_forms",
+    "Domain": "domains",
+    "Flat": "space_forms",
+    "Hyperboloid": "space_forms",
+    "Hypersphere": "space_forms",
+    "point_pairs": "strategies",
+    "points": "strategies",
+    "tangent_vectors": "strategies",
+}
+__all__ = sorted(_HOMES)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    """Import the file of a public name when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    except ModuleNotFoundError as error:
+        if error.name != "hypothesis":
+            raise
+        raise ModuleNotFoundError(
+            f"spaceforms.validation.{name} draws its examples with hypothesis, which is not "
+            'installed: pip install "spaceforms[validation]".',
+            name="hypothesis",
+        ) from None
+
+
+def __dir__() -> list[str]:
+    """The public names, whether their files are imported or not."""
+    return sorted({*globals(), *_HOMES})
