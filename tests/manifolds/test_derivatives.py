@@ -115,15 +115,6 @@ def test_a_zero_vector_gives_its_base_point_with_the_identity_as_derivative(mani
             torch.testing.assert_close(jacobian @ w, w, rtol=0, atol=16 * tolerance * size)
 
 
-def test_logmap_at_coincident_points_has_the_identity_as_derivative(manifold):
-    if manifold._magnitude is not None and manifold._magnitude.learnable:
-        manifold = Lorentz(-0.7)
-    x = points(manifold, 3, seed=1)
-    jacobian = torch.func.jacrev(lambda y: manifold.logmap(x, y))(x)
-    w = tangent(manifold, x, torch.randn(3, dtype=F64))
-    torch.testing.assert_close(jacobian @ w, w, rtol=1e-12, atol=1e-13)
-
-
 def test_the_curvature_has_the_derivative_of_finite_differences():
     for kind, k in ((Lorentz, -0.7), (PoincareBall, -0.7), (Sphere, 0.7)):
         learnable = kind(k, learnable=True)
@@ -162,16 +153,6 @@ def test_egrad2rgrad_is_the_gradient_and_changes_nothing_in_place(manifold):
         (wanted,) = torch.autograd.grad(along(t).sum(), t)
         inner = manifold.inner(x.detach(), rgrad, w).detach()
         torch.testing.assert_close(inner, wanted, rtol=1e-10, atol=1e-11)
-
-
-def test_the_gradient_of_half_the_squared_distance_is_minus_the_logarithm(manifold):
-    x = points(manifold, 6, 3, seed=1).requires_grad_()
-    y = points(manifold, 6, 3, seed=2)
-    (g,) = torch.autograd.grad(manifold.sqdist(x, y).sum() / 2, x)
-    x = x.detach()
-    torch.testing.assert_close(
-        manifold.egrad2rgrad(x, g).detach(), -manifold.logmap(x, y).detach(), rtol=1e-9, atol=1e-11
-    )
 
 
 @pytest.mark.parametrize("n", [2, 3])

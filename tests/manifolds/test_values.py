@@ -111,42 +111,22 @@ def test_lorentz_and_ball_are_one_space(curvature):
 @given(seed=st.integers(0, 10**6), spread=st.sampled_from([1e-12, 1e-3, 0.3, 1.0, 1.7]))
 @settings(max_examples=15, deadline=None)
 @pytest.mark.parametrize("name", CASES)
-def test_what_holds_on_every_riemannian_manifold(name, seed, spread):
+def test_geodesics_and_midpoints_lie_where_they_should(name, seed, spread):
+    # What holds of distances, exp, log and transport is in tests/validation/test_conformance.py.
     manifold = CASES[name]
     with torch.no_grad():
         x, y, z = (points(manifold, 3, seed=seed + k, spread=spread) for k in range(3))
         d = manifold.dist(x, y)
-        size = 1 + float(manifold.dist(x, y) + manifold.dist(y, z)) / radius(manifold)
+        size = 1 + float(d + manifold.dist(y, z)) / radius(manifold)
         # Far out on the ball 1 - |x|^2 has lost exp(r) of its digits, whatever the formula.
-        loss = (
-            400 * size * math.exp(float(manifold.norm(x, manifold.logmap(x, y))) * 0 + 7 * spread)
-        )
-        assert close(manifold.dist(y, x), d, loss, d)
+        loss = 400 * size * math.exp(7 * spread)
         assert manifold.dist(x, x) == 0
-        assert manifold.dist(x, z) <= (d + manifold.dist(y, z)) * (1 + loss * U[F64])
-        assert close(manifold.sqdist(x, y), d * d, loss, d * d)
-        v = manifold.logmap(x, y)
-        assert close(manifold.norm(x, v), d, loss, d)
-        assert manifold.is_tangent(x, v)
         scale = x.abs().max() + y.abs().max()
-        assert close(manifold.expmap(x, v), y, loss, scale)
         m = manifold.midpoint(x, y)
         assert close(manifold.dist(x, m), d / 2, loss, d + scale)
         assert close(m, manifold.geodesic(x, y, 0.5), loss, scale)
         assert close(manifold.geodesic(x, y, 0.0), x, 4, scale)
         assert close(manifold.geodesic(x, y, 1.0), y, loss, scale)
-        w = manifold.logmap(x, z)
-        moved = manifold.transport(x, y, w)
-        assert manifold.is_tangent(y, moved)
-        assert close(
-            manifold.norm(y, moved), manifold.norm(x, w), loss, manifold.norm(x, w) + 1e-300
-        )
-        back = manifold.transport(y, x, moved)
-        assert close(back, w, loss, w.abs().max() + 1e-300)
-        # A geodesic transports its own velocity.
-        assert close(
-            manifold.transport(x, y, v), -manifold.logmap(y, x), loss, v.abs().max() + scale
-        )
         for point in (x, m, manifold.proj(x), manifold.from_normal(manifold.to_normal(x))):
             assert manifold.is_point(point)
         assert close(manifold.proj(x), x, 4, scale)
