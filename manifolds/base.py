@@ -342,8 +342,7 @@ class Manifold(UnitKernels):
                   \mathrm{sn} = \sinh, \mathrm{id}, \sin\ \text{by the sign of } K,
 
         r the distance from the origin. By Clairaut's relation sn(r) sin(angle) is constant along a
-        geodesic, so a cone contains the cones of all its points: entailment is transitive between
-        points with sn(r/R) >= 2 min_radius (half-spaces, nearer than that, do not nest). On the
+        geodesic, so a cone contains the cones of all its points: entailment is transitive. On the
         hyperboloid this is MERU's aperture (Desai et al. 2023, eq. 5), on the ball Ganea et al.'s
         (2018, eq. 28: K = min_radius there, a radius in ball coordinates, whence the factor 2).
 
