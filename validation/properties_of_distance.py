@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from .properties import VALUES, agree, holds, number
+from .properties import VALUES, agree, holds, number, smallest
 from .situation import Situation
 
 
@@ -46,14 +46,15 @@ def triangle_inequality(m: Any, s: Situation, u: float) -> None:
 def dist_value(m: Any, s: Situation, u: float) -> None:
     d = number(m.dist(s.x, s.y))
     what = f"dist(x, y) = {d:.9g} and the distance is {s.distance:.9g}"
-    agree(what, abs(d - s.distance), VALUES * u * _pair_bound(s, s.distance))
+    agree(what, abs(d - s.distance), VALUES * u * _pair_bound(s, s.distance) + smallest(s))
 
 
 @holds("sqdist(x, y) = dist(x, y)^2", "sqdist", "xy", curved=True)
 def sqdist_value(m: Any, s: Situation, u: float) -> None:
     d2, moved = number(m.sqdist(s.x, s.y)), VALUES * u * _pair_bound(s, s.distance)
     what = f"sqdist(x, y) = {d2:.9g} and the distance is {s.distance:.9g}"
-    agree(what, abs(d2 - s.distance**2), 2 * s.distance * moved + moved**2)
+    least = torch.finfo(s.dtype).smallest_normal
+    agree(what, abs(d2 - s.distance**2), 2 * s.distance * moved + moved**2 + least)
 
 
 @holds("inner is the metric", "inner", "xuv")
@@ -84,7 +85,7 @@ def dist_rotated(m: Any, s: Situation, u: float) -> None:
     x, y = (s.domain.rounded(turned(s, p), s.dtype) for p in (s.x, s.y))
     d, after = number(m.dist(s.x, s.y)), number(m.dist(x, y))
     what = f"dist(x, y) = {d:.9g}, and {after:.9g} after a rotation of both"
-    agree(what, abs(d - after), VALUES * u * 2 * _pair_bound(s, s.distance))
+    agree(what, abs(d - after), VALUES * u * 2 * _pair_bound(s, s.distance) + smallest(s))
 
 
 @holds("translations leave dist alone", "dist", "xy", curved=True)
