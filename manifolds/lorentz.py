@@ -210,7 +210,11 @@ class Lorentz(Manifold):
 
     def _to_normal(self, x: Tensor) -> Tensor:
         s = x[..., 1:]
-        return asinhc(dot(s, s)) * s
+        square = dot(s, s)
+        far = square > 1
+        # Far out the derivative of the product along the ray would be a small difference.
+        direction, size = unit(s.where(far, 1.0))
+        return torch.where(far, size.asinh() * direction, asinhc(square.where(~far, 0.0)) * s)
 
     def _lift_tangent0(self, v: Tensor) -> Tensor:
         return torch.cat([torch.zeros_like(v[..., :1]), v], dim=-1)

@@ -238,6 +238,8 @@ class Problem:
 
         def row(values: Array) -> Any:
             total = np.abs(q @ values[t : t + m]) @ size
+            if self.extra:  # not 0 at a kink only, as of an angle at points on one ray
+                total = total + abs(values[t + m]) * _norm(size)
             return total + abs(values[0]) * start if t else total
 
         if scalar:

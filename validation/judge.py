@@ -299,7 +299,7 @@ def _judge(
     )  # fmt: skip
     answer = problem.value()
     inside = _inside(model, definition, answer, radius, dtype)
-    samples = [_sample("value", answer, result, dtype, inside)]
+    samples = [_sample("value", answer, result, dtype, inside, n)]
     # Where the rounding of the inputs leaves hardly a digit of the value, a gradient such as
     # v/|v| may turn round within it, and what a first-order condition number says is void.
     info, size = torch.finfo(dtype), _size(answer.value)
@@ -320,7 +320,7 @@ def _judge(
                 computed, gauge = _along_sphere(definition, arguments, derivatives, q, kind)
                 answer = replace(exact, spread=exact.spread + gauge)
             small = torch.float32 if q == "K" and dtype != torch.float64 else dtype
-            samples.append(_sample(q, answer, computed, small, inside and known))
+            samples.append(_sample(q, answer, computed, small, inside and known, n))
     return samples
 
 
@@ -390,8 +390,9 @@ def _ambient(argument: Argument) -> Array:
 
 
 def _sample(
-    quantity: str, answer: Answer, computed: Tensor, dtype: torch.dtype, inside: bool
-) -> Sample:
+    quantity: str, answer: Answer, computed: Tensor, dtype: torch.dtype, inside: bool,
+    coordinates: int,
+) -> Sample:  # fmt: skip
     values = np.atleast_1d(computed.double().numpy()).astype(np.longdouble)
     if not np.isfinite(_size(answer.value)) or _size(answer.value) > torch.finfo(dtype).max / 2:
         inside = False
@@ -404,8 +405,8 @@ def _sample(
     if not answer.smooth:
         return Sample(quantity, 0.0, 0.0, answer.condition, finite, False)
     u = torch.finfo(dtype).eps / 2
-    # The smallest positive numbers: results, and a few steps on the way, may underflow.
-    underflow = 8 * torch.finfo(dtype).tiny * u
+    # The smallest positive numbers: coordinates, and a few steps on the way, may underflow.
+    underflow = 8 * torch.finfo(dtype).tiny * u * math.sqrt(coordinates)
     allowed = u * (_size(answer.value) + _size(answer.spread)) + underflow
     error = _size(values - answer.value) if finite else np.longdouble(math.inf)
     size = _size(answer.value)
