@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,9 +16,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import manifolds
-from ..manifolds import Manifold
 from .conditioning import Answer, Argument, Array, Problem
+from .evaluation import (
+    MIN_RADIUS,
+    TIME,
+    draw_cotangent,
+    draw_inputs,
+    evaluate,
+    has_time,
+    make,
+)
 from .reference import (
     COVECTOR,
     NORMAL,
@@ -31,9 +37,8 @@ from .reference import (
     Space,
     definitions as all_definitions,
 )
-from .regimes import MODELS, REGIMES, Draw, Model, Source, curvature, dimension
+from .regimes import MODELS, REGIMES, Model, Source, curvature, dimension
 
-MIN_RADIUS, TIME = 0.1, 0.25
 DEFINITIONS = all_definitions(min_radius=MIN_RADIUS, t=TIME)
 DTYPES = {str(d).removeprefix("torch."): d for d in (
     torch.float64, torch.float32, torch.bfloat16, torch.float16,
@@ -83,11 +88,9 @@ def run_batch(
     if library != "spaceforms" and not hasattr(space, name):
         return None
     source = Source(model, rng, count, n, model.reach(torch_dtype, radius))
-    inputs = _inputs(model, definition, REGIMES[regime](source), source, radius, torch_dtype)
-    cotangent = _cotangent(model, definition, source, torch_dtype)
-    results, derivatives = _evaluate(
-        model, name, definition, inputs, cotangent, k, gradients, space
-    )
+    inputs = draw_inputs(model, definition, REGIMES[regime](source), source, radius, torch_dtype)
+    cotangent = draw_cotangent(model, definition, source, torch_dtype)
+    results, derivatives = evaluate(model, name, definition, inputs, cotangent, k, gradients, space)
     samples = []
     for row in range(count):
         arguments = [
@@ -106,156 +109,12 @@ def _seed(*parts: Any) -> int:
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "big")
 
 
-# -- the torch side ------------------------------------------------------------------------------
-
-
-def build(manifold: str, k: float, *, learnable: bool = False) -> Manifold:
-    """The manifold of that class and curvature."""
-    kind = getattr(manifolds, manifold)
-    made: Manifold = kind() if k == 0 else kind(k, learnable=learnable)
-    return made
-
-
-def make(library: str, manifold: str, k: float) -> Any:
-    """The manifold as a library has it."""
-    if library == "spaceforms":
-        return build(manifold, k)
-    from .peers import PEERS
-
-    return PEERS[library](manifold, k)
-
-
-def _has_time(model: Model, kind: str) -> bool:
-    """Whether the free coordinates of a kind of argument begin with one along the origin's axis."""
-    if model.chart == "sphere":
-        return kind in (POINT, TANGENT, COVECTOR)
-    return model.chart == "hyperboloid" and kind == COVECTOR
-
-
-def _inputs(
-    model: Model, definition: Definition, draw: Draw, source: Source, radius: float,
-    dtype: torch.dtype,
-) -> list[Tensor]:  # fmt: skip
-    """Free coordinates in the dtype, what the exact problem is about."""
-    points, tangents, made = [draw.x, draw.y], [draw.u, draw.v], []
-    for kind in definition.inputs:
-        if kind == POINT:
-            value = radius * points.pop(0)
-        elif kind == TANGENT:
-            value = radius * tangents.pop()
-        elif kind == COVECTOR:
-            size = draw.x.shape[1] + (model.chart == "hyperboloid")
-            value = source.rng.standard_normal((source.count, size))
-        else:  # at the origin
-            length = np.sqrt((draw.v * draw.v).sum(-1, keepdims=True))
-            value = radius * length * source.direction()
-        made.append(_rounded(torch.from_numpy(value), dtype))
-    return made
-
-
-def _rounded(x: Tensor, dtype: torch.dtype) -> Tensor:
-    # Too long for the dtype: shortened, not clamped, which would turn a tangent vector.
-    largest = torch.finfo(dtype).max / 8
-    return (x * (largest / x.abs().amax(-1, keepdim=True)).clamp(max=1.0)).to(dtype)
-
-
-def _cotangent(
-    model: Model, definition: Definition, source: Source, dtype: torch.dtype
-) -> Tensor | None:
-    if definition.output == SCALAR:
-        return None
-    size = source.n + _has_time(model, definition.output)
-    return torch.from_numpy(source.rng.standard_normal((source.count, size))).to(dtype)
-
-
-def _stored(model: Model, kinds: Sequence[str], free: Sequence[Tensor], k: float) -> list[Tensor]:
-    """Coordinates as libraries take them: on the hyperboloid with the redundant time part."""
-    if model.chart != "hyperboloid":
-        zero = model.chart == "sphere"  # where tangent vectors at the origin have one
-        return [
-            torch.cat([x[..., :1] * 0, x], dim=-1) if zero and kind == TANGENT0 else x
-            for kind, x in zip(kinds, free, strict=True)
-        ]
-    stored: list[Tensor] = []
-    for kind, x in zip(kinds, free, strict=True):
-        wide = x.double()
-        if kind == POINT:
-            time = (1 / abs(k) + (wide * wide).sum(-1, keepdim=True)).sqrt()
-            stored.append(torch.cat([time.to(x.dtype), x], dim=-1))
-        elif kind == TANGENT:
-            first = free[0].double()
-            time = (1 / abs(k) + (first * first).sum(-1, keepdim=True)).sqrt()
-            part = (first / time * wide).sum(-1, keepdim=True)
-            stored.append(torch.cat([part.to(x.dtype), x], dim=-1))
-        elif kind == TANGENT0:
-            stored.append(torch.cat([x[..., :1] * 0, x], dim=-1))
-        else:
-            stored.append(x)
-    return stored
-
-
-def _free(model: Model, kind: str, stored: Tensor) -> Tensor:
-    if model.chart in ("ball", "flat") or kind in (NORMAL, SCALAR) or _has_time(model, kind):
-        return stored
-    return stored[..., 1:]
-
-
-def call(manifold: Any, name: str, arguments: Sequence[Tensor]) -> Tensor:
-    """A map by its name, batched: cdist pairs each point with one other."""
-    if name == "cdist":
-        x, y = arguments
-        return manifold.cdist(x.unsqueeze(-2), y.unsqueeze(-2)).squeeze(-1).squeeze(-1)  # type: ignore[no-any-return]
-    options: dict[str, Any] = {}
-    if name == "half_aperture":
-        options["min_radius"] = MIN_RADIUS
-    if name == "geodesic":
-        options["t"] = TIME
-    return getattr(manifold, name)(*arguments, **options)  # type: ignore[no-any-return]
-
-
-def _evaluate(
-    model: Model, name: str, definition: Definition, inputs: list[Tensor],
-    cotangent: Tensor | None, k: float, gradients: bool, manifold: Any,
-) -> tuple[Tensor, list[Tensor]]:  # fmt: skip
-    """The output in free coordinates, and gradients by each input and by log|K|."""
-    free = [x.clone().requires_grad_(gradients) for x in inputs]
-
-    def output(space: Any, values: Sequence[Tensor]) -> Tensor:
-        stored = _stored(model, definition.inputs, values, k)
-        return _free(model, definition.output, call(space, name, stored))
-
-    result = output(manifold, free)
-    if not gradients:
-        return result.detach(), []
-    if not result.requires_grad:
-        return result, [torch.zeros_like(x) for x in free]
-    w = torch.ones_like(result) if cotangent is None else cotangent
-    found = torch.autograd.grad(result, free, w, allow_unused=True)
-    derivatives = [
-        torch.zeros_like(x) if g is None else g for x, g in zip(free, found, strict=True)
-    ]
-    if k != 0 and isinstance(manifold, Manifold):
-        rows = []
-        for row in range(len(w)):  # one curvature a row, so that each has a gradient of its own
-            space = build(model.name, k, learnable=True)
-            if result.dtype == torch.float64:
-                space = space.double()
-            one = output(space, [x[row].detach() for x in inputs])
-            if not one.requires_grad:
-                rows.append(torch.zeros((), dtype=torch.float64))
-                continue
-            (g,) = torch.autograd.grad(one, list(space.parameters()), w[row], allow_unused=True)
-            rows.append(torch.zeros((), dtype=torch.float64) if g is None else g.double())
-        derivatives.append(torch.stack(rows))
-    return result.detach(), derivatives
-
-
 # -- judging -------------------------------------------------------------------------------------
 
 
 def _argument(model: Model, kind: str, value: Tensor) -> Argument:
     numbers = value.double().numpy()
-    if _has_time(model, kind):
+    if has_time(model, kind):
         return Argument(float(numbers[0]), numbers[1:])
     return Argument(None, numbers)
 
@@ -294,7 +153,7 @@ def _judge(
     n = len(arguments[0].space)
     problem = Problem(
         _exact(model, definition, n), arguments, cotangent=cotangent,
-        output_time=_has_time(model, definition.output), curvature=k,
+        output_time=has_time(model, definition.output), curvature=k,
         scalar=definition.output == SCALAR,
     )  # fmt: skip
     answer = problem.value()

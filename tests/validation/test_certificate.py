@@ -7,7 +7,7 @@ import torch
 
 from spaceforms.__main__ import main
 from spaceforms.manifolds import Lorentz
-from spaceforms.validation import judge
+from spaceforms.validation import evaluation
 from spaceforms.validation.certificate import QUICK, Plan, certify, report
 from spaceforms.validation.judge import DEFINITIONS, DTYPES
 from spaceforms.validation.regimes import MODELS
@@ -47,15 +47,17 @@ def test_an_error_of_a_hundred_units_breaks_the_promise(monkeypatch, error, quan
         def backward(ctx, g):
             return g * (1 + 1e-4)
 
-    true = judge.call
-    monkeypatch.setattr(judge, "call", lambda *args: Wrong.apply(true(*args)))
+    true = evaluation.call
+    monkeypatch.setattr(evaluation, "call", lambda *args: Wrong.apply(true(*args)))
     rows = certify(SMALL, manifolds=["Euclidean"], maps=["dist"], dtypes=["float32"])
     broken = {row.quantity for row in rows if not row.kept}
     assert quantity in broken
 
 
 def test_a_result_that_is_not_finite_breaks_the_promise(monkeypatch):
-    monkeypatch.setattr(judge, "call", lambda space, name, values: values[0][..., 0] * torch.nan)
+    monkeypatch.setattr(
+        evaluation, "call", lambda space, name, values: values[0][..., 0] * torch.nan
+    )
     rows = certify(SMALL, manifolds=["Sphere"], maps=["dist"], dtypes=["float64"])
     assert not any(row.kept for row in rows if row.quantity == "value")
 

@@ -1,0 +1,159 @@
+"""The torch side of a batch: inputs in a dtype, results and gradients of a library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .. import manifolds
+from ..manifolds import Manifold
+from .reference import COVECTOR, NORMAL, POINT, SCALAR, TANGENT, TANGENT0, Definition
+from .regimes import Draw, Model, Source
+
+MIN_RADIUS, TIME = 0.1, 0.25
+"""What ``half_aperture`` and ``geodesic`` are called with."""
+
+
+def build(manifold: str, k: float, *, learnable: bool = False) -> Manifold:
+    """The manifold of that class and curvature."""
+    kind = getattr(manifolds, manifold)
+    made: Manifold = kind() if k == 0 else kind(k, learnable=learnable)
+    return made
+
+
+def make(library: str, manifold: str, k: float) -> Any:
+    """The manifold as a library has it."""
+    if library == "spaceforms":
+        return build(manifold, k)
+    from .peers import PEERS
+
+    return PEERS[library](manifold, k)
+
+
+def has_time(model: Model, kind: str) -> bool:
+    """Whether the free coordinates of a kind of argument begin with one along the origin's axis."""
+    if model.chart == "sphere":
+        return kind in (POINT, TANGENT, COVECTOR)
+    return model.chart == "hyperboloid" and kind == COVECTOR
+
+
+def draw_inputs(
+    model: Model, definition: Definition, draw: Draw, source: Source, radius: float,
+    dtype: torch.dtype,
+) -> list[Tensor]:  # fmt: skip
+    """Free coordinates in the dtype, what the exact problem is about."""
+    points, tangents, made = [draw.x, draw.y], [draw.u, draw.v], []
+    for kind in definition.inputs:
+        if kind == POINT:
+            value = radius * points.pop(0)
+        elif kind == TANGENT:
+            value = radius * tangents.pop()
+        elif kind == COVECTOR:
+            size = draw.x.shape[1] + (model.chart == "hyperboloid")
+            value = source.rng.standard_normal((source.count, size))
+        else:  # at the origin
+            length = np.sqrt((draw.v * draw.v).sum(-1, keepdims=True))
+            value = radius * length * source.direction()
+        made.append(_rounded(torch.from_numpy(value), dtype))
+    return made
+
+
+def _rounded(x: Tensor, dtype: torch.dtype) -> Tensor:
+    # Too long for the dtype: shortened, not clamped, which would turn a tangent vector.
+    largest = torch.finfo(dtype).max / 8
+    return (x * (largest / x.abs().amax(-1, keepdim=True)).clamp(max=1.0)).to(dtype)
+
+
+def draw_cotangent(
+    model: Model, definition: Definition, source: Source, dtype: torch.dtype
+) -> Tensor | None:
+    if definition.output == SCALAR:
+        return None
+    size = source.n + has_time(model, definition.output)
+    return torch.from_numpy(source.rng.standard_normal((source.count, size))).to(dtype)
+
+
+def _stored(model: Model, kinds: Sequence[str], free: Sequence[Tensor], k: float) -> list[Tensor]:
+    """Coordinates as libraries take them: on the hyperboloid with the redundant time part."""
+    if model.chart != "hyperboloid":
+        zero = model.chart == "sphere"  # where tangent vectors at the origin have one
+        return [
+            torch.cat([x[..., :1] * 0, x], dim=-1) if zero and kind == TANGENT0 else x
+            for kind, x in zip(kinds, free, strict=True)
+        ]
+    stored: list[Tensor] = []
+    for kind, x in zip(kinds, free, strict=True):
+        wide = x.double()
+        if kind == POINT:
+            time = (1 / abs(k) + (wide * wide).sum(-1, keepdim=True)).sqrt()
+            stored.append(torch.cat([time.to(x.dtype), x], dim=-1))
+        elif kind == TANGENT:
+            first = free[0].double()
+            time = (1 / abs(k) + (first * first).sum(-1, keepdim=True)).sqrt()
+            part = (first / time * wide).sum(-1, keepdim=True)
+            stored.append(torch.cat([part.to(x.dtype), x], dim=-1))
+        elif kind == TANGENT0:
+            stored.append(torch.cat([x[..., :1] * 0, x], dim=-1))
+        else:
+            stored.append(x)
+    return stored
+
+
+def _free(model: Model, kind: str, stored: Tensor) -> Tensor:
+    if model.chart in ("ball", "flat") or kind in (NORMAL, SCALAR) or has_time(model, kind):
+        return stored
+    return stored[..., 1:]
+
+
+def call(manifold: Any, name: str, arguments: Sequence[Tensor]) -> Tensor:
+    """A map by its name, batched: cdist pairs each point with one other."""
+    if name == "cdist":
+        x, y = arguments
+        return manifold.cdist(x.unsqueeze(-2), y.unsqueeze(-2)).squeeze(-1).squeeze(-1)  # type: ignore[no-any-return]
+    options: dict[str, Any] = {}
+    if name == "half_aperture":
+        options["min_radius"] = MIN_RADIUS
+    if name == "geodesic":
+        options["t"] = TIME
+    return getattr(manifold, name)(*arguments, **options)  # type: ignore[no-any-return]
+
+
+def evaluate(
+    model: Model, name: str, definition: Definition, inputs: list[Tensor],
+    cotangent: Tensor | None, k: float, gradients: bool, manifold: Any,
+) -> tuple[Tensor, list[Tensor]]:  # fmt: skip
+    """The output in free coordinates, and gradients by each input and by log|K|."""
+    free = [x.clone().requires_grad_(gradients) for x in inputs]
+
+    def output(space: Any, values: Sequence[Tensor]) -> Tensor:
+        stored = _stored(model, definition.inputs, values, k)
+        return _free(model, definition.output, call(space, name, stored))
+
+    result = output(manifold, free)
+    if not gradients:
+        return result.detach(), []
+    if not result.requires_grad:
+        return result, [torch.zeros_like(x) for x in free]
+    w = torch.ones_like(result) if cotangent is None else cotangent
+    found = torch.autograd.grad(result, free, w, allow_unused=True)
+    derivatives = [
+        torch.zeros_like(x) if g is None else g for x, g in zip(free, found, strict=True)
+    ]
+    if k != 0 and isinstance(manifold, Manifold):
+        rows = []
+        for row in range(len(w)):  # one curvature a row, so that each has a gradient of its own
+            space = build(model.name, k, learnable=True)
+            if result.dtype == torch.float64:
+                space = space.double()
+            one = output(space, [x[row].detach() for x in inputs])
+            if not one.requires_grad:
+                rows.append(torch.zeros((), dtype=torch.float64))
+                continue
+            (g,) = torch.autograd.grad(one, list(space.parameters()), w[row], allow_unused=True)
+            rows.append(torch.zeros((), dtype=torch.float64) if g is None else g.double())
+        derivatives.append(torch.stack(rows))
+    return result.detach(), derivatives
