@@ -53,16 +53,7 @@ def hyperboloid(
         farthest = 0.0 if xyz is None or not xyz.size else math.acosh(xyz[..., 2].max())
         reach = max(1.5, 1.05 * farthest)
     ax = axes(ax, solid=True, width=6.0 if labels is None else 7.4)
-    radii, angles = np.meshgrid(np.linspace(0, reach, 13), np.linspace(0, 2 * np.pi, 49))
-    wireframe = ax.plot_wireframe(
-        np.sinh(radii) * np.cos(angles),
-        np.sinh(radii) * np.sin(angles),
-        np.cosh(radii),
-        rcount=24,
-        ccount=12,
-        color=FAINT,
-        linewidth=0.5,
-    )
+    wireframe = _wireframe(ax, np.sinh, np.cosh, np.linspace(0, reach, 13))
     _name_axes(ax, "time")
     return _with_points(ax, wireframe, xyz, labels, size, where)
 
@@ -91,18 +82,17 @@ def sphere(
         raise ValueError(f"{where}: manifold is {manifold}; expected a Sphere.")
     xyz = None if points is None else on_surface(points, manifold, where)
     ax = axes(ax, solid=True, width=6.0 if labels is None else 7.4)
-    polar, angles = np.meshgrid(np.linspace(0, np.pi, 25), np.linspace(0, 2 * np.pi, 49))
-    wireframe = ax.plot_wireframe(
-        np.sin(polar) * np.cos(angles),
-        np.sin(polar) * np.sin(angles),
-        np.cos(polar),
-        rcount=24,
-        ccount=12,
-        color=FAINT,
-        linewidth=0.5,
-    )
+    wireframe = _wireframe(ax, np.sin, np.cos, np.linspace(0, np.pi, 25))
     _name_axes(ax, "towards the origin")
     return _with_points(ax, wireframe, xyz, labels, size, where)
+
+
+def _wireframe(ax: Any, sn: Any, cs: Any, distances: Any) -> Any:
+    """Circles about the origin at the given distances, and rays."""
+    r, angles = np.meshgrid(distances, np.linspace(0, 2 * np.pi, 49))
+    x, y, z = sn(r) * np.cos(angles), sn(r) * np.sin(angles), cs(r)
+    count = len(distances) - 1
+    return ax.plot_wireframe(x, y, z, rcount=24, ccount=count, color=FAINT, linewidth=0.5)
 
 
 def _with_points(
