@@ -24,10 +24,9 @@ def main() -> None:
     (ROOT / "docs/accuracy.md").write_text(as_page(result), encoding="utf-8")
     rows = [row for row in (Row(**r) for r in result["rows"]) if row.map in SHOWN]
     table = (
-        f"Worst error of values in float32, in units of u (1 + kappa), over {len(result['rows'])} "
-        f"rows of the certificate of {result['date']} (torch {result['torch']}); in brackets how "
-        "many results are NaN or infinite and should not be; *raw*: the worst relative error of a "
-        "well-conditioned problem.\n\n" + peers_table(rows)
+        f"Worst error of values in float32, in units of u (1 + kappa) ({result['date']}, torch "
+        f"{result['torch']}); in brackets how many results are NaN or infinite and should not be; "
+        "*raw*: the worst relative error of a well-conditioned problem.\n\n" + peers_table(rows)
     )
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")

@@ -67,7 +67,7 @@ def as_page(result: dict[str, Any]) -> str:
         "The same inputs in float32, the time part of points on the hyperboloid computed in "
         "float64 and rounded. In brackets the results that are NaN or infinite and should not be, "
         "of as many problems as ours has. *raw* is the worst relative error of a well-conditioned "
-        "problem (kappa below 16).",
+        "problem (kappa below 16), results that underflow among them.",
         peers_table(rows),
     ]
     return "\n\n".join(parts) + "\n"
