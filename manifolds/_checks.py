@@ -1,12 +1,16 @@
 """What is wrong with an argument, in a sentence: what was got, what was expected, where."""
 
+import math
 from collections.abc import Iterable, Sequence
+from numbers import Real
 
 import torch
 from torch import Tensor
 
 
-def check_coordinates(where: str, tensors: Iterable[tuple[str, Tensor]], minimum: int) -> None:
+def check_coordinates(
+    where: str, tensors: Iterable[tuple[str, Tensor]], minimum: int, *, sets: bool = False
+) -> None:
     """Reject tensors that cannot be points and vectors of one space.
 
     Looks at types, shapes and devices only, never at values, so it costs no synchronisation with
@@ -16,12 +20,14 @@ def check_coordinates(where: str, tensors: Iterable[tuple[str, Tensor]], minimum
         where: the operation, as the user wrote it (``"Lorentz.dist"``).
         tensors: pairs of the argument's name and the argument.
         minimum: the least number of coordinates.
+        sets: whether they are sets (..., k, m), whose numbers k of rows need not agree.
 
     Raises:
         TypeError: not a tensor, or not of a floating-point dtype.
-        ValueError: last axes that differ or are too short, leading axes that do not broadcast,
-            or several devices.
+        ValueError: last axes that differ or are too short, too few axes, leading axes that do not
+            broadcast, or several devices.
     """
+    own = 2 if sets else 1  # axes that do not broadcast
     first_name, first = "", None
     shape: torch.Size | None = None
     for name, value in tensors:
@@ -39,8 +45,13 @@ def check_coordinates(where: str, tensors: Iterable[tuple[str, Tensor]], minimum
                 f"{where}: {name} has shape {tuple(value.shape)}; expected at least {minimum} "
                 f"coordinate{'s' if minimum > 1 else ''} on the last axis."
             )
+        if value.ndim < own:
+            raise ValueError(
+                f"{where}: {name} has shape {tuple(value.shape)}; expected a set of points, "
+                "(..., k, m)."
+            )
         if first is None:
-            first_name, first, shape = name, value, value.shape[:-1]
+            first_name, first, shape = name, value, value.shape[:-own]
             continue
         if value.shape[-1] != first.shape[-1]:
             raise ValueError(
@@ -52,33 +63,38 @@ def check_coordinates(where: str, tensors: Iterable[tuple[str, Tensor]], minimum
                 f"{where}: {name} is on {value.device} and {first_name} is on {first.device}; "
                 "expected both on one device."
             )
-        _check_leading(where, name, value, shape)
-        shape = torch.broadcast_shapes(shape, value.shape[:-1])  # type: ignore[no-untyped-call]
+        shape = check_broadcast(where, name, value, value.shape[:-own], shape)
 
 
-def check_broadcast(where: str, name: str, value: Tensor, other: Tensor) -> None:
-    """Reject a tensor whose leading axes do not broadcast with those of another."""
-    _check_leading(where, name, value, other.shape[:-1])
-
-
-def check_sets(where: str, x: Tensor, y: Tensor, minimum: int) -> None:
-    """Reject what are not two sets of points (..., p, m) and (..., q, m) of one space."""
-    for name, value in (("x", x), ("y", y)):
-        check_coordinates(where, [(name, value)], minimum)
-    shapes = f"x has shape {tuple(x.shape)} and y has shape {tuple(y.shape)}"
-    if x.ndim < 2 or y.ndim < 2:
-        raise ValueError(
-            f"{where}: {shapes}; expected two sets of points, (..., p, m) and (..., q, m)."
-        )
-    # The rows of one set need not be as many as those of the other.
-    check_coordinates(where, [("x", x[..., :1, :]), ("y", y[..., :1, :])], minimum)
-
-
-def _check_leading(where: str, name: str, value: Tensor, shape: Sequence[int] | None) -> None:
+def check_broadcast(
+    where: str, name: str, value: Tensor, leading: Sequence[int], others: Sequence[int] | None
+) -> torch.Size:
+    """The shape that the leading axes of an argument have with those of the others, or an error."""
     try:
-        torch.broadcast_shapes(shape, value.shape[:-1])  # type: ignore[no-untyped-call]
+        shape: torch.Size = torch.broadcast_shapes(others, leading)  # type: ignore[no-untyped-call]
+        return shape
     except RuntimeError:
         raise ValueError(
             f"{where}: {name} has shape {tuple(value.shape)}, which does not broadcast with "
-            f"the leading axes {tuple(shape or ())}; expected leading axes that are equal or 1."
+            f"the leading axes {tuple(others or ())}; expected leading axes that are equal or 1."
         ) from None
+
+
+def check_number(where: str, name: str, value: object) -> None:
+    """Reject what is no real number: Python's and NumPy's are, a tensor is not."""
+    if not isinstance(value, Real):
+        raise TypeError(
+            f"{where}: {name} is a {type(value).__name__}; expected a number (learnable=True "
+            "makes it a parameter)."
+        )
+
+
+def check_bounds(where: str, bounds: object) -> None:
+    """Reject bounds that are neither None nor two finite numbers."""
+    if bounds is None or (
+        isinstance(bounds, Sequence)
+        and len(bounds) == 2
+        and all(isinstance(b, Real) and math.isfinite(b) for b in bounds)
+    ):
+        return
+    raise ValueError(f"{where}: bounds are {bounds!r}; expected two finite numbers, (low, high).")

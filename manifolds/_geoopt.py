@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .base import Manifold
+from .base import Manifold, check_manifold
 
 
 def as_geoopt(manifold: Manifold) -> Any:
@@ -28,8 +28,10 @@ def as_geoopt(manifold: Manifold) -> Any:
     True
 
     Raises:
+        TypeError: not a manifold of this library.
         ModuleNotFoundError: geoopt is not installed.
     """
+    check_manifold("as_geoopt", manifold)
     try:
         from ._geoopt_adapter import GeooptAdapter
     except ModuleNotFoundError as error:

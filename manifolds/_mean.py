@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ._checks import check_broadcast
 from ._numerics import dot, norm, unit
 
 if TYPE_CHECKING:
@@ -24,21 +25,7 @@ def frechet_mean(manifold: Manifold, x: Tensor, weights: Tensor | None) -> Tenso
         raise ValueError(
             f"{where}: x has shape {tuple(x.shape)}; expected a set of points (..., k, m), k > 0."
         )
-    if weights is None:
-        w = torch.full(x.shape[:-1], 1 / x.shape[-2], dtype=x.dtype, device=x.device)
-    elif weights.shape[-1:] != x.shape[-2:-1]:
-        raise ValueError(
-            f"{where}: weights have shape {tuple(weights.shape)} for x of shape {tuple(x.shape)}; "
-            f"expected (..., {x.shape[-2]}), one weight a point."
-        )
-    elif not bool(((weights >= 0).all(-1) & (weights.sum(-1) > 0)).all()):
-        raise ValueError(
-            f"{where}: some weights are negative, or all of a set are 0; expected non-negative "
-            "weights with a positive sum."
-        )
-    else:
-        w = weights.to(x.dtype) / weights.to(x.dtype).sum(-1, keepdim=True)
-    w = w.unsqueeze(-1)
+    w = _weights(where, x, weights).unsqueeze(-1)
     tolerance = 4 * torch.finfo(x.dtype).eps
     with torch.no_grad():
         m = manifold._centroid(x, w)
@@ -50,6 +37,32 @@ def frechet_mean(manifold: Manifold, x: Tensor, weights: Tensor | None) -> Tenso
     # One step from the converged point, this time with gradients: its derivative is that of the
     # implicit function theorem, -(D_m F)^-1 D_x F for F = sum w log_m x = 0.
     return manifold._expmap(m, _steps(manifold, m, x, w)[0])
+
+
+def _weights(where: str, x: Tensor, weights: Tensor | None) -> Tensor:
+    """Weights with sum 1, (..., k)."""
+    if weights is None:
+        return torch.full(x.shape[:-1], 1 / x.shape[-2], dtype=x.dtype, device=x.device)
+    if not isinstance(weights, Tensor):
+        raise TypeError(
+            f"{where}: weights are a {type(weights).__name__}; expected None or a torch.Tensor."
+        )
+    if weights.shape[-1:] != x.shape[-2:-1]:
+        raise ValueError(
+            f"{where}: weights have shape {tuple(weights.shape)} for x of shape {tuple(x.shape)}; "
+            f"expected (..., {x.shape[-2]}), one weight a point."
+        )
+    check_broadcast(where, "the tensor weights", weights, weights.shape[:-1], x.shape[:-2])
+    w = weights.to(x.dtype)
+    total = w.sum(-1, keepdim=True)
+    # Newton's method looks at values too: one look more costs nothing.
+    if not bool(((w >= 0) & (total > 0) & total.isfinite()).all()):
+        raise ValueError(
+            f"{where}: of {w.numel()} weights {int((w < 0).sum())} are negative and "
+            f"{int((~w.isfinite()).sum())} not finite, and the least sum of a set is "
+            f"{total.min().item():g}; expected non-negative weights with a positive, finite sum."
+        )
+    return w / total
 
 
 def _moved(manifold: Manifold, m: Tensor, step: Tensor) -> Tensor:

@@ -19,6 +19,11 @@ _NODES = 4096
 def random_normal(manifold: Manifold, size: tuple[int, ...], std: float, **options: Any) -> Tensor:
     """See :meth:`Manifold.random_normal`; ``options`` are those of ``torch.randn``."""
     _check_size(manifold, "random_normal", size)
+    if not 0 <= std < math.inf:
+        raise ValueError(
+            f"{type(manifold).__name__}.random_normal: std is {std}; expected a finite number, "
+            "not negative."
+        )
     return manifold.from_normal(std * torch.randn(size, **options))
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from . import _sampling
-from ._checks import check_broadcast, check_coordinates, check_sets
+from ._checks import check_broadcast, check_coordinates
 from ._mean import frechet_mean
 from ._numerics import atan2_0, norm, scaled_dot, sqrt0
 from .unit import Call, UnitKernels, divided, times
@@ -165,10 +165,12 @@ class Manifold(UnitKernels):
                 closer than about 1e-6 cs(r) are compared; pairs closer than that error can
                 resolve count as coincident, distance 0 with gradient 0.
         """
-        check_sets(f"{self._name}.cdist", x, y, 1 + self._extra_coordinates)
+        self._check_sets("cdist", x, y)
         if not matmul:
-            pair = self.sqdist if squared else self.dist
-            return pair(x.unsqueeze(-2), y.unsqueeze(-3))
+            x, y, step, _, call = self._enter_pair("cdist", x.unsqueeze(-2), y.unsqueeze(-3))
+            if squared:
+                return self._leave_scalar(self._sqdist(x, y, step), call, 2)
+            return self._leave_scalar(self._dist(x, y, step), call, 1)
         haversine, call = self._all_pairs("cdist", x, y)
         if squared:
             return self._leave_vector(self._arc_squared(haversine), call, 2)
@@ -181,12 +183,16 @@ class Manifold(UnitKernels):
         on Lorentz and of the corresponding hyperboloid points on PoincareBall. On a curved space
         it is :math:`\cos_K(d)/K`, a monotone function of distance: the cheapest logit.
         """
-        check_sets(f"{self._name}.cinner", x, y, 1 + self._extra_coordinates)
+        self._check_sets("cinner", x, y)
         if self.sign == 0:
             dtype = torch.promote_types(x.dtype, y.dtype)
             return (x.double() @ y.double().mT).to(dtype)
         haversine, call = self._all_pairs("cinner", x, y)
         return self._leave_vector(self.sign - 2 * haversine, call, 2)
+
+    def _check_sets(self, op: str, x: Tensor, y: Tensor) -> None:
+        named = [("x", x), ("y", y)]
+        check_coordinates(f"{self._name}.{op}", named, 1 + self._extra_coordinates, sets=True)
 
     def _all_pairs(self, op: str, x: Tensor, y: Tensor) -> tuple[Tensor, Call]:
         dtype = torch.promote_types(x.dtype, y.dtype)
@@ -227,9 +233,9 @@ class Manifold(UnitKernels):
                 the geodesic goes on beyond its ends.
         """
         x, y, step, _, call = self._enter_pair("geodesic", x, y)
-        time = torch.as_tensor(t, dtype=x.dtype, device=x.device).unsqueeze(-1)
-        check_broadcast(f"{self._name}.geodesic", "t", time, step)
-        return self._leave_point(self._geodesic(x, y, step, time), call)
+        time = torch.as_tensor(t, dtype=x.dtype, device=x.device)
+        check_broadcast(f"{self._name}.geodesic", "t", time, time.shape, step.shape[:-1])
+        return self._leave_point(self._geodesic(x, y, step, time.unsqueeze(-1)), call)
 
     def midpoint(self, x: Tensor, y: Tensor) -> Tensor:
         """The point halfway between x and y: (..., m), (..., m) -> (..., m)."""
@@ -409,3 +415,11 @@ class Manifold(UnitKernels):
         """
         options = {"generator": generator, "dtype": dtype, "device": device}
         return _sampling.random_uniform(self, size, radius, **options)
+
+
+def check_manifold(where: str, value: object) -> None:
+    """Reject what is no manifold, before the first call of a method it does not have."""
+    if not isinstance(value, Manifold):
+        raise TypeError(
+            f"{where}: manifold is a {type(value).__name__}; expected a Manifold such as Lorentz()."
+        )

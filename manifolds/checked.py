@@ -5,7 +5,7 @@ from typing import Any, final
 
 from torch import Tensor, nn
 
-from .base import Manifold
+from .base import Manifold, check_manifold
 from .unit import Call
 
 
@@ -37,10 +37,7 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
 
     def __init__(self, manifold: Manifold) -> None:
         nn.Module.__init__(self)
-        if not isinstance(manifold, Manifold):
-            raise TypeError(
-                f"Checked: manifold is a {type(manifold).__name__}; expected a Manifold."
-            )
+        check_manifold("Checked", manifold)
         self.manifold = manifold
 
     def __getattr__(self, name: str) -> Any:

@@ -7,6 +7,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from ._checks import check_bounds, check_number
+
 
 class PositiveScalar(nn.Module):
     r"""A positive scalar, fixed or learnable, whose initial value is exactly the one given.
@@ -39,6 +41,8 @@ class PositiveScalar(nn.Module):
         learnable: bool = True,
     ) -> None:
         super().__init__()
+        check_number("PositiveScalar", "value", value)
+        check_bounds("PositiveScalar", bounds)
         value = float(value)
         if not (math.isfinite(value) and value > 0):
             raise ValueError(f"PositiveScalar: value is {value}; expected a positive number.")
@@ -57,12 +61,29 @@ class PositiveScalar(nn.Module):
             self.raw = nn.Parameter(torch.zeros(()))
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
-        # A cast of the module moves the parameter; the initial value keeps all its digits.
         exact = self.initial if self.learnable else None
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        if exact is not None:
-            self.initial = exact.to(self.raw.device)
+        # A cast of the module is for the parameter; the initial value keeps all its digits.
+        if exact is not None and self.initial.dtype != exact.dtype:
+            self.initial = exact.to(self.initial.device)
         return self
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *rest: Any, **options: Any
+    ) -> None:
+        key = f"{prefix}initial"
+        start = state_dict.get(key)
+        if self.bounds is not None and isinstance(start, Tensor) and not start.is_meta:
+            low, high = self.bounds
+            if start.numel() == 1 and not low < start.item() < high:
+                errors: list[str] = rest[-1]  # load_state_dict raises them all together
+                errors.append(
+                    f"PositiveScalar: {key} is {start.item():g} in the state and the bounds are "
+                    f"{self.bounds}; expected a value strictly between them: build the module "
+                    "with the bounds that the state was saved under."
+                )
+                return
+        super()._load_from_state_dict(state_dict, prefix, *rest, **options)
 
     def forward(self) -> Tensor:
         """The current value, shape ()."""

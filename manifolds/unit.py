@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ._checks import check_coordinates
+from ._checks import check_bounds, check_coordinates, check_number
 from ._numerics import dot, norm
 from .scalar import PositiveScalar
 
@@ -40,13 +40,9 @@ class UnitKernels(nn.Module, ABC):
     ) -> None:
         super().__init__()
         name = self._name
-        if not isinstance(curvature, (int, float)):
-            raise TypeError(
-                f"{name}: curvature is a {type(curvature).__name__}; expected a number (learnable="
-                "True makes it a parameter)."
-            )
-        if bounds is not None and len(bounds) != 2:
-            raise ValueError(f"{name}: bounds are {bounds}; expected two numbers, (low, high).")
+        check_number(name, "curvature", curvature)
+        check_bounds(name, bounds)
+        curvature = float(curvature)
         if not math.isfinite(curvature) or (curvature > 0) - (curvature < 0) != self.sign:
             wanted = {-1: "negative", 0: "zero", 1: "positive"}[self.sign]
             raise ValueError(

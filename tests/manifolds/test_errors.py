@@ -60,7 +60,7 @@ L = Lorentz()
         (
             lambda: L.cdist(torch.ones(3), torch.ones(2, 3)),
             ValueError,
-            r"expected two sets",
+            r"x has shape \(3,\); expected a set of points",
         ),
         (
             lambda: L.half_aperture(torch.ones(3), 0.0),

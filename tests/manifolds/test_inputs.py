@@ -1,12 +1,17 @@
 """What a user may get wrong beyond the first method he calls, and what he must not lose."""
 
-import matplotlib.figure
+import numpy as np
 import pytest
 import torch
 
-from spaceforms.losses import EntailmentLoss, InfoNCE, entailment, info_nce
-from spaceforms.manifolds import Lorentz, PoincareBall, PositiveScalar, Sphere
-from spaceforms.plotting import disk, project_disk
+from spaceforms.manifolds import (
+    Checked,
+    Lorentz,
+    PoincareBall,
+    PositiveScalar,
+    Sphere,
+    as_geoopt,
+)
 
 L, X = Lorentz(), Lorentz().from_normal(torch.ones(4, 2) / 2)
 NAN = torch.full((3, 3), torch.nan)
@@ -16,24 +21,48 @@ NAN = torch.full((3, 3), torch.nan)
     ("call", "kind", "sentence"),
     [
         (lambda: L.cdist(X, None), TypeError, "Lorentz.cdist: y is a NoneType"),
-        (lambda: L.cdist(X, X[:, :2]), ValueError, r"Lorentz.cdist: y has shape \(1, 2\) and x"),
+        (
+            lambda: L.cdist(X, X[:, :2]),
+            ValueError,
+            r"Lorentz.cdist: y has shape \(4, 2\) and x has shape \(4, 3\)",
+        ),
         (lambda: L.cinner(X, torch.tensor(1.0)), ValueError, "Lorentz.cinner: y has shape"),
-        (lambda: L.cinner(X, X[0]), ValueError, "expected two sets of points"),
-        (lambda: L.geodesic(X, X, torch.ones(3)), ValueError, "Lorentz.geodesic: t has shape"),
+        (lambda: L.cinner(X, X[0]), ValueError, "expected a set of points"),
+        (
+            lambda: L.cinner(X.expand(2, 4, 3), X.expand(3, 4, 3)),
+            ValueError,
+            r"y has shape \(3, 4, 3\), which does not broadcast with the leading axes \(2,\)",
+        ),
+        (
+            lambda: L.geodesic(X, X, torch.ones(3)),
+            ValueError,
+            r"Lorentz.geodesic: t has shape \(3,\), which does not",
+        ),
         (lambda: L.origin(0), ValueError, "expected a dimension of at least 1"),
+        (lambda: L.random_normal(4, 2, std=-1), ValueError, "std is -1; expected a finite number"),
         (lambda: L.mean(X, torch.zeros(4)), ValueError, "expected non-negative weights"),
+        (lambda: L.mean(X, torch.tensor([3, 1, 1, -1.0])), ValueError, "4 weights 1 are negative"),
+        (lambda: L.mean(X, X[:, 0] * torch.inf), ValueError, "4 not finite"),
+        (lambda: L.mean(X, [1.0] * 4), TypeError, "weights are a list; expected None or a torch"),
+        (
+            lambda: L.mean(X.expand(3, 4, 3), torch.ones(2, 4)),
+            ValueError,
+            r"weights has shape \(2, 4\), which does not broadcast with the leading axes \(3,\)",
+        ),
+        (lambda: as_geoopt("x"), TypeError, "as_geoopt: manifold is a str; expected a Manifold"),
         (lambda: Lorentz("a"), TypeError, "Lorentz: curvature is a str"),
-        (lambda: Lorentz(-1.0, learnable=True, bounds=(-5,)), ValueError, "expected two numbers"),
-        (lambda: entailment(X.long(), X, manifold=L), TypeError, "parent is torch.int64"),
-        (lambda: info_nce(X, X, manifold=L, scale=1.0, targets=[0]), TypeError, "are a list"),
-        (lambda: InfoNCE("x"), TypeError, "InfoNCE: manifold is 'x'"),
-        (lambda: InfoNCE(L, logits="foo"), ValueError, "logits is 'foo'; expected one of neg"),
-        (lambda: InfoNCE(L, scale=200.0), ValueError, "scale is 200.0 with max_scale 100"),
-        (lambda: EntailmentLoss(L, min_radius=-1), ValueError, "min_radius is -1"),
-        (lambda: disk([[0.0, 0.1]], manifold=PoincareBall()), TypeError, "points are a list"),
-        (lambda: disk(torch.ones(1, 2), manifold=PoincareBall()), ValueError, "not inside"),
-        (lambda: disk(manifold=L, ax=3), TypeError, "ax is a int; expected a matplotlib Axes"),
-        (lambda: project_disk(X, manifold=L, groups=["a"]), ValueError, "1 groups for 4 points"),
+        (
+            lambda: Lorentz(-1.0, learnable=True, bounds=(-5,)),
+            ValueError,
+            "expected two finite numbers",
+        ),
+        (
+            lambda: Lorentz(-1.0, learnable=True, bounds=(-torch.inf, -0.1)),
+            ValueError,
+            r"Lorentz: bounds are \(-inf, -0.1\); expected two finite",
+        ),
+        (lambda: PositiveScalar(1.0, bounds=3.0), ValueError, "PositiveScalar: bounds are 3.0"),
+        (lambda: PositiveScalar("a"), TypeError, "PositiveScalar: value is a str"),
     ],
 )
 def test_a_wrong_argument_gets_a_sentence(call, kind, sentence):
@@ -46,6 +75,38 @@ def test_a_cast_keeps_every_digit_of_the_initial_value(dtype):
     space = Lorentz(-0.7, learnable=True, bounds=(-3.0, -0.1)).to(dtype)
     assert space.curvature.item() == -0.7
     assert PositiveScalar(0.3).to(dtype)().item() == 0.3
+
+
+def test_a_module_made_on_the_meta_device_gets_its_memory_and_then_its_state():
+    saved = Lorentz(-0.7, learnable=True)
+    with torch.device("meta"):
+        space = Lorentz(-1.0, learnable=True)
+    space = space.to_empty(device="cpu")
+    space.load_state_dict(saved.state_dict())
+    assert space.curvature.item() == -0.7
+
+
+def test_a_state_outside_the_bounds_is_refused_and_changes_nothing():
+    space = Lorentz(-2.0, learnable=True, bounds=(-3.0, -1.0))
+    state = Lorentz(-0.7, learnable=True, bounds=(-3.0, -0.1)).state_dict()
+    sentence = (
+        r"_magnitude\.initial is 0\.7 in the state and the bounds are \(1\.0, 3\.0\); expected"
+    )
+    with pytest.raises(RuntimeError, match=sentence):
+        space.load_state_dict(state)
+    assert space.curvature.item() == -2.0
+    space.load_state_dict(Lorentz(-2.5, learnable=True).state_dict())
+    assert space.curvature.item() == -2.5
+
+
+@pytest.mark.parametrize("number", [-1, np.float32(-1), np.int64(-1)])
+def test_a_curvature_may_be_any_real_number(number):
+    assert repr(Lorentz(number)) == "Lorentz(curvature=-1)"
+
+
+def test_cdist_checks_values_under_its_own_name():
+    with pytest.raises(ValueError, match=r"Lorentz\.cdist: y has 4 of 4 points off the manifold"):
+        Checked(L).cdist(X, 2 * X)
 
 
 def test_nan_is_no_point():
@@ -73,8 +134,3 @@ def test_the_mean_of_far_points_is_where_their_logarithms_add_up_to_nothing(spac
 def test_float16_points_of_a_large_space_stay_within_the_dtype():
     far = Lorentz(-0.05).from_normal(torch.tensor([400.0, 0.0], dtype=torch.float16))
     assert far.isfinite().all()
-
-
-def test_a_figure_can_be_given():
-    figure = matplotlib.figure.Figure()
-    assert disk(manifold=L, ax=figure.add_subplot()).points == []
