@@ -25,14 +25,26 @@ FAINT = "#BBBBBB"
 _BALL = PoincareBall(-1.0)
 
 
-def axes(ax: Axes | None, *, solid: bool = False, width: float = 6.0, height: float = 6.0) -> Any:
+def axes(
+    ax: Axes | None, where: str, *, solid: bool = False, width: float = 6.0, height: float = 6.0
+) -> Any:
     """``ax``, or the axes of a new figure that no pyplot window knows."""
-    if ax is not None:
-        if not isinstance(ax, Axes):
-            raise TypeError(f"ax is a {type(ax).__name__}; expected a matplotlib Axes or None.")
-        return ax
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure.add_subplot(projection="3d" if solid else None)
+    if ax is None:
+        figure = Figure(figsize=(width, height), layout="constrained")
+        return figure.add_subplot(projection="3d" if solid else None)
+    if is_solid(an_axes(ax, where)) != solid:
+        raise ValueError(
+            f"{where}: ax has {3 if is_solid(ax) else 2} dimensions; expected an Axes of "
+            + ("3 (projection='3d')." if solid else "2.")
+        )
+    return ax
+
+
+def an_axes(ax: Any, where: str) -> Any:
+    """``ax``, if that is what it is."""
+    if not isinstance(ax, Axes):
+        raise TypeError(f"{where}: ax is a {type(ax).__name__}; expected a matplotlib Axes.")
+    return ax
 
 
 def array(x: Any) -> NDArray[np.float64]:
@@ -90,29 +102,56 @@ def on_surface(points: Tensor, manifold: Manifold, where: str) -> NDArray[np.flo
     return array(torch.cat([share * v, along], dim=-1))
 
 
+def at_hand(points: Tensor, manifold: Manifold, where: str, name: str = "points") -> Tensor:
+    """Points of any dimension in float64 on the CPU, if a picture can be made of them."""
+    if not isinstance(points, Tensor):
+        raise TypeError(
+            f"{where}: expected a tensor for {name}, got a {type(points).__name__} "
+            "(torch.as_tensor makes a tensor of an array)."
+        )
+    if points.ndim == 0:
+        raise ValueError(f"{where}: expected coordinates on the last axis of {name}, got shape ().")
+    points = points.detach().cpu().double()
+    finite = points.isfinite().all(-1)
+    if not finite.all():
+        raise ValueError(
+            f"{where}: {int((~finite).sum())} of {finite.numel()} rows of {name} are not finite; "
+            "expected finite coordinates."
+        )
+    radius = unit_of_length(manifold)
+    inside = points.norm(dim=-1) < radius
+    if isinstance(manifold, PoincareBall) and not inside.all():
+        raise ValueError(
+            f"{where}: {int((~inside).sum())} of {inside.numel()} rows of {name} are not inside "
+            f"the ball; expected norms below its radius, {radius:g}."
+        )
+    return points
+
+
 @torch.no_grad()
 def _plane(points: Tensor, manifold: Manifold, where: str) -> Tensor:
     """Normal coordinates of points of dimension 2 at unit curvature, in float64 on the CPU."""
-    if not isinstance(points, Tensor):
-        raise TypeError(
-            f"{where}: points are a {type(points).__name__}; expected a tensor (torch.as_tensor "
-            "makes one of an array)."
-        )
+    points = at_hand(points, manifold, where)
     n = points.shape[-1] - manifold.ambient_dim(0)
     if n != 2:
         raise ValueError(
             f"{where}: points have shape {tuple(points.shape)}, dimension {n} on {manifold}; "
             "expected dimension 2 (project them first with project_disk)."
         )
-    points = points.detach().cpu().double()
-    if not points.isfinite().all():
-        bad = int((~points.isfinite()).any(-1).sum())
-        raise ValueError(f"{where}: {bad} points are not finite; expected finite coordinates.")
-    radius = unit_of_length(manifold)
-    if isinstance(manifold, PoincareBall) and not bool((points.norm(dim=-1) < radius).all()):
-        bad = int((points.norm(dim=-1) >= radius).sum())
-        raise ValueError(f"{where}: {bad} points are not inside the ball of radius {radius:g}.")
-    return at_rest(manifold).to_normal(points) / radius
+    return at_rest(manifold).to_normal(points) / unit_of_length(manifold)
+
+
+def on_page(places: Any, manifold: Manifold | None, where: str) -> NDArray[np.float64]:
+    """Places given in the coordinates of a 2-D axes, or as points of the hyperbolic plane."""
+    if manifold is not None:
+        return on_disk(places, manifold, where)
+    xy = array(places)
+    if xy.ndim != 2 or xy.shape[1] != 2:
+        raise ValueError(
+            f"{where}: places have shape {xy.shape} without a manifold; expected (N, 2), or the "
+            "manifold that they are points of."
+        )
+    return xy
 
 
 def drawn(points: Tensor, manifold: Manifold, ax: Any, where: str) -> NDArray[np.float64]:

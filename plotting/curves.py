@@ -10,7 +10,7 @@ from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ._axes import COLOURS, at_rest, drawn, is_solid, one_scale, unit_of_length
+from ._axes import COLOURS, an_axes, at_hand, at_rest, drawn, is_solid, one_scale, unit_of_length
 
 _STEPS = 129  # points on a curve: a turn of a few degrees between two where it bends most
 _RAYS = 65  # rays from an apex that fill its cone
@@ -45,12 +45,14 @@ def geodesics(
     Returns:
         One line a pair.
     """
-    x, y = (p.detach().cpu().double().reshape(-1, p.shape[-1]) for p in (x, y))
+    where = "plotting.geodesics"
+    x, y = (at_hand(p, manifold, where, name) for name, p in (("x", x), ("y", y)))
+    x, y = (p.reshape(-1, p.shape[-1]) for p in (x, y))
     t = torch.linspace(0, 1, _STEPS, dtype=torch.float64)
     with torch.no_grad():
         path = at_rest(manifold).geodesic(x[:, None], y[:, None], t)
-    ax = _picture(ax, manifold)
-    curves = drawn(path, manifold, ax, "plotting.geodesics")
+    ax = _picture(ax, manifold, where)
+    curves = drawn(path, manifold, ax, where)
     style = {"color": color, "linewidth": linewidth, "alpha": alpha, "solid_capstyle": "round"}
     lines = [ax.plot(*curve.T, **style)[0] for curve in curves]
     if is_solid(ax):
@@ -88,7 +90,7 @@ def cone(
     if reach is not None and not reach > 0:
         raise ValueError(f"plotting.cone: reach is {reach}; expected a positive length.")
     apex = _apex(apex, manifold)
-    ax = _picture(ax, manifold)
+    ax = _picture(ax, manifold, "plotting.cone")
     solid = is_solid(ax)
     if reach is None:
         reach = 1.0 if solid else 14.0
@@ -120,12 +122,13 @@ def cone_sides(
 
 
 def _apex(apex: Tensor, manifold: Manifold) -> Tensor:
+    apex = at_hand(apex, manifold, "plotting.cone", "apex")
     if apex.ndim != 1 or apex.shape[0] - manifold.ambient_dim(0) != 2:
         raise ValueError(
             f"plotting.cone: apex has shape {tuple(apex.shape)} on {manifold}; expected one point "
             f"of dimension 2, shape ({manifold.ambient_dim(2)},)."
         )
-    return apex.detach().cpu().double()
+    return apex
 
 
 @torch.no_grad()
@@ -150,9 +153,9 @@ def _rays(apex: Tensor, manifold: Manifold, min_radius: float, reach: float, cou
     return manifold.expmap(apex, s * tangents.unsqueeze(1))
 
 
-def _picture(ax: Any, manifold: Manifold) -> Any:
+def _picture(ax: Any, manifold: Manifold, where: str) -> Any:
     if ax is not None:
-        return ax
+        return an_axes(ax, where)
     if manifold.sign > 0:
         from .surfaces import sphere
 

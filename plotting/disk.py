@@ -54,7 +54,9 @@ def disk(
         The axes, the boundary circle, one collection a label and one circle a ring (by distance).
 
     Raises:
-        ValueError: points not of dimension 2, a manifold that is not hyperbolic, too few labels.
+        TypeError: points that are no tensor, an ax that is no Axes.
+        ValueError: points not of dimension 2 or not of the manifold, a manifold that is not
+            hyperbolic, too few labels, an ax of 3 dimensions.
     """
     if manifold.sign >= 0:
         raise ValueError(
@@ -64,7 +66,7 @@ def disk(
     if reach is not None and not reach > 0:
         raise ValueError(f"plotting.disk: reach is {reach}; expected a positive distance.")
     xy = None if points is None else on_disk(points, manifold, "plotting.disk").reshape(-1, 2)
-    ax = axes(ax, width=6.0 if labels is None else 7.4)
+    ax = axes(ax, "plotting.disk", width=6.0 if labels is None else 7.4)
     boundary = Circle((0, 0), 1, fill=False, edgecolor=INK, linewidth=1.2)
     ax.add_patch(boundary)
     half = 1.03 * (1.0 if reach is None else math.tanh(reach / 2))

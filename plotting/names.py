@@ -12,7 +12,7 @@ from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from ..manifolds import Manifold
-from ._axes import array, axes, on_disk
+from ._axes import axes, on_page
 
 
 def names(
@@ -43,7 +43,7 @@ def names(
     its size, title and legend first.
     """
     where = "plotting.names"
-    xy = array(places) if manifold is None else on_disk(places, manifold, where)
+    xy = on_page(places, manifold, where)
     if len(texts) != len(xy):
         raise ValueError(
             f"{where}: there are {len(texts)} texts for {len(xy)} places; expected as many."
@@ -52,7 +52,7 @@ def names(
         from .disk import disk
 
         ax = disk(manifold=manifold).ax
-    ax = axes(ax)
+    ax = axes(ax, where)
     ax.get_figure(root=True).draw_without_rendering()  # the layout decides where the axes lies
     page = ax.get_window_extent()
     halo = [withStroke(linewidth=2.0, foreground="white")]

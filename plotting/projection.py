@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold, PoincareBall
-from ._axes import at_rest, unit_of_length
+from ._axes import at_hand, at_rest, unit_of_length
 
 _PAIRS = 20_000
 
@@ -62,28 +62,28 @@ def project_disk(
 
     The measured losses are over all pairs, or 20,000 of them drawn with a fixed seed.
     """
-    n = points.shape[-1] - manifold.ambient_dim(0)
-    if points.ndim != 2 or not len(points) or n < 1:
+    where = "plotting.project_disk"
+    x = at_hand(points, manifold, where)
+    n = x.shape[-1] - manifold.ambient_dim(0)
+    if x.ndim != 2 or not len(x) or n < 1:
         raise ValueError(
-            f"plotting.project_disk: points have shape {tuple(points.shape)} on {manifold}; "
+            f"{where}: points have shape {tuple(x.shape)} on {manifold}; "
             f"expected (N, m) with N >= 1 and m > {manifold.ambient_dim(0)}."
         )
-    if groups is not None and len(groups) != len(points):
+    if groups is not None and len(groups) != len(x):
         raise ValueError(
-            f"plotting.project_disk: there are {len(groups)} groups for {len(points)} points; "
-            "expected as many."
+            f"{where}: there are {len(groups)} groups for {len(x)} points; expected as many."
         )
     manifold = at_rest(manifold)
     radius = unit_of_length(manifold)
-    x = points.detach().cpu().double()
-    if not x.isfinite().all():
-        bad = int((~x.isfinite()).any(-1).sum())
-        raise ValueError(
-            f"plotting.project_disk: {bad} points are not finite; expected finite coordinates."
-        )
     base = manifold.origin(n, dtype=torch.float64)
     if center is not None:
-        base = center.detach().cpu().double()
+        base = at_hand(center, manifold, where, "center")
+        if base.shape != x.shape[1:]:
+            raise ValueError(
+                f"{where}: center has shape {tuple(base.shape)}; expected one point, "
+                f"({x.shape[1]},)."
+            )
     tangents = manifold.transport0_inverse(base, manifold.logmap(base, x))
     v = manifold.to_normal(manifold.expmap0(tangents)) / radius
     r = manifold.dist(base, x).unsqueeze(-1) / radius

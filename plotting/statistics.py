@@ -38,7 +38,7 @@ def radius_histogram(
         if not r.size or not np.isfinite(r).all() or r.min() < 0:
             what = "no distances" if not r.size else "a distance that is negative or not finite"
             raise ValueError(f"{where}: level {name!r} has {what}; expected some, all at least 0.")
-    ax = axes(ax, height=4.0)
+    ax = axes(ax, where, height=4.0)
     farthest = max(float(r.max()) for r in values.values())
     edges = np.linspace(0, farthest * 1.02 or 1.0, bins + 1)
     artists = []
@@ -84,7 +84,7 @@ def loss_curves(
             raise ValueError(
                 f"{where}: row {k} of the history has the keys {', '.join(row)}; expected step too."
             )
-    ax = axes(ax, height=4.0)
+    ax = axes(ax, where, height=4.0)
     artists: list[Any] = []
     for k, key in enumerate(present):
         rows = [row for row in history if key in row]

@@ -52,7 +52,7 @@ def hyperboloid(
     if reach is None:
         farthest = 0.0 if xyz is None or not xyz.size else math.acosh(xyz[..., 2].max())
         reach = max(1.5, 1.05 * farthest)
-    ax = axes(ax, solid=True, width=6.0 if labels is None else 7.4)
+    ax = axes(ax, where, solid=True, width=6.0 if labels is None else 7.4)
     wireframe = _wireframe(ax, np.sinh, np.cosh, np.linspace(0, reach, 13))
     _name_axes(ax, "time")
     return _with_points(ax, wireframe, xyz, labels, size, where)
@@ -81,7 +81,7 @@ def sphere(
     if manifold.sign <= 0:
         raise ValueError(f"{where}: manifold is {manifold}; expected a Sphere.")
     xyz = None if points is None else on_surface(points, manifold, where)
-    ax = axes(ax, solid=True, width=6.0 if labels is None else 7.4)
+    ax = axes(ax, where, solid=True, width=6.0 if labels is None else 7.4)
     wireframe = _wireframe(ax, np.sin, np.cos, np.linspace(0, np.pi, 25))
     _name_axes(ax, "towards the origin")
     return _with_points(ax, wireframe, xyz, labels, size, where)

@@ -10,7 +10,7 @@ from matplotlib.transforms import Bbox, TransformedBbox
 from numpy.typing import NDArray
 
 from ..manifolds import Manifold
-from ._axes import array, axes, on_disk
+from ._axes import axes, on_page
 
 
 def thumbnails(
@@ -36,7 +36,7 @@ def thumbnails(
         The artists and the indices of what was drawn.
     """
     where = "plotting.thumbnails"
-    xy = array(places) if manifold is None else on_disk(places, manifold, where)
+    xy = on_page(places, manifold, where)
     images = np.asarray(images)
     if len(xy) != len(images):
         raise ValueError(
@@ -51,7 +51,7 @@ def thumbnails(
         from .disk import disk
 
         ax = disk(manifold=manifold).ax
-    ax = axes(ax)
+    ax = axes(ax, where)
     kept = _apart(xy, size, most)
     artists = []
     for k in kept:

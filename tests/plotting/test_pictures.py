@@ -130,7 +130,7 @@ def test_the_hyperboloid_is_drawn_beyond_its_farthest_point():
         ),
         (
             lambda: disk(torch.full((3, 2), math.nan), manifold=PoincareBall()),
-            r"plotting\.disk: 3 points are not finite",
+            r"plotting\.disk: 3 of 3 rows of points are not finite",
         ),
         (lambda: disk(manifold=Lorentz(), reach=0), r"plotting\.disk: reach is 0; expected"),
         (
@@ -153,6 +153,83 @@ def test_the_hyperboloid_is_drawn_beyond_its_farthest_point():
 )
 def test_refusals_are_sentences(call, sentence):
     with pytest.raises(ValueError, match=sentence):
+        call()
+
+
+BALL = PoincareBall()
+OUT = torch.ones(3, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "sentence"),
+    [
+        (
+            lambda: disk(np.zeros((2, 2)), manifold=BALL),
+            TypeError,
+            "disk: expected a tensor for poi",
+        ),
+        (
+            lambda: disk(OUT, manifold=BALL),
+            ValueError,
+            "disk: 3 of 3 rows of points are not inside",
+        ),
+        (lambda: disk(torch.tensor(1.0), manifold=BALL), ValueError, r"points, got shape \(\)"),
+        (
+            lambda: disk(manifold=BALL, ax=3),
+            TypeError,
+            "disk: ax is a int; expected a matplotlib A",
+        ),
+        (lambda: disk(manifold=BALL, ax=_axes(True)), ValueError, "disk: ax has 3 dimensions"),
+        (
+            lambda: sphere(ax=_axes()),
+            ValueError,
+            "sphere: ax has 2 dimensions; expected an Axes of 3",
+        ),
+        (lambda: hyperboloid(ax=_axes()), ValueError, "hyperboloid: ax has 2 dimensions"),
+        (
+            lambda: plotting.project_disk(OUT.numpy(), manifold=BALL),
+            TypeError,
+            "project_disk: expected a tensor for points, got a ndarray",
+        ),
+        (
+            lambda: plotting.project_disk(OUT, manifold=BALL),
+            ValueError,
+            "project_disk: 3 of 3 rows of points are not inside the ball",
+        ),
+        (
+            lambda: plotting.project_disk(OUT / 2, manifold=BALL, groups=["a"]),
+            ValueError,
+            "project_disk: there are 1 groups for 3 points",
+        ),
+        (
+            lambda: plotting.project_disk(OUT / 2, manifold=BALL, center=OUT / 3),
+            ValueError,
+            r"center has shape \(3, 2\); expected one point, \(2,\)",
+        ),
+        (
+            lambda: plotting.geodesics(OUT / 2, OUT, manifold=BALL),
+            ValueError,
+            "geodesics: 3 of 3 rows of y are not inside the ball",
+        ),
+        (
+            lambda: plotting.geodesics(OUT / 2, OUT / 3, manifold=BALL, ax=3),
+            TypeError,
+            "geodesics: ax is a int",
+        ),
+        (
+            lambda: plotting.cone([0.1, 0.2], manifold=BALL),
+            TypeError,
+            "cone: expected a tensor for apex, got a list",
+        ),
+        (
+            lambda: plotting.names(torch.zeros(1, 3), ["a"]),
+            ValueError,
+            r"names: places have shape \(1, 3\) without a manifold",
+        ),
+    ],
+)
+def test_a_wrong_argument_gets_a_sentence(call, kind, sentence):
+    with pytest.raises(kind, match=sentence):
         call()
 
 

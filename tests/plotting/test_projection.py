@@ -158,7 +158,7 @@ def test_a_learnable_manifold_stays_where_and_as_it_is():
     [
         (torch.zeros(0, 4), {}, r"points have shape \(0, 4\).*expected \(N, m\) with N >= 1"),
         (torch.zeros(4), {}, r"points have shape \(4,\)"),
-        (torch.full((2, 4), math.inf), {}, r"2 points are not finite"),
+        (torch.full((2, 4), math.inf), {}, r"2 of 2 rows of points are not finite"),
         (torch.zeros(3, 4), {"groups": ["a"]}, r"there are 1 groups for 3 points"),
     ],
 )
