@@ -11,6 +11,8 @@ from spaceforms.manifolds import Lorentz, Sphere
 from spaceforms.plotting import cone, disk, geodesics, hyperboloid, sphere
 
 RADII, ANGLES = (0.5, 0.9, 1.3), (-0.5, -0.6, -0.63)
+WIDE = 0.2  # min_radius: cones twice as wide as the papers', to be seen
+RIM = {"hyperboloid": 1.9, "sphere": torch.pi / 2}  # where cones end; the equator
 
 
 def main() -> None:
@@ -25,12 +27,14 @@ def main() -> None:
         if title == "Poincaré disk":
             disk(chain, manifold=manifold, ax=ax, rings=(1, 2, 3))
         elif title == "hyperboloid":
-            hyperboloid(chain, manifold=manifold, ax=ax, reach=2.2)
-            ax.view_init(elev=38, azim=150)  # into the bowl, the chain on its far side
+            hyperboloid(chain, manifold=manifold, ax=ax, reach=RIM[title])
+            ax.view_init(elev=45, azim=165)  # into the bowl, the chain on its far side
         else:
             sphere(chain, manifold=manifold, ax=ax)
-        for apex in chain:
-            cone(apex, manifold=manifold, ax=ax, alpha=0.2, reach=None if k == 1 else 0.9)
+            ax.view_init(elev=30, azim=-30)  # the chain in front
+        for apex, r in zip(chain, RADII, strict=True):
+            reach = None if k == 1 else RIM[title] - r
+            cone(apex, manifold=manifold, ax=ax, min_radius=WIDE, alpha=0.2, reach=reach)
         path = torch.cat([manifold.origin(2, dtype=torch.float64).unsqueeze(0), chain])
         geodesics(path[:-1], path[1:], manifold=manifold, ax=ax)
         ax.set_title(f"{title}, K = {manifold.curvature.item():g}")

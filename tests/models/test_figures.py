@@ -1,0 +1,18 @@
+"""The pictures of a run."""
+
+import torch
+
+from spaceforms.manifolds import PoincareBall
+from spaceforms.models.figures import _disk
+
+
+def test_the_few_points_of_a_level_are_larger_and_above_the_many():
+    ball, generator = PoincareBall(), torch.Generator().manual_seed(0)
+    sizes = {"group": 8, "name": 300}
+    places = {k: ball.random_normal(n, 2, generator=generator) for k, n in sizes.items()}
+    figure, ax = _disk(places, ("group", "name"), size=9.0)
+    few, many = ax.collections
+    assert (few.get_label(), many.get_label()) == ("group", "name")
+    assert few.get_sizes()[0] >= 4 * many.get_sizes()[0]
+    assert few.get_zorder() > many.get_zorder()
+    figure.draw_without_rendering()
