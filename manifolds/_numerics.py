@@ -251,3 +251,15 @@ def atan2_0(y: Tensor, x: Tensor) -> Tensor:
     scale = power_of_two(torch.cat([x, y], dim=-1))
     defined = (y != 0) | (x != 0)
     return torch.atan2((y / scale).where(defined, 0.0), (x / scale).where(defined, 1.0))
+
+
+def coth_fraction(s: Tensor) -> Tensor:
+    """s/(t coth t - 1) at t = sqrt s, 0 <= s <= 1, where the difference cancels; 3 at 0.
+
+    Lambert's continued fraction 3 + s/(5 + s/(7 + ...)), as far as the dtype needs on s <= 1.
+    """
+    depth = 4 if s.dtype == torch.float32 else 8
+    total = 2.0 * depth + 3 + 0 * s
+    for k in range(depth, 0, -1):
+        total = 2 * k + 1 + s / total
+    return total

@@ -5,6 +5,7 @@ from typing import final
 import torch
 from torch import Tensor
 
+from . import _shot, _sight
 from ._hyperboloid import across_along, chord, haversine, lift, outward, tangent, time, transport
 from ._numerics import (
     asinh_squared,
@@ -20,6 +21,7 @@ from ._numerics import (
     unit,
 )
 from .base import Manifold
+from .unit import Call
 
 
 @final
@@ -122,6 +124,18 @@ class Lorentz(Manifold):
 
     def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return chord(x[..., 1:], y[..., 1:], step[..., 1:])
+
+    def _dist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        return _sight.dist(x, y, radius)
+
+    def _sqdist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        return _sight.sqdist(x, y, radius)
+
+    def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        return _sight.logmap(x, y, radius)
+
+    def _expmap_at(self, x: Tensor, v: Tensor, call: Call) -> Tensor:
+        return _shot.expmap(torch.finfo(call.dtype).max / 2)(x, v, call.radius)
 
     def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
         x, y = x[..., 1:], y[..., 1:]
