@@ -12,9 +12,7 @@ Value = Callable[..., tuple[Tensor, ...]]
 Pull = Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], tuple[Tensor, ...]]
 
 
-def closed_form(
-    value: Value, pull: Pull, *, scaled: int, degree: int
-) -> Callable[..., Tensor]:
+def closed_form(value: Value, pull: Pull, *, scaled: int, degree: int) -> Callable[..., Tensor]:
     """A differentiable map, from its value and its pull-back.
 
     Args:
@@ -33,7 +31,7 @@ def closed_form(
     backward, ``torch.func`` and ``torch.compile`` go through.
     """
 
-    class Map(torch.autograd.Function):
+    class Recorded(torch.autograd.Function):
         generate_vmap_rule = True
 
         @staticmethod
@@ -52,7 +50,7 @@ def closed_form(
         def backward(ctx: Any, g: Tensor | None, *_: None) -> tuple[Tensor | None, ...]:
             inputs, kept = ctx.saved_tensors[: ctx.count], ctx.saved_tensors[ctx.count :]
             if g is None:
-                return (None,) * ctx.count
+                return tuple(None for _ in inputs)
             if torch.is_grad_enabled():  # a derivative of this one is wanted
                 kept = value(*inputs)
             gradients = _all(inputs, kept, g, ctx.needs_input_grad[-1])
@@ -61,6 +59,8 @@ def closed_form(
                 for d, x in zip(gradients, inputs, strict=True)
             )
 
+    class Map(Recorded):
+        # Apart, because the compiler does not take a class that has one.
         @staticmethod
         def jvp(ctx: Any, *tangents: Tensor | None) -> tuple[Tensor | None, ...]:
             inputs = ctx.saved_tensors[: ctx.count]
@@ -69,7 +69,7 @@ def closed_form(
             def transposed(g: Tensor) -> tuple[Tensor, ...]:
                 return tuple(d for d in _all(inputs, kept, g, True) if d is not None)
 
-            gradients, transpose = torch.func.vjp(transposed, torch.zeros_like(kept[0]))
+            gradients, transpose, *_ = torch.func.vjp(transposed, torch.zeros_like(kept[0]))
             full = [
                 torch.zeros_like(d) if t is None else t.expand_as(d)
                 for d, t in zip(gradients, tangents, strict=True)
@@ -96,14 +96,17 @@ def closed_form(
             values.append(radius)
         elif radius != 1.0:
             values.append(torch.tensor(radius, dtype=values[0].dtype))
-        result: Tensor = Map.apply(*values)[0]  # type: ignore[no-untyped-call]
+        if not torch.compiler.is_compiling():
+            result: Tensor = Map.apply(*values)[0]  # type: ignore[no-untyped-call]
+        elif torch.is_grad_enabled() and any(v.requires_grad for v in values):
+            result = Recorded.apply(*values)[0]  # type: ignore[no-untyped-call]
+        else:
+            result = value(*values)[0]
         return result
 
     return call
 
 
-def minus(y: Tensor, x: Tensor, share: Tensor, *, reuse: bool = False) -> Tensor:
-    """y - share x, in y's own memory if it is not needed any more and no derivative is recorded."""
-    if reuse and not torch.is_grad_enabled():
-        return y.addcmul_(x, share, value=-1)
+def minus(y: Tensor, x: Tensor, share: Tensor) -> Tensor:
+    """y - share x."""
     return torch.addcmul(y, x, share, value=-1)

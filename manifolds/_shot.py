@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
 
 import torch
 from torch import Tensor
@@ -12,22 +11,19 @@ from ._closed import closed_form, minus
 from ._numerics import coth_fraction, dot
 from ._split import split_off
 
-# Three factors of the size of a farthest point, as in the rounding error of a transport, must not
-# overflow.
-FARTHEST = {torch.float32: 2.0**40, torch.float64: 2.0**340}
-# Lengths beyond the farthest point, whose sinh and its square do not overflow.
-LONGEST = {torch.float32: 43.0, torch.float64: 350.0}
+
+def farthest(dtype: torch.dtype) -> float:
+    """Length of the space part of the farthest points: three factors of this size, as in the
+    rounding error of a transport, must not overflow."""
+    return 2.0**40 if dtype == torch.float32 else 2.0**340
 
 
-@lru_cache(maxsize=16)
-def expmap(largest: float) -> Callable[..., Tensor]:
-    """The map for points that are stored with coordinates up to ``largest``."""
-    return closed_form(partial(_value, largest=largest), _pull, scaled=2, degree=1)
+def longest(dtype: torch.dtype) -> float:
+    """A length beyond the farthest point, whose sinh and its square do not overflow."""
+    return 43.0 if dtype == torch.float32 else 350.0
 
 
-def _value(
-    x: Tensor, v: Tensor, radius: Tensor | None = None, *, largest: float
-) -> tuple[Tensor, ...]:
+def _value(x: Tensor, v: Tensor, radius: Tensor | None, largest: float) -> tuple[Tensor, ...]:
     r"""y = cosh(t) X + sinh(t)/t V, t^2 = |V|^2 - (X.V)^2/T^2.
 
     Far out and for t > 1 the two terms are huge and may cancel. There in polar form, with mu the
@@ -36,7 +32,7 @@ def _value(
     rounding, hundreds of units.
     """
     x, v = x[..., 1:], v[..., 1:]
-    dtype, limit = x.dtype, LONGEST[x.dtype]
+    dtype, limit = x.dtype, longest(x.dtype)
     length = 1.0 if radius is None else radius
     area = length * length
     square_x = dot(x, x)
@@ -44,8 +40,8 @@ def _value(
     tx = (1 + x2).sqrt()
     # A vector with a coordinate of T limit is at least ``limit`` long: products with a longer one
     # could overflow. What is longer than ``limit`` ends beyond the farthest point.
-    longest = torch.linalg.vector_norm(v.detach(), ord=torch.inf, dim=-1, keepdim=True)
-    cut = (limit * tx * length / longest).clamp(max=1)
+    largest_v = torch.linalg.vector_norm(v.detach(), ord=torch.inf, dim=-1, keepdim=True)
+    cut = (limit * tx * length / largest_v).clamp(max=1).detach()
     v = v * cut
     far = (x2 > 1).to(dtype)
     near = 1 - far
@@ -87,8 +83,8 @@ def _value(
     y2 = outward.square() + f * f * across
     y2_near = z * z * (near * x2) + 2 * z * f * (near * ahead) + f * f * (near * square)
     y2 = far * y2 + y2_near.clamp(min=0)
-    edge = min(FARTHEST[dtype], largest) if radius is None else (largest / length).clamp(max=FARTHEST[dtype])
-    back = edge / y2.sqrt().clamp(min=edge)  # 1 for all that is not beyond the edge
+    edge = (largest / length + 0 * y2).clamp(max=farthest(dtype))
+    back = edge / torch.maximum(y2.sqrt(), edge)  # 1 for all that is not beyond the edge
     y = torch.addcmul(x * (on_x * back), side, on_side * back)
     ty = (1 + back * back * y2).sqrt()
     result = torch.cat([ty * length, y], dim=-1)
@@ -101,9 +97,14 @@ def _value(
     e_x, e_side = bend - polar * fall * left_v, fall * short
     r_x, r_side = by_radial / size - beta * left_v, beta * short
     lean = far * (radial / (size * tx) - left_v) - near * kappa  # V - kappa X = lean X + side
-    a_x = polar * ((by_r / tx - z) / (size * size) - radial / (tx * tx) * r_x + kappa * left_v * e_x)
+    a_x = polar * (
+        (by_r / tx - z) / (size * size) - radial / (tx * tx) * r_x + kappa * left_v * e_x
+    )
     a_x = a_x - plain * kappa * lean * e_x
-    a_side = polar * (kappa * left_v * e_side - radial / (tx * tx) * r_side) - plain * kappa * lean * e_side
+    a_side = (
+        polar * (kappa * left_v * e_side - radial / (tx * tx) * r_side)
+        - plain * kappa * lean * e_side
+    )
     b_x = polar * (r_x / (tx * size) - f / (size * size) - left_v * e_x) + plain * lean * e_x
     b_side = polar * (r_side / (tx * size) - left_v * e_side) + plain * lean * e_side
     y_x = on_x * x2 + on_side * rest
@@ -132,11 +133,24 @@ def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[
     v_side = f * on_y * on_side + short * turn
 
     def assembled(on_g: Tensor, on_x: Tensor, on_side: Tensor) -> Tensor:
-        total = minus(gs * on_g, x, -on_x / length, reuse=True)
-        total = minus(total, side, -on_side / length, reuse=True)
+        total = minus(gs * on_g, x, -on_x / length)
+        total = minus(total, side, -on_side / length)
         return torch.cat([torch.zeros_like(on_x), total], dim=-1)
 
     return (
         assembled(z * back, x_x, x_side),
         assembled(f * back * cut, v_x * cut, v_side * cut),
     )
+
+
+def _map(stored: torch.dtype) -> Callable[..., Tensor]:
+    largest = torch.finfo(stored).max / 2
+
+    def value(x: Tensor, v: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
+        return _value(x, v, radius, largest)
+
+    return closed_form(value, _pull, scaled=2, degree=1)
+
+
+# By the dtype of what is stored: its range may end before the farthest point.
+EXPMAP = {t: _map(t) for t in (torch.float64, torch.float32, torch.bfloat16, torch.float16)}

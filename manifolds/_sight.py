@@ -14,9 +14,11 @@ from ._closed import closed_form, minus
 from ._numerics import coth_fraction, dot
 from ._split import split_off
 
-# Below the first number a sum of squares loses digits to underflow; the second brings what is
-# shorter back into range.
-_TINY = {torch.float32: (1e-19, 2.0**90), torch.float64: (1e-154, 2.0**700)}
+
+def _tiny(x: Tensor) -> tuple[float, float]:
+    """Below the first number a sum of squares loses digits to underflow; the second brings what is
+    shorter back into range."""
+    return (1e-19, 2.0**60) if x.dtype == torch.float32 else (1e-154, 2.0**500)
 
 
 class Sight(NamedTuple):
@@ -68,7 +70,7 @@ def sight(x: Tensor, y: Tensor, radius: Tensor | None) -> Sight:
     ratio = (1 + ty) / (1 + tx)
     like = ((ratio - 1.25).abs() <= 0.75).to(dtype)  # between 1/2 and 2
     unlike = 1 - like
-    tiny, large = _TINY[dtype]
+    tiny, large = _tiny(x)
     scale = 1 + large * (x2 + y2 < tiny).to(dtype)
 
     step = minus(y, x, like)
@@ -131,9 +133,7 @@ def _sqdist_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[T
     return square, seen.side, seen.slope * seen.scale, weight, -seen.tx / seen.ty
 
 
-def _pull(
-    inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor
-) -> tuple[Tensor, ...]:
+def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
     """grad_x cosh d = T_y/T_x X - Y, and by Y the same times -T_x/T_y."""
     _, side, slope, weight, ratio = kept
     weight = weight * g
@@ -142,6 +142,16 @@ def _pull(
     return by_x, by_x * ratio
 
 
+def _haversine_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
+    seen = sight(x[..., 1:], y[..., 1:], radius)
+    weight = 0.5 / seen.scale
+    if radius is not None:
+        weight = weight / (radius * radius)
+    h = seen.h / seen.scale / seen.scale
+    return h, seen.side, seen.slope * seen.scale, weight, -seen.tx / seen.ty
+
+
+haversine = closed_form(_haversine_value, _pull, scaled=2, degree=0)
 dist = closed_form(_dist_value, _pull, scaled=2, degree=1)
 sqdist = closed_form(_sqdist_value, _pull, scaled=2, degree=2)
 
@@ -154,7 +164,7 @@ def _log_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[Tens
     f = apart * d / sinh + (1 - apart)  # d/sinh d
     z = 1 + 2 * (seen.h / seen.scale) / seen.scale
     s = (d * d).clamp(max=1) * apart
-    long = (d > 1).to(s.dtype)
+    long = apart * (d > 1).to(s.dtype)
     sinh = sinh * long + (1 - long)
     shrunk = 1 / (z + sinh)  # e^-d
     fall = long * (d * shrunk / sinh - 1) / sinh + (1 - long) * f * f / coth_fraction(s)
@@ -186,9 +196,9 @@ def _log_pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tu
         turn, gt = turn / (inputs[2] * inputs[2]), gt / inputs[2]
     turn = turn + on_time * gt
     swing = minus(side * (turn / scale), x, turn * slope)
-    by_x = minus(minus(swing, gs, f * z, reuse=False), x, f * z * gt / tx, reuse=True)
+    by_x = minus(minus(swing, gs, f * z), x, f * z * gt / tx)
     by_y = torch.addcmul(gs * f, swing, -tx / ty)
-    by_y = minus(by_y, y, -f * gt / ty, reuse=True)
+    by_y = minus(by_y, y, -f * gt / ty)
     zero = torch.zeros_like(z * gt)
     return torch.cat([zero, by_x], dim=-1), torch.cat([zero, by_y], dim=-1)
 

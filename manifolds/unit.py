@@ -130,13 +130,14 @@ class UnitKernels(nn.Module, ABC):
     def _frame(self, x: Tensor, v: Tensor) -> Tensor:
         """Components of v whose Euclidean inner products are the Riemannian ones at x."""
 
-    @abstractmethod
     def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         """A vector of Euclidean norm sn(d/2): sinh(d/2), d/2 or sin(d/2) by the sign of K.
 
         Here and below ``step`` is y - x, subtracted before the division by R: the difference of
-        two points divided first would carry the rounding of both.
+        two points divided first would carry the rounding of both. Not needed where ``_dist`` and
+        ``_sqdist`` do without it.
         """
+        raise NotImplementedError
 
     @abstractmethod
     def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
@@ -242,8 +243,9 @@ class UnitKernels(nn.Module, ABC):
         """Check the arguments, promote them to the dtype of the computation, scale them.
 
         Points are divided by R unless ``unit`` is False. Tangent vectors are divided by R like
-        points if ``scaled``; a map that is linear in them leaves them alone. ``at_origin`` (they are tangent there, not at the first point) and
-        ``covector`` (they are gradients, tangent to nothing) matter to :class:`Checked` only.
+        points if ``scaled``; a map that is linear in them leaves them alone. ``at_origin`` (they
+        are tangent there, not at the first point) and ``covector`` (they are gradients, tangent to
+        nothing) matter to :class:`Checked` only.
         """
         del at_origin, covector
         named = (*points, *tangents)
