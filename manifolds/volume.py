@@ -43,10 +43,10 @@ def log_sphere_area(manifold: Manifold, radius: Tensor | float, n: int) -> Tenso
     """
     r, dtype = _lengths("log_sphere_area", manifold, radius, n)
     inside = _has_sphere(manifold, r, n)
-    s = r.where(inside, _harmless(manifold))
-    area = _log_area_of_unit_sphere(n) + torch.zeros_like(s)
+    s = r.where(inside, _harmless(manifold, r))
+    area = log_area_of_unit_sphere(n) + torch.zeros_like(s)
     if n > 1:
-        area = area + (n - 1) * (s.log() + _log_sn_ratio(manifold, s))
+        area = area + (n - 1) * (s.log() + log_sn_ratio(manifold, s))
     return area.where(inside, -math.inf).to(dtype)
 
 
@@ -73,7 +73,7 @@ def sphere_area(manifold: Manifold, radius: Tensor | float, n: int) -> Tensor:
     """
     r, dtype = _lengths("sphere_area", manifold, radius, n)
     inside = _has_sphere(manifold, r, n) & (r != 0)
-    area = log_sphere_area(manifold, r.where(inside, _harmless(manifold)), n).exp()
+    area = log_sphere_area(manifold, r.where(inside, _harmless(manifold, r)), n).exp()
     at_zero = {1: 2 + 0 * r, 2: 2 * math.pi * r}.get(n, 0 * r)
     return torch.where(inside, area, at_zero.where(r == 0, 0.0)).to(dtype)
 
@@ -97,9 +97,9 @@ def log_ball_volume(manifold: Manifold, radius: Tensor | float, n: int) -> Tenso
     """
     r, dtype = _lengths("log_ball_volume", manifold, radius, n)
     inside = r > 0
-    s = r.where(inside, _harmless(manifold))
+    s = r.where(inside, _harmless(manifold, r))
     integral = _log_integral(manifold, s, n)
-    volume = integral + _log_area_of_unit_sphere(n)
+    volume = integral + log_area_of_unit_sphere(n)
     return volume.where(inside, -math.inf).to(dtype)
 
 
@@ -126,7 +126,7 @@ def ball_volume(manifold: Manifold, radius: Tensor | float, n: int) -> Tensor:
     """
     r, dtype = _lengths("ball_volume", manifold, radius, n)
     inside = r > 0
-    volume = log_ball_volume(manifold, r.where(inside, _harmless(manifold)), n).exp()
+    volume = log_ball_volume(manifold, r.where(inside, _harmless(manifold, r)), n).exp()
     # At r = 0 the logarithm has no derivative, the volume has: that of 2 r for n = 1, else 0.
     at_zero = 2 * r.where(r == 0, 0.0) if n == 1 else 0 * r
     return torch.where(inside, volume, at_zero).to(dtype)
@@ -150,15 +150,15 @@ def _lengths(
 
 def check_dimension(where: str, n: object) -> None:
     """Reject a dimension that is no integer of at least 1."""
-    if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
+    if not isinstance(n, Integral) or n < 1:
         raise ValueError(
             f"{where}: n is {n!r}; expected the dimension of the space, an integer >= 1."
         )
 
 
-def _harmless(manifold: Manifold) -> float:
+def _harmless(manifold: Manifold, r: Tensor) -> Tensor:
     """A radius with nothing special about it."""
-    return torch.as_tensor(manifold.radius).item()
+    return torch.as_tensor(manifold.radius).detach().to(r)
 
 
 def _has_sphere(manifold: Manifold, r: Tensor, n: int) -> Tensor:
@@ -166,11 +166,11 @@ def _has_sphere(manifold: Manifold, r: Tensor, n: int) -> Tensor:
     return ((r >= 0) if n == 1 else (r > 0)) & (r <= diameter(manifold).to(r.device))
 
 
-def _log_area_of_unit_sphere(n: int) -> float:
+def log_area_of_unit_sphere(n: int) -> float:
     return math.log(2) + n / 2 * math.log(math.pi) - math.lgamma(n / 2)
 
 
-def _log_sn_ratio(manifold: Manifold, t: Tensor) -> Tensor:
+def log_sn_ratio(manifold: Manifold, t: Tensor) -> Tensor:
     """log(sn_K(t)/t) of lengths (...)."""
     return manifold._log_sn_ratio((t / manifold.radius).unsqueeze(-1)).squeeze(-1)
 
@@ -194,5 +194,5 @@ def _log_monotone(manifold: Manifold, r: Tensor, n: int) -> Tensor:
     """The same where sn rises."""
     if n == 1:
         return r.log()
-    law = uniform_law(n, lambda t: _log_sn_ratio(manifold, t), r.unsqueeze(-1))
+    law = uniform_law(n, lambda t: log_sn_ratio(manifold, t), r.unsqueeze(-1))
     return n * r.log() + law.log_normaliser()
