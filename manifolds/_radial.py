@@ -22,11 +22,12 @@ _NEGLIGIBLE = 46.0
 # of the range.
 _ROUNDS = 10
 _GRID = 32
-_PANELS = 32
-_ORDER = 10
-# The density changes little within a panel: Newton's method is quadratic at once. (But in the
-# last where the range ends before the mass does: of that panel's 1e-7 of the mass it may be short.)
-_NEWTON = 8
+# Enough for a mean, and for the mass up to anywhere: a panel of the second is so short that the
+# density hardly changes in it, and four steps of Newton's method reach rounding. (But not in the
+# last where the range ends before the mass does: of that panel's 1e-10 of the mass it may be short.)
+_PANELS, _ORDER = 32, 10
+_SHORT_PANELS, _SHORT_ORDER = 128, 6
+_NEWTON = 4
 
 
 def _gauss_legendre(count: int) -> tuple[list[float], list[float]]:
@@ -47,7 +48,15 @@ def _gauss_legendre(count: int) -> tuple[list[float], list[float]]:
 
 
 _NODES, _WEIGHTS = _gauss_legendre(_ORDER)
-_ALL_NODES = [(panel + node) / _PANELS for panel in range(_PANELS) for node in _NODES]
+_SHORT_NODES, _SHORT_WEIGHTS = _gauss_legendre(_SHORT_ORDER)
+
+
+def _composite(nodes: list[float], panels: int) -> list[float]:
+    return [(panel + node) / panels for panel in range(panels) for node in nodes]
+
+
+_ALL_NODES = _composite(_NODES, _PANELS)
+_ALL_SHORT_NODES = _composite(_SHORT_NODES, _SHORT_PANELS)
 
 
 def _stretch(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -120,9 +129,8 @@ class RadialLaw:
 
     def _rule(self) -> tuple[Tensor, Tensor]:
         """(t, log of weight times density relative to the peak), (..., nodes)."""
-        dtype, device = self._left.dtype, self._left.device
-        y, slope = _stretch(torch.tensor(_ALL_NODES, dtype=dtype, device=device))
-        weights = torch.tensor(_WEIGHTS * _PANELS, dtype=dtype, device=device) / _PANELS
+        y, slope = _stretch(self._left.new_tensor(_ALL_NODES))
+        weights = self._left.new_tensor(_WEIGHTS * _PANELS) / _PANELS
         t = self._left + self._width * y
         return t, self.log_density(t) - self._peak + (weights * slope).log()
 
@@ -144,7 +152,7 @@ class RadialLaw:
 
         With ``implicit`` it has a derivative in the parameters, at about the cost of the value.
 
-        By Newton's method inside of one of 32 panels. The derivative in the parameters is that of
+        By Newton's method inside of a short panel. The derivative in the parameters is that of
         the implicit function, :math:`dt = -dF(t)/F'(t)` (Figurnov, Mohamed & Mnih 2018, eq. 3),
         of first order only. With A and B the masses below and above t, :math:`dF` is
         :math:`(B\,dA - A\,dB)/(A+B)^2`, sums of one sign, so it keeps its digits in both tails.
@@ -165,13 +173,15 @@ class RadialLaw:
 
     def _panels(self) -> Tensor:
         """Mass of each panel, (..., panels)."""
-        _, terms = self._rule()
-        return terms.exp().reshape(*terms.shape[:-1], _PANELS, _ORDER).sum(-1)
+        x = self._left.new_tensor(_ALL_SHORT_NODES)
+        weights = self._left.new_tensor(_SHORT_WEIGHTS) / _SHORT_PANELS
+        _, density = self._density(x)
+        density = density.reshape(*density.shape[:-1], _SHORT_PANELS, _SHORT_ORDER)
+        return (density * weights).sum(-1)
 
     def _part(self, start: Tensor, end: Tensor) -> Tensor:
         """Mass between two x of one panel."""
-        nodes = torch.tensor(_NODES, dtype=start.dtype, device=start.device)
-        weights = torch.tensor(_WEIGHTS, dtype=start.dtype, device=start.device)
+        nodes, weights = start.new_tensor(_SHORT_NODES), start.new_tensor(_SHORT_WEIGHTS)
         length = (end - start).unsqueeze(-1)
         x = start.unsqueeze(-1) + length * nodes
         _, density = self._density(x.flatten(-2))
@@ -180,11 +190,11 @@ class RadialLaw:
     def _invert(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """(x, index of its panel)."""
         cumulative = self._panels().cumsum(-1)
-        cumulative = cumulative.expand(*u.shape[:-1], _PANELS).contiguous()
+        cumulative = cumulative.expand(*u.shape[:-1], _SHORT_PANELS).contiguous()
         total = cumulative[..., -1:]
         wanted = u * total
         panel = torch.searchsorted(cumulative, wanted.contiguous(), right=True)
-        panel = panel.clamp(max=_PANELS - 1)
+        panel = panel.clamp(max=_SHORT_PANELS - 1)
         before = torch.cat([total * 0, cumulative], dim=-1)
         wanted = wanted - before.gather(-1, panel)
         mass = (cumulative.gather(-1, panel) - before.gather(-1, panel)).clamp(min=1e-300)
@@ -203,7 +213,7 @@ class RadialLaw:
     def _masses(self, x: Tensor, panel: Tensor) -> tuple[Tensor, Tensor]:
         """Masses below and above x, differentiable in the parameters."""
         panels = self._panels()
-        panels = panels.expand(*x.shape[:-1], _PANELS)
+        panels = panels.expand(*x.shape[:-1], _SHORT_PANELS)
         none = panels[..., :1] * 0
         upwards = torch.cat([none, panels.cumsum(-1)], dim=-1)
         downwards = torch.cat([panels.flip(-1).cumsum(-1).flip(-1), none], dim=-1)
@@ -214,8 +224,8 @@ class RadialLaw:
 
 
 def _ends(panel: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
-    low = panel.to(like.dtype) / _PANELS
-    return low, low + 1 / _PANELS
+    low = panel.to(like.dtype) / _SHORT_PANELS
+    return low, low + 1 / _SHORT_PANELS
 
 
 def _grid(like: Tensor) -> Tensor:
