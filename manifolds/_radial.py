@@ -24,7 +24,7 @@ _ROUNDS = 10
 _GRID = 32
 # Enough for a mean, and for the mass up to anywhere: a panel of the second is so short that the
 # density hardly changes in it, and four steps of Newton's method reach rounding. (But not in the
-# last where the range ends before the mass does: of that panel's 1e-10 of the mass it may be short.)
+# last one where the range ends before the mass does; it holds 1e-10 of the mass.)
 _PANELS, _ORDER = 32, 10
 _SHORT_PANELS, _SHORT_ORDER = 128, 6
 _NEWTON = 4

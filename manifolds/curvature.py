@@ -245,11 +245,7 @@ def _across(
     size = square.where(~near, 1.0).sqrt()
     direction = v / size
     along = _inner(manifold, x, direction, w) * direction
-    rest = w - along
-    # What rounding left of the parallel part would be multiplied too.
-    left = _inner(manifold, x, direction, rest) * direction
-    split = along + left + factor * (rest - left)
-    return torch.where(near, smooth, split)
+    return torch.where(near, smooth, along + factor * (w - along))
 
 
 def _stretched(manifold: Manifold, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
