@@ -4,16 +4,18 @@ from ._geoopt import as_geoopt as as_geoopt
 from .base import Manifold as Manifold
 from .checked import Checked as Checked
 from .curvature import (
+    ricci as ricci,
+    riemann as riemann,
+    scalar_curvature as scalar_curvature,
+    sectional as sectional,
+)
+from .differential import (
     expmap_adjoint as expmap_adjoint,
     expmap_differential as expmap_differential,
     expmap_differential_inverse as expmap_differential_inverse,
     jacobi_field as jacobi_field,
     logmap_differential as logmap_differential,
     logmap_differential_base as logmap_differential_base,
-    ricci as ricci,
-    riemann as riemann,
-    scalar_curvature as scalar_curvature,
-    sectional as sectional,
     volume_density as volume_density,
 )
 from .euclidean import Euclidean as Euclidean

@@ -6,7 +6,12 @@ import mpmath as mp
 import pytest
 import torch
 
-from spaceforms.distributions import PowerSpherical, RiemannianNormal, VonMisesFisher
+from spaceforms.distributions import (
+    PowerSpherical,
+    RiemannianNormal,
+    VonMisesFisher,
+    WrappedNormal,
+)
 from spaceforms.manifolds import Euclidean, Lorentz, PoincareBall, Sphere
 
 F64 = torch.float64
@@ -168,3 +173,31 @@ def _finite(kind, manifold, n, parameters, dtype):
     for result in (x.sum(), value.sum()):
         (gradient,) = torch.autograd.grad(result, parameter, retain_graph=True)
         assert gradient.isfinite().all(), (kind, manifold, n)
+
+
+@pytest.mark.parametrize("n", [2, 3, 40])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_the_wrapped_normal_is_right_at_40_digits_near_and_far(n, sign):
+    manifold = Lorentz() if sign < 0 else Sphere()
+    sn = mp.sinh if sign < 0 else mp.sin
+    scale = torch.linspace(0.5, 1.5, n, dtype=F64)
+    law = WrappedNormal(manifold, at_origin(manifold, n), scale)
+    lengths = (0.0, 1e-9, 0.3, 1.5, 3.0) + ((12.0, 60.0) if sign < 0 else ())
+    for length in lengths:
+        v = length * torch.sin(torch.arange(1, n + 1, dtype=F64))
+        v = v / v.norm() * length if length else v
+        got = law.log_prob(manifold.from_normal(v)).item()
+        with mp.workdps(40):
+            numbers = [mp.mpf(c.item()) for c in v]
+            size = mp.sqrt(mp.fsum(c * c for c in numbers))
+            square = mp.fsum(
+                (c / mp.mpf(s.item())) ** 2 for c, s in zip(numbers, scale, strict=True)
+            )
+            expected = -square / 2 - n * mp.log(2 * mp.pi) / 2
+            expected -= mp.fsum(mp.log(mp.mpf(s.item())) for s in scale)
+            bent = (n - 1) * mp.log(sn(size) / size) if size else mp.mpf(0)
+        # The point has its rounding, which counts as |v| times the slopes; near the antipode
+        # that of log sin is (n - 1) |v| / tan.
+        steep = (n - 1) * size / mp.tan(size) if sign > 0 and size else 0
+        allowed = 16 * EPS * (n + float(square) + abs(float(bent)) + abs(float(steep)))
+        assert abs(got - (expected - bent)) <= allowed, length
