@@ -1,7 +1,17 @@
 """Geometry: complete Riemannian manifolds of constant curvature. Imports torch only."""
 
+from ._chart import Chart as Chart
 from ._geoopt import as_geoopt as as_geoopt
 from .base import Manifold as Manifold
+from .charts import (
+    HalfSpace as HalfSpace,
+    Hemisphere as Hemisphere,
+    Klein as Klein,
+    NormalCoordinates as NormalCoordinates,
+    StereographicPlane as StereographicPlane,
+    convert as convert,
+    convert_vector as convert_vector,
+)
 from .checked import Checked as Checked
 from .euclidean import Euclidean as Euclidean
 from .lorentz import Lorentz as Lorentz
@@ -10,12 +20,20 @@ from .scalar import PositiveScalar as PositiveScalar
 from .sphere import Sphere as Sphere
 
 __all__ = [
+    "Chart",
     "Checked",
     "Euclidean",
+    "HalfSpace",
+    "Hemisphere",
+    "Klein",
     "Lorentz",
     "Manifold",
+    "NormalCoordinates",
     "PoincareBall",
     "PositiveScalar",
     "Sphere",
+    "StereographicPlane",
     "as_geoopt",
+    "convert",
+    "convert_vector",
 ]

@@ -251,3 +251,37 @@ def atan2_0(y: Tensor, x: Tensor) -> Tensor:
     scale = power_of_two(torch.cat([x, y], dim=-1))
     defined = (y != 0) | (x != 0)
     return torch.atan2((y / scale).where(defined, 0.0), (x / scale).where(defined, 1.0))
+
+
+def sinhc_excess(s: Tensor) -> Tensor:
+    """(sinh(sqrt s)/sqrt s - 1)/s for s >= 0; 1/6 at 0. The plain difference loses s/6."""
+    small, polynomial, closed = _split(s, _ENTIRE_CUTOFF)
+    t = closed.sqrt()
+    return torch.where(small, _horner(_SN[1:], polynomial), (t.sinh() / t - 1) / closed)
+
+
+def sinc_excess(s: Tensor) -> Tensor:
+    """(sin(sqrt s)/sqrt s - 1)/s for s >= 0; -1/6 at 0."""
+    small, polynomial, closed = _split(s, _ENTIRE_CUTOFF)
+    t = closed.sqrt()
+    return torch.where(small, -_horner(_SN[1:], -polynomial), (t.sin() / t - 1) / closed)
+
+
+def stretched(
+    axis: Tensor, v: Tensor, across: Tensor, along: Tensor | float, excess: Tensor
+) -> Tensor:
+    """v with its part along ``axis`` times ``along`` and its part across times ``across``.
+
+    ``excess`` is (along - across)/abs(axis)^2, finite at axis = 0: near there the map is taken as
+    a multiple of the identity and a correction, as a direction does not exist. Far out the parts
+    are taken apart first: the factors differ by the size of the axis, and the rounding of the
+    larger part would cover the smaller one.
+    """
+    square = dot(axis, axis)
+    far = square > 1
+    direction = axis / square.where(far, 1.0).sqrt()
+    component = dot(direction, v)
+    lateral = v - component * direction
+    lateral = lateral - dot(direction, lateral) * direction  # what rounding left of the other part
+    near = across * v + excess.where(~far, 0.0) * dot(axis, v) * axis
+    return torch.where(far, across * lateral + along * component * direction, near)

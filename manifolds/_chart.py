@@ -1,0 +1,145 @@
+"""What a chart must give, at unit curvature, and the curvature it shares with a manifold."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ._checks import check_number
+from ._numerics import dot, shortened
+from .base import Manifold
+from .checked import Checked
+from .euclidean import Euclidean
+from .lorentz import Lorentz
+from .sphere import Sphere
+
+Embedded = tuple[Tensor, Tensor]
+"""A point of the unit space form in R^(1+n): t (..., 1) and s (..., n), t^2 = 1 - K |s|^2."""
+
+
+class Chart(nn.Module, ABC):
+    """Coordinates of a space form that are no :class:`Manifold` here: a way to store and to draw.
+
+    A chart has no distance and no maps of its own; :func:`convert` and :func:`convert_vector` take
+    its points and tangent vectors to and from the manifolds that have. Coordinates have the unit
+    of length of the space, R = 1/sqrt(abs(K)), as those of the manifolds do.
+
+    Args:
+        curvature: the sectional curvature K, or the manifold that the chart is of: the chart then
+            shares its curvature, learnable or not.
+
+    Raises:
+        TypeError: curvature is neither a number nor a manifold.
+        ValueError: the curvature's sign is not one that the chart has.
+    """
+
+    signs: ClassVar[Sequence[int]] = (-1,)
+    """Signs of the curvature that the chart has."""
+    _extra_coordinates: ClassVar[int] = 0
+
+    def __init__(self, curvature: float | Manifold = -1.0) -> None:
+        super().__init__()
+        self.manifold = self._space(curvature)
+
+    @classmethod
+    def _space(cls, curvature: float | Manifold) -> Manifold:
+        name = cls.__name__
+        if isinstance(curvature, Checked):
+            curvature = curvature.manifold
+        space: Manifold | None
+        if isinstance(curvature, Manifold):
+            space = curvature
+        else:
+            check_number(name, "curvature", curvature)
+            space = _of_curvature(float(curvature))
+        if space is None or space.sign not in cls.signs:
+            names = {-1: "negative", 0: "zero", 1: "positive"}
+            wanted = " or ".join(names[sign] for sign in cls.signs)
+            raise ValueError(
+                f"{name}: curvature is {curvature}; expected a {wanted} sectional curvature or a "
+                "manifold that has one."
+            )
+        return space
+
+    @property
+    def sign(self) -> int:
+        """Sign of the curvature."""
+        return self.manifold.sign
+
+    @property
+    def curvature(self) -> Tensor:
+        """The sectional curvature K, shape (); differentiable if it is learnable."""
+        return self.manifold.curvature
+
+    def ambient_dim(self, n: int) -> int:
+        """Number of coordinates of a point of the n-dimensional space."""
+        return n + self._extra_coordinates
+
+    def extra_repr(self) -> str:
+        """The curvature."""
+        return f"curvature={self.curvature.item():g}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.extra_repr()})"
+
+    # -- at unit curvature, the last axis kept --------------------------------------------------
+
+    @abstractmethod
+    def _embed(self, x: Tensor) -> Embedded:
+        """The embedded point."""
+
+    @abstractmethod
+    def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
+        """Coordinates of an embedded point, inside of what ``dtype`` can tell from the edge."""
+
+    @abstractmethod
+    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Tensor:
+        """Components of v in the orthonormal frame carried from the origin along the ray.
+
+        That frame and not the embedding's coordinates: far out on the hyperboloid those of a unit
+        vector are T times as long along the ray as across, and their rounding would cover in every
+        chart what only Lorentz cannot hold.
+        """
+
+    @abstractmethod
+    def _from_frame(self, t: Tensor, s: Tensor, w: Tensor) -> Tensor:
+        """The inverse of ``_to_frame``."""
+
+    def _reach(self, dtype: torch.dtype, radius: float | Tensor) -> float | Tensor:
+        """The largest abs(s) of a point whose coordinates, times the radius, ``dtype`` can hold."""
+        del dtype, radius
+        return torch.inf
+
+
+def _of_curvature(curvature: float) -> Manifold | None:
+    if curvature < 0:
+        return Lorentz(curvature)
+    if curvature > 0:
+        return Sphere(curvature)
+    return Euclidean() if curvature == 0 else None
+
+
+def lifted(s: Tensor) -> Embedded:
+    """The hyperboloid's point with space part s."""
+    return (1 + dot(s, s)).sqrt(), s
+
+
+def within(s: Tensor, limit: float | Tensor) -> Embedded:
+    """The hyperboloid's point with space part s, pulled back if it is farther than the limit."""
+    computed = 2.0**40 if s.dtype == torch.float32 else 2.0**340  # as Lorentz does, and why
+    if isinstance(limit, Tensor):
+        limit = limit.detach().clamp(max=computed)
+    else:
+        limit = min(limit, computed)
+    return lifted(shortened(s, limit))
+
+
+def storable(dtype: torch.dtype, radius: float | Tensor) -> float | Tensor:
+    """The number such that R times it and R divided by it are ordinary numbers of the dtype."""
+    info = torch.finfo(dtype)
+    if isinstance(radius, Tensor):
+        radius = radius.detach()
+        return torch.minimum(info.max / radius, radius / info.tiny)
+    return min(info.max / radius, radius / info.tiny)

@@ -1,0 +1,158 @@
+"""The manifolds as charts: their coordinates, embedded and back, and their frames."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ._chart import Chart, Embedded, lifted, storable
+from ._numerics import dot, norm, shortened, stretched, unit
+from .base import Manifold
+from .checked import Checked
+from .euclidean import Euclidean
+from .lorentz import Lorentz
+from .poincare_ball import PoincareBall
+from .sphere import Sphere
+
+
+class LorentzChart(Chart):
+    """Time and space part, of which only the second is read."""
+
+    _extra_coordinates = 1
+
+    def _embed(self, x: Tensor) -> Embedded:
+        return lifted(x[..., 1:])
+
+    def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
+        return torch.cat([t, s], dim=-1)
+
+    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Tensor:
+        one = torch.ones_like(t)
+        return stretched(s, v[..., 1:], one, 1 / t, -1 / (t * (1 + t)))
+
+    def _from_frame(self, t: Tensor, s: Tensor, w: Tensor) -> Tensor:
+        one = torch.ones_like(t)
+        return torch.cat([dot(s, w), stretched(s, w, one, t, 1 / (1 + t))], dim=-1)
+
+    def _reach(self, dtype: torch.dtype, radius: float | Tensor) -> float | Tensor:
+        return storable(dtype, radius) / 2
+
+
+class BallChart(Chart):
+    """s/(1 + t): the Poincaré ball for K < 0, the stereographic plane for K > 0."""
+
+    signs: ClassVar[Sequence[int]] = (-1, 1)
+
+    def _embed(self, x: Tensor) -> Embedded:
+        if self.sign < 0:
+            return lifted(2 * x / gap(x))
+        x = shortened(x, huge(x.dtype))
+        square = dot(x, x)
+        length = norm(x)
+        return (1 - length) * (1 + length) / (1 + square), 2 * x / (1 + square)
+
+    def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
+        if self.sign < 0:
+            return shortened(s / (1 + t), inside(dtype))
+        return stereographic(t, s)
+
+    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Tensor:
+        # 2/(1 + K |x|^2), the conformal factor; 1 + t is that too but would cancel on the sphere.
+        if self.sign < 0:
+            return (1 + t) * v
+        return 2 / (1 + dot(x, x)) * v
+
+    def _from_frame(self, t: Tensor, s: Tensor, w: Tensor) -> Tensor:
+        if self.sign < 0:
+            return w / (1 + t)
+        x = stereographic(t, s)
+        return (1 + dot(x, x)) / 2 * w
+
+
+class SphereChart(Chart):
+    """The embedding itself."""
+
+    signs = (1,)
+    _extra_coordinates = 1
+
+    def _embed(self, x: Tensor) -> Embedded:
+        x, _ = unit(x)
+        return x[..., :1], x[..., 1:]
+
+    def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
+        return torch.cat([t, s], dim=-1)
+
+    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Tensor:
+        return v[..., 1:] - v[..., :1] * stereographic(t, s)
+
+    def _from_frame(self, t: Tensor, s: Tensor, w: Tensor) -> Tensor:
+        along = dot(s, w)
+        return torch.cat([-along, w - along * stereographic(t, s)], dim=-1)
+
+
+class FlatChart(Chart):
+    """R^n."""
+
+    signs = (0,)
+
+    def _embed(self, x: Tensor) -> Embedded:
+        return torch.ones_like(x[..., :1]), x
+
+    def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
+        return s
+
+    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Tensor:
+        return v
+
+    def _from_frame(self, t: Tensor, s: Tensor, w: Tensor) -> Tensor:
+        return w
+
+
+def gap(x: Tensor) -> Tensor:
+    """1 - |x|^2, at least eps, as on PoincareBall and why."""
+    return (1 - dot(x, x)).clamp(min=torch.finfo(x.dtype).eps)
+
+
+def inside(dtype: torch.dtype) -> float:
+    """The largest norm that stays below 1 when it is multiplied by R and rounded: PoincareBall."""
+    return 1 - 2 * torch.finfo(dtype).eps
+
+
+def huge(dtype: torch.dtype) -> float:
+    """A length whose square is a number and whose inverse is below all rounding."""
+    return 2.0**60 if dtype == torch.float32 else 2.0**500
+
+
+def stereographic(t: Tensor, s: Tensor) -> Tensor:
+    """s/(1 + t) of the sphere; the antipode of the origin goes far along the first axis."""
+    behind = t < 0
+    direction, length = unit(s)
+    first = torch.cat([torch.ones_like(t), torch.zeros_like(s[..., 1:])], dim=-1)
+    direction = torch.where(length > 0, direction, first)
+    length = length.clamp(min=1 / huge(s.dtype))
+    # There 1 + t = |s|^2/(1 - t), of which the left side cancels.
+    return torch.where(behind, (1 - t) / length * direction, s / (1 + t.where(~behind, 0.0)))
+
+
+def chart_of(where: str, name: str, value: object) -> Chart:
+    """A chart, or the chart that a manifold's own coordinates are."""
+    if isinstance(value, Chart):
+        return value
+    manifold = value.manifold if isinstance(value, Checked) else value
+    for kind, chart in _OF.items():
+        if isinstance(manifold, kind):
+            return chart(manifold)
+    known = ", ".join(kind.__name__ for kind in _OF)
+    raise TypeError(
+        f"{where}: {name} is a {type(manifold).__name__}; expected a Chart or one of the "
+        f"manifolds {known}."
+    )
+
+
+_OF: dict[type[Manifold], type[Chart]] = {
+    Lorentz: LorentzChart,
+    PoincareBall: BallChart,
+    Sphere: SphereChart,
+    Euclidean: FlatChart,
+}

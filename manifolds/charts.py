@@ -1,0 +1,332 @@
+"""Other coordinates of the space forms, and the way of points and vectors between all of them."""
+
+from typing import final
+
+import torch
+from torch import Tensor
+
+from ._chart import Chart, Embedded, lifted, storable, within
+from ._checks import check_coordinates
+from ._model_charts import BallChart, chart_of, gap, huge, inside
+from ._numerics import (
+    dot,
+    shortened,
+    sinc,
+    sinc_excess,
+    sinhc,
+    sinhc_excess,
+    stretched,
+    unit,
+)
+from .base import Manifold
+from .checked import Checked
+from .lorentz import Lorentz
+from .sphere import Sphere
+from .unit import divided, times
+
+
+@final
+class Klein(Chart):
+    r"""The Klein ball, where geodesics are straight; for K > 0 the gnomonic plane.
+
+    :math:`x = X/T` of the hyperboloid's space and time part (of the sphere's, for K > 0), times
+    the unit of length R: for K < 0 the ball :math:`|x| < R`, for K > 0 all of R^n, which shows
+    the open hemisphere about the origin; points of the other one are put at its edge. The metric
+    is :math:`u\cdot v/w - K (x\cdot u)(x\cdot v)/w^2`, :math:`w = 1 + K|x|^2` (Ratcliffe,
+    "Foundations of Hyperbolic Manifolds", section 6.1). Holds half of the ball's radius:
+    :math:`|x| = (1-2\,\mathrm{eps})R` is 8.0 R from the origin in float32, 18.0 R in float64.
+    """
+
+    signs = (-1, 1)
+
+    def _embed(self, x: Tensor) -> Embedded:
+        if self.sign < 0:
+            return lifted(x / gap(x).sqrt())
+        x = shortened(x, huge(x.dtype))
+        t = (1 + dot(x, x)).rsqrt()
+        return t, t * x
+
+    def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
+        if self.sign < 0:
+            return shortened(s / t, inside(dtype))
+        return s / t.clamp(min=1 / huge(t.dtype))
+
+    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Tensor:
+        return stretched(s, v, t, t * t, -self.sign * t / (1 + t))
+
+    def _from_frame(self, t: Tensor, s: Tensor, w: Tensor) -> Tensor:
+        if self.sign > 0:
+            t = t.clamp(min=1 / huge(t.dtype))
+        return stretched(s, w / t, torch.ones_like(t), 1 / t, self.sign / (t * (1 + t)))
+
+
+@final
+class StereographicPlane(BallChart):
+    r"""The sphere from the antipode of the origin, K > 0: the plane R^n, where angles are true.
+
+    :math:`x = R\,X/(1+T)`, X and T the last and the first coordinates of the point of the unit
+    sphere; metric :math:`\lambda_x^2\,u\cdot v` with :math:`\lambda_x = 2/(1+K|x|^2)`: the formulas
+    of :class:`PoincareBall` with the other sign of K. The antipode itself has no image; it is put
+    far out on the first axis.
+    """
+
+    signs = (1,)
+
+    def __init__(self, curvature: float | Manifold = 1.0) -> None:
+        super().__init__(curvature)
+
+
+@final
+class Hemisphere(Chart):
+    r"""Hyperbolic space on the upper half of a sphere of radius R in R^(n+1), K < 0.
+
+    :math:`x = R\,(1/T,\ X/T)`, the first coordinate positive as the sphere's at its origin; it is
+    the Klein ball lifted onto the sphere, and what the stereographic projection of the sphere from
+    a point of the equator takes to the half-space. Metric :math:`R^2\,u\cdot v/x_0^2` on
+    :math:`x\cdot v = 0`. Near the equator the first coordinate tells points apart that the
+    Klein ball cannot: it holds as far as :class:`Lorentz` does, 28 R in float32 and 236 R in
+    float64, but 10.4 R in float16.
+    """
+
+    _extra_coordinates = 1
+
+    def _embed(self, x: Tensor) -> Embedded:
+        # Beyond the reach of Lorentz X would overflow; 4 times that is pulled back by ``within``.
+        edge = 2.0**-42 if x.dtype == torch.float32 else 2.0**-342
+        return lifted(x[..., 1:] / x[..., :1].clamp(min=edge))
+
+    def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
+        return torch.cat([1 / t, s / t], dim=-1)
+
+    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Tensor:
+        height, v = v[..., :1], v[..., 1:]
+        one = torch.ones_like(t)
+        # Along the ray v_s is T times shorter than v_0: the length is in v_0, unless near the
+        # origin, where v_0 is 0 and X changes by (v_s - X v_0) T.
+        direction, size = unit(s)
+        far = size > 1
+        outer = stretched(s, t * v, one, 0.0, one)
+        outer = outer - t * (t / size.where(far, 1.0)) * height * direction
+        near = stretched(s, t * (v - s * height), one, 1 / t, -1 / (t * (1 + t)))
+        return torch.where(far, outer, near)
+
+    def _from_frame(self, t: Tensor, s: Tensor, w: Tensor) -> Tensor:
+        flat = stretched(s, w / t, torch.ones_like(t), 1 / t, -1 / (t * (1 + t)))
+        return torch.cat([-dot(s / t, w) / t, flat], dim=-1)
+
+    def _reach(self, dtype: torch.dtype, radius: float | Tensor) -> float | Tensor:
+        return storable(dtype, radius)
+
+
+@final
+class HalfSpace(Chart):
+    r"""The upper half-space :math:`x_n > 0` of R^n, K < 0.
+
+    :math:`x = R\,(X_1, \dots, X_{n-1}, 1)/(T - X_n)` of the hyperboloid's point; the origin is
+    (0, ..., 0, R) and the last axis points up there. Metric :math:`R^2\,u\cdot v/x_n^2`
+    (Ratcliffe, "Foundations of Hyperbolic Manifolds", section 4.6). The boundary's point at
+    infinity is the far end of the last axis. Heights run from :math:`R e^{-r}` to
+    :math:`R e^r` at distance r from the origin, so the chart holds as far as :class:`Lorentz`
+    does, 28 R in float32 and 236 R in float64, but 9.0 R in float16; near the origin, however, it
+    has only the absolute precision of its coordinates, eps R.
+    """
+
+    def _embed(self, x: Tensor) -> Embedded:
+        z, h = self._parts(x)
+        size = dot(z, z)
+        # (h^2 + |z|^2 - 1)/2h, exact near the origin, where h is near 1.
+        last = ((h - 1) * (h + 1) + size) / (2 * h)
+        return lifted(torch.cat([z / h, last], dim=-1))
+
+    def _parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        # Horizontals and height; what lies beyond the reach of Lorentz is brought to 4 times that,
+        # for squares not to overflow, and pulled back by ``within``.
+        reach = 2.0**41 if x.dtype == torch.float32 else 2.0**341
+        z = x[..., :-1]
+        if z.shape[-1]:  # none on the line
+            z = shortened(z, reach)
+        lowest = (1 + dot(z.detach(), z.detach())) / (4 * reach)
+        return z, x[..., -1:].clamp(max=2 * reach).maximum(lowest)
+
+    def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
+        side, depth = _depth(t, s)
+        return torch.cat([side / depth, 1 / depth], dim=-1)
+
+    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Tensor:
+        z, h = self._parts(x)
+        mirror = torch.cat([z, -1 - h], dim=-1)
+        return _mirrored(mirror, torch.cat([v[..., :-1], -v[..., -1:]], dim=-1)) / h
+
+    def _from_frame(self, t: Tensor, s: Tensor, w: Tensor) -> Tensor:
+        side, depth = _depth(t, s)
+        v = _mirrored(torch.cat([side, -1 - depth], dim=-1), w) / depth
+        return torch.cat([v[..., :-1], -v[..., -1:]], dim=-1)
+
+    def _reach(self, dtype: torch.dtype, radius: float | Tensor) -> float | Tensor:
+        return storable(dtype, radius) / 4
+
+
+def _depth(t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+    """All of s but the last coordinate, and t less that one, without cancellation."""
+    side, last = s[..., :-1], s[..., -1:]
+    below = last <= 0
+    up = (1 + dot(side, side)) / (t + last.where(~below, 0.0))
+    return side, torch.where(below, t - last.where(below, 0.0), up)
+
+
+def _mirrored(normal: Tensor, v: Tensor) -> Tensor:
+    direction, _ = unit(normal)
+    return v - 2 * dot(direction, v) * direction
+
+
+@final
+class NormalCoordinates(Chart):
+    r"""Normal (polar) coordinates about the origin, any K: the v of ``Manifold.from_normal``.
+
+    The length of v is the distance from the origin, its direction that of the geodesic: geodesic
+    polar coordinates (r, :math:`\theta`) are r = |v| and the direction's angles. Metric
+    :math:`dr^2 + \mathrm{sn}_K(r)^2\,d\theta^2`. The best coordinates to store: they hold any
+    radius to full relative precision, near and far. On the sphere :math:`|v| < \pi R` reaches
+    every point but the antipode; longer vectors go round.
+    """
+
+    signs = (-1, 0, 1)
+
+    def _embed(self, x: Tensor) -> Embedded:
+        if self.sign == 0:
+            return torch.ones_like(x[..., :1]), x
+        point = self._unit_space().from_normal(x)
+        return point[..., :1], point[..., 1:]
+
+    def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
+        return s if self.sign == 0 else self._unit_space().to_normal(torch.cat([t, s], dim=-1))
+
+    def _unit_space(self) -> Manifold:
+        return Lorentz() if self.sign < 0 else Sphere()
+
+    def _factors(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """sn(r)/r and (sn(r)/r - 1)/r^2 at r = |x|."""
+        square = dot(x, x)
+        if self.sign < 0:
+            return sinhc(square), sinhc_excess(square)
+        return sinc(square), sinc_excess(square)
+
+    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Tensor:
+        if self.sign == 0:
+            return v
+        x = shortened(x, 43.0 if x.dtype == torch.float32 else 350.0)
+        across, excess = self._factors(x)
+        return stretched(x, v, across, 1.0, -excess)
+
+    def _from_frame(self, t: Tensor, s: Tensor, w: Tensor) -> Tensor:
+        if self.sign == 0:
+            return w
+        x = self._drop(t, s, s.dtype)
+        across, excess = self._factors(x)
+        return stretched(x, w, 1 / across, 1.0, excess / across)
+
+
+def convert(x: Tensor, source: Manifold | Chart, target: Manifold | Chart) -> Tensor:
+    """The point with coordinates x of one model, in those of another: (..., m) -> (..., m').
+
+    The same point of the same space: distances are kept, the origin goes to the origin, the axes
+    at the origin to the axes, and the curvature does not change. Every chart goes to the space
+    part of the hyperboloid (the sphere) and from there to the other one, neither with
+    cancellation beyond what the source's own coordinates bring. A point farther out than the
+    target's dtype can hold is pulled back along its ray: by source and target to the reach of
+    :class:`Lorentz`, on ball and Klein ball to norm (1 - 2 eps) R. Half precision is computed in
+    float32.
+
+    =============== ======== ======== ======== =========
+    reach, in R     float16  bfloat16 float32  float64
+    =============== ======== ======== ======== =========
+    Lorentz         11       28       28       236
+    HalfSpace       9.0      28       28       236
+    Hemisphere      10       28       28       236
+    PoincareBall    6.9      4.8      15.9     36.0
+    Klein           3.5      2.4      8.0      18.0
+    =============== ======== ======== ======== =========
+
+    >>> import torch
+    >>> from spaceforms.manifolds import HalfSpace, PoincareBall, convert
+    >>> ball = PoincareBall(-1.0)
+    >>> convert(torch.tensor([0.0, 0.5]), ball, HalfSpace(ball))
+    tensor([0., 3.])
+
+    Args:
+        x: points in coordinates of ``source``. Whether they are points is not looked at, unless
+            the source is :class:`Checked`.
+        source: a manifold (Lorentz, PoincareBall, Sphere, Euclidean) or a chart (Klein, HalfSpace,
+            Hemisphere, NormalCoordinates, StereographicPlane).
+        target: likewise.
+
+    Raises:
+        TypeError: a source or target without charts, or x no floating-point tensor.
+        ValueError: different curvatures, or too few coordinates.
+    """
+    if isinstance(source, Checked):
+        source._enter("convert", [("x", x)])
+    a, b = _both("convert", source, target)
+    check_coordinates("convert", [("x", x)], 1 + a._extra_coordinates)
+    if type(a) is type(b):
+        return x
+    radius = a.manifold.radius
+    _, t, s = _embedded(x, a, b, x.dtype)
+    return times(b._drop(t, s, x.dtype), radius, 1).to(x.dtype)
+
+
+def convert_vector(
+    x: Tensor, v: Tensor, source: Manifold | Chart, target: Manifold | Chart
+) -> Tensor:
+    """A tangent vector v at x, in the coordinates of another model.
+
+    The differential of :func:`convert` at x, in closed form: inner products are kept. It goes
+    through the orthonormal frame that is carried from the origin along the ray, so that no chart
+    loses to the coordinates of another. The result is tangent at ``convert(x, source, target)``;
+    where that one had to be pulled back, it is a vector of the point at the reach of Lorentz.
+    Shapes: (..., m), (..., m) -> (..., m').
+
+    Args:
+        x: points in coordinates of ``source``.
+        v: tangent vectors at x, in coordinates of ``source``.
+        source: as in :func:`convert`.
+        target: likewise.
+
+    Raises:
+        TypeError: a source or target without charts, or x, v no floating-point tensors.
+        ValueError: different curvatures, or shapes that do not agree.
+    """
+    if isinstance(source, Checked):
+        source._enter("convert_vector", [("x", x)], [("v", v)])
+    a, b = _both("convert_vector", source, target)
+    check_coordinates("convert_vector", [("x", x), ("v", v)], 1 + a._extra_coordinates)
+    dtype = torch.promote_types(x.dtype, v.dtype)
+    x, v = torch.broadcast_tensors(x, v)  # type: ignore[no-untyped-call]
+    if type(a) is type(b):
+        return v.to(dtype)
+    c, t, s = _embedded(x, a, b, dtype)
+    w = a._to_frame(c, t, s, v.to(c.dtype))
+    return b._from_frame(t, s, w).to(dtype)
+
+
+def _embedded(x: Tensor, a: Chart, b: Chart, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    """x at unit curvature in the dtype of the computation, and the embedded point."""
+    radius = a.manifold.radius
+    c = divided(x.to(torch.promote_types(dtype, torch.float32)), radius)
+    t, s = a._embed(c)
+    if a.sign < 0:
+        t, s = within(s, b._reach(dtype, radius))
+    return c, t, s
+
+
+def _both(where: str, source: object, target: object) -> tuple[Chart, Chart]:
+    a, b = chart_of(where, "source", source), chart_of(where, "target", target)
+    m, k = a.manifold, b.manifold
+    shared = m is k or (m._magnitude is not None and m._magnitude is k._magnitude)
+    fixed = isinstance(m.radius, float) and isinstance(k.radius, float)
+    if not shared and not (fixed and m.sign == k.sign and m.radius == k.radius):
+        raise ValueError(
+            f"{where}: source is {source} and target is {target}; expected one curvature. Give a "
+            "chart the manifold itself, Klein(manifold), to share a curvature that is learned."
+        )
+    return a, b
