@@ -2,13 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ._checks import check_number
-from ._numerics import dot, shortened
+from ._numerics import dot, shortened, unit
 from .base import Manifold
 from .checked import Checked
 from .euclidean import Euclidean
@@ -19,7 +19,21 @@ Embedded = tuple[Tensor, Tensor]
 """A point of the unit space form in R^(1+n): t (..., 1) and s (..., n), t^2 = 1 - K |s|^2."""
 
 
-class Chart(nn.Module, ABC):
+class Frame(NamedTuple):
+    """A tangent vector in the orthonormal frame that is carried from the origin along the ray.
+
+    Far out it is ``across``, orthogonal to the ray, and the component ``along`` it. Half-space,
+    hemisphere, normal coordinates and Lorentz hold these two to full relative precision each,
+    though their sizes differ by the time part T of the point: in one vector the rounding of the
+    larger would cover the smaller. Near the origin, where a ray has no direction, ``across`` is the
+    whole vector and ``along`` is 0.
+    """
+
+    across: Tensor
+    along: Tensor
+
+
+class Chart(ABC):
     """Coordinates of a space form that are no :class:`Manifold` here: a way to store and to draw.
 
     A chart has no distance and no maps of its own; :func:`convert` and :func:`convert_vector` take
@@ -40,7 +54,6 @@ class Chart(nn.Module, ABC):
     _extra_coordinates: ClassVar[int] = 0
 
     def __init__(self, curvature: float | Manifold = -1.0) -> None:
-        super().__init__()
         self.manifold = self._space(curvature)
 
     @classmethod
@@ -77,12 +90,8 @@ class Chart(nn.Module, ABC):
         """Number of coordinates of a point of the n-dimensional space."""
         return n + self._extra_coordinates
 
-    def extra_repr(self) -> str:
-        """The curvature."""
-        return f"curvature={self.curvature.item():g}"
-
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.extra_repr()})"
+        return f"{type(self).__name__}(curvature={self.curvature.item():g})"
 
     # -- at unit curvature, the last axis kept --------------------------------------------------
 
@@ -95,16 +104,11 @@ class Chart(nn.Module, ABC):
         """Coordinates of an embedded point, inside of what ``dtype`` can tell from the edge."""
 
     @abstractmethod
-    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Tensor:
-        """Components of v in the orthonormal frame carried from the origin along the ray.
-
-        That frame and not the embedding's coordinates: far out on the hyperboloid those of a unit
-        vector are T times as long along the ray as across, and their rounding would cover in every
-        chart what only Lorentz cannot hold.
-        """
+    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Frame:
+        """v at x, the embedded point (t, s), in the frame."""
 
     @abstractmethod
-    def _from_frame(self, t: Tensor, s: Tensor, w: Tensor) -> Tensor:
+    def _from_frame(self, t: Tensor, s: Tensor, w: Frame) -> Tensor:
         """The inverse of ``_to_frame``."""
 
     def _reach(self, dtype: torch.dtype, radius: float | Tensor) -> float | Tensor:
@@ -143,3 +147,39 @@ def storable(dtype: torch.dtype, radius: float | Tensor) -> float | Tensor:
         radius = radius.detach()
         return torch.minimum(info.max / radius, radius / info.tiny)
     return min(info.max / radius, radius / info.tiny)
+
+
+def is_far(t: Tensor) -> Tensor:
+    """Whether vectors are split: |t - 1| > 2/5, in the dtype's own terms about 0.9 R out."""
+    return (t - 1).abs() > 0.4
+
+
+def outward(t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+    """Direction of s and |s|, where they are used, far out."""
+    return unit(s.where(is_far(t), 1.0))
+
+
+def lateral(direction: Tensor, v: Tensor) -> Tensor:
+    """v's part orthogonal to the direction; twice, for what rounding leaves of the other part."""
+    v = v - dot(direction, v) * direction
+    return v - dot(direction, v) * direction
+
+
+def split(t: Tensor, s: Tensor, v: Tensor, across: Tensor, along: Tensor, excess: Tensor) -> Frame:
+    """The frame of v whose parts across and along s are to be multiplied by the two factors.
+
+    ``excess`` is (along - across)/|s|^2, finite at s = 0.
+    """
+    far = is_far(t)
+    direction, _ = outward(t, s)
+    near = across * v + excess.where(~far, 0.0) * dot(s, v) * s
+    aside = across * lateral(direction, v)
+    return Frame(torch.where(far, aside, near), (along * dot(direction, v)).where(far, 0.0))
+
+
+def joined(t: Tensor, s: Tensor, w: Frame, across: Tensor, along: Tensor, excess: Tensor) -> Tensor:
+    """A vector whose parts across and along s are those of the frame times the two factors."""
+    far = is_far(t)
+    direction, _ = outward(t, s)
+    near = excess.where(~far, 0.0) * dot(s, w.across) * s
+    return across * w.across + torch.where(far, along * w.along * direction, near)

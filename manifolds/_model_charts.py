@@ -6,8 +6,19 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ._chart import Chart, Embedded, lifted, storable
-from ._numerics import dot, norm, shortened, stretched, unit
+from ._chart import (
+    Chart,
+    Embedded,
+    Frame,
+    is_far,
+    joined,
+    lateral,
+    lifted,
+    outward,
+    split,
+    storable,
+)
+from ._numerics import dot, norm, shortened, unit
 from .base import Manifold
 from .checked import Checked
 from .euclidean import Euclidean
@@ -27,13 +38,14 @@ class LorentzChart(Chart):
     def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
         return torch.cat([t, s], dim=-1)
 
-    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Tensor:
-        one = torch.ones_like(t)
-        return stretched(s, v[..., 1:], one, 1 / t, -1 / (t * (1 + t)))
+    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Frame:
+        return split(t, s, v[..., 1:], torch.ones_like(t), 1 / t, -1 / (t * (1 + t)))
 
-    def _from_frame(self, t: Tensor, s: Tensor, w: Tensor) -> Tensor:
-        one = torch.ones_like(t)
-        return torch.cat([dot(s, w), stretched(s, w, one, t, 1 / (1 + t))], dim=-1)
+    def _from_frame(self, t: Tensor, s: Tensor, w: Frame) -> Tensor:
+        space = joined(t, s, w, torch.ones_like(t), t, 1 / (1 + t))
+        _, size = outward(t, s)
+        time = torch.where(is_far(t), size * w.along, dot(s, w.across))
+        return torch.cat([time, space], dim=-1)
 
     def _reach(self, dtype: torch.dtype, radius: float | Tensor) -> float | Tensor:
         return storable(dtype, radius) / 2
@@ -55,19 +67,19 @@ class BallChart(Chart):
     def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
         if self.sign < 0:
             return shortened(s / (1 + t), inside(dtype))
-        return stereographic(t, s)
+        return stereographic(t, s, dtype)
 
-    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Tensor:
+    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Frame:
         # 2/(1 + K |x|^2), the conformal factor; 1 + t is that too but would cancel on the sphere.
-        if self.sign < 0:
-            return (1 + t) * v
-        return 2 / (1 + dot(x, x)) * v
+        factor = 1 + t if self.sign < 0 else 2 / (1 + dot(x, x))
+        return split(t, s, factor * v, torch.ones_like(t), torch.ones_like(t), torch.zeros_like(t))
 
-    def _from_frame(self, t: Tensor, s: Tensor, w: Tensor) -> Tensor:
+    def _from_frame(self, t: Tensor, s: Tensor, w: Frame) -> Tensor:
+        v = joined(t, s, w, torch.ones_like(t), torch.ones_like(t), torch.zeros_like(t))
         if self.sign < 0:
-            return w / (1 + t)
-        x = stereographic(t, s)
-        return (1 + dot(x, x)) / 2 * w
+            return v / (1 + t)
+        x = stereographic(t, s, s.dtype)
+        return (1 + dot(x, x)) / 2 * v
 
 
 class SphereChart(Chart):
@@ -83,12 +95,20 @@ class SphereChart(Chart):
     def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
         return torch.cat([t, s], dim=-1)
 
-    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Tensor:
-        return v[..., 1:] - v[..., :1] * stereographic(t, s)
+    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Frame:
+        time, v = v[..., :1], v[..., 1:]
+        far = is_far(t)
+        direction, size = outward(t, s)
+        near = v - time * (s / (1 + t.where(~far, 0.0)))
+        along = t * dot(direction, v) - size * time
+        return Frame(torch.where(far, lateral(direction, v), near), along.where(far, 0.0))
 
-    def _from_frame(self, t: Tensor, s: Tensor, w: Tensor) -> Tensor:
-        along = dot(s, w)
-        return torch.cat([-along, w - along * stereographic(t, s)], dim=-1)
+    def _from_frame(self, t: Tensor, s: Tensor, w: Frame) -> Tensor:
+        far = is_far(t)
+        _, size = outward(t, s)
+        time = -torch.where(far, size * w.along, dot(s, w.across))
+        excess = -1 / (1 + t.where(~far, 0.0))
+        return torch.cat([time, joined(t, s, w, torch.ones_like(t), t, excess)], dim=-1)
 
 
 class FlatChart(Chart):
@@ -102,11 +122,11 @@ class FlatChart(Chart):
     def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
         return s
 
-    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Tensor:
-        return v
+    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Frame:
+        return Frame(v, torch.zeros_like(t))
 
-    def _from_frame(self, t: Tensor, s: Tensor, w: Tensor) -> Tensor:
-        return w
+    def _from_frame(self, t: Tensor, s: Tensor, w: Frame) -> Tensor:
+        return w.across
 
 
 def gap(x: Tensor) -> Tensor:
@@ -120,17 +140,19 @@ def inside(dtype: torch.dtype) -> float:
 
 
 def huge(dtype: torch.dtype) -> float:
-    """A length whose square is a number and whose inverse is below all rounding."""
-    return 2.0**60 if dtype == torch.float32 else 2.0**500
+    """A length that stands for infinity: its square is a number, its inverse below all rounding."""
+    if dtype == torch.float16:
+        return torch.finfo(dtype).max / 16  # here the inverse is not
+    return 2.0**500 if dtype == torch.float64 else 2.0**60
 
 
-def stereographic(t: Tensor, s: Tensor) -> Tensor:
+def stereographic(t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
     """s/(1 + t) of the sphere; the antipode of the origin goes far along the first axis."""
     behind = t < 0
     direction, length = unit(s)
     first = torch.cat([torch.ones_like(t), torch.zeros_like(s[..., 1:])], dim=-1)
     direction = torch.where(length > 0, direction, first)
-    length = length.clamp(min=1 / huge(s.dtype))
+    length = length.clamp(min=1 / huge(dtype))
     # There 1 + t = |s|^2/(1 - t), of which the left side cancels.
     return torch.where(behind, (1 - t) / length * direction, s / (1 + t.where(~behind, 0.0)))
 

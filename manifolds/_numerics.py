@@ -265,23 +265,3 @@ def sinc_excess(s: Tensor) -> Tensor:
     small, polynomial, closed = _split(s, _ENTIRE_CUTOFF)
     t = closed.sqrt()
     return torch.where(small, -_horner(_SN[1:], -polynomial), (t.sin() / t - 1) / closed)
-
-
-def stretched(
-    axis: Tensor, v: Tensor, across: Tensor, along: Tensor | float, excess: Tensor
-) -> Tensor:
-    """v with its part along ``axis`` times ``along`` and its part across times ``across``.
-
-    ``excess`` is (along - across)/abs(axis)^2, finite at axis = 0: near there the map is taken as
-    a multiple of the identity and a correction, as a direction does not exist. Far out the parts
-    are taken apart first: the factors differ by the size of the axis, and the rounding of the
-    larger part would cover the smaller one.
-    """
-    square = dot(axis, axis)
-    far = square > 1
-    direction = axis / square.where(far, 1.0).sqrt()
-    component = dot(direction, v)
-    lateral = v - component * direction
-    lateral = lateral - dot(direction, lateral) * direction  # what rounding left of the other part
-    near = across * v + excess.where(~far, 0.0) * dot(axis, v) * axis
-    return torch.where(far, across * lateral + along * component * direction, near)

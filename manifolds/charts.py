@@ -5,17 +5,29 @@ from typing import final
 import torch
 from torch import Tensor
 
-from ._chart import Chart, Embedded, lifted, storable, within
+from ._chart import (
+    Chart,
+    Embedded,
+    Frame,
+    is_far,
+    joined,
+    lateral,
+    lifted,
+    outward,
+    split,
+    storable,
+    within,
+)
 from ._checks import check_coordinates
 from ._model_charts import BallChart, chart_of, gap, huge, inside
 from ._numerics import (
     dot,
+    norm,
     shortened,
     sinc,
     sinc_excess,
     sinhc,
     sinhc_excess,
-    stretched,
     unit,
 )
 from .base import Manifold
@@ -49,15 +61,15 @@ class Klein(Chart):
     def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
         if self.sign < 0:
             return shortened(s / t, inside(dtype))
-        return s / t.clamp(min=1 / huge(t.dtype))
+        return s / t.clamp(min=1 / huge(dtype))
 
-    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Tensor:
-        return stretched(s, v, t, t * t, -self.sign * t / (1 + t))
+    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Frame:
+        return split(t, s, v, t, t * t, -self.sign * t / (1 + t))
 
-    def _from_frame(self, t: Tensor, s: Tensor, w: Tensor) -> Tensor:
+    def _from_frame(self, t: Tensor, s: Tensor, w: Frame) -> Tensor:
         if self.sign > 0:
             t = t.clamp(min=1 / huge(t.dtype))
-        return stretched(s, w / t, torch.ones_like(t), 1 / t, self.sign / (t * (1 + t)))
+        return joined(t, s, w, 1 / t, 1 / (t * t), self.sign / (t * t * (1 + t)))
 
 
 @final
@@ -98,21 +110,22 @@ class Hemisphere(Chart):
     def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
         return torch.cat([1 / t, s / t], dim=-1)
 
-    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Tensor:
+    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Frame:
         height, v = v[..., :1], v[..., 1:]
-        one = torch.ones_like(t)
         # Along the ray v_s is T times shorter than v_0: the length is in v_0, unless near the
         # origin, where v_0 is 0 and X changes by (v_s - X v_0) T.
-        direction, size = unit(s)
-        far = size > 1
-        outer = stretched(s, t * v, one, 0.0, one)
-        outer = outer - t * (t / size.where(far, 1.0)) * height * direction
-        near = stretched(s, t * (v - s * height), one, 1 / t, -1 / (t * (1 + t)))
-        return torch.where(far, outer, near)
+        far = is_far(t)
+        direction, size = outward(t, s)
+        near = split(t, s, t * (v - s * height), torch.ones_like(t), 1 / t, -1 / (t * (1 + t)))
+        along = -t * (t / size) * height
+        across = torch.where(far, t * lateral(direction, v), near.across)
+        return Frame(across, along.where(far, 0.0))
 
-    def _from_frame(self, t: Tensor, s: Tensor, w: Tensor) -> Tensor:
-        flat = stretched(s, w / t, torch.ones_like(t), 1 / t, -1 / (t * (1 + t)))
-        return torch.cat([-dot(s / t, w) / t, flat], dim=-1)
+    def _from_frame(self, t: Tensor, s: Tensor, w: Frame) -> Tensor:
+        flat = joined(t, s, w, 1 / t, 1 / (t * t), -1 / (t * t * (1 + t)))
+        _, size = outward(t, s)
+        height = -torch.where(is_far(t), size * w.along, dot(s, w.across)) / (t * t)
+        return torch.cat([height, flat], dim=-1)
 
     def _reach(self, dtype: torch.dtype, radius: float | Tensor) -> float | Tensor:
         return storable(dtype, radius)
@@ -152,15 +165,27 @@ class HalfSpace(Chart):
         side, depth = _depth(t, s)
         return torch.cat([side / depth, 1 / depth], dim=-1)
 
-    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Tensor:
+    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Frame:
         z, h = self._parts(x)
-        mirror = torch.cat([z, -1 - h], dim=-1)
-        return _mirrored(mirror, torch.cat([v[..., :-1], -v[..., -1:]], dim=-1)) / h
+        far, mirror = is_far(t), torch.cat([z, -1 - h], dim=-1)
+        # The ray's own direction here has components of very different sizes, and near the boundary
+        # is nearly vertical: v is split along it before it is turned.
+        ray, direction = self._ray(t, s, z, h), outward(t, s)[0]
+        aside = lateral(direction, _mirrored(mirror, _upside_down(lateral(ray, v))))
+        whole = _mirrored(mirror, _upside_down(v))
+        return Frame(torch.where(far, aside, whole) / h, (dot(ray, v) / h).where(far, 0.0))
 
-    def _from_frame(self, t: Tensor, s: Tensor, w: Tensor) -> Tensor:
+    def _from_frame(self, t: Tensor, s: Tensor, w: Frame) -> Tensor:
         side, depth = _depth(t, s)
-        v = _mirrored(torch.cat([side, -1 - depth], dim=-1), w) / depth
-        return torch.cat([v[..., :-1], -v[..., -1:]], dim=-1)
+        far, ray = is_far(t), self._ray(t, s, side / depth, 1 / depth)
+        v = _upside_down(_mirrored(torch.cat([side, -1 - depth], dim=-1), w.across))
+        return torch.where(far, lateral(ray, v) + w.along * ray, v) / depth
+
+    def _ray(self, t: Tensor, s: Tensor, z: Tensor, h: Tensor) -> Tensor:
+        """Gradient of the distance from the origin, of Euclidean length 1."""
+        _, size = outward(t, s)
+        # The differential of (1 + |z|^2 + h^2)/2h = cosh r, times h/sinh r.
+        return unit(torch.cat([z, (h - (1 + dot(z, z)) / h) / 2], dim=-1) / size)[0]
 
     def _reach(self, dtype: torch.dtype, radius: float | Tensor) -> float | Tensor:
         return storable(dtype, radius) / 4
@@ -172,6 +197,10 @@ def _depth(t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
     below = last <= 0
     up = (1 + dot(side, side)) / (t + last.where(~below, 0.0))
     return side, torch.where(below, t - last.where(below, 0.0), up)
+
+
+def _upside_down(v: Tensor) -> Tensor:
+    return torch.cat([v[..., :-1], -v[..., -1:]], dim=-1)
 
 
 def _mirrored(normal: Tensor, v: Tensor) -> Tensor:
@@ -195,35 +224,40 @@ class NormalCoordinates(Chart):
     def _embed(self, x: Tensor) -> Embedded:
         if self.sign == 0:
             return torch.ones_like(x[..., :1]), x
-        point = self._unit_space().from_normal(x)
+        point = _UNIT[self.sign].from_normal(x)
         return point[..., :1], point[..., 1:]
 
     def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
-        return s if self.sign == 0 else self._unit_space().to_normal(torch.cat([t, s], dim=-1))
-
-    def _unit_space(self) -> Manifold:
-        return Lorentz() if self.sign < 0 else Sphere()
+        return s if self.sign == 0 else _UNIT[self.sign].to_normal(torch.cat([t, s], dim=-1))
 
     def _factors(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """sn(r)/r and (sn(r)/r - 1)/r^2 at r = |x|."""
+        if self.sign < 0:
+            x = shortened(x, 43.0 if x.dtype == torch.float32 else 350.0)
         square = dot(x, x)
         if self.sign < 0:
             return sinhc(square), sinhc_excess(square)
         return sinc(square), sinc_excess(square)
 
-    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Tensor:
+    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Frame:
         if self.sign == 0:
-            return v
-        x = shortened(x, 43.0 if x.dtype == torch.float32 else 350.0)
+            return Frame(v, torch.zeros_like(t))
         across, excess = self._factors(x)
-        return stretched(x, v, across, 1.0, -excess)
+        return split(t, s, v, across, torch.ones_like(t), -excess / across.square())
 
-    def _from_frame(self, t: Tensor, s: Tensor, w: Tensor) -> Tensor:
+    def _from_frame(self, t: Tensor, s: Tensor, w: Frame) -> Tensor:
         if self.sign == 0:
-            return w
+            return w.across
         x = self._drop(t, s, s.dtype)
         across, excess = self._factors(x)
-        return stretched(x, w, 1 / across, 1.0, excess / across)
+        # Far out the sine of r would bring the rounding of r, and at an antipode nothing else.
+        far = is_far(t)
+        _, size = outward(t, s)
+        across = torch.where(far, size / norm(x.where(far, 1.0)), across)
+        return joined(t, s, w, 1 / across, torch.ones_like(t), excess / across**3)
+
+
+_UNIT: dict[int, Manifold] = {-1: Lorentz(-1.0), 1: Sphere(1.0)}
 
 
 def convert(x: Tensor, source: Manifold | Chart, target: Manifold | Chart) -> Tensor:
