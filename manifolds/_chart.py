@@ -140,15 +140,6 @@ def within(s: Tensor, limit: float | Tensor) -> Embedded:
     return lifted(shortened(s, limit))
 
 
-def storable(dtype: torch.dtype, radius: float | Tensor) -> float | Tensor:
-    """The number such that R times it and R divided by it are ordinary numbers of the dtype."""
-    info = torch.finfo(dtype)
-    if isinstance(radius, Tensor):
-        radius = radius.detach()
-        return torch.minimum(info.max / radius, radius / info.tiny)
-    return min(info.max / radius, radius / info.tiny)
-
-
 def is_far(t: Tensor) -> Tensor:
     """Whether vectors are split: |t - 1| > 2/5, in the dtype's own terms about 0.9 R out."""
     return (t - 1).abs() > 0.4

@@ -16,7 +16,6 @@ from ._chart import (
     lifted,
     outward,
     split,
-    storable,
 )
 from ._numerics import dot, norm, shortened, unit
 from .base import Manifold
@@ -48,7 +47,7 @@ class LorentzChart(Chart):
         return torch.cat([time, space], dim=-1)
 
     def _reach(self, dtype: torch.dtype, radius: float | Tensor) -> float | Tensor:
-        return storable(dtype, radius) / 2
+        return torch.finfo(dtype).max / 2 / radius
 
 
 class BallChart(Chart):

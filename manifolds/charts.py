@@ -15,7 +15,6 @@ from ._chart import (
     lifted,
     outward,
     split,
-    storable,
     within,
 )
 from ._checks import check_coordinates
@@ -128,7 +127,7 @@ class Hemisphere(Chart):
         return torch.cat([height, flat], dim=-1)
 
     def _reach(self, dtype: torch.dtype, radius: float | Tensor) -> float | Tensor:
-        return storable(dtype, radius)
+        return radius / torch.finfo(dtype).tiny
 
 
 @final
@@ -188,7 +187,11 @@ class HalfSpace(Chart):
         return unit(torch.cat([z, (h - (1 + dot(z, z)) / h) / 2], dim=-1) / size)[0]
 
     def _reach(self, dtype: torch.dtype, radius: float | Tensor) -> float | Tensor:
-        return storable(dtype, radius) / 4
+        info = torch.finfo(dtype)  # heights from R/2T to 2TR
+        lowest, highest = radius / info.tiny / 4, info.max / 4 / radius
+        if isinstance(lowest, Tensor):
+            return torch.minimum(lowest, torch.as_tensor(highest))
+        return min(lowest, float(highest))
 
 
 def _depth(t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
