@@ -137,13 +137,13 @@ def situations(sign, a, b, dtype):
     """(chart's point, chart's vector) with directions generic, along and near the last axis."""
     reach = min(REACH[dtype].get(name, REACH[dtype][sign]) for name in (a, b))
     generator = torch.Generator().manual_seed(0)
-    for r in RADII[sign]:
+    for i, r in enumerate(RADII[sign]):
         for k in range(5 if r < reach else 0):
             d = torch.randn(3, generator=generator, dtype=torch.float64)
             d = [d, POLE, -POLE, 1e-3 * d + POLE, 1e-6 * d + POLE.roll(1)][k]
             d = d / d.norm()
             w = torch.randn(3, generator=generator, dtype=torch.float64)
-            w = [w, w - (w @ d) * d, d][k % 3]  # in general, across and along the ray
+            w = [w, w - (w @ d) * d, d][(k + i) % 3]  # in general, across and along the ray
             n = numbers(r * d)
             at_origin = "Normal"
             x = torch.tensor([float(c) for c in point(sign, at_origin, a, n)], dtype=dtype)
@@ -298,6 +298,12 @@ def test_the_origin_goes_to_the_origin_and_the_axes_there_to_the_axes(sign, a, b
     y, v = convert(zero, normal, target), convert_vector(zero, axes, normal, target)
     assert torch.equal(convert(x, source, target), y)
     torch.testing.assert_close(convert_vector(x, u, source, target), v, rtol=1e-7, atol=0)
+
+
+def test_heights_near_the_origins_keep_their_digits():
+    x = torch.tensor([0.0, 1 + 3 * 2.0**-30], dtype=torch.float64)
+    height = convert(x, HalfSpace(-1.0), NormalCoordinates(-1.0))[1].item()
+    assert abs(height / math.log1p(3 * 2.0**-30) - 1) < 4 * torch.finfo(torch.float64).eps
 
 
 def test_a_flat_space_is_its_own_normal_coordinates():
