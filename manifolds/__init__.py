@@ -14,6 +14,14 @@ from .charts import (
 )
 from .checked import Checked as Checked
 from .euclidean import Euclidean as Euclidean
+from .interop import (
+    curvature_from as curvature_from,
+    curvature_to as curvature_to,
+    from_geoopt as from_geoopt,
+    points_from as points_from,
+    points_to as points_to,
+    to_geoopt as to_geoopt,
+)
 from .lorentz import Lorentz as Lorentz
 from .poincare_ball import PoincareBall as PoincareBall
 from .scalar import PositiveScalar as PositiveScalar
@@ -36,4 +44,10 @@ __all__ = [
     "as_geoopt",
     "convert",
     "convert_vector",
+    "curvature_from",
+    "curvature_to",
+    "from_geoopt",
+    "points_from",
+    "points_to",
+    "to_geoopt",
 ]
