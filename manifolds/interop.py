@@ -128,13 +128,13 @@ def points_from(library: Library, manifold: Manifold, x: Tensor) -> Tensor:
     ``manifold`` is what the points are to be on; the library's space is the one of its kind and of
     its curvature (see :func:`curvature_to`), or the unit one where the library has no other.
 
-    ============================== ====================================================
-    geoopt                         as ours; on its sphere, which is the unit one, x/R
-    MERU                           the space part of Lorentz
+    =============================== ==================================================
+    geoopt                          as ours; on its sphere, which is the unit one, x/R
+    MERU                            the space part of Lorentz
     HypLL, HGCN, hyperbolix, manify as ours (hyperboloid: time first)
-    geomstats, pymanopt            x/R (hyperboloid: time first)
-    Manifolds.jl                   x/R, on the hyperboloid with time last
-    ============================== ====================================================
+    geomstats, pymanopt             x/R (hyperboloid: time first)
+    Manifolds.jl                    x/R, on the hyperboloid with time last
+    =============================== ==================================================
 
     Tangent vectors are converted by the same functions, MERU's excepted (it has none but those at
     the origin): a vector of length R on ours has length 1 on the unit space, whose distances are to
