@@ -23,6 +23,7 @@ from spaceforms.manifolds import (
     convert_vector,
 )
 from spaceforms.validation import _charts as symbolic
+from spaceforms.validation._derive_isometries import ISOMETRIES, R
 
 DIGITS = 560  # of a double's exponent at the far edge, squared and differenced
 HYPERBOLIC = {
@@ -209,6 +210,30 @@ def in_chart(form, curvature, x, u, v):
             for c, p, q in zip(x, u, v, strict=True)
         ]
     )
+
+
+@pytest.mark.parametrize(
+    ("sign", "name", "derived"),
+    [
+        (-1, "Lorentz", "ball to graph"),
+        (-1, "Klein", "ball to Klein"),
+        (-1, "HalfSpace", "ball to half-space"),
+        (-1, "Hemisphere", "ball to hemisphere"),
+        (1, "Sphere", "ball to graph"),
+        (1, "Gnomonic", "ball to Klein"),
+    ],
+)
+def test_the_map_is_the_one_that_was_proven_to_be_an_isometry(sign, name, derived):
+    curvature = 0.25 * sign  # R = 2
+    source = PoincareBall(curvature) if sign < 0 else StereographicPlane(curvature)
+    _, x, _ = sample(sign, "PoincareBall" if sign < 0 else "Stereographic", curvature)
+    symbols = symbolic.coordinates(3)
+    image = sp.Matrix(ISOMETRIES[derived][2](symbols)).subs({symbolic.K: curvature, R: 2})
+    proven = sp.lambdify(symbols, list(image), "math")
+    expected = torch.tensor([proven(*c.tolist()) for c in x], dtype=x.dtype)
+    found = convert(x, source, SIDES[sign][name](curvature))
+    graph = found[:, 1:] if derived == "ball to graph" else found
+    torch.testing.assert_close(graph, expected, rtol=1e-12, atol=1e-13)
 
 
 def hemisphere(curvature, x, u, v):
