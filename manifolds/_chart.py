@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ._checks import check_number
-from ._numerics import dot, shortened, unit
+from ._numerics import dot, unit
 from .base import Manifold
 from .checked import Checked
 from .euclidean import Euclidean
@@ -16,7 +16,13 @@ from .lorentz import Lorentz
 from .sphere import Sphere
 
 Embedded = tuple[Tensor, Tensor]
-"""A point of the unit space form in R^(1+n): t (..., 1) and s (..., n), t^2 = 1 - K |s|^2."""
+"""A point (c, d) of the unit sphere in R^(1+n): c (..., 1) and d (..., n).
+
+On the sphere the point itself, on hyperbolic space that of the hemisphere, (1, X)/T. There every
+chart is a rational function of it, bounded and without cancellation, and so are the derivatives:
+the space part X of the hyperboloid gives the same values, but its derivative is T times as large
+along the ray as across, and the chain rule through it loses that factor in digits.
+"""
 
 
 class Frame(NamedTuple):
@@ -97,22 +103,22 @@ class Chart(ABC):
 
     @abstractmethod
     def _embed(self, x: Tensor) -> Embedded:
-        """The embedded point."""
+        """The point of the unit sphere."""
 
     @abstractmethod
-    def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
-        """Coordinates of an embedded point, inside of what ``dtype`` can tell from the edge."""
+    def _drop(self, c: Tensor, d: Tensor, dtype: torch.dtype) -> Tensor:
+        """Coordinates of a point of the unit sphere, off an edge to which ``dtype`` may round."""
 
     @abstractmethod
     def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Frame:
-        """v at x, the embedded point (t, s), in the frame."""
+        """v at x in the frame; (t, s) is the point of the quadric, t^2 = 1 - K |s|^2."""
 
     @abstractmethod
     def _from_frame(self, t: Tensor, s: Tensor, w: Frame) -> Tensor:
         """The inverse of ``_to_frame``."""
 
     def _reach(self, dtype: torch.dtype, radius: float | Tensor) -> float | Tensor:
-        """The largest abs(s) of a point whose coordinates, times the radius, ``dtype`` can hold."""
+        """The largest cosh(r/R) of a point whose coordinates, times R, ``dtype`` can hold."""
         del dtype, radius
         return torch.inf
 
@@ -125,19 +131,25 @@ def _of_curvature(curvature: float) -> Manifold | None:
     return Euclidean() if curvature == 0 else None
 
 
-def lifted(s: Tensor) -> Embedded:
-    """The hyperboloid's point with space part s."""
-    return (1 + dot(s, s)).sqrt(), s
+def beyond(dtype: torch.dtype) -> float:
+    """Twice the largest space part that Lorentz computes with, so that no product overflows."""
+    return 2.0**41 if dtype == torch.float32 else 2.0**341
 
 
-def within(s: Tensor, limit: float | Tensor) -> Embedded:
-    """The hyperboloid's point with space part s, pulled back if it is farther than the limit."""
-    computed = 2.0**40 if s.dtype == torch.float32 else 2.0**340  # as Lorentz does, and why
-    if isinstance(limit, Tensor):
-        limit = limit.detach().clamp(max=computed)
-    else:
-        limit = min(limit, computed)
-    return lifted(shortened(s, limit))
+def within(c: Tensor, d: Tensor, reach: float | Tensor) -> Embedded:
+    """The point of the hemisphere, pulled back along its ray if 1/c is larger than the reach."""
+    most = beyond(c.dtype) / 2
+    reach = reach.detach().clamp(max=most) if isinstance(reach, Tensor) else min(reach, most)
+    outside = c * reach < 1
+    direction, _ = unit(d.where(outside, 1.0))
+    edge = torch.full_like(c, 1.0) / reach
+    far = (1 - edge.square()).sqrt() * direction
+    return torch.where(outside, edge, c), torch.where(outside, far, d)
+
+
+def quadric(sign: int, c: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
+    """(t, s) on the hyperboloid or the sphere; of (t, s) it gives (c, d) back."""
+    return (1 / c, d / c) if sign < 0 else (c, d)
 
 
 def is_far(t: Tensor) -> Tensor:

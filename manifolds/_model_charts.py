@@ -10,14 +10,14 @@ from ._chart import (
     Chart,
     Embedded,
     Frame,
+    beyond,
     is_far,
     joined,
     lateral,
-    lifted,
     outward,
     split,
 )
-from ._numerics import dot, norm, shortened, unit
+from ._numerics import dot, shortened, unit
 from .base import Manifold
 from .checked import Checked
 from .euclidean import Euclidean
@@ -32,10 +32,13 @@ class LorentzChart(Chart):
     _extra_coordinates = 1
 
     def _embed(self, x: Tensor) -> Embedded:
-        return lifted(x[..., 1:])
+        s = shortened(x[..., 1:], beyond(x.dtype))
+        t = (1 + dot(s, s)).sqrt()
+        return 1 / t, s / t
 
-    def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
-        return torch.cat([t, s], dim=-1)
+    def _drop(self, c: Tensor, d: Tensor, dtype: torch.dtype) -> Tensor:
+        s = d / c
+        return torch.cat([(1 + dot(s, s)).sqrt(), s], dim=-1)
 
     def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Frame:
         return split(t, s, v[..., 1:], torch.ones_like(t), 1 / t, -1 / (t * (1 + t)))
@@ -51,22 +54,21 @@ class LorentzChart(Chart):
 
 
 class BallChart(Chart):
-    """s/(1 + t): the Poincaré ball for K < 0, the stereographic plane for K > 0."""
+    """d/(1 + c): the Poincaré ball for K < 0, the stereographic plane for K > 0."""
 
     signs: ClassVar[Sequence[int]] = (-1, 1)
 
     def _embed(self, x: Tensor) -> Embedded:
-        if self.sign < 0:
-            return lifted(2 * x / gap(x))
-        x = shortened(x, huge(x.dtype))
-        square = dot(x, x)
-        length = norm(x)
-        return (1 - length) * (1 + length) / (1 + square), 2 * x / (1 + square)
+        if self.sign > 0:
+            x = shortened(x, huge(x.dtype))
+        factor = 2 / (1 + dot(x, x))
+        # On the sphere the other form: far out the derivative of this one would cancel.
+        return gap(x) * factor / 2 if self.sign < 0 else factor - 1, factor * x
 
-    def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
+    def _drop(self, c: Tensor, d: Tensor, dtype: torch.dtype) -> Tensor:
         if self.sign < 0:
-            return shortened(s / (1 + t), inside(dtype))
-        return stereographic(t, s, dtype)
+            return shortened(d / (1 + c), inside(dtype))
+        return stereographic(c, d, dtype)
 
     def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Frame:
         # 2/(1 + K |x|^2), the conformal factor; 1 + t is that too but would cancel on the sphere.
@@ -91,8 +93,8 @@ class SphereChart(Chart):
         x, _ = unit(x)
         return x[..., :1], x[..., 1:]
 
-    def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
-        return torch.cat([t, s], dim=-1)
+    def _drop(self, c: Tensor, d: Tensor, dtype: torch.dtype) -> Tensor:
+        return torch.cat([c, d], dim=-1)
 
     def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Frame:
         time, v = v[..., :1], v[..., 1:]
@@ -118,8 +120,8 @@ class FlatChart(Chart):
     def _embed(self, x: Tensor) -> Embedded:
         return torch.ones_like(x[..., :1]), x
 
-    def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
-        return s
+    def _drop(self, c: Tensor, d: Tensor, dtype: torch.dtype) -> Tensor:
+        return d
 
     def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Frame:
         return Frame(v, torch.zeros_like(t))

@@ -9,17 +9,19 @@ from ._chart import (
     Chart,
     Embedded,
     Frame,
+    beyond,
     is_far,
     joined,
     lateral,
-    lifted,
     outward,
+    quadric,
     split,
     within,
 )
 from ._checks import check_coordinates
 from ._model_charts import BallChart, chart_of, gap, huge, inside
 from ._numerics import (
+    asinhc,
     dot,
     norm,
     shortened,
@@ -27,11 +29,11 @@ from ._numerics import (
     sinc_excess,
     sinhc,
     sinhc_excess,
+    tanhc,
     unit,
 )
 from .base import Manifold
 from .checked import Checked
-from .lorentz import Lorentz
 from .sphere import Sphere
 from .unit import divided, times
 
@@ -52,15 +54,15 @@ class Klein(Chart):
 
     def _embed(self, x: Tensor) -> Embedded:
         if self.sign < 0:
-            return lifted(x / gap(x).sqrt())
+            return gap(x).sqrt(), x
         x = shortened(x, huge(x.dtype))
         t = (1 + dot(x, x)).rsqrt()
         return t, t * x
 
-    def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
+    def _drop(self, c: Tensor, d: Tensor, dtype: torch.dtype) -> Tensor:
         if self.sign < 0:
-            return shortened(s / t, inside(dtype))
-        return s / t.clamp(min=1 / huge(dtype))
+            return shortened(d, inside(dtype))
+        return d / c.clamp(min=1 / huge(dtype))
 
     def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Frame:
         return split(t, s, v, t, t * t, -self.sign * t / (1 + t))
@@ -102,12 +104,12 @@ class Hemisphere(Chart):
     _extra_coordinates = 1
 
     def _embed(self, x: Tensor) -> Embedded:
-        # Beyond the reach of Lorentz X would overflow; 4 times that is pulled back by ``within``.
-        edge = 2.0**-42 if x.dtype == torch.float32 else 2.0**-342
-        return lifted(x[..., 1:] / x[..., :1].clamp(min=edge))
+        x = torch.cat([x[..., :1].clamp(min=1 / beyond(x.dtype)), x[..., 1:]], dim=-1)
+        point, _ = unit(x)
+        return point[..., :1], point[..., 1:]
 
-    def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
-        return torch.cat([1 / t, s / t], dim=-1)
+    def _drop(self, c: Tensor, d: Tensor, dtype: torch.dtype) -> Tensor:
+        return torch.cat([c, d], dim=-1)
 
     def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Frame:
         height, v = v[..., :1], v[..., 1:]
@@ -145,24 +147,29 @@ class HalfSpace(Chart):
 
     def _embed(self, x: Tensor) -> Embedded:
         z, h = self._parts(x)
-        size = dot(z, z)
-        # (h^2 + |z|^2 - 1)/2h, exact near the origin, where h is near 1.
-        last = ((h - 1) * (h + 1) + size) / (2 * h)
-        return lifted(torch.cat([z / h, last], dim=-1))
+        square = dot(z, z)
+        # |x|^2 - 1, exact near the origin, where h is near 1.
+        last = (h - 1) * (h + 1) + square
+        total = 1 + square + h * h
+        return 2 * h / total, torch.cat([2 * z, last], dim=-1) / total
 
     def _parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
         # Horizontals and height; what lies beyond the reach of Lorentz is brought to 4 times that,
         # for squares not to overflow, and pulled back by ``within``.
-        reach = 2.0**41 if x.dtype == torch.float32 else 2.0**341
+        reach = beyond(x.dtype)
         z = x[..., :-1]
         if z.shape[-1]:  # none on the line
             z = shortened(z, reach)
         lowest = (1 + dot(z.detach(), z.detach())) / (4 * reach)
         return z, x[..., -1:].clamp(max=2 * reach).maximum(lowest)
 
-    def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
-        side, depth = _depth(t, s)
-        return torch.cat([side / depth, 1 / depth], dim=-1)
+    def _drop(self, c: Tensor, d: Tensor, dtype: torch.dtype) -> Tensor:
+        side, last = d[..., :-1], d[..., -1:]
+        below = last <= 0
+        # 1 - d_n without cancellation, as c^2 + |d|^2 = 1.
+        up = (c * c + dot(side, side)) / (1 + last.where(~below, 0.0))
+        depth = torch.where(below, 1 - last.where(below, 0.0), up)
+        return torch.cat([side, c], dim=-1) / depth
 
     def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Frame:
         z, h = self._parts(x)
@@ -227,16 +234,29 @@ class NormalCoordinates(Chart):
     def _embed(self, x: Tensor) -> Embedded:
         if self.sign == 0:
             return torch.ones_like(x[..., :1]), x
-        point = _UNIT[self.sign].from_normal(x)
-        return point[..., :1], point[..., 1:]
+        if self.sign > 0:
+            point = _SPHERE.from_normal(x)
+            return point[..., :1], point[..., 1:]
+        x = shortened(x, _longest(x.dtype))
+        square = dot(x, x)
+        return (1 + square * sinhc(square).square()).rsqrt(), tanhc(square) * x
 
-    def _drop(self, t: Tensor, s: Tensor, dtype: torch.dtype) -> Tensor:
-        return s if self.sign == 0 else _UNIT[self.sign].to_normal(torch.cat([t, s], dim=-1))
+    def _drop(self, c: Tensor, d: Tensor, dtype: torch.dtype) -> Tensor:
+        if self.sign == 0:
+            return d
+        if self.sign > 0:
+            return _SPHERE.to_normal(torch.cat([c, d], dim=-1))
+        # As Lorentz.to_normal, but c has a derivative in the radius only, d in the direction.
+        t, s = quadric(-1, c, d)
+        far = is_far(t)
+        direction, size = outward(t, d)
+        near = s.where(~far, 0.0)
+        return torch.where(far, (size / c).asinh() * direction, asinhc(dot(near, near)) * near)
 
     def _factors(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """sn(r)/r and (sn(r)/r - 1)/r^2 at r = |x|."""
         if self.sign < 0:
-            x = shortened(x, 43.0 if x.dtype == torch.float32 else 350.0)
+            x = shortened(x, _longest(x.dtype))
         square = dot(x, x)
         if self.sign < 0:
             return sinhc(square), sinhc_excess(square)
@@ -251,7 +271,7 @@ class NormalCoordinates(Chart):
     def _from_frame(self, t: Tensor, s: Tensor, w: Frame) -> Tensor:
         if self.sign == 0:
             return w.across
-        x = self._drop(t, s, s.dtype)
+        x = self._drop(*quadric(self.sign, t, s), s.dtype)
         across, excess = self._factors(x)
         # Far out the sine of r would bring the rounding of r, and at an antipode nothing else.
         far = is_far(t)
@@ -260,16 +280,21 @@ class NormalCoordinates(Chart):
         return joined(t, s, w, 1 / across, torch.ones_like(t), excess / across**3)
 
 
-_UNIT: dict[int, Manifold] = {-1: Lorentz(-1.0), 1: Sphere(1.0)}
+_SPHERE = Sphere(1.0)
+
+
+def _longest(dtype: torch.dtype) -> float:
+    """A length beyond the reach of Lorentz, the square of whose sinh does not overflow."""
+    return 43.0 if dtype == torch.float32 else 350.0
 
 
 def convert(x: Tensor, source: Manifold | Chart, target: Manifold | Chart) -> Tensor:
     """The point with coordinates x of one model, in those of another: (..., m) -> (..., m').
 
     The same point of the same space: distances are kept, the origin goes to the origin, the axes
-    at the origin to the axes, and the curvature does not change. Every chart goes to the space
-    part of the hyperboloid (the sphere) and from there to the other one, neither with
-    cancellation beyond what the source's own coordinates bring. A point farther out than the
+    at the origin to the axes, and the curvature does not change. Every chart goes to the hemisphere
+    (the sphere) and from there to the other one, neither with cancellation beyond what the source's
+    own coordinates bring, in the value or in the gradient. A point farther out than the
     target's dtype can hold is pulled back along its ray: by source and target to the reach of
     :class:`Lorentz`, on ball and Klein ball to norm (1 - 2 eps) R. Half precision is computed in
     float32.
@@ -308,8 +333,8 @@ def convert(x: Tensor, source: Manifold | Chart, target: Manifold | Chart) -> Te
     if type(a) is type(b):
         return x
     radius = a.manifold.radius
-    _, t, s = _embedded(x, a, b, x.dtype)
-    return times(b._drop(t, s, x.dtype), radius, 1).to(x.dtype)
+    _, c, d = _embedded(x, a, b, x.dtype)
+    return times(b._drop(c, d, x.dtype), radius, 1).to(x.dtype)
 
 
 def convert_vector(
@@ -320,7 +345,8 @@ def convert_vector(
     The differential of :func:`convert` at x, in closed form: inner products are kept. It goes
     through the orthonormal frame that is carried from the origin along the ray, so that no chart
     loses to the coordinates of another. The result is tangent at ``convert(x, source, target)``;
-    where that one had to be pulled back, it is a vector of the point at the reach of Lorentz.
+    where that one had to be pulled back, it is a vector of the point at the reach of Lorentz. At the
+    antipode of a sphere's origin, which no other chart contains, it is not finite.
     Shapes: (..., m), (..., m) -> (..., m').
 
     Args:
@@ -341,19 +367,20 @@ def convert_vector(
     x, v = torch.broadcast_tensors(x, v)  # type: ignore[no-untyped-call]
     if type(a) is type(b):
         return v.to(dtype)
-    c, t, s = _embedded(x, a, b, dtype)
-    w = a._to_frame(c, t, s, v.to(c.dtype))
+    y, c, d = _embedded(x, a, b, dtype)
+    t, s = quadric(a.sign, c, d)
+    w = a._to_frame(y, t, s, v.to(y.dtype))
     return b._from_frame(t, s, w).to(dtype)
 
 
 def _embedded(x: Tensor, a: Chart, b: Chart, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
     """x at unit curvature in the dtype of the computation, and the embedded point."""
     radius = a.manifold.radius
-    c = divided(x.to(torch.promote_types(dtype, torch.float32)), radius)
-    t, s = a._embed(c)
+    y = divided(x.to(torch.promote_types(dtype, torch.float32)), radius)
+    c, d = a._embed(y)
     if a.sign < 0:
-        t, s = within(s, b._reach(dtype, radius))
-    return c, t, s
+        c, d = within(c, d, b._reach(dtype, radius))
+    return y, c, d
 
 
 def _both(where: str, source: object, target: object) -> tuple[Chart, Chart]:

@@ -423,6 +423,36 @@ def test_gradients_are_finite_at_the_origin_and_right_elsewhere(sign, a, b):
     torch.autograd.gradcheck(lambda x: convert(x, source, target), far[:1])
 
 
+@each_pair
+def test_gradients_in_float32_are_those_of_float64_up_to_their_condition(sign, a, b):
+    u = torch.finfo(torch.float32).eps / 2
+    source, target = SIDES[sign][a](float(sign)), SIDES[sign][b](float(sign))
+    reach = min(REACH[torch.float32].get(name, REACH[torch.float32][sign]) for name in (a, b))
+    generator = torch.Generator().manual_seed(3)
+
+    def gradient(x, c):
+        x = x.requires_grad_()
+        return torch.autograd.grad((convert(x, source, target) * c).sum(), x)[0].double()
+
+    for r in (1e-6, 0.5, 0.95, 1.4, 2.9, 7.0, 15.0, 25.0):
+        if r > reach:
+            continue
+        v = torch.randn(20, 3, generator=generator, dtype=torch.float64)
+        v = r * v / v.norm(dim=-1, keepdim=True)
+        x = convert(v, NormalCoordinates(float(sign)), source).float()
+        c = torch.randn(target.ambient_dim(3), generator=generator)
+        found, exact = gradient(x.clone(), c), gradient(x.double(), c.double())
+        # Of the gradient under relative changes of each coordinate of the point and of c.
+        condition = exact.norm(dim=-1)
+        for j in range(x.shape[-1]):
+            step = 1e-6 * torch.eye(x.shape[-1], dtype=torch.float64)[j]
+            ends = [gradient(x.double() * (1 + k * step), c.double()) for k in (1, -1)]
+            condition = condition + (ends[0] - ends[1]).norm(dim=-1) / 2e-6
+        for part in torch.diag(c.double()):
+            condition = condition + gradient(x.double(), part).norm(dim=-1)
+        assert ((found - exact).norm(dim=-1) <= 32 * u * condition).all(), r
+
+
 def test_a_learned_curvature_is_shared_and_differentiated():
     space = PoincareBall(-0.7, learnable=True)
     x = torch.tensor([0.3, -0.4], dtype=torch.float64)
