@@ -345,8 +345,8 @@ def convert_vector(
     The differential of :func:`convert` at x, in closed form: inner products are kept. It goes
     through the orthonormal frame that is carried from the origin along the ray, so that no chart
     loses to the coordinates of another. The result is tangent at ``convert(x, source, target)``;
-    where that one had to be pulled back, it is a vector of the point at the reach of Lorentz. At the
-    antipode of a sphere's origin, which no other chart contains, it is not finite.
+    where that one had to be pulled back, it is a vector of the point at the reach of Lorentz. At
+    the antipode of a sphere's origin, which no other chart contains, it is not finite.
     Shapes: (..., m), (..., m) -> (..., m').
 
     Args:
