@@ -153,7 +153,7 @@ def quadric(sign: int, c: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def is_far(t: Tensor) -> Tensor:
-    """Whether vectors are split: |t - 1| > 2/5, in the dtype's own terms about 0.9 R out."""
+    """Whether vectors are split along the ray: about 0.9 R out, where a direction is safe."""
     return (t - 1).abs() > 0.4
 
 

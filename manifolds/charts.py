@@ -310,10 +310,10 @@ def convert(x: Tensor, source: Manifold | Chart, target: Manifold | Chart) -> Te
     =============== ======== ======== ======== =========
 
     >>> import torch
-    >>> from spaceforms.manifolds import HalfSpace, PoincareBall, convert
+    >>> from spaceforms.manifolds import Klein, PoincareBall, convert
     >>> ball = PoincareBall(-1.0)
-    >>> convert(torch.tensor([0.0, 0.5]), ball, HalfSpace(ball))
-    tensor([0., 3.])
+    >>> convert(torch.tensor([0.0, 0.5]), ball, Klein(ball))
+    tensor([0.0000, 0.8000])
 
     Args:
         x: points in coordinates of ``source``. Whether they are points is not looked at, unless
