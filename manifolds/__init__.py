@@ -1,6 +1,7 @@
 """Geometry: complete Riemannian manifolds of constant curvature. Imports torch only."""
 
 from ._chart import Chart as Chart
+from ._convert import convert as convert, convert_vector as convert_vector
 from ._geoopt import as_geoopt as as_geoopt
 from .base import Manifold as Manifold
 from .charts import (
@@ -9,8 +10,6 @@ from .charts import (
     Klein as Klein,
     NormalCoordinates as NormalCoordinates,
     StereographicPlane as StereographicPlane,
-    convert as convert,
-    convert_vector as convert_vector,
 )
 from .checked import Checked as Checked
 from .euclidean import Euclidean as Euclidean
