@@ -1,7 +1,16 @@
 """Geometry: complete Riemannian manifolds of constant curvature. Imports torch only."""
 
+from ._chart import Chart as Chart
+from ._convert import convert as convert, convert_vector as convert_vector
 from ._geoopt import as_geoopt as as_geoopt
 from .base import Manifold as Manifold
+from .charts import (
+    HalfSpace as HalfSpace,
+    Hemisphere as Hemisphere,
+    Klein as Klein,
+    NormalCoordinates as NormalCoordinates,
+    StereographicPlane as StereographicPlane,
+)
 from .checked import Checked as Checked
 from .curvature import (
     ricci as ricci,
@@ -19,6 +28,14 @@ from .differential import (
     volume_density as volume_density,
 )
 from .euclidean import Euclidean as Euclidean
+from .interop import (
+    curvature_from as curvature_from,
+    curvature_to as curvature_to,
+    from_geoopt as from_geoopt,
+    points_from as points_from,
+    points_to as points_to,
+    to_geoopt as to_geoopt,
+)
 from .lorentz import Lorentz as Lorentz
 from .poincare_ball import PoincareBall as PoincareBall
 from .scalar import PositiveScalar as PositiveScalar
@@ -33,29 +50,43 @@ from .volume import (
 )
 
 __all__ = [
+    "Chart",
     "Checked",
     "Euclidean",
+    "HalfSpace",
+    "Hemisphere",
+    "Klein",
     "Lorentz",
     "Manifold",
+    "NormalCoordinates",
     "PoincareBall",
     "PositiveScalar",
     "Sphere",
+    "StereographicPlane",
     "as_geoopt",
     "ball_volume",
+    "convert",
+    "convert_vector",
+    "curvature_from",
+    "curvature_to",
     "diameter",
     "expmap_adjoint",
     "expmap_differential",
     "expmap_differential_inverse",
+    "from_geoopt",
     "injectivity_radius",
     "jacobi_field",
     "log_ball_volume",
     "log_sphere_area",
     "logmap_differential",
     "logmap_differential_base",
+    "points_from",
+    "points_to",
     "ricci",
     "riemann",
     "scalar_curvature",
     "sectional",
     "sphere_area",
+    "to_geoopt",
     "volume_density",
 ]

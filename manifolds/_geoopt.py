@@ -1,5 +1,6 @@
 """The way to geoopt's optimisers."""
 
+from importlib import import_module
 from typing import Any
 
 from .base import Manifold, check_manifold
@@ -32,13 +33,17 @@ def as_geoopt(manifold: Manifold) -> Any:
         ModuleNotFoundError: geoopt is not installed.
     """
     check_manifold("as_geoopt", manifold)
+    return geoopt_adapter("as_geoopt").GeooptAdapter(manifold)
+
+
+def geoopt_adapter(where: str) -> Any:
+    """The module that has imported geoopt, or a sentence that says how to get it."""
     try:
-        from ._geoopt_adapter import GeooptAdapter
+        return import_module("._geoopt_adapter", __package__)
     except ModuleNotFoundError as error:
         if error.name != "geoopt":
             raise
         raise ModuleNotFoundError(
-            'as_geoopt needs geoopt, which is not installed; pip install "spaceforms[optim]".',
+            f'{where} needs geoopt, which is not installed; pip install "spaceforms[optim]".',
             name="geoopt",
         ) from None
-    return GeooptAdapter(manifold)

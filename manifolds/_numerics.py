@@ -301,3 +301,17 @@ def signed_csm1c(z: Tensor) -> Tensor:
 def signed_snm1c(z: Tensor) -> Tensor:
     """(sn_K(t)/t - 1)/z at z = K t^2, for abs(z) <= 1; -1/6 at 0."""
     return -_horner(_SN[1:], -z.clamp(-1, 1))
+
+
+def sinhc_excess(s: Tensor) -> Tensor:
+    """(sinh(sqrt s)/sqrt s - 1)/s for s >= 0; 1/6 at 0. The plain difference loses s/6."""
+    small, polynomial, closed = _split(s, _ENTIRE_CUTOFF)
+    t = closed.sqrt()
+    return torch.where(small, _horner(_SN[1:], polynomial), (t.sinh() / t - 1) / closed)
+
+
+def sinc_excess(s: Tensor) -> Tensor:
+    """(sin(sqrt s)/sqrt s - 1)/s for s >= 0; -1/6 at 0."""
+    small, polynomial, closed = _split(s, _ENTIRE_CUTOFF)
+    t = closed.sqrt()
+    return torch.where(small, -_horner(_SN[1:], -polynomial), (t.sin() / t - 1) / closed)

@@ -176,6 +176,8 @@ def test_every_direct_dependency_is_pinned() -> None:
     )
     extras = PYPROJECT["project"]["optional-dependencies"]
     wanted = PYPROJECT["project"]["dependencies"] + extras["dev"] + extras["docs"]
-    wanted += [r for extra in ("optim", "validation", "plot", "train") for r in extras[extra]]
+    wanted += [
+        r for extra in ("optim", "validation", "plot", "train", "search") for r in extras[extra]
+    ]
     assert {name(requirement) for requirement in wanted} - {"spaceforms"} <= set(pins)
     assert pins["torch"] == "2.13.0"

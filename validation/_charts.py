@@ -49,6 +49,11 @@ def half_space(x: Sequence[Any]) -> Any:
     return sp.eye(len(x)) / (-K * x[-1] ** 2)
 
 
+def above(x: Sequence[Any]) -> Any:
+    """R^(n+1) above x_0 = 0, for K < 0: in it the hemisphere of radius R about 0 is hyperbolic."""
+    return sp.eye(len(x)) / (-K * x[0] ** 2)
+
+
 def polar(x: Sequence[Any]) -> Any:
     """Geodesic polar coordinates (r, theta) or (r, theta, phi) about the origin."""
     turn = Sn(K, x[0]) ** 2

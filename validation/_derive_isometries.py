@@ -6,7 +6,7 @@ from typing import Any
 
 import sympy as sp
 
-from ._charts import ball, coordinates, graph, half_space, klein, metric, polar, square
+from ._charts import above, ball, coordinates, graph, half_space, klein, metric, polar, square
 from ._derive import Cs, Derivation, K, Proof, Sn, equation, tn
 from ._derive_charts import EVERY_N
 from ._metric import Metric
@@ -32,10 +32,19 @@ def from_ball_to_klein(y: Sequence[Any]) -> list[Any]:
 
 
 def from_ball_to_half_space(y: Sequence[Any]) -> list[Any]:
-    """Inversion in the sphere of radius sqrt(2) R about (0, ..., 0, -R)."""
+    """Inversion in the sphere of radius sqrt(2) R about (0, ..., 0, R), and upside down.
+
+    So the axes at the origin stay what they are: the last one points up.
+    """
     pole = [0] * (len(y) - 1) + [R]
-    reach = square([a + b for a, b in zip(y, pole, strict=True)])
-    return [2 * R**2 * (a + b) / reach - b for a, b in zip(y, pole, strict=True)]
+    reach = square([a - b for a, b in zip(y, pole, strict=True)])
+    *side, down = [2 * R**2 * (a - b) / reach + b for a, b in zip(y, pole, strict=True)]
+    return [*side, -down]
+
+
+def from_ball_to_hemisphere(y: Sequence[Any]) -> list[Any]:
+    """The Klein ball lifted onto the sphere of radius R; first the height."""
+    return [R * (1 + K * square(y)) / (1 - K * square(y)), *from_ball_to_klein(y)]
 
 
 def from_polar_to_ball(x: Sequence[Any]) -> list[Any]:
@@ -51,13 +60,16 @@ def _prove_isometry(source: Form, target: Form, image: Form) -> Proof:
     residuals: dict[str, list[Any]] = {}
     shown: tuple[sp.Basic, ...] = ()
     for n in (2, 3):
-        here, there = metric(source, n), metric(target, n)
+        here = metric(source, n)
         y = here.coordinates if source is polar else coordinates(n, "y")
+        there = metric(target, len(image(y)))
         here = Metric(y, source(y))
         pulled = there.pullback(image(y), y).matrix - here.matrix
-        # The half-space is placed by its radius: K = -1/R^2.
-        placed = {K: -1 / R**2} if target is half_space else {}
+        # The half-space and the hemisphere are placed by their radius: K = -1/R^2.
+        placed = {K: -1 / R**2} if target in (half_space, above) else {}
         residuals[f"pulled-back metric, n = {n}"] = [e.subs(placed) for e in pulled]
+        if target is above:
+            residuals[f"on the sphere, n = {n}"] = [(square(image(y)) - R**2).subs(placed)]
         if n == 2:
             shown = (equation(r"\varphi", sp.Matrix(image(y))),)
     return Proof(shown, residuals)
@@ -86,6 +98,7 @@ ISOMETRIES: dict[str, tuple[Form, Form, Form, str]] = {
         *(ball, half_space, from_ball_to_half_space),
         EVERY_N.format("the axis of the pole, a point and a vector", 3),
     ),
+    "ball to hemisphere": (ball, above, from_ball_to_hemisphere, PLANE),
     "polar to ball": (polar, ball, from_polar_to_ball, DIRECTIONS),
 }
 

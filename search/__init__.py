@@ -1,0 +1,6 @@
+"""Nearest neighbours: FAISS finds candidates, our distance ranks them (extra `search`)."""
+
+from .brute import Neighbours as Neighbours, brute_force as brute_force
+from .index import Index as Index, build_index as build_index, load_index as load_index
+
+__all__ = ["Index", "Neighbours", "brute_force", "build_index", "load_index"]

@@ -1,0 +1,229 @@
+"""Nearest neighbours: an index gives what comparing with every point gives."""
+
+import sys
+
+import pytest
+import torch
+from cases import CASES, points
+
+from spaceforms.manifolds import Checked, Euclidean, Lorentz, PoincareBall, Sphere
+from spaceforms.search import brute_force, build_index, load_index
+
+SPACES = [
+    pytest.param(CASES[name], id=name)
+    for name in (
+        *("Euclidean", "Sphere(2.5)", "PoincareBall(-0.3)", "Lorentz(-1)"),
+        "Lorentz(-0.7, learnable)",
+    )
+]
+DTYPES = [torch.float32, torch.float64]
+
+
+@pytest.fixture(autouse=True)
+def _faiss(request):
+    if "sentence" not in request.node.name:
+        pytest.importorskip("faiss")
+
+
+def clustered(space, count, radius, *, seed=0, dtype=torch.float32):
+    """Siblings within about 1 of a hundred places at the given distance from the origin, in R."""
+    generator = torch.Generator().manual_seed(seed)
+    unit = float(space.radius)
+    c = torch.randn(100, 4, generator=generator, dtype=torch.float64)
+    c = space.from_normal(radius * unit * c / c.norm(dim=-1, keepdim=True))
+    w = torch.randn(count, 5, generator=generator, dtype=torch.float64) * (unit / 2)
+    w[:, 0] = 0
+    c = c[torch.randint(100, (count,), generator=generator)]
+    return space.expmap(c, space.transport0(c, w)).to(dtype)
+
+
+def nearest_by_definition(space, x, queries, k):
+    """All distances pair by pair, sorted."""
+    return space.dist(queries.double().unsqueeze(-2), x.double()).sort(dim=-1, stable=True)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("space", SPACES)
+def test_the_neighbours_are_those_of_brute_force_among_ten_thousand_points(space, dtype):
+    x = points(space, 10_000, 6, seed=1, dtype=dtype)
+    queries = points(space, 5, 4, 6, seed=2, dtype=dtype)
+    found = build_index(space, x).search(queries, 10)
+    true = brute_force(space, x, queries, 10, matmul=True)
+    assert found.indices.shape == found.distances.shape == (5, 4, 10)
+    assert found.distances.dtype == dtype
+    assert torch.equal(found.indices, true.indices)
+    exact = space.dist(queries.unsqueeze(-2).double(), x[found.indices].double())
+    eps = torch.finfo(dtype).eps  # rows of another length round otherwise, in the last place
+    torch.testing.assert_close(found.distances, exact.detach().to(dtype), rtol=4 * eps, atol=0)
+
+
+@pytest.mark.parametrize("matmul", [False, True])
+@pytest.mark.parametrize("space", SPACES)
+def test_brute_force_sorts_all_distances(space, matmul):
+    x, queries = points(space, 3000, 4, seed=1), points(space, 7, 4, seed=2)
+    found = brute_force(space, x, queries, 20, matmul=matmul)
+    distances, indices = nearest_by_definition(space, x, queries, 20)
+    assert torch.equal(found.indices, indices[:, :20])
+    torch.testing.assert_close(found.distances, distances[:, :20].detach(), rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("radius", [2.0, 6.0, 10.0, 20.0])
+def test_far_out_where_the_product_has_lost_all_digits_the_neighbours_are_still_found(radius):
+    space = Lorentz(-0.5)
+    x = clustered(space, 4000, radius)
+    queries = x[:10]
+    index = build_index(space, x)
+    found = index.search(queries, 5)
+    distances, _ = nearest_by_definition(space, x, queries, 5)
+    torch.testing.assert_close(found.distances, distances[:, :5].float(), rtol=1e-6, atol=0)
+    assert torch.equal(found.indices[:, 0], torch.arange(10))
+    alone = index.faiss_index.search(index._form.queries(queries.double()).float().numpy(), 5)[1]
+    share = (found.indices.unsqueeze(-1) == torch.from_numpy(alone).unsqueeze(-2)).any(-1)
+    # What the product by itself finds is all near the origin and next to nothing far out.
+    assert share.float().mean() > 0.95 if radius == 2 else True
+    assert share.float().mean() < 0.5 if radius > 6 else True
+
+
+@pytest.mark.parametrize(
+    "space", [Lorentz(-1.0), PoincareBall(-2.0), Sphere(0.5), Euclidean()], ids=repr
+)
+def test_the_bound_of_the_products_rounding_holds(space):
+    n = 6
+    x = points(space, 2000, n, seed=1, spread=3.0).float()
+    queries = points(space, 50, n, seed=2, spread=3.0).float()
+    index = build_index(space, x)
+    form = index._form
+    score, found = index.faiss_index.search(form.queries(queries.double()).float().numpy(), 2000)
+    value = torch.from_numpy(score).double() * (1 if form.squared_distances else -1)
+    distances = space.dist(queries.double().unsqueeze(1), x.double()[found])
+    for row in range(2000 // 40):
+        d = distances[:, row * 40]
+        off = (value[:, row * 40] - form.value(queries.double(), d)).abs()
+        assert (off <= form.noise(queries.double(), d)).all()
+
+
+def test_equal_points_all_count_and_none_is_missed():
+    space = Sphere(1.0)
+    x = points(space, 1, 3, dtype=torch.float32).expand(5000, 4)
+    found = build_index(space, x).search(x[:2], 3)
+    assert torch.equal(found.distances, torch.zeros(2, 3))
+    assert (found.indices >= 0).all()
+
+
+def test_a_point_far_out_does_not_spoil_the_others():
+    space = Lorentz(-1.0)
+    x = points(space, 3000, 4, seed=1)
+    far = space.from_normal(torch.tensor([[200.0, 0, 0, 0], [0, 60.0, 0, 0]], dtype=x.dtype))
+    x = torch.cat([x, far])
+    queries = torch.cat([points(space, 20, 4, seed=2), far])
+    found = build_index(space, x).search(queries, 4)
+    distances, indices = nearest_by_definition(space, x, queries, 4)
+    assert torch.equal(found.indices, indices[:, :4])
+    torch.testing.assert_close(found.distances, distances[:, :4], rtol=1e-12, atol=1e-12)
+
+
+def test_a_cloud_far_from_the_origin_of_flat_space_is_centred():
+    space = Euclidean()
+    x = points(space, 5000, 4, seed=1) + 1e6
+    queries = x[:20]
+    found = build_index(space, x).search(queries, 4)
+    _, indices = nearest_by_definition(space, x, queries, 4)
+    assert torch.equal(found.indices, indices[:, :4])
+
+
+@pytest.mark.parametrize(
+    ("space", "factory"),
+    [
+        (Lorentz(-1.0), "IVF16,Flat"),
+        (Sphere(1.0), "IVF16,Flat"),
+        (Sphere(1.0), "HNSW16"),
+        (Euclidean(), "IVF16,Flat"),
+        (Euclidean(), "HNSW16"),
+    ],
+    ids=repr,
+)
+def test_other_indices_of_faiss_find_most_and_rank_them_exactly(space, factory):
+    x, queries = points(space, 5000, 4, seed=1), points(space, 40, 4, seed=2)
+    index = build_index(space, x, factory=factory, oversample=8)
+    if factory.startswith("IVF"):
+        index.faiss_index.nprobe = 8
+    found = index.search(queries, 5)
+    true = brute_force(space, x, queries, 5)
+    assert (found.distances <= true.distances[:, -1:]).double().mean() > 0.8
+    assert (found.distances.diff(dim=-1) >= 0).all()
+    exact = space.dist(queries.unsqueeze(1), x[found.indices])
+    torch.testing.assert_close(found.distances, exact, rtol=4 * torch.finfo(x.dtype).eps, atol=0)
+
+
+def test_where_an_index_finds_fewer_the_rest_is_marked():
+    space = Lorentz(-1.0)
+    x = points(space, 2000, 4, seed=1)
+    index = build_index(space, x, factory="IVF64,Flat")
+    found = index.search(x[:5], 500)  # of one cell of about 30
+    missing = found.indices < 0
+    assert missing.any()
+    assert found.distances[missing].isinf().all()
+    assert found.distances[~missing].isfinite().all()
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_a_saved_index_is_loaded_as_it_was(space, tmp_path):
+    x, queries = points(space, 500, 4, seed=1), points(space, 6, 4, seed=2)
+    index = build_index(space, x, oversample=3)
+    index.save(tmp_path / "folder")
+    again = load_index(tmp_path / "folder")
+    assert repr(again) == repr(index)
+    assert len(again) == 500
+    assert again.oversample == 3
+    for a, b in zip(index.search(queries, 5), again.search(queries, 5), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_the_curvature_is_that_of_the_day_and_nothing_is_tracked():
+    space = Lorentz(-0.7, learnable=True)
+    x = points(space, 100, 3).requires_grad_()
+    index = build_index(Checked(space), x)
+    before = index.search(x[:3], 2)
+    assert not before.distances.requires_grad
+    with torch.no_grad():
+        next(space.parameters()).fill_(1.0)
+    assert torch.equal(index.search(x[:3], 2).distances, before.distances)
+
+
+# -- bad input -----------------------------------------------------------------------------------
+
+L = Lorentz()
+X = points(L, 10, 3)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (lambda: build_index("ball", X), TypeError, r"build_index: manifold is a str; expected"),
+        (lambda: build_index(L, X.int()), TypeError, r"points is torch\.int32; expected a floati"),
+        (lambda: build_index(L, X[0]), ValueError, r"points have shape \(4,\); expected \(N, m\)"),
+        (lambda: build_index(L, X[:0]), ValueError, r"points have shape \(0, 4\)"),
+        (lambda: build_index(L, X / 0), ValueError, r"points have entries that are not finite"),
+        (lambda: build_index(L, X, factory="Flot"), ValueError, r"factory is 'Flot', which FAISS"),
+        (lambda: build_index(L, X, factory="HNSW8"), ValueError, r"'HNSW8' and the manifold Lor"),
+        (lambda: build_index(L, X, oversample=0), ValueError, r"oversample is 0; expected"),
+        (lambda: build_index(L, X).search(X, 11), ValueError, r"k is 11; expected 1 to 10"),
+        (
+            lambda: build_index(L, X).search(X[:, 1:], 1),
+            ValueError,
+            r"queries have shape \(10, 3\)",
+        ),
+        (lambda: build_index(L, X).search([1.0], 1), TypeError, r"queries is list; expected"),
+        (lambda: brute_force(L, X, X / 0, 1), ValueError, r"queries have entries that are not fin"),
+        (lambda: load_index("nowhere"), FileNotFoundError, r"nowhere"),
+    ],
+)
+def test_bad_input_is_told(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call()
+
+
+def test_without_faiss_a_sentence_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(ModuleNotFoundError, match=r"build_index needs FAISS, .*\[search\]"):
+        build_index(L, X)
