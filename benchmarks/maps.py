@@ -1,6 +1,6 @@
 """Time of each map, forward and backward, beside geoopt's and the textbook's formula.
 
-    python benchmarks/maps.py [--quick] [--compile]
+    python benchmarks/maps.py [--quick] [--compile] [--manifold M] [--map F]
 
 One process, one thread, the libraries in random order, the median of repeated runs. A ratio below
 1 says that ours is faster.
@@ -44,6 +44,7 @@ def measure(
     manifold: str, name: str, rows: int, n: int, *, repeats: int, compiled: bool
 ) -> dict[str, float]:
     """Median seconds by library."""
+    torch.compiler.reset()  # or the compiler gives up on a function that it has seen too often
     arguments = _arguments(manifold, name, rows, n)
     functions: dict[str, Any] = {}
     for library in LIBRARIES:
@@ -66,12 +67,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="the two smaller shapes, fewer runs")
     parser.add_argument("--compile", action="store_true", help="under torch.compile")
+    parser.add_argument("--manifold", choices=CURVATURE, action="append", help="only this one")
+    parser.add_argument("--map", choices=MAPS, action="append", help="only this one")
     options = parser.parse_args()
     torch.set_num_threads(1)
     shapes = SHAPES[:2] if options.quick else SHAPES
     print(f"{'map':24}{'shape':>14}{'ours, ms':>10}{'/geoopt':>9}{'/textbook':>11}")
-    for manifold in CURVATURE:
-        for name in MAPS:
+    for manifold in options.manifold or CURVATURE:
+        for name in options.map or MAPS:
             for rows, n in shapes:
                 repeats = 10 if options.quick else 20
                 times = measure(manifold, name, rows, n, repeats=repeats, compiled=options.compile)
