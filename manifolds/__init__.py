@@ -6,6 +6,7 @@ from .checked import Checked as Checked
 from .euclidean import Euclidean as Euclidean
 from .lorentz import Lorentz as Lorentz
 from .poincare_ball import PoincareBall as PoincareBall
+from .product import Product as Product
 from .scalar import PositiveScalar as PositiveScalar
 from .sphere import Sphere as Sphere
 
@@ -16,6 +17,7 @@ __all__ = [
     "Manifold",
     "PoincareBall",
     "PositiveScalar",
+    "Product",
     "Sphere",
     "as_geoopt",
 ]

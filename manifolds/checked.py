@@ -158,6 +158,7 @@ def _delegate(name: str) -> Callable[..., Any]:
 _KERNELS = (
     *sorted(Manifold.__abstractmethods__),
     *("_dist", "_sqdist", "_geodesic", "_midpoint", "_centroid"),
+    *("_unit_origin", "_mean", "_logdetexp"),
 )
 for _name in _KERNELS:
     setattr(Checked, _name, _delegate(_name))
