@@ -44,10 +44,8 @@ class Layout:
 
     def start(self, i: int, n: int, *, normal: bool = False) -> int:
         """The first coordinate of factor i; ``normal`` coordinates are without the extra ones."""
-        if self._dims_before is None:
-            free = i * (n // len(self.extras))
-        else:
-            free = self._dims_before[i]
+        before = self._dims_before
+        free = i * (n // len(self.extras)) if before is None else before[i]
         return free if normal else free + self._extras_before[i]
 
     def gather(self, x: Tensor, *, normal: bool = False) -> list[Tensor]:
@@ -60,7 +58,8 @@ class Layout:
             parts = []
             for i, count in runs:
                 start = self.start(i, n, normal=normal)
-                parts.append(x[..., start : start + count * m].unflatten(-1, (count, m)))
+                some = x[..., start : start + count * m]
+                parts.append(some.unflatten(-1, (count, m)))  # type: ignore[no-untyped-call]
             groups.append(parts[0] if len(parts) == 1 else torch.cat(parts, dim=-2))
         return groups
 

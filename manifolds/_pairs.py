@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ._layout import column
 from ._numerics import power_of_two, sqrt0
-from .unit import times
+from .unit import divided, times
 
 if TYPE_CHECKING:
     from .base import Manifold
@@ -30,40 +30,59 @@ class _Chunk(NamedTuple):
     members: list[int]
     x: Tensor
     y: Tensor
+    radius: float | Tensor | None
+    """A number or (c, 1, 1); None for a manifold that is more than its radius."""
 
 
 def _chunks(product: Product, x: Tensor, y: Tensor, *, matmul: bool) -> Iterator[_Chunk]:
     leading = torch.broadcast_shapes(x.shape[:-2], y.shape[:-2])  # type: ignore[no-untyped-call]
     pairs = math.prod((*leading, x.shape[-2], y.shape[-2]))
-    parts = zip(
-        product._groups, product._layout.gather(x), product._layout.gather(y), strict=True
-    )
-    for group, a, b in parts:
-        a, b = a.transpose(-2, -3), b.transpose(-2, -3)
+    parts = zip(product._groups, product._layout.gather(x), product._layout.gather(y), strict=True)
+    for group, of_x, of_y in parts:
+        a, b = of_x.transpose(-2, -3), of_y.transpose(-2, -3)
         numbers = pairs * (1 if matmul else a.shape[-1])
-        size = max(1, _TOGETHER // max(1, numbers)) if product._one_object(group) else 1
+        size = max(1, _TOGETHER // max(1, numbers))
+        radius = product._radius_of(group, a) if product._by_radius(group) else None
         for s in range(0, len(group), size):
-            chosen = group[s : s + size]
+            some = slice(s, s + size)
+            own = radius
+            if isinstance(radius, Tensor) and radius.ndim > 0:
+                own = radius[some].unsqueeze(-1)
             yield _Chunk(
-                product._factor(chosen[0]),
-                chosen,
-                a[..., s : s + size, :, :],
-                b[..., s : s + size, :, :],
+                product._factor(group[s]), group[some], a[..., some, :, :], b[..., some, :, :], own
             )
 
 
-def all_distances(
-    product: Product, x: Tensor, y: Tensor, *, squared: bool, matmul: bool
-) -> Tensor:
+def _distances(chunk: _Chunk, *, squared: bool, matmul: bool) -> Tensor:
+    """All distances within each factor, (..., c, p, q).
+
+    As ``Manifold.cdist`` computes them, but with the radius as an argument: what is computed again
+    in the backward pass must not look up a parameter that may by then be another.
+    """
+    manifold, _, x, y, radius = chunk
+    if radius is None:
+        return manifold.cdist(x, y, squared=squared, matmul=matmul)
+    if matmul:
+        haversine = manifold._pairwise_haversine(divided(x, radius), divided(y, radius))
+        arc = manifold._arc_squared(haversine) if squared else manifold._arc(sqrt0(haversine))
+        return times(arc, radius, 2 if squared else 1)
+    own = radius.unsqueeze(-1) if isinstance(radius, Tensor) else radius
+    x, y = x.unsqueeze(-2), y.unsqueeze(-3)
+    kernel = manifold._sqdist if squared else manifold._dist
+    arc = kernel(divided(x, own), divided(y, own), divided(y - x, own))
+    return times(arc, own, 2 if squared else 1).squeeze(-1)
+
+
+def all_distances(product: Product, x: Tensor, y: Tensor, *, squared: bool, matmul: bool) -> Tensor:
     """See :meth:`Product.cdist`; x and y in the dtype of the computation."""
     chunks = list(_chunks(product, x, y, matmul=matmul))
 
-    def scaled(chunk: _Chunk, a: Tensor, b: Tensor, square: bool = False) -> Tensor:
-        table = chunk.manifold.cdist(a, b, squared=square, matmul=matmul)
-        return _times(table, [product._scales[i] for i in chunk.members], 2 if square else 1)
+    def scaled(chunk: _Chunk, *, squared: bool = False) -> Tensor:
+        table = _distances(chunk, squared=squared, matmul=matmul)
+        return _times(table, [product._scales[i] for i in chunk.members], 2 if squared else 1)
 
     if product.metric == "l2" and squared:
-        return _total(chunks, lambda chunk, a, b: scaled(chunk, a, b, True).sum(-3))
+        return _total(chunks, lambda chunk: scaled(chunk, squared=True).sum(-3))
     if product.metric == "l2":
         # In float64 the square of no float32 distance overflows or vanishes; that of a float64
         # distance may, unless the table is divided by the largest first. (A matrix product has
@@ -73,23 +92,21 @@ def all_distances(
             with torch.no_grad():
                 scale = power_of_two(_largest(chunks, scaled)[0].unsqueeze(-1)).squeeze(-1)
 
-        def share(chunk: _Chunk, a: Tensor, b: Tensor) -> Tensor:
-            table = scaled(chunk, a, b).double()
+        def share(chunk: _Chunk) -> Tensor:
             over = scale.unsqueeze(-3) if isinstance(scale, Tensor) else scale
-            return (table / over).square().sum(-3)
+            return (scaled(chunk).double() / over).square().sum(-3)
 
-        square = _total(chunks, share)
-        return (sqrt0(square) * scale).to(x.dtype)
+        return (sqrt0(_total(chunks, share)) * scale).to(x.dtype)
     if product.metric == "l1":
-        total = _total(chunks, lambda chunk, a, b: scaled(chunk, a, b).sum(-3))
+        total = _total(chunks, lambda chunk: scaled(chunk).sum(-3))
     else:
         with torch.no_grad():
             total, winner = _largest(chunks, scaled)
         if torch.is_grad_enabled():  # the same numbers, with the gradient of the largest factor
 
-            def won(chunk: _Chunk, a: Tensor, b: Tensor) -> Tensor:
-                members = torch.tensor(chunk.members, device=a.device)[:, None, None]
-                return scaled(chunk, a, b).where(winner.unsqueeze(-3) == members, 0.0).sum(-3)
+            def won(chunk: _Chunk) -> Tensor:
+                members = torch.tensor(chunk.members, device=x.device)[:, None, None]
+                return scaled(chunk).where(winner.unsqueeze(-3) == members, 0.0).sum(-3)
 
             total = _total(chunks, won)
     return total.square() if squared else total
@@ -97,12 +114,13 @@ def all_distances(
 
 def all_inner(product: Product, x: Tensor, y: Tensor) -> Tensor:
     """See :meth:`Product.cinner`; x and y in float64."""
+    parts = zip(product.factors, product._split(x), product._split(y), strict=True)
+    chunks = [_Chunk(f, [i], a, b, None) for i, (f, a, b) in enumerate(parts)]
 
-    def inner(chunk: _Chunk, a: Tensor, b: Tensor) -> Tensor:
-        weights = [product.weights[i] for i in chunk.members]
-        return _times(chunk.manifold.cinner(a, b), weights, 1).sum(-3)
+    def weighted(chunk: _Chunk) -> Tensor:
+        return chunk.manifold.cinner(chunk.x, chunk.y) * product.weights[chunk.members[0]]
 
-    return _total(list(_chunks(product, x, y, matmul=True)), inner)
+    return _total(chunks, weighted)
 
 
 def _times(table: Tensor, scales: list[float], power: int) -> Tensor:
@@ -111,13 +129,11 @@ def _times(table: Tensor, scales: list[float], power: int) -> Tensor:
     return times(table, scale.unsqueeze(-1) if isinstance(scale, Tensor) else scale, power)
 
 
-def _largest(
-    chunks: list[_Chunk], table: Callable[[_Chunk, Tensor, Tensor], Tensor]
-) -> tuple[Tensor, Tensor]:
+def _largest(chunks: list[_Chunk], table: Callable[[_Chunk], Tensor]) -> tuple[Tensor, Tensor]:
     """The largest of the factors' tables and the first factor that has it."""
     best, winner = None, None
     for chunk in chunks:
-        value, index = table(chunk, chunk.x, chunk.y).max(-3)
+        value, index = table(chunk).max(-3)
         factor = torch.tensor(chunk.members, device=index.device)[index]
         if best is None or winner is None:
             best, winner = value, factor
@@ -129,17 +145,16 @@ def _largest(
     return best, winner
 
 
-def _total(chunks: list[_Chunk], table: Callable[[_Chunk, Tensor, Tensor], Tensor]) -> Tensor:
+def _total(chunks: list[_Chunk], table: Callable[[_Chunk], Tensor]) -> Tensor:
     """Sum of a table over the chunks, each computed again when the gradient is asked for."""
     total: Tensor | None = None
     again = len(chunks) > 1 and torch.is_grad_enabled() and not _in_a_transform()
     for chunk in chunks:
-        if again:
-            part = checkpoint(
-                table, chunk, chunk.x, chunk.y, use_reentrant=False, preserve_rng_state=False
-            )
+        stateless = chunk.radius is not None or not any(True for _ in chunk.manifold.parameters())
+        if again and stateless:
+            part = checkpoint(table, chunk, use_reentrant=False, preserve_rng_state=False)
         else:
-            part = table(chunk, chunk.x, chunk.y)
+            part = table(chunk)
         total = part if total is None else total + part
     assert total is not None
     return total

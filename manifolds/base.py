@@ -123,7 +123,7 @@ class Manifold(UnitKernels):
     def norm(self, x: Tensor, v: Tensor) -> Tensor:
         """Riemannian norm of v at x: (..., m), (..., m) -> (...); gradient 0 at v = 0."""
         (x, v), call = self._enter("norm", [("x", x)], [("v", v)])
-        return self._leave_scalar(norm(self._frame(x, v)), call)
+        return self._leave_scalar(self._norm(x, v), call)
 
     def egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
         r"""Riemannian gradient at x from the Euclidean gradient g that autograd gives.

@@ -42,7 +42,7 @@ class Product(Manifold):
     ========== ============================================= =========================
 
     **l2** is the Riemannian product (do Carmo, "Riemannian Geometry", chapter 1, example 2.7; Gu
-    et al. 2019, section 2): :math:`\langle u, v\rangle_x = \sum_i w_i\langle u_i, v_i\rangle_{x_i}`,
+    et al. 2019, section 2): :math:`\langle u, v\rangle_x = \sum_i w_i\langle u_i, v_i\rangle`,
     the Riemannian gradient is that of each factor over :math:`w_i`, the mean that of each factor.
 
     **l1** and **max** come from no inner product. They have the geodesics of l2, which are those of
@@ -282,6 +282,9 @@ class Product(Manifold):
     def _scale_of(self, group: list[int], like: Tensor) -> float | Tensor:
         return column([self._scales[i] for i in group], like)
 
+    def _by_radius(self, group: list[int]) -> bool:
+        return type(self._factor(group[0])) in _BY_RADIUS_ALONE
+
     def _one_object(self, group: list[int]) -> bool:
         return len({self._which[i] for i in group}) == 1
 
@@ -363,9 +366,7 @@ class Product(Manifold):
             point = divided(part, radius)
             if isinstance(radius, Tensor) and radius.ndim > 0 and dtype == torch.float16:
                 # The farthest point that float16 can store depends on the factor's own radius.
-                each = [
-                    self._factor(i)._proj(point[..., j, :], dtype) for j, i in enumerate(group)
-                ]
+                each = [self._factor(i)._proj(point[..., j, :], dtype) for j, i in enumerate(group)]
                 projected = torch.stack(each, dim=-2)
             else:
                 projected = self._factor(group[0])._proj(point, dtype)
@@ -375,23 +376,29 @@ class Product(Manifold):
     def is_point(self, x: Tensor) -> Tensor:
         """Whether each factor's part is a point of it up to rounding: (..., m) -> (...) bool."""
         self._enter("is_point", [("x", x)])
-        on = [f.is_point(p) for f, p in zip(self.factors, self._split(x), strict=True)]
-        return torch.stack(on).all(0)
+        return self._judged("is_point", x)
 
     def is_tangent(self, x: Tensor, v: Tensor) -> Tensor:
-        """Whether each part of v is tangent to its factor at x: (..., m), (..., m) -> (...) bool."""
-        self._enter("is_tangent", [("x", x)], [("v", v)])
-        parts = zip(self.factors, self._split(x), self._split(v), strict=True)
-        return torch.stack([f.is_tangent(p, u) for f, p, u in parts]).all(0)
+        """Whether each part of v is tangent at x up to rounding: (..., m), (..., m) -> (...) bool.
 
-    def norm(self, x: Tensor, v: Tensor) -> Tensor:
-        """Length of v at x as the metric has it: (..., m), (..., m) -> (...); gradient 0 at 0.
-
-        The Riemannian norm for l2; the sum or the largest of w_i |v_i| for l1 and max.
+        Each part is judged by its own length, however long the others are.
         """
-        (x, v), call = self._enter("norm", [("x", x)], [("v", v)])
-        frames = self._each("_frame", [x], [v], scale=1)
-        return self._leave_scalar(self._combined([norm(f) for f in frames]), call)
+        self._enter("is_tangent", [("x", x)], [("v", v)])
+        return self._judged("is_tangent", x, v)
+
+    def _judged(self, check: str, *tensors: Tensor) -> Tensor:
+        gathered = zip(*(self._layout.gather(t) for t in tensors), strict=True)
+        good = []
+        for group, parts in zip(self._groups, gathered, strict=True):
+            if self._one_object(group):
+                good.append(getattr(self._factor(group[0]), check)(*parts).all(-1))
+                continue
+            for j, i in enumerate(group):
+                good.append(getattr(self._factor(i), check)(*(p[..., j, :] for p in parts)))
+        return torch.stack(good).all(0)
+
+    def _norm(self, x: Tensor, v: Tensor) -> Tensor:
+        return self._combined([norm(f) for f in self._each("_frame", [x], [v], scale=1)])
 
     def _defect(self, x: Tensor) -> Tensor:
         defects = [d.amax(-2) for d in self._each("_defect", [x])]
@@ -457,10 +464,11 @@ class Product(Manifold):
         return self._leave_vector(total, Call("cdist", call.radius, dtype))
 
     def cinner(self, x: Tensor, y: Tensor) -> Tensor:
-        r"""All values of :math:`\sum_i w_i\,\mathrm{cinner}_i`: (..., p, m), (..., q, m) -> (..., p, q).
+        r"""The factors' ``cinner``, times :math:`w_i`, added up.
 
-        The bilinear form of the flat space around the product, such as a sum of Minkowski
-        products. Unlike on one space form it is no function of the distance. For l2 only.
+        (..., p, m), (..., q, m) -> (..., p, q). The bilinear form of the flat space around the
+        product, such as a sum of Minkowski products. Unlike on one space form it is no function
+        of the distance. For l2 only.
         """
         self._needs_l2("cinner")
         self._check_sets("cinner", x, y)
@@ -518,8 +526,8 @@ class Product(Manifold):
         parts = []
         for group, part in zip(self._groups, self._layout.gather(v, normal=True), strict=True):
             radius = self._radius_of(group, part)
-            part = divided(divided(part, self._scale_of(group, part)), radius)
-            parts.append(times(self._factor(group[0])._from_normal(part), radius, 1))
+            unscaled = divided(divided(part, self._scale_of(group, part)), radius)
+            parts.append(times(self._factor(group[0])._from_normal(unscaled), radius, 1))
         return self._join(parts)
 
     def _to_normal(self, x: Tensor) -> Tensor:
@@ -528,8 +536,8 @@ class Product(Manifold):
     def _lift_tangent0(self, v: Tensor) -> Tensor:
         parts = []
         for group, part in zip(self._groups, self._layout.gather(v, normal=True), strict=True):
-            part = divided(part, self._scale_of(group, part))
-            parts.append(self._factor(group[0])._lift_tangent0(part))
+            unscaled = divided(part, self._scale_of(group, part))
+            parts.append(self._factor(group[0])._lift_tangent0(unscaled))
         return self._join(parts)
 
     def _drop_tangent0(self, v: Tensor) -> Tensor:
