@@ -15,6 +15,7 @@ from ._numerics import power_of_two, sqrt0
 from .unit import divided, times
 
 if TYPE_CHECKING:
+    from ._product import ProductKernels
     from .base import Manifold
     from .product import Product
 
@@ -27,14 +28,14 @@ class _Chunk(NamedTuple):
     """Some equal factors: their points (..., c, p, m) and (..., c, q, m)."""
 
     manifold: Manifold
-    members: list[int]
+    members: tuple[int, ...]
     x: Tensor
     y: Tensor
     radius: float | Tensor | None
     """A number or (c, 1, 1); None for a manifold that is more than its radius."""
 
 
-def _chunks(product: Product, x: Tensor, y: Tensor, *, matmul: bool) -> Iterator[_Chunk]:
+def _chunks(product: ProductKernels, x: Tensor, y: Tensor, *, matmul: bool) -> Iterator[_Chunk]:
     leading = torch.broadcast_shapes(x.shape[:-2], y.shape[:-2])  # type: ignore[no-untyped-call]
     pairs = math.prod((*leading, x.shape[-2], y.shape[-2]))
     parts = zip(product._groups, product._layout.gather(x), product._layout.gather(y), strict=True)
@@ -42,14 +43,15 @@ def _chunks(product: Product, x: Tensor, y: Tensor, *, matmul: bool) -> Iterator
         a, b = of_x.transpose(-2, -3), of_y.transpose(-2, -3)
         numbers = pairs * (1 if matmul else a.shape[-1])
         size = max(1, _TOGETHER // max(1, numbers))
-        radius = product._radius_of(group, a) if product._by_radius(group) else None
-        for s in range(0, len(group), size):
+        radius = product._radius_of(group, a) if group.by_radius else None
+        for s in range(0, len(group.members), size):
             some = slice(s, s + size)
             own = radius
             if isinstance(radius, Tensor) and radius.ndim > 0:
                 own = radius[some].unsqueeze(-1)
+            members = group.members[some]
             yield _Chunk(
-                product._factor(group[s]), group[some], a[..., some, :, :], b[..., some, :, :], own
+                product._factor(members[0]), members, a[..., some, :, :], b[..., some, :, :], own
             )
 
 
@@ -73,7 +75,9 @@ def _distances(chunk: _Chunk, *, squared: bool, matmul: bool) -> Tensor:
     return times(arc, own, 2 if squared else 1).squeeze(-1)
 
 
-def all_distances(product: Product, x: Tensor, y: Tensor, *, squared: bool, matmul: bool) -> Tensor:
+def all_distances(
+    product: ProductKernels, x: Tensor, y: Tensor, *, squared: bool, matmul: bool
+) -> Tensor:
     """See :meth:`Product.cdist`; x and y in the dtype of the computation."""
     chunks = list(_chunks(product, x, y, matmul=matmul))
 
@@ -115,7 +119,7 @@ def all_distances(product: Product, x: Tensor, y: Tensor, *, squared: bool, matm
 def all_inner(product: Product, x: Tensor, y: Tensor) -> Tensor:
     """See :meth:`Product.cinner`; x and y in float64."""
     parts = zip(product.factors, product._split(x), product._split(y), strict=True)
-    chunks = [_Chunk(f, [i], a, b, None) for i, (f, a, b) in enumerate(parts)]
+    chunks = [_Chunk(f, (i,), a, b, None) for i, (f, a, b) in enumerate(parts)]
 
     def weighted(chunk: _Chunk) -> Tensor:
         return chunk.manifold.cinner(chunk.x, chunk.y) * product.weights[chunk.members[0]]

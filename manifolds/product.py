@@ -3,22 +3,21 @@
 import math
 from collections.abc import Sequence
 from numbers import Real
-from typing import Literal, NoReturn, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from ._layout import Layout, column, side_by_side
-from ._numerics import norm
+from ._checks import check_broadcast, check_coordinates
+from ._layout import Layout, side_by_side
 from ._pairs import all_distances, all_inner
+from ._product import Group, Metric, ProductKernels
 from .base import Manifold, check_manifold
 from .euclidean import Euclidean
 from .lorentz import Lorentz
 from .poincare_ball import PoincareBall
 from .sphere import Sphere
-from .unit import Call, divided, times
-
-Metric = Literal["l2", "l1", "max"]
+from .unit import Call
 
 # Their kernels are those of the unit space whatever the curvature, so different curvatures go into
 # one call, with one radius a factor. Of any other manifold only the same object is one call.
@@ -26,7 +25,7 @@ _BY_RADIUS_ALONE = (Euclidean, Lorentz, PoincareBall, Sphere)
 
 
 @final
-class Product(Manifold):
+class Product(ProductKernels):
     r"""The product of any manifolds :math:`M_1\times\dots\times M_k`.
 
     A point has the coordinates of its factors side by side on the last axis. Each factor sees
@@ -130,9 +129,17 @@ class Product(Manifold):
         for i, (f, n) in enumerate(zip(factors, sizes, strict=True)):
             kind = type(f) if type(f) in _BY_RADIUS_ALONE else id(f)
             groups.setdefault((kind, n), []).append(i)
-        self._groups = list(groups.values())
+        self._groups = [
+            Group(
+                tuple(members),
+                len({self._which[i] for i in members}) == 1,
+                type(factors[members[0]]) in _BY_RADIUS_ALONE,
+            )
+            for members in groups.values()
+        ]
+        self._nested = [i for i, f in enumerate(factors) if isinstance(f, Product)]
         extras = [f._extra_coordinates for f in factors]
-        self._layout = Layout(extras, dims, self._groups)
+        self._layout = Layout(extras, dims, [group.members for group in self._groups])
         for i, (f, n) in enumerate(zip(factors, sizes, strict=True)):
             if n is not None and isinstance(f, Product) and not f._fits(n):
                 raise ValueError(
@@ -178,6 +185,11 @@ class Product(Manifold):
                 f"Product.join: parts has {len(parts)} tensors; expected {len(self._which)}, one a "
                 "factor."
             )
+        shape = torch.Size()
+        for i, part in enumerate(parts):
+            name = f"part {i}"
+            check_coordinates("Product.join", [(name, part)], 1)
+            shape = check_broadcast("Product.join", name, part, part.shape[:-1], shape)
         x = side_by_side(parts)
         self._check("join", "the joined tensor", x)
         for i, (part, wanted) in enumerate(zip(parts, self._split(x), strict=True)):
@@ -188,26 +200,7 @@ class Product(Manifold):
                 )
         return x
 
-    def _factor(self, i: int) -> Manifold:
-        factor: Manifold = self.manifolds[self._which[i]]  # type: ignore[assignment]
-        return factor
-
-    def extra_repr(self) -> str:
-        """The constructor's arguments."""
-        if len(self.manifolds) == 1 and len(self._which) > 1:
-            shown = f"[{self.manifolds[0]!r}] * {len(self._which)}"
-        else:
-            shown = repr(list(self.factors))
-        dims = "" if self.dims is None else f", dims={list(self.dims)}"
-        metric = "" if self.metric == "l2" else f", metric={self.metric!r}"
-        even = all(w == 1 for w in self.weights)
-        return shown + dims + metric + ("" if even else f", weights={list(self.weights)}")
-
     # -- what a space of one curvature has ------------------------------------------------------
-
-    @property
-    def _extra_coordinates(self) -> int:  # type: ignore[override]
-        return sum(self._layout.extras)
 
     @property
     def curvature(self) -> Tensor:
@@ -224,109 +217,18 @@ class Product(Manifold):
         """Not one number."""
         self._has_no("radius", "one radius; expected the radius of each of its factors")
 
-    def _has_no(self, op: str, what: str) -> NoReturn:
-        raise NotImplementedError(f"Product.{op}: a product has no {what}.")
+    def extra_repr(self) -> str:
+        """The constructor's arguments."""
+        if len(self.manifolds) == 1 and len(self._which) > 1:
+            shown = f"[{self.manifolds[0]!r}] * {len(self._which)}"
+        else:
+            shown = repr(list(self.factors))
+        dims = "" if self.dims is None else f", dims={list(self.dims)}"
+        metric = "" if self.metric == "l2" else f", metric={self.metric!r}"
+        even = all(w == 1 for w in self.weights)
+        return shown + dims + metric + ("" if even else f", weights={list(self.weights)}")
 
-    def _needs_l2(self, op: str) -> None:
-        if self.metric != "l2":
-            self._has_no(
-                op,
-                f"inner product under the metric {self.metric}; expected metric='l2' (a Product of "
-                "the same factors has the same points)",
-            )
-
-    def _radius_in(self, dtype: torch.dtype) -> float:
-        return 1.0  # each factor is divided by its own, in the kernels
-
-    def _fits(self, n: int) -> bool:
-        return self._layout.fits(n) and all(
-            f._fits(self._layout.dim(i, n))
-            for i, f in enumerate(self.factors)
-            if isinstance(f, Product)
-        )
-
-    def _expected(self, ambient: bool) -> str:
-        extra = self._extra_coordinates if ambient else 0
-        k, what = len(self._which), "coordinates" if ambient else "dimensions"
-        if self.dims is not None:
-            return f"{sum(self.dims) + extra} {what}, for {k} factors of dimensions {self.dims}"
-        return f"{k} n{f' + {extra}' if extra else ''} {what}, for {k} factors of one dimension n"
-
-    def _check(self, op: str, name: str, x: Tensor, *, normal: bool = False) -> None:
-        n = x.shape[-1] - (0 if normal else self._extra_coordinates)
-        if not self._fits(n):
-            raise ValueError(
-                f"Product.{op}: {name} has shape {tuple(x.shape)}; expected "
-                f"{self._expected(not normal)}, on the last axis."
-            )
-
-    def _enter(
-        self,
-        op: str,
-        points: Sequence[tuple[str, Tensor]],
-        tangents: Sequence[tuple[str, Tensor]] = (),
-        **options: bool,
-    ) -> tuple[list[Tensor], Call]:
-        values, call = super()._enter(op, points, tangents, **options)
-        self._check(op, *(*points, *tangents)[0])
-        return values, call
-
-    # -- one call for each group of equal factors -----------------------------------------------
-
-    def _radius_of(self, group: list[int], like: Tensor) -> float | Tensor:
-        """The radius of a group's factors: a number, or (g, 1) if they are not the same."""
-        if self._one_object(group):
-            return self._factor(group[0])._radius_in(like.dtype)
-        return column([self._factor(i)._radius_in(like.dtype) for i in group], like)
-
-    def _scale_of(self, group: list[int], like: Tensor) -> float | Tensor:
-        return column([self._scales[i] for i in group], like)
-
-    def _by_radius(self, group: list[int]) -> bool:
-        return type(self._factor(group[0])) in _BY_RADIUS_ALONE
-
-    def _one_object(self, group: list[int]) -> bool:
-        return len({self._which[i] for i in group}) == 1
-
-    def _each(
-        self,
-        kernel: str,
-        lengths: Sequence[Tensor],
-        others: Sequence[Tensor] = (),
-        *,
-        shared: Sequence[Tensor] = (),
-        power: int = 0,
-        scale: int = 0,
-    ) -> list[Tensor]:
-        """A kernel of every group.
-
-        Args:
-            kernel: its name.
-            lengths: arguments to divide by R.
-            others: arguments to leave as they are.
-            shared: (..., 1), the same for all factors.
-            power: of R, that the result is multiplied by.
-            scale: the power of c that it is multiplied by.
-
-        Returns:
-            (..., g, *) for each group.
-        """
-        like = (*lengths, *others)[0]
-        scaled = [self._layout.gather(x) for x in lengths]
-        plain = [self._layout.gather(x) for x in others]
-        common = [x.unsqueeze(-1) for x in shared]
-        results = []
-        for j, group in enumerate(self._groups):
-            radius = self._radius_of(group, like)
-            values = [divided(x[j], radius) for x in scaled] + [x[j] for x in plain] + common
-            result = times(getattr(self._factor(group[0]), kernel)(*values), radius, power)
-            results.append(times(result, self._scale_of(group, like), scale))
-        return results
-
-    def _join(self, groups: Sequence[Tensor]) -> Tensor:
-        return self._layout.join(groups)
-
-    # -- points and tangent vectors -------------------------------------------------------------
+    # -- points ---------------------------------------------------------------------------------
 
     def origin(
         self,
@@ -347,32 +249,6 @@ class Product(Manifold):
             raise ValueError(f"Product.origin: n is {n}; expected {self._expected(False)}.")
         return super().origin(n, dtype=dtype, device=device)
 
-    def _unit_origin(self, x: Tensor) -> Tensor:
-        parts = []
-        for group, part in zip(self._groups, self._layout.gather(x), strict=True):
-            one = self._factor(group[0])._unit_origin(part)
-            parts.append(times(one.expand(part.shape[-2:]), self._radius_of(group, part), 1))
-        return self._join(parts)
-
-    def _origin(self, n: int) -> list[float]:
-        like = torch.empty(self.ambient_dim(n), dtype=torch.float64)
-        origin: list[float] = self._unit_origin(like).tolist()
-        return origin
-
-    def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        parts = []
-        for group, part in zip(self._groups, self._layout.gather(x), strict=True):
-            radius = self._radius_of(group, part)
-            point = divided(part, radius)
-            if isinstance(radius, Tensor) and radius.ndim > 0 and dtype == torch.float16:
-                # The farthest point that float16 can store depends on the factor's own radius.
-                each = [self._factor(i)._proj(point[..., j, :], dtype) for j, i in enumerate(group)]
-                projected = torch.stack(each, dim=-2)
-            else:
-                projected = self._factor(group[0])._proj(point, dtype)
-            parts.append(times(projected, radius, 1))
-        return self._join(parts)
-
     def is_point(self, x: Tensor) -> Tensor:
         """Whether each factor's part is a point of it up to rounding: (..., m) -> (...) bool."""
         self._enter("is_point", [("x", x)])
@@ -386,66 +262,44 @@ class Product(Manifold):
         self._enter("is_tangent", [("x", x)], [("v", v)])
         return self._judged("is_tangent", x, v)
 
-    def _judged(self, check: str, *tensors: Tensor) -> Tensor:
-        gathered = zip(*(self._layout.gather(t) for t in tensors), strict=True)
-        good = []
-        for group, parts in zip(self._groups, gathered, strict=True):
-            if self._one_object(group):
-                good.append(getattr(self._factor(group[0]), check)(*parts).all(-1))
-                continue
-            for j, i in enumerate(group):
-                good.append(getattr(self._factor(i), check)(*(p[..., j, :] for p in parts)))
-        return torch.stack(good).all(0)
+    def random_uniform(
+        self,
+        *size: int,
+        radius: float | None = None,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
+    ) -> Tensor:
+        """Points whose parts are independent and uniform: see :meth:`Manifold.random_uniform`.
 
-    def _norm(self, x: Tensor, v: Tensor) -> Tensor:
-        return self._combined([norm(f) for f in self._each("_frame", [x], [v], scale=1)])
+        By volume, in the product of the geodesic balls of the given radius about the factors'
+        origins; ``radius`` is a distance on each factor, before its weight, and by default that of
+        each factor. The last entry of ``size`` is the dimension of the product.
+        """
+        n = size[-1] if size else 0
+        if not self._fits(n):
+            raise ValueError(
+                f"Product.random_uniform: size is {size}; expected leading sizes and then "
+                f"{self._expected(False)}."
+            )
 
-    def _defect(self, x: Tensor) -> Tensor:
-        defects = [d.amax(-2) for d in self._each("_defect", [x])]
-        return torch.cat(defects, dim=-1).amax(-1, keepdim=True)
+        def some(factor: Manifold, *shape: int) -> Tensor:
+            return factor.random_uniform(
+                *shape, radius=radius, generator=generator, dtype=dtype, device=device
+            )
 
-    def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor:
-        return self._join(self._each("_proj_tangent", [x], [v]))
+        parts = []
+        for group in self._groups:
+            n_each = self._layout.dim(group.members[0], n)
+            if group.one_object:
+                shape = (*size[:-1], len(group.members), n_each)
+                parts.append(some(self._kernels_of(group), *shape))
+            else:
+                each = [some(self._factor(i), *size[:-1], n_each) for i in group.members]
+                parts.append(torch.stack(each, dim=-2))
+        return self._join(parts)
 
-    def _frame(self, x: Tensor, v: Tensor) -> Tensor:
-        self._needs_l2("inner")
-        return side_by_side([f.flatten(-2) for f in self._each("_frame", [x], [v], scale=1)])
-
-    def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
-        self._needs_l2("egrad2rgrad")
-        return self._join(self._each("_egrad2rgrad", [x], [g], scale=-2))
-
-    # -- distances ------------------------------------------------------------------------------
-
-    def _combined(self, lengths: Sequence[Tensor]) -> Tensor:
-        """The product's length from those of the groups' factors, (..., g, 1): (..., 1)."""
-        each = side_by_side([t.squeeze(-1) for t in lengths])
-        if self.metric == "l1":
-            return each.sum(-1, keepdim=True)
-        return norm(each) if self.metric == "l2" else each.amax(-1, keepdim=True)
-
-    def _dist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return self._combined(self._each("_dist", [x, y, step], power=1, scale=1))
-
-    def _sqdist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        if self.metric != "l2":
-            return self._dist(x, y, step).square()
-        squares = self._each("_sqdist", [x, y, step], power=2, scale=2)
-        return side_by_side([s.squeeze(-1) for s in squares]).sum(-1, keepdim=True)
-
-    # With sn(d/2) of the unit space defined as d/2, as on Euclidean space.
-
-    def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return self._dist(x, y, step) / 2
-
-    def _arc(self, half: Tensor) -> Tensor:
-        return 2 * half
-
-    def _arc_squared(self, haversine: Tensor) -> Tensor:
-        return 4 * haversine
-
-    def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
-        return all_distances(self, x, y, squared=True, matmul=True) / 4
+    # -- all pairs ------------------------------------------------------------------------------
 
     def cdist(self, x: Tensor, y: Tensor, *, squared: bool = False, matmul: bool = False) -> Tensor:
         """All distances between two sets: (..., p, m), (..., q, m) -> (..., p, q).
@@ -476,135 +330,6 @@ class Product(Manifold):
         (x,), call = self._enter("cinner", [("x", x.double())])
         (y,), _ = self._enter("cinner", [("y", y.double())])
         return self._leave_vector(all_inner(self, x, y), Call("cinner", call.radius, dtype))
-
-    # -- geodesics, transport, volume -----------------------------------------------------------
-
-    def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
-        return self._join(self._each("_expmap", [x, v], power=1))
-
-    def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return self._join(self._each("_logmap", [x, y, step], power=1))
-
-    def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
-        return self._join(self._each("_geodesic", [x, y, step], shared=[t], power=1))
-
-    def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return self._join(self._each("_midpoint", [x, y, step], power=1))
-
-    def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
-        return self._join(self._each("_transport", [x, y, step], [v]))
-
-    def _logdetexp(self, x: Tensor, v: Tensor) -> Tensor:
-        each = self._each("_logdetexp", [x, v])
-        return side_by_side([t.squeeze(-1) for t in each]).sum(-1, keepdim=True)
-
-    def _mean(self, x: Tensor, weights: Tensor | None) -> Tensor:
-        self._needs_l2("mean")
-        if x.ndim < 2 or x.shape[-2] == 0:
-            raise ValueError(
-                f"Product.mean: x has shape {tuple(x.shape)}; expected a set of points (..., k, m),"
-                " k > 0."
-            )
-        # A mean of each factor's own (..., g, k, m), with the same weights.
-        batched = isinstance(weights, Tensor) and weights.ndim > 0
-        own = weights.unsqueeze(-2) if batched else weights  # type: ignore[union-attr]
-        parts = []
-        for group, part in zip(self._groups, self._layout.gather(x), strict=True):
-            sets = part.transpose(-2, -3)
-            if self._one_object(group):
-                parts.append(self._factor(group[0]).mean(sets, own))
-            else:
-                each = enumerate(self._factor(i) for i in group)
-                means = [f.mean(sets[..., j, :, :], weights) for j, f in each]
-                parts.append(torch.stack(means, dim=-2))
-        return self._join(parts)
-
-    # -- normal coordinates ---------------------------------------------------------------------
-
-    def _from_normal(self, v: Tensor) -> Tensor:
-        self._check("from_normal", "v", v, normal=True)
-        parts = []
-        for group, part in zip(self._groups, self._layout.gather(v, normal=True), strict=True):
-            radius = self._radius_of(group, part)
-            unscaled = divided(divided(part, self._scale_of(group, part)), radius)
-            parts.append(times(self._factor(group[0])._from_normal(unscaled), radius, 1))
-        return self._join(parts)
-
-    def _to_normal(self, x: Tensor) -> Tensor:
-        return self._join(self._each("_to_normal", [x], power=1, scale=1))
-
-    def _lift_tangent0(self, v: Tensor) -> Tensor:
-        parts = []
-        for group, part in zip(self._groups, self._layout.gather(v, normal=True), strict=True):
-            unscaled = divided(part, self._scale_of(group, part))
-            parts.append(self._factor(group[0])._lift_tangent0(unscaled))
-        return self._join(parts)
-
-    def _drop_tangent0(self, v: Tensor) -> Tensor:
-        return self._join(self._each("_drop_tangent0", [], [v], scale=1))
-
-    # -- random points --------------------------------------------------------------------------
-
-    def random_uniform(
-        self,
-        *size: int,
-        radius: float | None = None,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype | None = None,
-        device: torch.device | str | None = None,
-    ) -> Tensor:
-        """Points whose parts are independent and uniform: see :meth:`Manifold.random_uniform`.
-
-        By volume, in the product of the geodesic balls of the given radius about the factors'
-        origins; ``radius`` is a distance on each factor, before its weight, and by default that of
-        each factor. The last entry of ``size`` is the dimension of the product.
-        """
-        n = size[-1] if size else 0
-        if not self._fits(n):
-            raise ValueError(
-                f"Product.random_uniform: size is {size}; expected leading sizes and then "
-                f"{self._expected(False)}."
-            )
-
-        def some(factor: Manifold, *shape: int) -> Tensor:
-            return factor.random_uniform(
-                *shape, radius=radius, generator=generator, dtype=dtype, device=device
-            )
-
-        parts = []
-        for group in self._groups:
-            n_each = self._layout.dim(group[0], n)
-            if self._one_object(group):
-                parts.append(some(self._factor(group[0]), *size[:-1], len(group), n_each))
-            else:
-                each = [some(self._factor(i), *size[:-1], n_each) for i in group]
-                parts.append(torch.stack(each, dim=-2))
-        return self._join(parts)
-
-    # -- cones: those of a single factor --------------------------------------------------------
-
-    def _sn_radius(self, x: Tensor) -> Tensor:
-        factor, (x,) = self._only("half_aperture", x)
-        return factor._sn_radius(x)
-
-    def _outward(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        factor, (x, y, step) = self._only("exterior_angle", x, y, step)
-        return factor._outward(x, y, step)
-
-    def _only(self, op: str, *lengths: Tensor) -> tuple[Manifold, list[Tensor]]:
-        if len(self._which) > 1:
-            self._has_no(op, "cones; expected one factor (split gives the parts of a point)")
-        factor = self._factor(0)
-        radius = factor._radius_in(lengths[0].dtype)
-        return factor, [divided(x, radius) for x in lengths]
-
-    # What only logdetexp and mean of a space form are made of; the product has its own.
-
-    def _log_sn_ratio(self, v: Tensor) -> Tensor:
-        self._has_no("logdetexp", "function sn")
-
-    def _hessian_across(self, s: Tensor) -> Tensor:
-        self._has_no("mean", "function sn")
 
 
 def _dims(dims: Sequence[int], k: int) -> list[int]:
