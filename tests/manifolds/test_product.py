@@ -708,11 +708,12 @@ def test_half_precision_is_computed_in_float32_and_rounded(name, dtype):
 
 
 def test_the_edge_of_float16_is_that_of_each_factor():
-    space = Product([Lorentz(-1.0), Lorentz(-1e-4)])
-    x = torch.tensor([0.0, 3e4, 0.0, 0.0, 3e4, 1e4], dtype=torch.float16)
-    wanted = torch.cat([f.proj(p) for f, p in zip(space.factors, space.split(x), strict=True)])
-    assert torch.equal(space.proj(x), wanted)
-    assert space.proj(x).isfinite().all()
+    x = torch.tensor([0.0, 3e4, 0.0, 0.0, 5e4, 4e4], dtype=torch.float16)
+    for curvatures in ((-1.0, -1e-4), (-1e-4, -1.0)):  # the radii are 1 and 100
+        space = Product([Lorentz(k) for k in curvatures])
+        parts = zip(space.factors, space.split(x), strict=True)
+        assert torch.equal(space.proj(x), torch.cat([f.proj(p) for f, p in parts]))
+        assert space.proj(x).isfinite().all()
 
 
 # -- losses, optimisers, checks -----------------------------------------------------------------
@@ -767,6 +768,10 @@ def test_checked_sees_which_points_of_a_product_are_off():
     with pytest.raises(ValueError, match=r"Product\.dist: y has 2 of 4 points off the manifold"):
         checked.dist(x, off)
     assert space.is_point(off).tolist() == [True, False, False, True]
+    with pytest.raises(NotImplementedError, match=r"Product\.curvature"):
+        _ = checked.curvature
+    l1, _, _ = _make("alternating", "l1")
+    assert torch.equal(Checked(l1).norm(x, v), l1.norm(x, v))
     assert space.is_tangent(x, v).all()
     assert not space.is_tangent(x, v + 1e-6).any()
 
