@@ -3,12 +3,10 @@
 ``step`` is y - x throughout, T the time part sqrt(1 + |x|^2).
 """
 
-import math
-
 import torch
 from torch import Tensor
 
-from ._numerics import dot, norm, power_of_two, seen_from, unit
+from ._numerics import chosen, dot, norm, power_of_two, seen_from, unit
 
 
 def time(x: Tensor) -> Tensor:
@@ -45,60 +43,6 @@ def across_along(x: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     return across, (component / t).where(far, component * 0)
 
 
-def chord(x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-    r"""A vector (..., n + 2) of norm sinh(d/2), symmetric in x and y.
-
-    Let s be the shorter and l the longer of the two, D = l - s, r the distance from the origin.
-
-    * |s| > 1: the hyperbolic haversine, a radial and an angular part,
-      sinh^2((r_l - r_s)/2) + |l||s| sin^2(theta/2). With
-      sinh^2((r_l - r_s)/2) = (|l| - |s|)^2 / (2 (1 + T_l T_s + |l||s|)) and
-      |l||s| sin^2(theta/2) = |s|/|l| |V|^2 / 4, V = D - (|l| - |s|) s/|s|, whose component
-      along s is l.s/|s| - |l| = -|D_across|^2 / (|l| + l.s/|s|): far out, taken as a difference,
-      it would be rounding T times the size of the rest.
-    * |s| <= 1: the ball's formula, the points brought there by x/(1 + T),
-      (1 + T_s)/(1 + T_l) |D - (T_l - T_s) s/(1 + T_s)|^2 / 4, smooth at the origin, where the
-      directions of the first form do not exist. Used further out it would cancel by a factor T.
-
-    The differences of lengths come from D.(l + s), so every term is 0 at x = y and nothing
-    cancels elsewhere.
-    """
-    x2, y2 = dot(x, x), dot(y, y)
-    swap = x2 < y2
-    l, s = torch.where(swap, y, x), torch.where(swap, x, y)
-    l2, s2 = torch.where(swap, y2, x2), torch.where(swap, x2, y2)
-    tl, ts = (1 + l2).sqrt(), (1 + s2).sqrt()
-    step = torch.where(swap, step, -step)
-    product = dot(step, l + s)  # |l|^2 - |s|^2
-
-    far = s2 > 1
-    length_l, length_s = l2.where(far, 1.0).sqrt(), s2.where(far, 1.0).sqrt()
-    radial = product / (length_l + length_s) / (1 + tl * ts + length_l * length_s).sqrt()
-    # The part of D along s is taken away as a multiple of s, not of s/|s|, whose rounding would
-    # count T times where D is radial; and twice, because what the first time leaves of it would.
-    # Where twice is not enough only s along an axis has a lateral part to lose, and s/|s| is exact.
-    distant = s2 * torch.finfo(x.dtype).eps > 1
-    along_s = torch.where(distant, s / length_s, s)
-    square, size = (t.where(far & ~distant, 1.0) for t in (s2, length_s))
-    share = dot(step, along_s) / square
-    across = step - torch.where(far, share, product / (tl + ts) / (1 + ts)) * along_s
-    across = across - (dot(across, along_s) / square).where(far, 0.0) * along_s
-    ahead = share * size
-    reach = length_s + ahead  # l.s/|s|
-    behind = reach < 0
-    total = (length_l + reach).where(far & ~behind, 1.0)
-    along = torch.where(behind, reach - length_l, -dot(across, across) / total)
-    scale = torch.where(far, length_s / length_l, (1 + ts) / (1 + tl)).sqrt() / 2
-    parts = [radial.where(far, 0.0) / math.sqrt(2), scale * along.where(far, 0.0), scale * across]
-    return torch.cat(parts, dim=-1)
-
-
-def haversine(x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-    """sinh^2(d/2)."""
-    half = chord(x, y, step)
-    return dot(half, half)
-
-
 def outward(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
     """(side, along): a positive multiple of log_x(y) in the frame of the outward ray at x.
 
@@ -116,30 +60,30 @@ def outward(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
     return side * (size > 0), along * (size > 0)
 
 
-def transport(x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
-    """Space part of v at x, transported to y. Three forms, by where the points are."""
-    far_x, far_y = dot(x, x) > 1, dot(y, y) > 1
-    both = far_x & far_y
-    # Where a form is not used it is given points for which it is defined.
-    some = torch.ones_like(x)
+def transport(x: Tensor, y: Tensor, step: Tensor, v: Tensor, h: Tensor) -> Tensor:
+    """Space part of v at x, transported to y; h = sinh^2(d/2). Three forms, by where they are."""
+    far_x, far_y = (dot(x, x) > 1).to(x.dtype), (dot(y, y) > 1).to(x.dtype)
+    both = far_x * far_y
+    # Where a form is not used it is given points for which it is defined, and all are finite.
     scale = power_of_two(v)  # the map is linear in v, whose products with points may overflow
     v = v / scale
-    x_far, y_far, y_near = x.where(far_x, some), y.where(both, some), y.where(~far_y, some * 0)
-    far = _transport_far(x.where(both, some), y_far, step.where(both, 0.0), v)
-    inwards = _transport_inwards(x_far, y_near, y_near - x_far, v)
-    near = _transport_near(x, y, step, v)
-    return torch.where(far_x, torch.where(far_y, far, inwards), near) * scale
+    far = _transport_far(chosen(x, both), chosen(y, both), step * both, v)
+    inwards = _transport_inwards(chosen(x, far_x), y * (1 - far_y), v, h)
+    near = _transport_near(x * (1 - far_x), y * (1 - far_x), step * (1 - far_x), v, h)
+    moved = near * ((1 - far_x) * scale)
+    moved = torch.addcmul(moved, inwards, far_x * (1 - far_y) * scale)
+    return torch.addcmul(moved, far, both * scale)
 
 
-def _transport_near(x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
+def _transport_near(x: Tensor, y: Tensor, step: Tensor, v: Tensor, h: Tensor) -> Tensor:
     """v + <y, v>/(1 + cosh d) (x + y); with x far out these terms would cancel."""
     tx, ty = time(x), time(y)
     # <y, v> = <y - x, v>, as <x, v> = 0; and 1 + cosh d = 2 (1 + h).
     product = dot(step, v) - dot(x / tx, v) * (dot(step, x + y) / (tx + ty))
-    return v + product / (2 * (1 + haversine(x, y, step))) * (x + y)
+    return v + product / (2 * (1 + h)) * (x + y)
 
 
-def _transport_inwards(x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
+def _transport_inwards(x: Tensor, y: Tensor, v: Tensor, h: Tensor) -> Tensor:
     """|x| > 1 >= |y|: radially to the origin, a rotation by the triangle's area, radially to y.
 
     The rotation is the gyration of p = y/(1 + T_y) and q = x/(1 + T_x) on the ball: with
@@ -152,7 +96,7 @@ def _transport_inwards(x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
     facing = 1 - dot(p, q)
     swung = q * dot(p, w) - p * dot(q, w)
     again = q * dot(p, swung) - p * dot(q, swung)
-    turn = (1 + tx) * (1 + ty) / (2 * (1 + haversine(x, y, step)))
+    turn = (1 + tx) * (1 + ty) / (2 * (1 + h))
     w = w + turn * (facing * swung + again)
     return w + dot(y, w) / (1 + ty) * y
 

@@ -68,11 +68,9 @@ def _distances(chunk: _Chunk, *, squared: bool, matmul: bool) -> Tensor:
         haversine = manifold._pairwise_haversine(divided(x, radius), divided(y, radius))
         arc = manifold._arc_squared(haversine) if squared else manifold._arc(sqrt0(haversine))
         return times(arc, radius, 2 if squared else 1)
-    own = radius.unsqueeze(-1) if isinstance(radius, Tensor) else radius
-    x, y = x.unsqueeze(-2), y.unsqueeze(-3)
-    kernel = manifold._sqdist if squared else manifold._dist
-    arc = kernel(divided(x, own), divided(y, own), divided(y - x, own))
-    return times(arc, own, 2 if squared else 1).squeeze(-1)
+    own = radius.unsqueeze(-1) if isinstance(radius, Tensor) and radius.ndim > 0 else radius
+    pairs = manifold._sqdist_at if squared else manifold._dist_at
+    return pairs(x.unsqueeze(-2), y.unsqueeze(-3), own).squeeze(-1)
 
 
 def all_distances(

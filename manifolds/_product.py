@@ -148,6 +148,15 @@ class ProductKernels(Manifold):
             results.append(times(result, self._scale_of(group, like), scale))
         return results
 
+    def _each_at(self, kernel: str, x: Tensor, y: Tensor, *, scale: int = 0) -> list[Tensor]:
+        """The same for a kernel of two points as they are stored, which takes R beside them."""
+        results = []
+        gathered = zip(self._groups, self._layout.gather(x), self._layout.gather(y), strict=True)
+        for group, a, b in gathered:
+            result = getattr(self._kernels_of(group), kernel)(a, b, self._radius_of(group, a))
+            results.append(times(result, self._scale_of(group, a), scale))
+        return results
+
     def _join(self, groups: Sequence[Tensor]) -> Tensor:
         return self._layout.join(groups)
 
@@ -221,12 +230,18 @@ class ProductKernels(Manifold):
         return norm(each) if self.metric == "l2" else each.amax(-1, keepdim=True)
 
     def _dist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return self._combined(self._each("_dist", [x, y, step], power=1, scale=1))
+        return self._dist_at(x, y, 1.0)
+
+    def _dist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        return self._combined(self._each_at("_dist_at", x, y, scale=1))
 
     def _sqdist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return self._sqdist_at(x, y, 1.0)
+
+    def _sqdist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
         if self.metric != "l2":
-            return self._dist(x, y, step).square()
-        squares = self._each("_sqdist", [x, y, step], power=2, scale=2)
+            return self._dist_at(x, y, radius).square()
+        squares = self._each_at("_sqdist_at", x, y, scale=2)
         return side_by_side([s.squeeze(-1) for s in squares]).sum(-1, keepdim=True)
 
     # With sn(d/2) of the unit space defined as d/2, as on Euclidean space.
@@ -246,10 +261,21 @@ class ProductKernels(Manifold):
     # -- geodesics, transport, volume -----------------------------------------------------------
 
     def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
-        return self._join(self._each("_expmap", [x, v], power=1))
+        return self._expmap_at(x, v, Call("expmap", 1.0, x.dtype))
+
+    def _expmap_at(self, x: Tensor, v: Tensor, call: Call) -> Tensor:
+        parts = []
+        gathered = zip(self._groups, self._layout.gather(x), self._layout.gather(v), strict=True)
+        for group, point, vector in gathered:
+            own = call._replace(radius=self._radius_of(group, point))
+            parts.append(self._kernels_of(group)._expmap_at(point, vector, own))
+        return self._join(parts)
 
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return self._join(self._each("_logmap", [x, y, step], power=1))
+        return self._logmap_at(x, y, 1.0)
+
+    def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        return self._join(self._each_at("_logmap_at", x, y))
 
     def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
         return self._join(self._each("_geodesic", [x, y, step], shared=[t], power=1))

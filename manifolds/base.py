@@ -145,13 +145,13 @@ class Manifold(UnitKernels):
         half of the digits of a small distance. dist(x, x) = 0 with gradient 0. Sphere: antipodes
         are at pi R, also with gradient 0.
         """
-        x, y, step, _, call = self._enter_pair("dist", x, y)
-        return self._leave_scalar(self._dist(x, y, step), call, 1)
+        (x, y), call = self._enter("dist", [("x", x), ("y", y)], unit=False)
+        return self._leave_scalar(self._dist_at(x, y, call.radius), call)
 
     def sqdist(self, x: Tensor, y: Tensor) -> Tensor:
         """Squared geodesic distance, smooth at x = y: (..., m), (..., m) -> (...)."""
-        x, y, step, _, call = self._enter_pair("sqdist", x, y)
-        return self._leave_scalar(self._sqdist(x, y, step), call, 2)
+        (x, y), call = self._enter("sqdist", [("x", x), ("y", y)], unit=False)
+        return self._leave_scalar(self._sqdist_at(x, y, call.radius), call)
 
     def cdist(self, x: Tensor, y: Tensor, *, squared: bool = False, matmul: bool = False) -> Tensor:
         """All distances between two sets: (..., p, m), (..., q, m) -> (..., p, q).
@@ -168,10 +168,10 @@ class Manifold(UnitKernels):
         """
         self._check_sets("cdist", x, y)
         if not matmul:
-            x, y, step, _, call = self._enter_pair("cdist", x.unsqueeze(-2), y.unsqueeze(-3))
-            if squared:
-                return self._leave_scalar(self._sqdist(x, y, step), call, 2)
-            return self._leave_scalar(self._dist(x, y, step), call, 1)
+            sets = [("x", x.unsqueeze(-2)), ("y", y.unsqueeze(-3))]
+            (x, y), call = self._enter("cdist", sets, unit=False)
+            pairs = self._sqdist_at if squared else self._dist_at
+            return self._leave_scalar(pairs(x, y, call.radius), call)
         haversine, call = self._all_pairs("cdist", x, y)
         if squared:
             return self._leave_vector(self._arc_squared(haversine), call, 2)
@@ -212,8 +212,8 @@ class Manifold(UnitKernels):
         dtype is pulled back to its edge (Lorentz in float32: distance 28 R from the origin,
         PoincareBall: 15.9 R). Shapes: (..., m), (..., m) -> (..., m).
         """
-        (x, v), call = self._enter("expmap", [("x", x)], [("v", v)], scaled=True)
-        return self._leave_point(self._expmap(x, v), call)
+        (x, v), call = self._enter("expmap", [("x", x)], [("v", v)], scaled=True, unit=False)
+        return self._leave_stored(self._expmap_at(x, v, call), call)
 
     def logmap(self, x: Tensor, y: Tensor) -> Tensor:
         """Logarithm: the initial velocity at x of the geodesic that reaches y at time 1.
@@ -222,8 +222,8 @@ class Manifold(UnitKernels):
         identity as derivative in y. Sphere: at antipodes, where every direction leads to y, one of
         them is returned, always the same. Shapes: (..., m), (..., m) -> (..., m).
         """
-        x, y, step, _, call = self._enter_pair("logmap", x, y)
-        return self._leave_vector(self._logmap(x, y, step), call, 1)
+        (x, y), call = self._enter("logmap", [("x", x), ("y", y)], unit=False)
+        return self._leave_vector(self._logmap_at(x, y, call.radius), call)
 
     def geodesic(self, x: Tensor, y: Tensor, t: Tensor | float) -> Tensor:
         """The point at time t on the geodesic with x at t = 0 and y at t = 1.

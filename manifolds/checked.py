@@ -82,8 +82,9 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
         scaled: bool = False,
         at_origin: bool = False,
         covector: bool = False,
+        unit: bool = True,
     ) -> tuple[list[Tensor], Call]:
-        entered = self.manifold._enter(op, points, tangents, scaled=scaled)
+        entered = self.manifold._enter(op, points, tangents, scaled=scaled, unit=unit)
         # proj, is_point and is_tangent are the ways to deal with what is not a point.
         if op in ("proj", "is_point", "is_tangent"):
             return entered
@@ -112,8 +113,8 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
             )
         return entered
 
-    def _leave_point(self, x: Tensor, call: Call) -> Tensor:
-        result = self.manifold._leave_point(x, call)
+    def _leave_stored(self, x: Tensor, call: Call) -> Tensor:
+        result = self.manifold._leave_stored(x, call)
         self._expect(
             self.manifold.is_point(result),
             result,
@@ -164,6 +165,7 @@ _KERNELS = (
     *sorted(Manifold.__abstractmethods__),
     *("_dist", "_sqdist", "_geodesic", "_midpoint", "_centroid"),
     *("_unit_origin", "_norm", "_mean", "_logdetexp"),
+    *("_dist_at", "_sqdist_at", "_logmap_at", "_expmap_at"),
 )
 for _name in _KERNELS:
     setattr(Checked, _name, _delegate(_name))

@@ -5,11 +5,11 @@ from typing import final
 import torch
 from torch import Tensor
 
-from ._hyperboloid import across_along, chord, haversine, lift, outward, tangent, time, transport
+from . import _shot, _sight
+from ._hyperboloid import across_along, lift, outward, tangent, time, transport
 from ._numerics import (
     asinh_squared,
     asinhc,
-    coshm1c,
     coth_times,
     dot,
     log_sinhc,
@@ -20,6 +20,7 @@ from ._numerics import (
     unit,
 )
 from .base import Manifold
+from .unit import Call
 
 
 @final
@@ -46,7 +47,7 @@ class Lorentz(Manifold):
     of the time part, which far out is as large as the unit of length, costs nothing. The time
     part of a tangent vector is treated the same way.
 
-    The distance is the hyperbolic haversine in one of two forms, see ``_hyperboloid.chord``. A
+    The distance is the hyperbolic haversine in one of two forms, see ``_sight.sight``. A
     point may be as far from the origin as 28 R in float32 and 236 R in float64, where |x_s| is
     2^40 R and 2^340 R; maps pull longer results back to that radius.
 
@@ -86,9 +87,7 @@ class Lorentz(Manifold):
         return [1.0] + [0.0] * n
 
     def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        # Three factors of this size, as in the rounding error of a transport, must not overflow
-        # the dtype of the computation, nor one that of storage.
-        computed = 2.0**40 if x.dtype == torch.float32 else 2.0**340
+        computed = _shot.farthest(x.dtype)
         radius = self._radius_in(x.dtype)
         if isinstance(radius, Tensor):
             radius = radius.detach()
@@ -120,8 +119,23 @@ class Lorentz(Manifold):
 
     # -- distance -------------------------------------------------------------------------------
 
-    def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return chord(x[..., 1:], y[..., 1:], step[..., 1:])
+    def _dist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return _sight.dist(x, y, 1.0)
+
+    def _sqdist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return _sight.sqdist(x, y, 1.0)
+
+    def _dist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        return _sight.dist(x, y, radius)
+
+    def _sqdist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        return _sight.sqdist(x, y, radius)
+
+    def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        return _sight.logmap(x, y, radius)
+
+    def _expmap_at(self, x: Tensor, v: Tensor, call: Call) -> Tensor:
+        return _shot.EXPMAP[call.dtype](x, v, call.radius)
 
     def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
         x, y = x[..., 1:], y[..., 1:]
@@ -140,72 +154,29 @@ class Lorentz(Manifold):
     # -- geodesics ------------------------------------------------------------------------------
 
     def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
-        x, v = x[..., 1:], v[..., 1:]
-        limit = _longest(x.dtype)
-        # A vector of coordinate length T limit is at least ``limit`` long: products with a longer
-        # one could overflow. What is longer than ``limit`` ends beyond the farthest point.
-        v = shortened(v, limit * time(x))
-        across, along = across_along(x, v)
-        frame = torch.cat([along, across], dim=-1)
-        beyond = norm(frame.detach()) > limit
-        v = torch.where(beyond, limit * (v / norm(frame.where(beyond, 1.0))), v)
-        frame = shortened(frame, limit)
-        along, across = frame[..., :1], frame[..., 1:]
-        s = dot(along, along) + dot(across, across)
-        # Near the base point, or with the base point near the origin: x + (cosh - 1) x + ... gives
-        # x back to the last bit for v = 0 and has every derivative there.
-        polar = (dot(x, x) > 1) & (s > 1)
-        s_plain = s.where(~polar, 0.0)
-        plain = x + s_plain * coshm1c(s_plain) * x + sinhc(s_plain) * v
-        # Far out cosh|v| x and sinh|v| v/|v| are huge and may cancel. In polar form, with mu the
-        # cosine of the angle between v and the outward ray, the outward component is
-        # (1 + mu)/2 sinh(r + |v|) + (1 - mu)/2 sinh(r - |v|), from e^r = |x| + T: r itself would
-        # bring its rounding, hundreds of units.
-        t = s.where(polar, 1.0).sqrt()
-        direction, size = unit(x.where(polar, torch.ones_like(x)))
-        outwards = along >= 0
-        mu = torch.where(outwards, along, -along) / t  # of slope 1 at 0, where abs has none
-        less = dot(across, across) / (t * t * (1 + mu))  # 1 - mu
-        plus = torch.where(outwards, 2 - less, less)
-        minus = torch.where(outwards, less, 2 - less)
-        e_r = size + (1 + size.square()).sqrt()
-        e_out = torch.minimum(t, limit - e_r.log()).exp() * e_r
-        e_in = e_r / t.exp()
-        outward = (plus * (e_out - 1 / e_out) + minus * (e_in - 1 / e_in)) / 4
-        far = direction * outward + sinhc(t * t) * across
-        return lift(torch.where(polar, far, plain))
+        return _shot.EXPMAP[x.dtype](x, v, 1.0)
 
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        x, y, step = x[..., 1:], y[..., 1:], step[..., 1:]
-        h = haversine(x, y, step)
-        factor = asinhc(h) / (1 + h).sqrt()  # d/sinh d
-        # d tanh(d/2); far out not as a product with h, whose derivative would be a difference of
-        # two terms d times as large.
-        far = h > 1
-        outer = h.where(far, 1.0)
-        beyond = 2 * outer.sqrt().asinh() * (1 + 1 / outer).rsqrt()
-        inward = torch.where(far, beyond, 2 * factor * h)
-        # y - cosh(d) x = (y - x) - 2h x: no digit of a small step is lost to x.
-        return tangent(x, factor * step - inward * x)
+        return _sight.logmap(x, y, 1.0)
 
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        x, y, step = x[..., 1:], y[..., 1:], step[..., 1:]
-        h = haversine(x, y, step)
-        return lift((x + y) / (2 * (1 + h).sqrt()))
+        h = _sight.haversine(x, y, 1.0)
+        return lift((x[..., 1:] + y[..., 1:]) / (2 * (1 + h).sqrt()))
 
     def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
         # Symmetric in the ends, exact at both.
-        x, y, step = x[..., 1:], y[..., 1:], step[..., 1:]
-        h = haversine(x, y, step)
-        return lift(sinh_ratio(1 - t, h) * x + sinh_ratio(t, h) * y)
+        h = _sight.haversine(x, y, 1.0)
+        return lift(sinh_ratio(1 - t, h) * x[..., 1:] + sinh_ratio(t, h) * y[..., 1:])
 
     def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
-        return tangent(y[..., 1:], transport(x[..., 1:], y[..., 1:], step[..., 1:], v[..., 1:]))
+        h = _sight.haversine(x, y, 1.0)
+        x, y, step, v = (a[..., 1:] for a in (x, y, step, v))
+        return tangent(y, transport(x, y, step, v, h))
 
     # -- origin and cones -----------------------------------------------------------------------
 
     def _from_normal(self, v: Tensor) -> Tensor:
-        v = shortened(v, _longest(v.dtype))
+        v = shortened(v, _shot.longest(v.dtype))
         return lift(sinhc(dot(v, v)) * v)
 
     def _to_normal(self, x: Tensor) -> Tensor:
@@ -234,8 +205,3 @@ class Lorentz(Manifold):
 
     def _hessian_across(self, s: Tensor) -> Tensor:
         return coth_times(s)
-
-
-def _longest(dtype: torch.dtype) -> float:
-    """A length beyond the farthest point, whose sinh and its square do not overflow."""
-    return 43.0 if dtype == torch.float32 else 350.0

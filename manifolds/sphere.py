@@ -6,9 +6,9 @@ from typing import final
 import torch
 from torch import Tensor
 
+from . import _arc
 from ._numerics import (
     asin_squared,
-    asinc,
     cosm1c,
     cot_times,
     dot,
@@ -76,9 +76,6 @@ class Sphere(Manifold):
     def _frame(self, x: Tensor, v: Tensor) -> Tensor:
         return expanded(v, x)
 
-    def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return step / 2
-
     def _halves(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         """(y - x, x + y), the shorter of them made orthogonal to the longer.
 
@@ -92,16 +89,19 @@ class Sphere(Manifold):
         return torch.where(near, short, long), torch.where(near, long, short)
 
     def _dist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        # asin of the chord alone would lose half of the digits near the antipode. The gradient of
-        # each norm is 0 where it vanishes, so the cut point and coincidence are both harmless.
-        step, both = self._halves(x, y, step)
-        return 2 * torch.atan2(norm(step), norm(both))
+        return _arc.dist(x, y, 1.0)
 
     def _sqdist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        chord, _ = self._halves(x, y, step)
-        haversine = dot(chord, chord) / 4
-        near = haversine <= 0.5
-        return torch.where(near, 4 * asin_squared(haversine), self._dist(x, y, step).square())
+        return _arc.sqdist(x, y, 1.0)
+
+    def _dist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        return _arc.dist(x, y, radius)
+
+    def _sqdist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        return _arc.sqdist(x, y, radius)
+
+    def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        return _arc.logmap(x, y, radius)
 
     def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
         # |x - y|^2/4, not (1 - x.y)/2: a point rounded to float32 is off the sphere by a relative
@@ -126,21 +126,7 @@ class Sphere(Manifold):
         return x + s * cosm1c(s) * x + sinc(s) * v
 
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        haversine = dot(step, step) / 4
-        near = haversine <= 0.5
-        h = haversine.where(near, 0.0)
-        # y - cos(d) x is the tangential part of y - x and of y + x, whichever does not cancel.
-        # Projected, and not by the closed factors 2h and 2(1 - h): those take the points for
-        # exactly on the sphere, and a rounded x is off it by more than a small step.
-        close = self._proj_tangent(x, step)
-        opposite = self._proj_tangent(x, x + y)
-        direction, length = unit(opposite)
-        direction = torch.where(length > 0, direction, self._any_direction(x))
-        return torch.where(
-            near,
-            asinc(h) / (1 - h).sqrt() * close,
-            self._dist(x, y, step) * direction,
-        )
+        return _arc.logmap(x, y, 1.0)
 
     def _any_direction(self, x: Tensor) -> Tensor:
         """Unit tangent at x towards the coordinate axis most nearly orthogonal to x."""

@@ -130,13 +130,14 @@ class UnitKernels(nn.Module, ABC):
     def _frame(self, x: Tensor, v: Tensor) -> Tensor:
         """Components of v whose Euclidean inner products are the Riemannian ones at x."""
 
-    @abstractmethod
     def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         """A vector of Euclidean norm sn(d/2): sinh(d/2), d/2 or sin(d/2) by the sign of K.
 
         Here and below ``step`` is y - x, subtracted before the division by R: the difference of
-        two points divided first would carry the rounding of both.
+        two points divided first would carry the rounding of both. Not needed where ``_dist`` and
+        ``_sqdist`` do without it.
         """
+        raise NotImplementedError
 
     @abstractmethod
     def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
@@ -200,6 +201,22 @@ class UnitKernels(nn.Module, ABC):
         chord = self._chord(x, y, step)
         return self._arc_squared(dot(chord, chord))
 
+    # The same of points as they are stored, scaled in and out: for a manifold that can do so with
+    # fewer passes over the coordinates.
+
+    def _dist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        return times(self._dist(*_unit_pair(x, y, radius)), radius, 1)
+
+    def _sqdist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        return times(self._sqdist(*_unit_pair(x, y, radius)), radius, 2)
+
+    def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        return times(self._logmap(*_unit_pair(x, y, radius)), radius, 1)
+
+    def _expmap_at(self, x: Tensor, v: Tensor, call: Call) -> Tensor:
+        y = self._expmap(divided(x, call.radius), divided(v, call.radius))
+        return times(self._proj(y, call.dtype), call.radius, 1)
+
     def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
         return self._expmap(x, t * self._logmap(x, y, step))
 
@@ -228,12 +245,14 @@ class UnitKernels(nn.Module, ABC):
         scaled: bool = False,
         at_origin: bool = False,
         covector: bool = False,
+        unit: bool = True,
     ) -> tuple[list[Tensor], Call]:
         """Check the arguments, promote them to the dtype of the computation, scale them.
 
-        Tangent vectors are divided by R like points if ``scaled``; a map that is linear in them
-        leaves them alone. ``at_origin`` (they are tangent there, not at the first point) and
-        ``covector`` (they are gradients, tangent to nothing) matter to :class:`Checked` only.
+        Points are divided by R unless ``unit`` is False. Tangent vectors are divided by R like
+        points if ``scaled``; a map that is linear in them leaves them alone. ``at_origin`` (they
+        are tangent there, not at the first point) and ``covector`` (they are gradients, tangent to
+        nothing) matter to :class:`Checked` only.
         """
         del at_origin, covector
         named = (*points, *tangents)
@@ -243,21 +262,23 @@ class UnitKernels(nn.Module, ABC):
             dtype = torch.promote_types(dtype, value.dtype)
         working = torch.promote_types(dtype, torch.float32)
         call = Call(op, self._radius_in(working), dtype)
-        values = [divided(v.to(working), call.radius) for _, v in points]
-        one = call.radius if scaled else 1.0
-        values += [divided(v.to(working), one) for _, v in tangents]
+        by = call.radius if unit else 1.0
+        values = [divided(v.to(working), by) for _, v in points]
+        values += [divided(v.to(working), by if scaled else 1.0) for _, v in tangents]
         return values, call
 
     def _enter_pair(
         self, op: str, x: Tensor, y: Tensor, tangents: Sequence[tuple[str, Tensor]] = ()
     ) -> tuple[Tensor, Tensor, Tensor, list[Tensor], Call]:
         """x, y, their step, the tangent vectors, and the way back."""
-        (x_, y_, *vectors), call = self._enter(op, [("x", x), ("y", y)], tangents)
-        step = divided(y.to(y_.dtype) - x.to(x_.dtype), call.radius)
-        return x_, y_, step, vectors, call
+        (x, y, *vectors), call = self._enter(op, [("x", x), ("y", y)], tangents, unit=False)
+        return *_unit_pair(x, y, call.radius), vectors, call
 
     def _leave_point(self, x: Tensor, call: Call) -> Tensor:
-        return times(self._proj(x, call.dtype), call.radius, 1).to(call.dtype)
+        return self._leave_stored(times(self._proj(x, call.dtype), call.radius, 1), call)
+
+    def _leave_stored(self, x: Tensor, call: Call) -> Tensor:
+        return x.to(call.dtype)
 
     def _leave_vector(self, v: Tensor, call: Call, power: int = 0) -> Tensor:
         return times(v, call.radius, power).to(call.dtype)
@@ -272,6 +293,11 @@ class UnitKernels(nn.Module, ABC):
     @property
     def _name(self) -> str:
         return type(self).__name__
+
+
+def _unit_pair(x: Tensor, y: Tensor, radius: float | Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Two points and their step, brought to unit curvature."""
+    return divided(x, radius), divided(y, radius), divided(y - x, radius)
 
 
 def divided(x: Tensor, radius: float | Tensor) -> Tensor:

@@ -1,0 +1,117 @@
+"""Pairs of points of the unit sphere: distance and logarithm, with derivatives written out.
+
+Y = part X + side, side across X: so cos d = part and sin d = |side|. Points come as they are
+stored, off the sphere by rounding; what is said of derivatives is meant along it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ._closed import closed_form, minus
+from ._numerics import cot_fraction, dot
+
+
+# Nothing across X is longer than 1: so much larger, no sum of squares overflows, nor does one lose
+# digits to underflow.
+def _larger(x: Tensor) -> float:
+    return 2.0**60 if x.dtype == torch.float32 else 2.0**500
+
+
+class _Arc(NamedTuple):
+    side: Tensor
+    """At unit curvature, times ``_larger``."""
+    part: Tensor
+    sine: Tensor
+    apart: Tensor
+    """1, or 0 where Y is X or -X."""
+    distance: Tensor
+
+
+def _arc(x: Tensor, y: Tensor, radius: Tensor | None) -> _Arc:
+    """Near X the part across it is taken from Y - X, near -X from Y + X: no digit is lost."""
+    length = 1.0 if radius is None else radius
+    area = length * length
+    larger = _larger(x) / length
+    product = dot(x, y) / area
+    nearest = (product > 0.5).to(x.dtype) - (product < -0.5).to(x.dtype)
+    step = minus(y, x, nearest)
+    ahead = dot(step, x) / area
+    side = minus(step, x, ahead)
+    side = side * larger if torch.is_grad_enabled() else side.mul_(larger)
+    square = dot(side, side)
+    apart = (square > 0).to(x.dtype)
+    sine = (square + (1 - apart)).sqrt() * (apart / _larger(x))
+    part = nearest + ahead
+    return _Arc(side, part, sine, apart, torch.atan2(sine, part))
+
+
+def _dist_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
+    side, part, sine, apart, d = _arc(x, y, radius)
+    length = 1.0 if radius is None else radius
+    weight = apart / (sine + (1 - apart)) / _larger(x)
+    return d * length, side, weight, part, sine / length
+
+
+def _sqdist_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
+    side, part, sine, apart, d = _arc(x, y, radius)
+    length = 1.0 if radius is None else radius
+    here = (1 - apart) * (part > 0).to(x.dtype)
+    slope = 2 * (apart * d / (sine + (1 - apart)) + here)
+    weight = slope * (length / _larger(x))
+    return d * d * (length * length), side, weight, part, slope * sine * sine
+
+
+def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
+    """-side/sin d by X, and (cos d side/sin d - sin d X) by Y: the ends of the arc."""
+    _, side, weight, part, across = kept
+    weight = weight * g
+    return side * -weight, minus(side * (weight * part), inputs[0], across * g)
+
+
+dist = closed_form(_dist_value, _pull, scaled=2, degree=1)
+sqdist = closed_form(_sqdist_value, _pull, scaled=2, degree=2)
+
+
+def _log_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
+    side, part, sine, apart, d = _arc(x, y, radius)
+    length = 1.0 if radius is None else radius
+    near = (part > 0).to(x.dtype)
+    f = apart * d / (sine + (1 - apart)) + (1 - apart) * near  # d/sin d
+    # At the antipode any direction will do: the first axis or the second, whichever is farther
+    # from X.
+    opposite = (1 - apart) * (1 - near) * torch.pi
+    ends = x[..., :2] / length
+    first = (ends[..., :1].abs() <= 0.75).to(x.dtype)
+    axis = torch.cat([first, 1 - first], dim=-1)
+    on_axis = (ends * axis).sum(-1, keepdim=True)
+    opposite = opposite / (1 - on_axis * on_axis).sqrt()
+    larger = _larger(x)
+    log = minus(side * (f * length / larger), x, opposite * on_axis)
+    log = torch.cat([log[..., :2] + axis * (opposite * length), log[..., 2:]], dim=-1)
+    # -d f/d cos d: (1 - d cot d)/sin^2 d, by a continued fraction where the difference cancels.
+    s = (d * d).clamp(max=1)
+    long = (d > 1).to(x.dtype)
+    safe = sine + (1 - long * apart)
+    fall = long * apart * (1 - d * part / safe) / (safe * safe) + (1 - long) * f * f / cot_fraction(
+        s
+    )
+    return log, side, f, part, fall
+
+
+def _log_pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
+    """Of f <g, Y - z X>, f = d/sin d, z = X.Y."""
+    _, side, f, part, fall = kept
+    x, larger = inputs[0], _larger(inputs[0])
+    length = 1.0 if len(inputs) < 3 else inputs[2]
+    on_x = -(fall * (dot(g, side) / larger) + f * dot(g, x) / length)
+    by_x = minus(side * (on_x / larger), x, -on_x * part / length)
+    by_x = minus(by_x, g, f * part)
+    return by_x, torch.addcmul(g * f, x, on_x / length)
+
+
+logmap = closed_form(_log_value, _log_pull, scaled=2, degree=1)

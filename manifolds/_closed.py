@@ -1,0 +1,116 @@
+"""Maps whose derivative is written out: autograd records one step and keeps few tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ._numerics import dot
+
+Value = Callable[..., tuple[Tensor, ...]]
+Pull = Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], tuple[Tensor, ...]]
+
+
+def closed_form(value: Value, pull: Pull, *, scaled: int, degree: int) -> Callable[..., Tensor]:
+    """A differentiable map, from its value and its pull-back.
+
+    Args:
+        value: (inputs ..., radius or None) -> (result, what the pull-back needs of the way ...).
+        pull: (inputs, kept, gradient of the result) -> the gradient by each input, of the shape
+            of all inputs broadcast together; ``kept`` starts with the result.
+        scaled: how many of the inputs, from the first, grow with the radius R.
+        degree: the power of R by which the result grows with them.
+
+    Returns:
+        A function of (inputs ..., radius): a float, or a tensor that it is differentiated by. The
+        derivative by R is that of rescaling, by Euler's relation.
+
+    All is made of plain torch operations. A second derivative is autograd's through ``pull``, with
+    what it needs computed again; a directional one is the transpose of ``pull``. So double
+    backward, ``torch.func`` and ``torch.compile`` go through.
+    """
+
+    class Recorded(torch.autograd.Function):
+        generate_vmap_rule = True
+
+        @staticmethod
+        def forward(*inputs: Tensor) -> tuple[Tensor, ...]:
+            return value(*inputs)
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+            ctx.set_materialize_grads(False)
+            ctx.mark_non_differentiable(*output[1:])
+            ctx.save_for_backward(*inputs, *output)
+            ctx.save_for_forward(*inputs, *output)
+            ctx.count = len(inputs)
+
+        @staticmethod
+        def backward(ctx: Any, g: Tensor | None, *_: None) -> tuple[Tensor | None, ...]:
+            saved = ctx.saved_tensors  # once: torch's checkpoint refuses to give them twice
+            inputs, kept = saved[: ctx.count], saved[ctx.count :]
+            if g is None:
+                return tuple(None for _ in inputs)
+            if torch.is_grad_enabled():  # a derivative of this one is wanted
+                kept = value(*inputs)
+            gradients = _all(inputs, kept, g, ctx.needs_input_grad[-1])
+            return tuple(
+                d if d is None or d.shape == x.shape else d.sum_to_size(x.shape)
+                for d, x in zip(gradients, inputs, strict=True)
+            )
+
+    class Map(Recorded):
+        # Apart, because the compiler does not take a class that has one.
+        @staticmethod
+        def jvp(ctx: Any, *tangents: Tensor | None) -> tuple[Tensor | None, ...]:
+            inputs = ctx.saved_tensors[: ctx.count]
+            kept = value(*inputs)
+
+            def transposed(g: Tensor) -> tuple[Tensor, ...]:
+                return tuple(d for d in _all(inputs, kept, g, True) if d is not None)
+
+            gradients, transpose, *_ = torch.func.vjp(transposed, torch.zeros_like(kept[0]))
+            full = [
+                torch.zeros_like(d) if t is None else t.expand_as(d)
+                for d, t in zip(gradients, tangents, strict=True)
+            ]
+            return transpose(tuple(full))[0], *(None for _ in kept[1:])
+
+    def _all(
+        inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor, by_radius: bool
+    ) -> tuple[Tensor | None, ...]:
+        """The gradients, with that by the radius if there is one."""
+        gradients = pull(inputs, kept, g)
+        if len(inputs) == len(gradients):
+            return gradients
+        if not by_radius:
+            return *gradients, None
+        # Of each row: the radii of a product's factors may be several.
+        grown = degree * dot(g, kept[0])
+        for x, d in zip(inputs[:scaled], gradients, strict=False):
+            grown = grown - dot(x, d)
+        return *gradients, grown / inputs[-1]
+
+    def call(*inputs: Any) -> Tensor:
+        *values, radius = inputs
+        if not isinstance(radius, float):
+            values.append(radius)
+        elif radius != 1.0:
+            values.append(torch.tensor(radius, dtype=values[0].dtype))
+        if not torch.compiler.is_compiling():
+            result: Tensor = Map.apply(*values)[0]  # type: ignore[no-untyped-call]
+        elif torch.is_grad_enabled() and any(v.requires_grad for v in values):
+            result = Recorded.apply(*values)[0]  # type: ignore[no-untyped-call]
+        else:
+            result = value(*values)[0]
+        return result
+
+    return call
+
+
+def minus(y: Tensor, x: Tensor, share: Tensor) -> Tensor:
+    """y - share x."""
+    return torch.addcmul(y, x, share, value=-1)

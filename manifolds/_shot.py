@@ -1,0 +1,156 @@
+"""The exponential map of the hyperboloid of curvature -1, with its derivative written out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from ._closed import closed_form, minus
+from ._numerics import coth_fraction, dot
+from ._split import split_off
+
+
+def farthest(dtype: torch.dtype) -> float:
+    """Length of the space part of the farthest points: three factors of this size, as in the
+    rounding error of a transport, must not overflow."""
+    return 2.0**40 if dtype == torch.float32 else 2.0**340
+
+
+def longest(dtype: torch.dtype) -> float:
+    """A length beyond the farthest point, whose sinh and its square do not overflow."""
+    return 43.0 if dtype == torch.float32 else 350.0
+
+
+def _value(x: Tensor, v: Tensor, radius: Tensor | None, largest: float) -> tuple[Tensor, ...]:
+    r"""y = cosh(t) X + sinh(t)/t V, t^2 = |V|^2 - (X.V)^2/T^2.
+
+    Far out and for t > 1 the two terms are huge and may cancel. There in polar form, with mu the
+    cosine of the angle between V and the outward ray: the outward component is
+    (1 + mu)/2 sinh(r + t) + (1 - mu)/2 sinh(r - t), from e^r = |X| + T: r itself would bring its
+    rounding, hundreds of units.
+    """
+    x, v = x[..., 1:], v[..., 1:]
+    dtype, limit = x.dtype, longest(x.dtype)
+    length = 1.0 if radius is None else radius
+    area = length * length
+    square_x = dot(x, x)
+    x2 = square_x / area
+    tx = (1 + x2).sqrt()
+    # A vector with a coordinate of T limit is at least ``limit`` long: products with a longer one
+    # could overflow. What is longer than ``limit`` ends beyond the farthest point.
+    largest_v = torch.linalg.vector_norm(v.detach(), ord=torch.inf, dim=-1, keepdim=True)
+    cut = (limit * tx * length / largest_v).clamp(max=1).detach()
+    v = v * cut
+    far = (x2 > 1).to(dtype)
+    near = 1 - far
+    side, share, ahead, square, rest, left, across = split_off(v, x, square_x, far, area)
+    size = x2.clamp(min=1).sqrt()
+    radial = (ahead + rest) / (size * tx)  # V's outward component on the manifold
+    s = far * (radial * radial + across) + near * (square - (ahead / tx).square()).clamp(min=0)
+    # Of s = 0 the root has no derivative.
+    still = (s == 0).to(dtype)
+    t = (s + still).sqrt() - still
+    short = limit / t.clamp(min=limit)  # 1 for all that is not
+    t, radial, share, ahead = t * short, radial * short, share * short, ahead * short
+    across, square = across * short.square(), square * short.square()
+    s, left_v = t * t, left * short
+    z, f = t.cosh(), (t.sinh() + still) / (t + still)
+    small = (t <= 1).to(dtype)
+    fall = (z - f) / s.clamp(min=1)  # 2 df/ds; where it cancels, by a continued fraction
+    fall = small * f / coth_fraction(s.clamp(max=1)) + (1 - small) * fall
+
+    polar = far * (1 - small)
+    plain = 1 - polar
+    t_ = t.clamp(min=1)
+    mu = radial / t_
+    out = (radial >= 0).to(dtype)
+    less = across / (t_ * t_ * (1 + mu.abs()))  # 1 - |mu|
+    plus = (out * (2 - less) + (1 - out) * less) / 2
+    minus_ = ((1 - out) * (2 - less) + out * less) / 2
+    e_r = size + tx
+    e_out = torch.minimum(t, limit - e_r.log()).exp() * e_r
+    e_in = e_r / t.exp()
+    d_out, d_in = (e_out + 1 / e_out) / 2, (e_in + 1 / e_in) / 2
+    outward = plus * (e_out - 1 / e_out) / 2 + minus_ * (e_in - 1 / e_in) / 2
+    by_r = plus * d_out + minus_ * d_in
+    by_t = plus * d_out - minus_ * d_in
+    outward = polar * outward + plain * (size * z + radial * tx * f)
+    on_x = polar * (outward / size - f * left_v) + plain * (z + f * share)
+    on_side = f * short
+
+    y2 = outward.square() + f * f * across
+    y2_near = z * z * (near * x2) + 2 * z * f * (near * ahead) + f * f * (near * square)
+    y2 = far * y2 + y2_near.clamp(min=0)
+    edge = (largest / length + 0 * y2).clamp(max=farthest(dtype))
+    back = edge / torch.maximum(y2.sqrt(), edge)  # 1 for all that is not beyond the edge
+    y = torch.addcmul(x * (on_x * back), side, on_side * back)
+    ty = (1 + back * back * y2).sqrt()
+    result = torch.cat([ty * length, y], dim=-1)
+
+    # The derivative, of V = short (share X + side), in the frame of X/|X| and what is across.
+    beta = fall * radial
+    by_radial = 4 * plus * minus_ * tx * f + mu * by_t
+    bend = polar * (by_t - mu * tx * f) / (t_ * size) + plain * (f + fall * share)
+    kappa = far * (radial * size / tx) + near * (ahead / (tx * tx))
+    e_x, e_side = bend - polar * fall * left_v, fall * short
+    r_x, r_side = by_radial / size - beta * left_v, beta * short
+    lean = far * (radial / (size * tx) - left_v) - near * kappa  # V - kappa X = lean X + side
+    a_x = polar * (
+        (by_r / tx - z) / (size * size) - radial / (tx * tx) * r_x + kappa * left_v * e_x
+    )
+    a_x = a_x - plain * kappa * lean * e_x
+    a_side = (
+        polar * (kappa * left_v * e_side - radial / (tx * tx) * r_side)
+        - plain * kappa * lean * e_side
+    )
+    b_x = polar * (r_x / (tx * size) - f / (size * size) - left_v * e_x) + plain * lean * e_x
+    b_side = polar * (r_side / (tx * size) - left_v * e_side) + plain * lean * e_side
+    y_x = on_x * x2 + on_side * rest
+    y_side = on_x * rest + on_side * (square / short.square())
+    inside = (back >= 1).to(dtype)
+    return (
+        *(result, side, on_x, on_side, y2, y_x, y_side, back, inside, ty, z, f, cut * short),
+        *(short, kappa, e_x, e_side, a_x, a_side, b_x, b_side),
+    )
+
+
+def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
+    """See the end of _value."""
+    _, side, on_x, on_side, y2, y_x, y_side, back, inside, ty, z, f, cut, *turns = kept
+    short, kappa, e_x, e_side, a_x, a_side, b_x, b_side = turns
+    x, gt, gs = inputs[0][..., 1:], g[..., :1], g[..., 1:]
+    length = inputs[2] if len(inputs) > 2 else 1.0
+    g_x, g_side = dot(gs, x) / length, dot(gs, side) / length
+    # What acts on y: the time part's share, or beyond the edge what is left across y.
+    on_y = inside * gt / ty - (1 - inside) * back * (on_x * g_x + on_side * g_side) / (y2 + inside)
+    q_x, q_side = back * g_x + on_y * y_x, back * g_side + on_y * y_side
+    turn = e_x * q_x + e_side * q_side
+    x_x = a_x * q_x + a_side * q_side + z * on_y * on_x
+    x_side = z * on_y * on_side - kappa * short * turn
+    v_x = b_x * q_x + b_side * q_side + f * on_y * on_x
+    v_side = f * on_y * on_side + short * turn
+
+    def assembled(on_g: Tensor, on_x: Tensor, on_side: Tensor) -> Tensor:
+        total = minus(gs * on_g, x, -on_x / length)
+        total = minus(total, side, -on_side / length)
+        return torch.cat([torch.zeros_like(on_x), total], dim=-1)
+
+    return (
+        assembled(z * back, x_x, x_side),
+        assembled(f * back * cut, v_x * cut, v_side * cut),
+    )
+
+
+def _map(stored: torch.dtype) -> Callable[..., Tensor]:
+    largest = torch.finfo(stored).max / 2
+
+    def value(x: Tensor, v: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
+        return _value(x, v, radius, largest)
+
+    return closed_form(value, _pull, scaled=2, degree=1)
+
+
+# By the dtype of what is stored: its range may end before the farthest point.
+EXPMAP = {t: _map(t) for t in (torch.float64, torch.float32, torch.bfloat16, torch.float16)}

@@ -1,0 +1,206 @@
+"""Pairs of points of the hyperboloid of curvature -1: one seen from the other.
+
+Points come as space parts X, Y; T = sqrt(1 + |X|^2). Every map of a pair needs the same few
+numbers, found here with as few passes over the coordinates as keep all digits.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ._closed import closed_form, minus
+from ._numerics import coth_fraction, dot
+from ._split import split_off
+
+
+def _tiny(x: Tensor) -> tuple[float, float]:
+    """Below the first number a sum of squares loses digits to underflow; the second brings what is
+    shorter back into range."""
+    return (1e-19, 2.0**60) if x.dtype == torch.float32 else (1e-154, 2.0**500)
+
+
+class Sight(NamedTuple):
+    """Y = X + ... as seen from X. All but ``side`` have shape (..., 1)."""
+
+    side: Tensor
+    """Of Y or of Y - X, whichever is shorter, what is left across X; all of it near the origin.
+    Times ``scale``."""
+    h: Tensor
+    """sinh^2(d/2), times ``scale`` squared."""
+    slope: Tensor
+    """The gradient of cosh d by X is slope X - side."""
+    bend: Tensor
+    """Y - cosh(d) X is bend X + side, ..."""
+    rise: Tensor
+    """... and the time part of that."""
+    part: Tensor
+    """Y is part X + side."""
+    tx: Tensor
+    ty: Tensor
+    scale: Tensor
+    """1, or a power of two where the points are so near the origin that squares underflow."""
+
+
+def sight(x: Tensor, y: Tensor, radius: Tensor | None) -> Sight:
+    r"""See :class:`Sight`. With :math:`r` the distance from the origin, two forms.
+
+    * |X|, |Y| > 1: the hyperbolic haversine, a radial and an angular part,
+      sinh^2((r_x - r_y)/2) + |X||Y| sin^2(theta/2), where
+      sinh^2((r_x - r_y)/2) = (|Y| - |X|)^2 / (2 (1 + T_x T_y + |X||Y|)) and
+      |X||Y| sin^2(theta/2) = |X| (|Y| - reach)/2, ``reach`` the component of Y along X. Ahead of X
+      |Y| - reach is side^2/(|Y| + reach), and |Y| - |X| follows from it: as differences they would
+      be rounding T times the size of the rest.
+    * else: the ball's formula, the points brought there by X/(1 + T),
+      (1 + T_x)/(1 + T_y) |Y - X (1 + T_y)/(1 + T_x)|^2 / 4, smooth at the origin, where the
+      directions of the first form do not exist. Used further out it would cancel by a factor T.
+
+    Points of about the same distance from the origin are taken by their difference, others are
+    not: a difference of a long vector and a short one has the rounding of the long one.
+    Selections are products with 0 and 1 of numbers kept finite: a mask costs ten times as much.
+    """
+    dtype = x.dtype
+
+    area = 1.0 if radius is None else radius * radius
+    square_x = dot(x, x)
+    x2, y2 = square_x / area, dot(y, y) / area
+    tx, ty = (1 + x2).sqrt(), (1 + y2).sqrt()
+    far = (torch.minimum(x2, y2) > 1).to(dtype)
+    ratio = (1 + ty) / (1 + tx)
+    like = ((ratio - 1.25).abs() <= 0.75).to(dtype)  # between 1/2 and 2
+    unlike = 1 - like
+    tiny, large = _tiny(x)
+    scale = 1 + large * (x2 + y2 < tiny).to(dtype)
+
+    step = minus(y, x, like)
+    step = step * scale if torch.is_grad_enabled() else step.mul_(scale)
+    split = split_off(step, x, square_x, far, area)
+    side, ahead, rest, left = split.side, split.ahead / scale, split.rest, split.left
+    size_x, size_y = x2.clamp(min=1).sqrt(), y2.clamp(min=1).sqrt()
+    along = (ahead + rest) / size_x
+    reach = torch.addcmul(along, like, size_x)
+    behind = torch.where(reach > 0, split.across / (size_y + reach.abs()), size_y - reach)
+    longer = like * (behind + along) + unlike * (size_y - size_x)
+    both = size_x * size_y
+    h_far = longer.square() / (2 * (1 + tx * ty + both)) + size_x * behind / 2
+    turn = tx * behind - longer * (size_x + size_y) / (size_x * ty + size_y * tx)
+    slope_far = turn / (size_x * tx)
+    bend_far = -tx * tx * slope_far - left
+
+    scales = scale * scale
+    gain = (2 * ahead + split.square / scales) / (tx + ty)  # T_y - T_x
+    share = like * gain / (1 + tx) + unlike * ratio
+    h_near = (split.square + scales * share * (share * x2 - 2 * ahead)) / (4 * ratio)
+    slope_near = (like * gain + unlike * ty) / tx
+
+    near = 1 - far
+    h = far * h_far + near * h_near
+    slope = far * (slope_far + left) + near * slope_near
+    bend = far * bend_far - near * (unlike + 2 * h / scales)
+    # <X, .>/T_x; for far points without the part that rounding left in side.
+    rise = far * (bend_far + left) * (x2 / tx) + near * (bend * (x2 / tx) + ahead / tx)
+    part = like + far * (reach / size_x - like - left)
+    return Sight(side, h, slope, bend, rise, part, tx, ty, scale)
+
+
+def _apart(seen: Sight) -> tuple[Tensor, Tensor, Tensor]:
+    """Whether the points differ; sinh(d/2), 1 if not, times ``scale``; cosh(d/2)."""
+    apart = (seen.h > 0).to(seen.h.dtype)
+    half = (seen.h + (1 - apart)).sqrt()
+    return apart, half, (1 + seen.h / (seen.scale * seen.scale)).sqrt()
+
+
+def _dist_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
+    seen = sight(x[..., 1:], y[..., 1:], radius)
+    apart, half, cosh = _apart(seen)
+    d = 2 * (half / seen.scale).asinh() * apart
+    weight = 0.5 * apart / (half * cosh)  # 1/sinh d
+    if radius is not None:
+        d, weight = d * radius, weight / radius
+    return d, seen.side, seen.slope * seen.scale, weight, -seen.tx / seen.ty
+
+
+def _sqdist_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
+    seen = sight(x[..., 1:], y[..., 1:], radius)
+    apart, half, cosh = _apart(seen)
+    root = half / seen.scale
+    d = 2 * root.asinh() * apart
+    weight = 2 * (apart * d / (2 * root * cosh) + (1 - apart)) / seen.scale  # 2 d/sinh d
+    square = d * d
+    if radius is not None:
+        square = square * radius * radius
+    return square, seen.side, seen.slope * seen.scale, weight, -seen.tx / seen.ty
+
+
+def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
+    """grad_x cosh d = T_y/T_x X - Y, and by Y the same times -T_x/T_y."""
+    _, side, slope, weight, ratio = kept
+    weight = weight * g
+    by_x = minus(inputs[0][..., 1:] * (weight * slope), side, weight)
+    by_x = torch.cat([torch.zeros_like(weight), by_x], dim=-1)
+    return by_x, by_x * ratio
+
+
+def _haversine_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
+    seen = sight(x[..., 1:], y[..., 1:], radius)
+    weight = 0.5 / seen.scale
+    if radius is not None:
+        weight = weight / (radius * radius)
+    h = seen.h / seen.scale / seen.scale
+    return h, seen.side, seen.slope * seen.scale, weight, -seen.tx / seen.ty
+
+
+haversine = closed_form(_haversine_value, _pull, scaled=2, degree=0)
+dist = closed_form(_dist_value, _pull, scaled=2, degree=1)
+sqdist = closed_form(_sqdist_value, _pull, scaled=2, degree=2)
+
+
+def _log_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
+    seen = sight(x[..., 1:], y[..., 1:], radius)
+    apart, half, cosh = _apart(seen)
+    root = half / seen.scale
+    d, sinh = 2 * root.asinh(), 2 * root * cosh
+    f = apart * d / sinh + (1 - apart)  # d/sinh d
+    z = 1 + 2 * (seen.h / seen.scale) / seen.scale
+    s = (d * d).clamp(max=1) * apart
+    long = apart * (d > 1).to(s.dtype)
+    sinh = sinh * long + (1 - long)
+    shrunk = 1 / (z + sinh)  # e^-d
+    fall = long * (d * shrunk / sinh - 1) / sinh + (1 - long) * f * f / coth_fraction(s)
+    log = torch.addcmul(x[..., 1:] * (f * seen.bend), seen.side, f / seen.scale)
+    time = f * seen.rise
+    if radius is not None:
+        time = time * radius
+    result = torch.cat([time, log], dim=-1)
+    # The derivative by z, less f <g, X>. With e = (Y - z X)/sinh d, the sum of <g, e> and <g, X>,
+    # which may be of opposite signs and T times as large, is taken as <g, e + X>.
+    plus = long * (seen.part - shrunk) + (1 - long)
+    plus_time = long * (seen.rise + (sinh - 1) * seen.tx) + seen.tx
+    by_x = (fall * seen.bend + f * plus) / sinh
+    by_side = (fall + f * long) / sinh
+    by_time = (fall * seen.rise + f * plus_time) / sinh
+    return (
+        *(result, seen.side, seen.slope, seen.tx, seen.ty, seen.scale, f, z),
+        *(by_x, by_side, by_time),
+    )
+
+
+def _log_pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
+    """Of f <g, Y - z X>, f = d/sinh d, z = cosh d."""
+    _, side, slope, tx, ty, scale, f, z, on_x, on_side, on_time = kept
+    x, y = inputs[0][..., 1:], inputs[1][..., 1:]
+    gt, gs = g[..., :1], g[..., 1:]
+    turn = on_x * dot(gs, x) + on_side / scale * dot(gs, side)
+    if len(inputs) > 2:
+        turn, gt = turn / (inputs[2] * inputs[2]), gt / inputs[2]
+    turn = turn + on_time * gt
+    swing = minus(side * (turn / scale), x, turn * slope)
+    by_x = minus(minus(swing, gs, f * z), x, f * z * gt / tx)
+    by_y = torch.addcmul(gs * f, swing, -tx / ty)
+    by_y = minus(by_y, y, -f * gt / ty)
+    zero = torch.zeros_like(z * gt)
+    return torch.cat([zero, by_x], dim=-1), torch.cat([zero, by_y], dim=-1)
+
+
+logmap = closed_form(_log_value, _log_pull, scaled=2, degree=1)
