@@ -3,12 +3,35 @@
 from ._geoopt import as_geoopt as as_geoopt
 from .base import Manifold as Manifold
 from .checked import Checked as Checked
+from .curvature import (
+    ricci as ricci,
+    riemann as riemann,
+    scalar_curvature as scalar_curvature,
+    sectional as sectional,
+)
+from .differential import (
+    expmap_adjoint as expmap_adjoint,
+    expmap_differential as expmap_differential,
+    expmap_differential_inverse as expmap_differential_inverse,
+    jacobi_field as jacobi_field,
+    logmap_differential as logmap_differential,
+    logmap_differential_base as logmap_differential_base,
+    volume_density as volume_density,
+)
 from .euclidean import Euclidean as Euclidean
 from .lorentz import Lorentz as Lorentz
 from .poincare_ball import PoincareBall as PoincareBall
 from .product import Product as Product
 from .scalar import PositiveScalar as PositiveScalar
 from .sphere import Sphere as Sphere
+from .volume import (
+    ball_volume as ball_volume,
+    diameter as diameter,
+    injectivity_radius as injectivity_radius,
+    log_ball_volume as log_ball_volume,
+    log_sphere_area as log_sphere_area,
+    sphere_area as sphere_area,
+)
 
 __all__ = [
     "Checked",
@@ -20,4 +43,21 @@ __all__ = [
     "Product",
     "Sphere",
     "as_geoopt",
+    "ball_volume",
+    "diameter",
+    "expmap_adjoint",
+    "expmap_differential",
+    "expmap_differential_inverse",
+    "injectivity_radius",
+    "jacobi_field",
+    "log_ball_volume",
+    "log_sphere_area",
+    "logmap_differential",
+    "logmap_differential_base",
+    "ricci",
+    "riemann",
+    "scalar_curvature",
+    "sectional",
+    "sphere_area",
+    "volume_density",
 ]

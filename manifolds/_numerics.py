@@ -280,3 +280,24 @@ def coth_fraction(s: Tensor) -> Tensor:
 def cot_fraction(s: Tensor) -> Tensor:
     """s/(1 - t cot t) at t = sqrt s, 0 <= s <= 1: 3 - s/(5 - s/(7 - ...)), 3 at 0."""
     return coth_fraction(-s)
+
+
+def signed_sn(z: Tensor) -> Tensor:
+    """sn_K(t)/t at z = K t^2, entire in z: sin(sqrt z)/sqrt z, 1 at 0, sinh(sqrt -z)/sqrt -z."""
+    return torch.where(z < 0, sinhc((-z).clamp(min=0)), sinc(z.clamp(min=0)))
+
+
+def signed_cs(z: Tensor) -> Tensor:
+    """cs_K(t) at z = K t^2: cos(sqrt z), 1 at 0, cosh(sqrt -z)."""
+    h, s = (-z).clamp(min=0), z.clamp(min=0)
+    return 1 + torch.where(z < 0, h * coshm1c(h), s * cosm1c(s))
+
+
+def signed_csm1c(z: Tensor) -> Tensor:
+    """(cs_K(t) - 1)/z at z = K t^2, entire in z; -1/2 at 0."""
+    return torch.where(z < 0, -coshm1c((-z).clamp(min=0)), cosm1c(z.clamp(min=0)))
+
+
+def signed_snm1c(z: Tensor) -> Tensor:
+    """(sn_K(t)/t - 1)/z at z = K t^2, for abs(z) <= 1; -1/6 at 0."""
+    return -_horner(_SN[1:], -z.clamp(-1, 1))

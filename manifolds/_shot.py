@@ -84,7 +84,7 @@ def _value(x: Tensor, v: Tensor, radius: Tensor | None, largest: float) -> tuple
     y2_near = z * z * (near * x2) + 2 * z * f * (near * ahead) + f * f * (near * square)
     y2 = far * y2 + y2_near.clamp(min=0)
     edge = (largest / length + 0 * y2).clamp(max=farthest(dtype))
-    back = edge / torch.maximum(y2.sqrt(), edge)  # 1 for all that is not beyond the edge
+    back = edge / torch.maximum(y2, edge * edge).sqrt()  # 1 for all that is not beyond the edge
     y = torch.addcmul(x * (on_x * back), side, on_side * back)
     ty = (1 + back * back * y2).sqrt()
     result = torch.cat([ty * length, y], dim=-1)

@@ -1,0 +1,198 @@
+"""Volumes of geodesic balls and areas of geodesic spheres, in any dimension and in logarithms."""
+
+import math
+from numbers import Integral
+
+import torch
+from torch import Tensor
+
+from ._radial import uniform_law
+from .base import Manifold, check_manifold
+
+
+def injectivity_radius(manifold: Manifold) -> Tensor:
+    r"""The radius within which exp is one to one: :math:`\pi/\sqrt K` for K > 0, else infinite.
+
+    A length, shape (), float64; differentiable in a learnable K.
+    """
+    check_manifold("injectivity_radius", manifold)
+    k = manifold.curvature.double()
+    positive = k > 0
+    return torch.where(positive, math.pi * k.where(positive, 1.0).rsqrt(), math.inf)
+
+
+def diameter(manifold: Manifold) -> Tensor:
+    r"""The largest distance of two points: :math:`\pi/\sqrt K` for K > 0, else infinite.
+
+    On a space form it is the injectivity radius. A length, shape (), float64.
+    """
+    check_manifold("diameter", manifold)
+    return injectivity_radius(manifold)
+
+
+def log_sphere_area(manifold: Manifold, radius: Tensor | float, n: int) -> Tensor:
+    r"""Logarithm of :func:`sphere_area`; -inf where the area is 0.
+
+    Args:
+        manifold: the space.
+        radius: a length, a number or a tensor (...).
+        n: dimension of the *space*; that of the geodesic sphere is n - 1.
+
+    Returns:
+        (...) in the dtype of ``radius`` (float64 for a number), computed in float64.
+    """
+    r, dtype = _lengths("log_sphere_area", manifold, radius, n)
+    inside = _has_sphere(manifold, r, n)
+    s = r.where(inside, _harmless(manifold, r))
+    area = log_area_of_unit_sphere(n) + torch.zeros_like(s)
+    if n > 1:
+        area = area + (n - 1) * (s.log() + log_sn_ratio(manifold, s))
+    return area.where(inside, -math.inf).to(dtype)
+
+
+def sphere_area(manifold: Manifold, radius: Tensor | float, n: int) -> Tensor:
+    r"""Area of the geodesic sphere of a radius in the n-dimensional space.
+
+    .. math:: A(r) = \frac{2\pi^{n/2}}{\Gamma(n/2)}\,\mathrm{sn}_K(r)^{n-1},\qquad
+              \mathrm{sn}_K(r) = \sin(\sqrt K r)/\sqrt K,\ r,\ \sinh(\sqrt{-K} r)/\sqrt{-K}
+
+    (Gray, "Tubes", 2nd ed. 2004, section 3.1). 0 at r = 0 but for n = 1, where the sphere is two
+    points; 0 for r < 0 and beyond the diameter, where there is none. Differentiable in r and in a
+    learnable K: dA/dr at 0 is 0, 2 pi for n = 2. For large n use :func:`log_sphere_area`.
+
+    Args:
+        manifold: the space.
+        radius: a length, a number or a tensor (...).
+        n: dimension of the *space*.
+
+    Returns:
+        (...) in the dtype of ``radius`` (float64 for a number).
+
+    Raises:
+        ValueError: n is no integer of at least 1.
+    """
+    r, dtype = _lengths("sphere_area", manifold, radius, n)
+    inside = _has_sphere(manifold, r, n) & (r != 0)
+    area = log_sphere_area(manifold, r.where(inside, _harmless(manifold, r)), n).exp()
+    at_zero = {1: 2 + 0 * r, 2: 2 * math.pi * r}.get(n, 0 * r)
+    return torch.where(inside, area, at_zero.where(r == 0, 0.0)).to(dtype)
+
+
+def log_ball_volume(manifold: Manifold, radius: Tensor | float, n: int) -> Tensor:
+    r"""Logarithm of :func:`ball_volume`; -inf for r <= 0.
+
+    By quadrature of the logarithm's exponential, relative to its peak, on the shell that holds the
+    mass: the closed alternating sums lose all digits by n = 40, and the incomplete beta function
+    that they stand for is not in torch. On the upper half of a sphere as the whole less the rest,
+    so that the derivative keeps its digits there too.
+
+    Args:
+        manifold: the space.
+        radius: a length, a number or a tensor (...).
+        n: dimension of the space, from 1 to many thousands.
+
+    Returns:
+        (...) in the dtype of ``radius`` (float64 for a number), computed in float64. Its error is
+        that of the rounding of r and of the result.
+    """
+    r, dtype = _lengths("log_ball_volume", manifold, radius, n)
+    inside = r > 0
+    s = r.where(inside, _harmless(manifold, r))
+    integral = _log_integral(manifold, s, n)
+    volume = integral + log_area_of_unit_sphere(n)
+    return volume.where(inside, -math.inf).to(dtype)
+
+
+def ball_volume(manifold: Manifold, radius: Tensor | float, n: int) -> Tensor:
+    r"""Volume of the geodesic ball of a radius in the n-dimensional space.
+
+    .. math:: V(r) = \frac{2\pi^{n/2}}{\Gamma(n/2)}\int_0^r\mathrm{sn}_K(t)^{n-1}\,dt
+
+    (Gray, "Tubes", 2nd ed. 2004, section 3.1): :math:`2\pi(\cosh r - 1)` for n = 2, K = -1. 0 for
+    r <= 0; from the diameter on the volume of the whole sphere, with derivative 0. Differentiable
+    in r, with derivative :func:`sphere_area`, and in a learnable K. For large n use
+    :func:`log_ball_volume`.
+
+    Args:
+        manifold: the space.
+        radius: a length, a number or a tensor (...).
+        n: dimension of the space.
+
+    Returns:
+        (...) in the dtype of ``radius`` (float64 for a number).
+
+    Raises:
+        ValueError: n is no integer of at least 1.
+    """
+    r, dtype = _lengths("ball_volume", manifold, radius, n)
+    inside = r > 0
+    volume = log_ball_volume(manifold, r.where(inside, _harmless(manifold, r)), n).exp()
+    # At r = 0 the logarithm has no derivative, the volume has: that of 2 r for n = 1, else 0.
+    at_zero = 2 * r.where(r == 0, 0.0) if n == 1 else 0 * r
+    return torch.where(inside, volume, at_zero).to(dtype)
+
+
+def _lengths(
+    where: str, manifold: Manifold, radius: Tensor | float, n: int
+) -> tuple[Tensor, torch.dtype]:
+    """The radius in float64, and the dtype to return."""
+    check_manifold(where, manifold)
+    check_dimension(where, n)
+    if isinstance(radius, Tensor):
+        if not radius.is_floating_point():
+            raise TypeError(
+                f"{where}: radius has dtype {radius.dtype}; expected a floating-point tensor or a "
+                "number."
+            )
+        return radius.double(), radius.dtype
+    return torch.tensor(float(radius), dtype=torch.float64), torch.float64
+
+
+def check_dimension(where: str, n: object) -> None:
+    """Reject a dimension that is no integer of at least 1."""
+    if not isinstance(n, Integral) or n < 1:
+        raise ValueError(
+            f"{where}: n is {n!r}; expected the dimension of the space, an integer >= 1."
+        )
+
+
+def _harmless(manifold: Manifold, r: Tensor) -> Tensor:
+    """A radius with nothing special about it."""
+    return torch.as_tensor(manifold.radius).detach().to(r)
+
+
+def _has_sphere(manifold: Manifold, r: Tensor, n: int) -> Tensor:
+    """Where there are points at distance r."""
+    return ((r >= 0) if n == 1 else (r > 0)) & (r <= diameter(manifold).to(r.device))
+
+
+def log_area_of_unit_sphere(n: int) -> float:
+    return math.log(2) + n / 2 * math.log(math.pi) - math.lgamma(n / 2)
+
+
+def log_sn_ratio(manifold: Manifold, t: Tensor) -> Tensor:
+    """log(sn_K(t)/t) of lengths (...)."""
+    return manifold._log_sn_ratio((t / manifold.radius).unsqueeze(-1)).squeeze(-1)
+
+
+def _log_integral(manifold: Manifold, r: Tensor, n: int) -> Tensor:
+    """log of the integral of sn_K^(n-1) from 0 to r > 0."""
+    if manifold.sign <= 0:
+        return _log_monotone(manifold, r, n)
+    reach = diameter(manifold).to(r.device)
+    whole = _log_monotone(manifold, reach / 2, n) + math.log(2)
+    lower = r <= reach / 2
+    rest = reach - r
+    upper = ~lower & (rest > 0)
+    low = _log_monotone(manifold, r.where(lower, reach / 2), n)
+    other = _log_monotone(manifold, rest.where(upper, reach / 2), n)
+    high = whole + (-(other - whole).exp()).log1p()
+    return torch.where(lower, low, torch.where(upper, high, whole))
+
+
+def _log_monotone(manifold: Manifold, r: Tensor, n: int) -> Tensor:
+    """The same where sn rises."""
+    if n == 1:
+        return r.log()
+    law = uniform_law(n, lambda t: log_sn_ratio(manifold, t), r.unsqueeze(-1))
+    return n * r.log() + law.log_normaliser()
