@@ -246,9 +246,6 @@ class ProductKernels(Manifold):
 
     # With sn(d/2) of the unit space defined as d/2, as on Euclidean space.
 
-    def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return self._dist(x, y, step) / 2
-
     def _arc(self, half: Tensor) -> Tensor:
         return 2 * half
 
