@@ -38,6 +38,7 @@ from .interop import (
 )
 from .lorentz import Lorentz as Lorentz
 from .poincare_ball import PoincareBall as PoincareBall
+from .product import Product as Product
 from .scalar import PositiveScalar as PositiveScalar
 from .sphere import Sphere as Sphere
 from .volume import (
@@ -61,6 +62,7 @@ __all__ = [
     "NormalCoordinates",
     "PoincareBall",
     "PositiveScalar",
+    "Product",
     "Sphere",
     "StereographicPlane",
     "as_geoopt",

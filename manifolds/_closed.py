@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ._numerics import dot
+
 Value = Callable[..., tuple[Tensor, ...]]
 Pull = Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], tuple[Tensor, ...]]
 
@@ -48,7 +50,8 @@ def closed_form(value: Value, pull: Pull, *, scaled: int, degree: int) -> Callab
 
         @staticmethod
         def backward(ctx: Any, g: Tensor | None, *_: None) -> tuple[Tensor | None, ...]:
-            inputs, kept = ctx.saved_tensors[: ctx.count], ctx.saved_tensors[ctx.count :]
+            saved = ctx.saved_tensors  # once: torch's checkpoint refuses to give them twice
+            inputs, kept = saved[: ctx.count], saved[ctx.count :]
             if g is None:
                 return tuple(None for _ in inputs)
             if torch.is_grad_enabled():  # a derivative of this one is wanted
@@ -85,9 +88,10 @@ def closed_form(value: Value, pull: Pull, *, scaled: int, degree: int) -> Callab
             return gradients
         if not by_radius:
             return *gradients, None
-        grown = degree * (g * kept[0]).sum()
+        # Of each row: the radii of a product's factors may be several.
+        grown = degree * dot(g, kept[0])
         for x, d in zip(inputs[:scaled], gradients, strict=False):
-            grown = grown - (x * d).sum()
+            grown = grown - dot(x, d)
         return *gradients, grown / inputs[-1]
 
     def call(*inputs: Any) -> Tensor:

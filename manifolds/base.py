@@ -58,8 +58,9 @@ class Manifold(UnitKernels):
         """
         if n < 1:
             raise ValueError(f"{self._name}.origin: n is {n}; expected a dimension of at least 1.")
-        x = torch.tensor(self._origin(n), dtype=dtype or torch.get_default_dtype(), device=device)
-        return times(x, self._radius_in(x.dtype), 1)
+        dtype = dtype or torch.get_default_dtype()
+        origin = self._unit_origin(torch.empty(self.ambient_dim(n), dtype=dtype, device=device))
+        return times(origin, self._radius_in(dtype), 1)
 
     def proj(self, x: Tensor) -> Tensor:
         """A point of the manifold from coordinates that are nearly (or not at all) one.
@@ -122,7 +123,7 @@ class Manifold(UnitKernels):
     def norm(self, x: Tensor, v: Tensor) -> Tensor:
         """Riemannian norm of v at x: (..., m), (..., m) -> (...); gradient 0 at v = 0."""
         (x, v), call = self._enter("norm", [("x", x)], [("v", v)])
-        return self._leave_scalar(norm(self._frame(x, v)), call)
+        return self._leave_scalar(self._norm(x, v), call)
 
     def egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
         r"""Riemannian gradient at x from the Euclidean gradient g that autograd gives.
@@ -261,7 +262,10 @@ class Manifold(UnitKernels):
             is the one in the hemisphere of the points' centroid, if they lie in one.
         """
         (x,), call = self._enter("mean", [("x", x)])
-        return self._leave_point(frechet_mean(self, x, weights), call)
+        return self._leave_point(self._mean(x, weights), call)
+
+    def _mean(self, x: Tensor, weights: Tensor | None) -> Tensor:
+        return frechet_mean(self, x, weights)
 
     # -- the origin -----------------------------------------------------------------------------
 
@@ -335,9 +339,7 @@ class Manifold(UnitKernels):
         Shapes: (..., m), (..., m) -> (...).
         """
         (x, v), call = self._enter("logdetexp", [("x", x)], [("v", v)], scaled=True)
-        frame = self._frame(x, v)
-        n = x.shape[-1] - self._extra_coordinates
-        return self._leave_scalar((n - 1) * self._log_sn_ratio(frame), call)
+        return self._leave_scalar(self._logdetexp(x, v), call)
 
     # -- cones ----------------------------------------------------------------------------------
 

@@ -54,6 +54,11 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
         return self.manifold.sign
 
     @property
+    def curvature(self) -> Tensor:
+        """The curvature of the wrapped manifold."""
+        return self.manifold.curvature
+
+    @property
     def _extra_coordinates(self) -> int:  # type: ignore[override]
         return self.manifold._extra_coordinates
 
@@ -159,6 +164,7 @@ def _delegate(name: str) -> Callable[..., Any]:
 _KERNELS = (
     *sorted(Manifold.__abstractmethods__),
     *("_dist", "_sqdist", "_geodesic", "_midpoint", "_centroid"),
+    *("_unit_origin", "_norm", "_mean", "_logdetexp"),
     *("_dist_at", "_sqdist_at", "_logmap_at", "_expmap_at"),
 )
 for _name in _KERNELS:

@@ -227,6 +227,13 @@ class UnitKernels(nn.Module, ABC):
         """A point amid x (..., k, m) of weights w (..., k, 1), to search for a mean from."""
         return self._from_normal((w * self._to_normal(x)).sum(-2))
 
+    def _norm(self, x: Tensor, v: Tensor) -> Tensor:
+        return norm(self._frame(x, v))
+
+    def _logdetexp(self, x: Tensor, v: Tensor) -> Tensor:
+        n = x.shape[-1] - self._extra_coordinates
+        return (n - 1) * self._log_sn_ratio(self._frame(x, v))
+
     # -- entering and leaving the unit space ----------------------------------------------------
 
     def _enter(

@@ -1,0 +1,358 @@
+"""The kernels of a product: those of its factors, equal factors in one call."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, NoReturn
+
+import torch
+from torch import Tensor, nn
+
+from ._layout import Layout, column, side_by_side
+from ._numerics import norm
+from ._pairs import all_distances
+from .base import Manifold
+from .unit import Call, divided, times
+
+Metric = Literal["l2", "l1", "max"]
+
+
+class Group(NamedTuple):
+    """Factors that one call computes: equal ones, or of curvatures that are only a radius."""
+
+    members: tuple[int, ...]
+    """Their positions, ascending."""
+    one_object: bool
+    by_radius: bool
+    """Whether the kernels are the same whatever the curvature."""
+
+
+class ProductKernels(Manifold):
+    """The kernels of :class:`Product`, which is the unit space of itself: its R is 1.
+
+    A kernel takes the groups of factors apart, (..., g, m), divides each by its own radii, calls
+    the kernel of the factors, and puts the results together again.
+    """
+
+    manifolds: nn.ModuleList
+    """The factors, each object once."""
+    metric: Metric
+    _which: list[int]
+    """For each factor, which of ``manifolds`` it is."""
+    _groups: list[Group]
+    _scales: list[float]
+    """The number c that each factor's lengths are multiplied by."""
+    _layout: Layout
+    _nested: list[int]
+    """Which factors are products."""
+
+    def _factor(self, i: int) -> Manifold:
+        factor: Manifold = self.manifolds[self._which[i]]  # type: ignore[assignment]
+        return factor
+
+    @property
+    def _extra_coordinates(self) -> int:  # type: ignore[override]
+        return sum(self._layout.extras)
+
+    def _has_no(self, op: str, what: str) -> NoReturn:
+        raise NotImplementedError(f"Product.{op}: a product has no {what}.")
+
+    def _needs_l2(self, op: str) -> None:
+        if self.metric != "l2":
+            self._has_no(
+                op,
+                f"inner product under the metric {self.metric}; expected metric='l2' (a Product of "
+                "the same factors has the same points)",
+            )
+
+    def _radius_in(self, dtype: torch.dtype) -> float:
+        return 1.0  # each factor is divided by its own, in the kernels
+
+    def _fits(self, n: int) -> bool:
+        if not self._layout.fits(n):
+            return False
+        nested = [(self._factor(i), self._layout.dim(i, n)) for i in self._nested]
+        return all(f._fits(own) for f, own in nested if isinstance(f, ProductKernels))
+
+    def _expected(self, ambient: bool) -> str:
+        extra = self._extra_coordinates if ambient else 0
+        k, what = len(self._which), "coordinates" if ambient else "dimensions"
+        dims = self._layout.dims
+        if dims is not None:
+            return f"{sum(dims) + extra} {what}, for {k} factors of dimensions {dims}"
+        return f"{k} n{f' + {extra}' if extra else ''} {what}, for {k} factors of one dimension n"
+
+    def _check(self, op: str, name: str, x: Tensor, *, normal: bool = False) -> None:
+        n = x.shape[-1] - (0 if normal else self._extra_coordinates)
+        if not self._fits(n):
+            raise ValueError(
+                f"Product.{op}: {name} has shape {tuple(x.shape)}; expected "
+                f"{self._expected(not normal)}, on the last axis."
+            )
+
+    def _enter(
+        self,
+        op: str,
+        points: Sequence[tuple[str, Tensor]],
+        tangents: Sequence[tuple[str, Tensor]] = (),
+        **options: bool,
+    ) -> tuple[list[Tensor], Call]:
+        values, call = super()._enter(op, points, tangents, **options)
+        self._check(op, *(*points, *tangents)[0])
+        return values, call
+
+    # -- one call for each group of equal factors -----------------------------------------------
+
+    def _radius_of(self, group: Group, like: Tensor) -> float | Tensor:
+        """The radius of a group's factors: a number, or (g, 1) if they are not the same."""
+        if group.one_object:
+            return self._factor(group.members[0])._radius_in(like.dtype)
+        return column([self._factor(i)._radius_in(like.dtype) for i in group.members], like)
+
+    def _scale_of(self, group: Group, like: Tensor) -> float | Tensor:
+        return column([self._scales[i] for i in group.members], like)
+
+    def _kernels_of(self, group: Group) -> Manifold:
+        return self._factor(group.members[0])
+
+    def _each(
+        self,
+        kernel: str,
+        lengths: Sequence[Tensor],
+        others: Sequence[Tensor] = (),
+        *,
+        shared: Sequence[Tensor] = (),
+        power: int = 0,
+        scale: int = 0,
+    ) -> list[Tensor]:
+        """A kernel of every group.
+
+        Args:
+            kernel: its name.
+            lengths: arguments to divide by R.
+            others: arguments to leave as they are.
+            shared: (..., 1), the same for all factors.
+            power: of R, that the result is multiplied by.
+            scale: the power of c that it is multiplied by.
+
+        Returns:
+            (..., g, *) for each group.
+        """
+        like = (*lengths, *others)[0]
+        scaled = [self._layout.gather(x) for x in lengths]
+        plain = [self._layout.gather(x) for x in others]
+        common = [x.unsqueeze(-1) for x in shared]
+        results = []
+        for j, group in enumerate(self._groups):
+            radius = self._radius_of(group, like)
+            values = [divided(x[j], radius) for x in scaled] + [x[j] for x in plain] + common
+            result = times(getattr(self._kernels_of(group), kernel)(*values), radius, power)
+            results.append(times(result, self._scale_of(group, like), scale))
+        return results
+
+    def _each_at(self, kernel: str, x: Tensor, y: Tensor, *, scale: int = 0) -> list[Tensor]:
+        """The same for a kernel of two points as they are stored, which takes R beside them."""
+        results = []
+        gathered = zip(self._groups, self._layout.gather(x), self._layout.gather(y), strict=True)
+        for group, a, b in gathered:
+            result = getattr(self._kernels_of(group), kernel)(a, b, self._radius_of(group, a))
+            results.append(times(result, self._scale_of(group, a), scale))
+        return results
+
+    def _join(self, groups: Sequence[Tensor]) -> Tensor:
+        return self._layout.join(groups)
+
+    # -- points and tangent vectors -------------------------------------------------------------
+
+    def _unit_origin(self, x: Tensor) -> Tensor:
+        parts = []
+        for group, part in zip(self._groups, self._layout.gather(x), strict=True):
+            one = self._kernels_of(group)._unit_origin(part)
+            parts.append(times(one.expand(part.shape[-2:]), self._radius_of(group, part), 1))
+        return self._join(parts)
+
+    def _origin(self, n: int) -> list[float]:
+        like = torch.empty(self.ambient_dim(n), dtype=torch.float64)
+        origin: list[float] = self._unit_origin(like).tolist()
+        return origin
+
+    def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        parts = []
+        for group, part in zip(self._groups, self._layout.gather(x), strict=True):
+            radius = self._radius_of(group, part)
+            point = divided(part, radius)
+            if isinstance(radius, Tensor) and radius.ndim > 0 and dtype == torch.float16:
+                # The farthest point that float16 can store depends on the factor's own radius.
+                each = [
+                    self._factor(i)._proj(point[..., j, :], dtype)
+                    for j, i in enumerate(group.members)
+                ]
+                projected = torch.stack(each, dim=-2)
+            else:
+                projected = self._kernels_of(group)._proj(point, dtype)
+            parts.append(times(projected, radius, 1))
+        return self._join(parts)
+
+    def _judged(self, check: str, *tensors: Tensor) -> Tensor:
+        gathered = zip(*(self._layout.gather(t) for t in tensors), strict=True)
+        good = []
+        for group, parts in zip(self._groups, gathered, strict=True):
+            if group.one_object:
+                good.append(getattr(self._kernels_of(group), check)(*parts).all(-1))
+                continue
+            for j, i in enumerate(group.members):
+                good.append(getattr(self._factor(i), check)(*(p[..., j, :] for p in parts)))
+        return torch.stack(good).all(0)
+
+    def _norm(self, x: Tensor, v: Tensor) -> Tensor:
+        return self._combined(self._each("_norm", [x], [v], scale=1))
+
+    def _defect(self, x: Tensor) -> Tensor:
+        defects = [d.amax(-2) for d in self._each("_defect", [x])]
+        return torch.cat(defects, dim=-1).amax(-1, keepdim=True)
+
+    def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor:
+        return self._join(self._each("_proj_tangent", [x], [v]))
+
+    def _frame(self, x: Tensor, v: Tensor) -> Tensor:
+        self._needs_l2("inner")
+        return side_by_side([f.flatten(-2) for f in self._each("_frame", [x], [v], scale=1)])
+
+    def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
+        self._needs_l2("egrad2rgrad")
+        return self._join(self._each("_egrad2rgrad", [x], [g], scale=-2))
+
+    # -- distances ------------------------------------------------------------------------------
+
+    def _combined(self, lengths: Sequence[Tensor]) -> Tensor:
+        """The product's length from those of the groups' factors, (..., g, 1): (..., 1)."""
+        each = side_by_side([t.squeeze(-1) for t in lengths])
+        if self.metric == "l1":
+            return each.sum(-1, keepdim=True)
+        return norm(each) if self.metric == "l2" else each.amax(-1, keepdim=True)
+
+    def _dist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return self._dist_at(x, y, 1.0)
+
+    def _dist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        return self._combined(self._each_at("_dist_at", x, y, scale=1))
+
+    def _sqdist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return self._sqdist_at(x, y, 1.0)
+
+    def _sqdist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        if self.metric != "l2":
+            return self._dist_at(x, y, radius).square()
+        squares = self._each_at("_sqdist_at", x, y, scale=2)
+        return side_by_side([s.squeeze(-1) for s in squares]).sum(-1, keepdim=True)
+
+    # With sn(d/2) of the unit space defined as d/2, as on Euclidean space.
+
+    def _arc(self, half: Tensor) -> Tensor:
+        return 2 * half
+
+    def _arc_squared(self, haversine: Tensor) -> Tensor:
+        return 4 * haversine
+
+    def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
+        return all_distances(self, x, y, squared=True, matmul=True) / 4
+
+    # -- geodesics, transport, volume -----------------------------------------------------------
+
+    def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
+        return self._expmap_at(x, v, Call("expmap", 1.0, x.dtype))
+
+    def _expmap_at(self, x: Tensor, v: Tensor, call: Call) -> Tensor:
+        parts = []
+        gathered = zip(self._groups, self._layout.gather(x), self._layout.gather(v), strict=True)
+        for group, point, vector in gathered:
+            own = call._replace(radius=self._radius_of(group, point))
+            parts.append(self._kernels_of(group)._expmap_at(point, vector, own))
+        return self._join(parts)
+
+    def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return self._logmap_at(x, y, 1.0)
+
+    def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        return self._join(self._each_at("_logmap_at", x, y))
+
+    def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+        return self._join(self._each("_geodesic", [x, y, step], shared=[t], power=1))
+
+    def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return self._join(self._each("_midpoint", [x, y, step], power=1))
+
+    def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
+        return self._join(self._each("_transport", [x, y, step], [v]))
+
+    def _logdetexp(self, x: Tensor, v: Tensor) -> Tensor:
+        each = self._each("_logdetexp", [x, v])
+        return side_by_side([t.squeeze(-1) for t in each]).sum(-1, keepdim=True)
+
+    def _mean(self, x: Tensor, weights: Tensor | None) -> Tensor:
+        self._needs_l2("mean")
+        if x.ndim < 2 or x.shape[-2] == 0:
+            raise ValueError(
+                f"Product.mean: x has shape {tuple(x.shape)}; expected a set of points (..., k, m),"
+                " k > 0."
+            )
+        # A mean of each factor's own (..., g, k, m), with the same weights.
+        batched = isinstance(weights, Tensor) and weights.ndim > 0
+        own = weights.unsqueeze(-2) if batched else weights  # type: ignore[union-attr]
+        parts = []
+        for group, part in zip(self._groups, self._layout.gather(x), strict=True):
+            sets = part.transpose(-2, -3)
+            if group.one_object:
+                parts.append(self._kernels_of(group).mean(sets, own))
+            else:
+                each = enumerate(self._factor(i) for i in group.members)
+                means = [f.mean(sets[..., j, :, :], weights) for j, f in each]
+                parts.append(torch.stack(means, dim=-2))
+        return self._join(parts)
+
+    # -- normal coordinates ---------------------------------------------------------------------
+
+    def _from_normal(self, v: Tensor) -> Tensor:
+        self._check("from_normal", "v", v, normal=True)
+        parts = []
+        for group, part in zip(self._groups, self._layout.gather(v, normal=True), strict=True):
+            radius = self._radius_of(group, part)
+            unscaled = divided(divided(part, self._scale_of(group, part)), radius)
+            parts.append(times(self._kernels_of(group)._from_normal(unscaled), radius, 1))
+        return self._join(parts)
+
+    def _to_normal(self, x: Tensor) -> Tensor:
+        return self._join(self._each("_to_normal", [x], power=1, scale=1))
+
+    def _lift_tangent0(self, v: Tensor) -> Tensor:
+        parts = []
+        for group, part in zip(self._groups, self._layout.gather(v, normal=True), strict=True):
+            unscaled = divided(part, self._scale_of(group, part))
+            parts.append(self._kernels_of(group)._lift_tangent0(unscaled))
+        return self._join(parts)
+
+    def _drop_tangent0(self, v: Tensor) -> Tensor:
+        return self._join(self._each("_drop_tangent0", [], [v], scale=1))
+
+    # -- cones: those of a single factor --------------------------------------------------------
+
+    def _sn_radius(self, x: Tensor) -> Tensor:
+        factor, (x,) = self._only("half_aperture", x)
+        return factor._sn_radius(x)
+
+    def _outward(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        factor, (x, y, step) = self._only("exterior_angle", x, y, step)
+        return factor._outward(x, y, step)
+
+    def _only(self, op: str, *lengths: Tensor) -> tuple[Manifold, list[Tensor]]:
+        if len(self._which) > 1:
+            self._has_no(op, "cones; expected one factor (split gives the parts of a point)")
+        factor = self._factor(0)
+        radius = factor._radius_in(lengths[0].dtype)
+        return factor, [divided(x, radius) for x in lengths]
+
+    # What only logdetexp and mean of a space form are made of; the product has its own.
+
+    def _log_sn_ratio(self, v: Tensor) -> Tensor:
+        self._has_no("logdetexp", "function sn")
+
+    def _hessian_across(self, s: Tensor) -> Tensor:
+        self._has_no("mean", "function sn")
