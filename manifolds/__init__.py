@@ -4,6 +4,14 @@ from ._geoopt import as_geoopt as as_geoopt
 from .base import Manifold as Manifold
 from .checked import Checked as Checked
 from .euclidean import Euclidean as Euclidean
+from .isometries import (
+    Isometry as Isometry,
+    point_reflection as point_reflection,
+    recentre as recentre,
+    reflection as reflection,
+    rotation as rotation,
+    translation as translation,
+)
 from .lorentz import Lorentz as Lorentz
 from .poincare_ball import PoincareBall as PoincareBall
 from .scalar import PositiveScalar as PositiveScalar
@@ -12,10 +20,16 @@ from .sphere import Sphere as Sphere
 __all__ = [
     "Checked",
     "Euclidean",
+    "Isometry",
     "Lorentz",
     "Manifold",
     "PoincareBall",
     "PositiveScalar",
     "Sphere",
     "as_geoopt",
+    "point_reflection",
+    "recentre",
+    "reflection",
+    "rotation",
+    "translation",
 ]
