@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import final
 
 import torch
 from torch import Tensor
 
-from ._carry import TangentMap, carried, embedded, pushed
 from ._checks import check_broadcast, check_coordinates
 from ._numerics import dot, unit
+from ._tangents import embedded, tangents
 from .base import Manifold, check_manifold
 from .unit import Call, divided
 
@@ -182,24 +183,34 @@ class _Based(Isometry):
     _op: str
 
     @abstractmethod
-    def _based(self, dtype: torch.dtype) -> tuple[Tensor, TangentMap]:
-        """The image of p and the tangent map, at unit curvature."""
+    def _differential(self, dtype: torch.dtype) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """The image of p and the differential there, of vectors as ``_tangents`` keeps them."""
 
     def __call__(self, x: Tensor) -> Tensor:
         (x_, p_), call = self.manifold._enter(self._op, [("x", x), ("p", self.p)])
-        c, tangent_map = self._based(x_.dtype)
-        y = carried(self.manifold, p_, c, x_, self._step(x, call), tangent_map)
-        return self.manifold._leave_point(y, call)
+        c, differential = self._differential(x_.dtype)
+        return self.manifold._leave_point(self._moved(x_, p_, c, differential, x, call), call)
 
     def push(self, x: Tensor, v: Tensor) -> Tensor:
-        op = f"{self._op}.push"
+        op, kept = f"{self._op}.push", tangents(self.manifold)
         (x_, p_, v_), call = self.manifold._enter(op, [("x", x), ("p", self.p)], [("v", v)])
-        c, tangent_map = self._based(x_.dtype)
-        step = self._step(x, call)
-        y = carried(self.manifold, p_, c, x_, step, tangent_map)
-        y = self.manifold._proj(y, call.dtype)
-        w = pushed(self.manifold, p_, c, x_, y, step, v_, tangent_map)
-        return self.manifold._leave_vector(w, call)
+        c, differential = self._differential(x_.dtype)
+        y = self.manifold._proj(self._moved(x_, p_, c, differential, x, call), call.dtype)
+        w, rest = kept.pull(p_, x_, self._step(x, call), v_)
+        return self.manifold._leave_vector(kept.push(c, y, differential(w), rest), call)
+
+    def _moved(
+        self,
+        x_unit: Tensor,
+        p: Tensor,
+        c: Tensor,
+        differential: Callable[[Tensor], Tensor],
+        x: Tensor,
+        call: Call,
+    ) -> Tensor:
+        kept = tangents(self.manifold)
+        w, rest = kept.log(p, x_unit, self._step(x, call))
+        return kept.exp(c, differential(w), rest)
 
     def _step(self, x: Tensor, call: Call) -> Tensor:
         """x - p, subtracted before the division by R."""
@@ -223,10 +234,10 @@ class Translation(_Based):
         dtype = torch.promote_types(p.dtype, q.dtype)
         self.p, self.q = p.to(dtype), q.to(dtype)
 
-    def _based(self, dtype: torch.dtype) -> tuple[Tensor, TangentMap]:
-        space = self.manifold
+    def _differential(self, dtype: torch.dtype) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        space, kept = self.manifold, tangents(self.manifold)
         p, q, step, _, _ = space._enter_pair(self._op, self.p.to(dtype), self.q.to(dtype))
-        return q, lambda v: space._transport(p, q, step, v)
+        return q, lambda w: kept.transport(p, q, step, w)
 
     def inverse(self) -> Isometry:
         return Translation(self.manifold, self.q, self.p)
@@ -244,12 +255,13 @@ class Reflection(_Based):
         dtype = torch.promote_types(p.dtype, a.dtype)
         self.p, self.a = p.to(dtype), a.to(dtype)
 
-    def _based(self, dtype: torch.dtype) -> tuple[Tensor, TangentMap]:
-        space = self.manifold
+    def _differential(self, dtype: torch.dtype) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        space, kept = self.manifold, tangents(self.manifold)
         (p, a), _ = space._enter(self._op, [("p", self.p.to(dtype))], [("a", self.a.to(dtype))])
-        direction, length = unit(space._frame(p, a))
+        a = kept.enter(p, a)
+        direction, length = unit(kept.frame(p, a))
         normal = a / length.where(length > 0, 1.0)
-        return p, lambda v: v - 2 * dot(direction, space._frame(p, v)) * normal
+        return p, lambda w: w - 2 * dot(direction, kept.frame(p, w)) * normal
 
     def inverse(self) -> Isometry:
         return self
@@ -266,7 +278,7 @@ class PointReflection(_Based):
         manifold._enter(self._op, [("p", p)])
         self.p = p
 
-    def _based(self, dtype: torch.dtype) -> tuple[Tensor, TangentMap]:
+    def _differential(self, dtype: torch.dtype) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         (p,), _ = self.manifold._enter(self._op, [("p", self.p.to(dtype))])
         return p, torch.neg
 

@@ -1,0 +1,125 @@
+"""Tangent vectors of the unit hyperboloid by their components in a frame, far out without loss.
+
+The coordinates of a vector at x are T = cosh r times longer along the ray through x than across it.
+A vector kept in coordinates has no lateral digits left where T is beyond the inverse rounding; its
+components in the frame of ``_hyperboloid.across_along``, (..., n + 1), radial one first, have all.
+For |x| <= 1 that frame is the one carried from the origin and the radial component 0.
+
+As in ``_hyperboloid``, points are space parts and ``step`` is y - x.
+"""
+
+import torch
+from torch import Tensor
+
+from ._hyperboloid import across_along, haversine, outward, time
+from ._numerics import dot, seen_from, unit
+
+
+def split(x: Tensor, v: Tensor) -> Tensor:
+    """Components of the vector with space part v."""
+    across, along = across_along(x, v)
+    return torch.cat([along, across], dim=-1)
+
+
+def join(x: Tensor, w: Tensor) -> Tensor:
+    """Space part of the vector with components w."""
+    along, across, t = w[..., :1], w[..., 1:], time(x)
+    near = dot(x, across) / (1 + t) * x
+    return across + torch.where(_far(x), along * t * _ray(x), near)
+
+
+def sinh_log(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+    """log_x y made sinh d long, in components, and sinh^2(d/2)."""
+    far, h = _far(x), haversine(x, y, step)
+    side, along = outward(x.where(far, 1.0), y, torch.where(far, step, y - 1))
+    near = step - 2 * h * x
+    near = near - dot(x, near) / (time(x) * (1 + time(x))) * x
+    return torch.cat([along.where(far, 0.0), torch.where(far, side, near)], dim=-1), h
+
+
+def sinh_exp(x: Tensor, w: Tensor, h: Tensor) -> Tensor:
+    """Space part of exp_x of the vector in the direction of w, d long; the inverse of sinh_log.
+
+    The length itself is not formed: the exponential of a rounded d would be off by d units, up to
+    56 in float32 and 472 in float64. And so there is no limit on d.
+    """
+    far = _far(x)
+    along, across, t = w[..., :1], w[..., 1:], time(x)
+    ray, size = unit(x.where(far, 1.0))
+    outer = 2 * h * size + t * along
+    direct = x + torch.where(far, ray * outer + across, 2 * h * x + join(x, w))
+    # Inwards |x| cosh d and T sinh d cancel. With mu the cosine of the angle to the ray the radial
+    # part is (1 + mu)/2 sinh(r + d) + (1 - mu)/2 sinh(r - d), from e^r and e^d.
+    inwards = far & (along < 0) & (h > 1 / 16)
+    direction, _ = unit(w.where(inwards, -1.0))
+    less = dot(direction[..., 1:], direction[..., 1:]) / (1 - direction[..., :1])  # 1 + mu
+    e_d = (h.sqrt() + (1 + h).sqrt()).square()
+    e_r = size + (1 + size.square()).sqrt()
+    e_in = e_r / e_d
+    beyond = less * e_d * e_r - less / e_d / e_r
+    radial = (beyond + (2 - less) * (e_in - 1 / e_in)) / 4
+    return torch.where(inwards, ray * radial + across, direct)
+
+
+def turned(x: Tensor, y: Tensor, step: Tensor, w: Tensor) -> Tensor:
+    """Parallel transport from x to y, of components to components."""
+    both = _far(x) & _far(y)
+    some = torch.ones_like(x)
+    far = _turned_far(x.where(both, some), y.where(both, some), step.where(both, 0.0), w)
+    short = torch.where(both, some * 0, x), torch.where(both, some * 0, y)
+    return torch.where(both, far, _turned_near(*short, torch.where(both, some * 0, step), w))
+
+
+def _turned_near(x: Tensor, y: Tensor, step: Tensor, w: Tensor) -> Tensor:
+    """|x| <= 1 or |y| <= 1: the frames carried to the origin differ by the gyration of
+    p = y/(1 + T_y) and q = x/(1 + T_x); see ``_hyperboloid._transport_inwards``."""
+    tx, ty = time(x), time(y)
+    w = w[..., 1:] + w[..., :1] * _ray(x)
+    q, p = x / (1 + tx), y / (1 + ty)
+    facing = 1 - dot(p, q)
+    swung = q * dot(p, w) - p * dot(q, w)
+    again = q * dot(p, swung) - p * dot(q, swung)
+    turn = (1 + tx) * (1 + ty) / (2 * (1 + haversine(x, y, step)))
+    w = w + turn * (facing * swung + again)
+    ray = _ray(y)
+    along = dot(ray, w).where(_far(y), 0.0)
+    across = w - along * ray
+    across = across - dot(ray, across).where(_far(y), 0.0) * ray
+    return torch.cat([along, across], dim=-1)
+
+
+def _turned_far(x: Tensor, y: Tensor, step: Tensor, w: Tensor) -> Tensor:
+    """|x|, |y| > 1: the rotation of the frames of the outward rays; see
+    ``_hyperboloid._transport_far``, whose names these are."""
+    tx, ty = time(x), time(y)
+    along, across = w[..., :1], w[..., 1:]
+    outward_x, size_x, side, reach, _ = seen_from(x, y, step)
+    _, size_y = unit(y)
+    q, cosine = side / size_y, reach / size_y
+    spread = (1 + tx * ty + size_x * size_y).sqrt()
+    lengths = dot(step, x + y) / (size_x + size_y)
+    ratio = (2 + (lengths / spread).square()).sqrt() / spread
+    ahead = cosine >= 0
+    sign = torch.where(ahead, 1.0, -1.0)
+    wide = 1 + sign * cosine
+    turn = q * torch.where(ahead, 1 / (wide * ratio), ratio / wide)
+    hypotenuse = (1 + dot(turn, turn)).sqrt()
+    cos, sin = 1 / hypotenuse, turn / hypotenuse
+    stay = sign * (1 - 2 * dot(sin, sin))
+    cosine = sign * (1 - dot(q, q) / wide)
+    swing, sway = dot(q, across), dot(sin, across)
+    lateral = 2 * (cos * cosine * along + sway) * sin + sign * stay * swing / wide * q
+    inward = stay * swing - 2 * cos * dot(q, sin) * along
+    return torch.cat(
+        [stay * along + 2 * cos * sway, across - lateral - inward * outward_x], dim=-1
+    )
+
+
+def _far(x: Tensor) -> Tensor:
+    return dot(x, x) > 1
+
+
+def _ray(x: Tensor) -> Tensor:
+    """x/|x| far out, 0 where no ray is needed."""
+    far = _far(x)
+    return unit(x.where(far, 1.0))[0].where(far, 0.0)

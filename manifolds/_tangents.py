@@ -1,0 +1,135 @@
+"""Tangent spaces as isometries see them: vectors kept so that nothing is lost on the way.
+
+An isometry is known from the image c of one point b and from its differential L there: it takes x
+to exp_c(L log_b x), and a vector at x, carried to b, by L to c, and carried on to the image of x.
+Each calculus below says how a vector is kept between log and exp. Everything is at unit curvature,
+with the last axis kept; ``step`` is x - b.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from . import _frames
+from ._hyperboloid import tangent
+from ._numerics import asinhc, dot, sinc
+
+if TYPE_CHECKING:
+    from .base import Manifold
+
+
+def embedded(manifold: Manifold) -> bool:
+    """Whether points are ambient coordinates, the origin's axis first: hyperboloid or sphere."""
+    return manifold._extra_coordinates == 1
+
+
+def tangents(manifold: Manifold) -> Tangents:
+    """The calculus for a manifold."""
+    if not embedded(manifold):
+        return Tangents(manifold)
+    return SphereTangents(manifold) if manifold.sign > 0 else HyperboloidTangents(manifold)
+
+
+class Tangents:
+    """Vectors in the manifold's coordinates, by the manifold's own maps."""
+
+    def __init__(self, manifold: Manifold) -> None:
+        self.manifold = manifold
+
+    def enter(self, b: Tensor, v: Tensor) -> Tensor:
+        """A tangent vector, as it is kept."""
+        return v
+
+    def frame(self, b: Tensor, w: Tensor) -> Tensor:
+        """Of a kept vector, components whose Euclidean inner products are the Riemannian ones."""
+        return self.manifold._frame(b, w)
+
+    def transport(self, b: Tensor, x: Tensor, step: Tensor, w: Tensor) -> Tensor:
+        """Parallel transport of a kept vector from b to x."""
+        return self.manifold._transport(b, x, step, w)
+
+    def log(self, b: Tensor, x: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        """(a vector towards x, what else of x ``exp`` needs)."""
+        return self.manifold._logmap(b, x, step), step
+
+    def exp(self, c: Tensor, w: Tensor, rest: Tensor) -> Tensor:
+        """The inverse of ``log``; a point, not projected."""
+        return self.manifold._expmap(c, w)
+
+    def sine(self, b: Tensor, x: Tensor, step: Tensor) -> Tensor:
+        """The kept vector towards x that is sn(d) long."""
+        log, sign = self.manifold._logmap(b, x, step), self.manifold.sign
+        if sign == 0:
+            return log
+        if sign > 0:
+            frame = self.manifold._frame(b, log)
+            return sinc(dot(frame, frame)) * log
+        chord = self.manifold._chord(b, x, step)
+        h = dot(chord, chord)
+        return (1 + h).sqrt() / asinhc(h) * log
+
+    def pull(self, b: Tensor, x: Tensor, step: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """(a vector at x carried to b and kept, what else of it ``push`` needs)."""
+        return self.manifold._transport(x, b, -step, v), step
+
+    def push(self, c: Tensor, y: Tensor, w: Tensor, rest: Tensor) -> Tensor:
+        """The inverse of ``pull``, to y."""
+        return self.manifold._transport(c, y, y - c, w)
+
+
+class SphereTangents(Tangents):
+    """Isometries are linear maps of the ambient space: x is cos(d) b and a vector sin(d) long.
+
+    So antipodes, where logarithm and transport jump, are points like others.
+    """
+
+    def log(self, b: Tensor, x: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        share = dot(b, step)
+        return step - share * b, share
+
+    def exp(self, c: Tensor, w: Tensor, rest: Tensor) -> Tensor:
+        return c + rest * c + w
+
+    def sine(self, b: Tensor, x: Tensor, step: Tensor) -> Tensor:
+        return self.log(b, x, step)[0]
+
+    def pull(self, b: Tensor, x: Tensor, step: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        share = dot(b, v)
+        return v - share * b, share
+
+    def push(self, c: Tensor, y: Tensor, w: Tensor, rest: Tensor) -> Tensor:
+        return self.manifold._proj_tangent(y, rest * c + w)
+
+
+class HyperboloidTangents(Tangents):
+    """Vectors by components in a frame, points reached without their distance; see ``_frames``."""
+
+    def enter(self, b: Tensor, v: Tensor) -> Tensor:
+        return _frames.split(b[..., 1:], v[..., 1:])
+
+    def frame(self, b: Tensor, w: Tensor) -> Tensor:
+        return w
+
+    def transport(self, b: Tensor, x: Tensor, step: Tensor, w: Tensor) -> Tensor:
+        return _frames.turned(b[..., 1:], x[..., 1:], step[..., 1:], w)
+
+    def log(self, b: Tensor, x: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        return _frames.sinh_log(b[..., 1:], x[..., 1:], step[..., 1:])
+
+    def exp(self, c: Tensor, w: Tensor, rest: Tensor) -> Tensor:
+        reached = _frames.sinh_exp(c[..., 1:], w, rest)
+        # The projection that follows does not read the time part.
+        return torch.cat([torch.ones_like(reached[..., :1]), reached], dim=-1)
+
+    def sine(self, b: Tensor, x: Tensor, step: Tensor) -> Tensor:
+        return self.log(b, x, step)[0]
+
+    def pull(self, b: Tensor, x: Tensor, step: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        return self.transport(x, b, -step, self.enter(x, v)), step
+
+    def push(self, c: Tensor, y: Tensor, w: Tensor, rest: Tensor) -> Tensor:
+        carried = self.transport(c, y, y - c, w)
+        return tangent(y[..., 1:], _frames.join(y[..., 1:], carried))
