@@ -53,7 +53,8 @@ def sinh_exp(x: Tensor, w: Tensor, h: Tensor) -> Tensor:
     inwards = far & (along < 0) & (h > 1 / 16)
     direction, _ = unit(w.where(inwards, -1.0))
     less = dot(direction[..., 1:], direction[..., 1:]) / (1 - direction[..., :1])  # 1 + mu
-    e_d = (h.sqrt() + (1 + h).sqrt()).square()
+    reached = h.where(inwards, 1.0)
+    e_d = (reached.sqrt() + (1 + reached).sqrt()).square()
     e_r = size + (1 + size.square()).sqrt()
     e_in = e_r / e_d
     beyond = less * e_d * e_r - less / e_d / e_r
@@ -110,9 +111,7 @@ def _turned_far(x: Tensor, y: Tensor, step: Tensor, w: Tensor) -> Tensor:
     swing, sway = dot(q, across), dot(sin, across)
     lateral = 2 * (cos * cosine * along + sway) * sin + sign * stay * swing / wide * q
     inward = stay * swing - 2 * cos * dot(q, sin) * along
-    return torch.cat(
-        [stay * along + 2 * cos * sway, across - lateral - inward * outward_x], dim=-1
-    )
+    return torch.cat([stay * along + 2 * cos * sway, across - lateral - inward * outward_x], dim=-1)
 
 
 def _far(x: Tensor) -> Tensor:

@@ -51,13 +51,20 @@ class Isometry(ABC):
         """The origin, in the dimension and dtype of this isometry."""
 
     def __matmul__(self, other: Isometry) -> Isometry:
-        """``(g @ h)(x) = g(h(x))``. Products are kept as lists and applied one by one."""
-        if not isinstance(other, Isometry):
-            return NotImplemented
+        return self.compose(other) if isinstance(other, Isometry) else NotImplemented
+
+    def compose(self, other: Isometry) -> Isometry:
+        """``g @ h``: g(h(x)). Products are kept as lists and applied one by one.
+
+        (``torch.compile`` knows this name; the operator, between objects, it does not.)
+
+        Raises:
+            ValueError: the two act on different manifold objects.
+        """
         parts = (*_factors(self), *_factors(other))
         if any(part.manifold is not self.manifold for part in parts):
             raise ValueError(
-                f"{type(self).__name__}.__matmul__: the factors act on {self.manifold} and "
+                f"{type(self).__name__}.compose: the factors act on {self.manifold} and "
                 f"{other.manifold}; expected isometries of one and the same manifold object."
             )
         return Composition(parts)
