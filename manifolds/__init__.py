@@ -4,6 +4,19 @@ from ._geoopt import as_geoopt as as_geoopt
 from .base import Manifold as Manifold
 from .checked import Checked as Checked
 from .euclidean import Euclidean as Euclidean
+from .horospheres import (
+    busemann as busemann,
+    horosphere_distance as horosphere_distance,
+    horosphere_project as horosphere_project,
+    towards as towards,
+)
+from .hyperplanes import (
+    hyperplane as hyperplane,
+    hyperplane_distance as hyperplane_distance,
+    logits as logits,
+    reflect as reflect,
+    signed_distance as signed_distance,
+)
 from .isometries import (
     Isometry as Isometry,
     point_reflection as point_reflection,
@@ -27,9 +40,18 @@ __all__ = [
     "PositiveScalar",
     "Sphere",
     "as_geoopt",
+    "busemann",
+    "horosphere_distance",
+    "horosphere_project",
+    "hyperplane",
+    "hyperplane_distance",
+    "logits",
     "point_reflection",
     "recentre",
+    "reflect",
     "reflection",
     "rotation",
+    "signed_distance",
+    "towards",
     "translation",
 ]

@@ -8,11 +8,23 @@ For |x| <= 1 that frame is the one carried from the origin and the radial compon
 As in ``_hyperboloid``, points are space parts and ``step`` is y - x.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
 from ._hyperboloid import across_along, haversine, outward, time
 from ._numerics import dot, seen_from, unit
+
+if TYPE_CHECKING:
+    from .base import Manifold
+
+
+def embedded(manifold: Manifold) -> bool:
+    """Whether points are ambient coordinates, the origin's axis first: hyperboloid or sphere."""
+    return manifold._extra_coordinates == 1
 
 
 def split(x: Tensor, v: Tensor) -> Tensor:
@@ -122,3 +134,18 @@ def _ray(x: Tensor) -> Tensor:
     """x/|x| far out, 0 where no ray is needed."""
     far = _far(x)
     return unit(x.where(far, 1.0))[0].where(far, 0.0)
+
+
+def space_part(manifold: Manifold, x: Tensor) -> Tensor:
+    """Of a point of Lorentz or PoincareBall at unit curvature, the space part."""
+    if embedded(manifold):
+        return x[..., 1:]
+    # A rounding of the difference is one of |x|, and moves the point as much.
+    return 2 * x / (1 - dot(x, x)).clamp(min=torch.finfo(x.dtype).eps)
+
+
+def from_space_part(manifold: Manifold, s: Tensor) -> Tensor:
+    """The inverse, not projected: on Lorentz the time part is left to the projection."""
+    if embedded(manifold):
+        return torch.cat([torch.ones_like(s[..., :1]), s], dim=-1)
+    return s / (1 + time(s))

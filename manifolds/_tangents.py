@@ -10,20 +10,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
 from . import _frames
+from ._frames import embedded, from_space_part
 from ._hyperboloid import tangent
 from ._numerics import asinhc, dot, sinc
 
 if TYPE_CHECKING:
     from .base import Manifold
-
-
-def embedded(manifold: Manifold) -> bool:
-    """Whether points are ambient coordinates, the origin's axis first: hyperboloid or sphere."""
-    return manifold._extra_coordinates == 1
 
 
 def tangents(manifold: Manifold) -> Tangents:
@@ -120,9 +115,7 @@ class HyperboloidTangents(Tangents):
         return _frames.sinh_log(b[..., 1:], x[..., 1:], step[..., 1:])
 
     def exp(self, c: Tensor, w: Tensor, rest: Tensor) -> Tensor:
-        reached = _frames.sinh_exp(c[..., 1:], w, rest)
-        # The projection that follows does not read the time part.
-        return torch.cat([torch.ones_like(reached[..., :1]), reached], dim=-1)
+        return from_space_part(self.manifold, _frames.sinh_exp(c[..., 1:], w, rest))
 
     def sine(self, b: Tensor, x: Tensor, step: Tensor) -> Tensor:
         return self.log(b, x, step)[0]

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from ._checks import check_broadcast, check_coordinates
+from ._frames import embedded
 from ._numerics import dot, unit
-from ._tangents import embedded, tangents
+from ._tangents import tangents
 from .base import Manifold, check_manifold
 from .unit import Call, divided
 
@@ -171,7 +172,7 @@ class Rotation(Isometry):
         n = x.shape[-1] - extra
         if self.q.shape[-1] != n:
             raise ValueError(
-                f"{type(self.manifold).__name__}.{op}: x has shape {tuple(x.shape)}, dimension "
+                f"{self.manifold._name}.{op}: x has shape {tuple(x.shape)}, dimension "
                 f"{n}, and q has shape {tuple(self.q.shape)}; expected the same dimension."
             )
         check_broadcast(op, "q", self.q, self.q.shape[:-2], x.shape[:-1])

@@ -1,5 +1,5 @@
-"""Isometries, horospheres and hyperplanes in mpmath: linear algebra in the ambient space, at K = -1,
-0 or 1, from the inputs as rounded; and how far a result may be off.
+"""Isometries, horospheres and hyperplanes in mpmath: linear algebra in the ambient space, at
+K = -1, 0 or 1, from the inputs as rounded; and how far a result may be off.
 
 None of it shares a formula with the library: translations are the linear maps of the ambient space
 that move two vectors, reflections the textbook ones, with digits enough to cancel.
@@ -122,3 +122,15 @@ def units(model, function, arguments, value, u):
         error = size([a - b for a, b in zip(free, exact, strict=True)])
         allowed = u * (size(exact) + size(spread))
         return float(error / allowed) if allowed else float(error), float(size(spread))
+
+
+def towards(model, x, ideal, t):
+    xi, x, t = [c / size(ideal) for c in ideal], model.point(x), t[0]
+    if model.sign == 0:
+        return combined((1, x), (t, xi))
+    null = [mp.mpf(1), *xi]
+    return model.stored(combined((mp.exp(-t), x), (-mp.sinh(t) / model.form(x, null), null)))
+
+
+def horosphere_project(model, x, ideal, level):
+    return towards(model, x, ideal, [busemann(model, x, ideal)[0] - level[0]])

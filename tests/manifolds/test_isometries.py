@@ -1,4 +1,4 @@
-"""Isometries: what a group of them must do, on every manifold; and against 60 digits, near and far."""
+"""Isometries: a group's laws on every manifold; and against exact images, near and far."""
 
 import math
 
@@ -186,7 +186,7 @@ def test_recentred_points_have_their_mean_at_the_origin(manifold, weighted):
     torch.testing.assert_close(g.inverse()(moved), x, rtol=1e-11, atol=1e-11)
 
 
-# -- accuracy ---------------------------------------------------------------------------------------
+# -- accuracy --------------------------------------------------------------------------------
 
 
 def rounded(manifold, kind, r, count, dtype):
@@ -243,7 +243,7 @@ def test_translating_far_points_costs_no_digit_that_the_points_have():
     assert float(space.to_normal(translation(space, p, q)(x))[0]) == pytest.approx(-26, rel=1e-6)
 
 
-# -- a citizen of torch -----------------------------------------------------------------------------
+# -- a citizen of torch ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", KINDS)
