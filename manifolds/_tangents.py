@@ -81,6 +81,10 @@ class SphereTangents(Tangents):
     So antipodes, where logarithm and transport jump, are points like others.
     """
 
+    def enter(self, b: Tensor, v: Tensor) -> Tensor:
+        # A rounded vector is not tangent, and a linear form of it would see that of every point.
+        return self.manifold._proj_tangent(b, v)
+
     def log(self, b: Tensor, x: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         share = dot(b, step)
         return step - share * b, share

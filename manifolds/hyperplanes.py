@@ -114,8 +114,9 @@ def logits(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor, *, matmul: bool 
     op = "logits"
     check_manifold(op, manifold)
     least = 1 + manifold._extra_coordinates
-    check_coordinates(f"{manifold._name}.{op}", [("p", p), ("a", a)], least, sets=True)
-    check_coordinates(f"{manifold._name}.{op}", [("x", x), ("p", p)], least)
+    check_coordinates(f"{manifold._name}.{op}", [("x", x)], least)
+    sets = [("x", x.unsqueeze(-2)), ("p", p), ("a", a)]
+    check_coordinates(f"{manifold._name}.{op}", sets, least, sets=True)
     if not matmul:
         sine, cosine, length, call = _sine(op, manifold, x.unsqueeze(-2), p, a)
         return manifold._leave_scalar(length * _arc(manifold, sine, cosine), call, 1)

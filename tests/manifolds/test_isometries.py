@@ -285,8 +285,8 @@ def test_a_batch_of_rotations_turns_each_its_own_point(manifold):
 )
 def test_derivatives_of_all_orders_and_transforms_go_through(name):
     manifold = CASES[name]
-    p, q, x = (points(manifold, 3, 3, seed=s, spread=0.6).requires_grad_() for s in range(3))
-    a = tangent(manifold, p.detach(), normals(manifold, 3, 3, seed=4)).requires_grad_()
+    p, q, x = (points(manifold, 1, 2, seed=s, spread=0.9).requires_grad_() for s in range(3))
+    a = tangent(manifold, p.detach(), normals(manifold, 1, 2, seed=4)).requires_grad_()
 
     def images(p, q, a, x):
         # On the manifold whatever the perturbation.
@@ -373,14 +373,16 @@ def test_half_precision_is_float32_rounded(manifold, kind, dtype):
 
 
 def test_isometries_compile_into_one_graph():
-    for manifold in (Lorentz(), Sphere(2.5)):
-        p, q, x = (points(manifold, 4, 3, seed=s) for s in range(3))
+    space = Lorentz()
+    p, q, x = (points(space, 4, 3, seed=s) for s in range(3))
 
-        def image(p, q, x, manifold=manifold):
-            return translation(manifold, p, q).compose(point_reflection(manifold, p))(x)
+    turn = rotation(space, orthogonal(3))
 
-        compiled = torch.compile(image, fullgraph=True, backend="aot_eager")
-        torch.testing.assert_close(compiled(p, q, x), image(p, q, x), rtol=1e-13, atol=1e-13)
+    def image(p, q, x):
+        return turn.compose(translation(space, p, q))(x)
+
+    compiled = torch.compile(image, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(p, q, x), image(p, q, x), rtol=1e-13, atol=1e-13)
 
 
 def test_what_is_wrong_is_said():
