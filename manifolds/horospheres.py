@@ -88,14 +88,19 @@ def horosphere_project(
     op = "horosphere_project"
     s, xi, call = _enter(op, manifold, x, ideal)
     c = _length(f"{manifold._name}.{op}", "level", level, s, xi, call)
+    lateral, b = _decomposed(s, xi)
     if manifold.sign == 0:
-        return manifold._leave_point(s - (dot(xi, s) + c) * xi, call)
-    _, b = _decomposed(s, xi)
+        return manifold._leave_point(lateral - c * xi, call)
     # No horosphere farther out has a point that the dtype can hold.
     farthest = _longest(s.dtype) / 2
     c = c.clamp(-farthest, farthest)
-    # e^-t as it is, e^c/b: the rounding of t, a difference of lengths, would be magnified.
-    return _along(manifold, s, xi, b.log() - c, c.exp() / b, call)
+    # In horospherical coordinates, the lateral part l and e^B, the component along xi is
+    # |l|^2/(2 e^B) - sinh B, and l shrinks with e^B. The way t = B(x) - c is not taken: its
+    # rounding would be magnified, and on the ray to xi the result does not depend on x.
+    shrink = c.exp() / b
+    component = shrink * (dot(lateral, lateral) / b) / 2 - c.sinh()
+    moved = shrink * lateral + component * xi
+    return manifold._leave_point(from_space_part(manifold, moved), call)
 
 
 def towards(manifold: Manifold, x: Tensor, ideal: Tensor, t: Tensor | float) -> Tensor:
@@ -117,20 +122,13 @@ def towards(manifold: Manifold, x: Tensor, ideal: Tensor, t: Tensor | float) -> 
     if manifold.sign == 0:
         return manifold._leave_point(s + length * xi, call)
     longest = _longest(s.dtype)
-    length = length.clamp(-longest, longest)
-    return _along(manifold, s, xi, length, (-length).exp(), call)
-
-
-def _along(
-    manifold: Manifold, s: Tensor, xi: Tensor, t: Tensor, shrink: Tensor, call: Call
-) -> Tensor:
-    """x moved by t towards xi; ``shrink`` is e^-t."""
+    t = length.clamp(-longest, longest)
     lateral, b = _decomposed(s, xi)
-    near = dot(s, s) <= 1
+    shrink, near = (-t).exp(), dot(s, s) <= 1
     # Gives x back to the last bit for t = 0.
     plain = shrink * s + t.where(near, 0.0).sinh() / b * xi
     # Far out these two cancel on the way out of the horosphere. In horospherical coordinates, the
-    # lateral part l and b, x.xi is ((1 + |l|^2)/b - b)/2, and both shrink by e^-t.
+    # lateral part l and b = e^B, x.xi is ((1 + |l|^2)/b - b)/2, and both shrink by e^-t.
     component = (1 / (shrink * b) + shrink * (dot(lateral, lateral) / b) - shrink * b) / 2
     moved = torch.where(near, plain, shrink * lateral + component * xi)
     return manifold._leave_point(from_space_part(manifold, moved), call)

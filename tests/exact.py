@@ -106,8 +106,8 @@ def busemann(model, x, ideal):
 
 
 def units(model, function, arguments, value, u):
-    """The error of a result over u (|f| + |Df||x|): how many roundings of the inputs and of the
-    result it is worth, and that condition number."""
+    """(error, condition, size): the error of a result over u (|f| + |Df||x|), how many roundings of
+    inputs and result it is worth; |Df||x| over |f|; and |f|."""
     with mp.workdps(DIGITS):
         x = [model.free(a) for a in arguments]
         exact = function(model, *x)
@@ -120,8 +120,10 @@ def units(model, function, arguments, value, u):
                 spread = [s + abs(f - g) / step for s, f, g in slopes]
         free = model.free(value) if value.ndim else [mp.mpf(float(value))]
         error = size([a - b for a, b in zip(free, exact, strict=True)])
-        allowed = u * (size(exact) + size(spread))
-        return float(error / allowed) if allowed else float(error), float(size(spread))
+        length, width = size(exact), size(spread)
+        allowed = u * (length + width)
+        condition = float(width / length) if length else 0.0
+        return float(error / allowed) if allowed else float(error), condition, float(length)
 
 
 def towards(model, x, ideal, t):

@@ -96,13 +96,13 @@ def test_values_are_right_to_eight_units_of_what_their_condition_allows(name, dt
             (exact.horosphere_project, [c.tolist()], horosphere_project(manifold, a, xi, c[0])),
         ]
         for function, more, value in results:
-            off, spread = exact.units(model, function, [a, xi.tolist(), *more], value, U[dtype])
-            size = float(value.double().norm())
-            if value.ndim and (
-                size > longest.get(name, math.inf) or spread * U[dtype] > 1e-3 * size
-            ):
-                continue  # pulled back to the edge; or no condition number
-            if spread * U[dtype] < 1e-3:
+            off, condition, size = exact.units(
+                model, function, [a, xi.tolist(), *more], value, U[dtype]
+            )
+            # Not where an image is pulled back to the edge, nor where there is no condition number,
+            # a rounding of an input being as large as what it changes.
+            inside = value.ndim == 0 or size < longest.get(name, math.inf)
+            if inside and condition * size * U[dtype] < 1e-3 * max(size, 1.0):
                 assert off <= 8, function.__name__
 
 

@@ -127,8 +127,12 @@ def test_values_are_right_to_eight_units_of_what_their_condition_allows(name, dt
     a = tangent(manifold, p, torch.randn(15, 3, generator=generator, dtype=F64)).to(dtype)
     for i in range(15):
         value = signed_distance(manifold, x[i], p[i], a[i])
-        off, spread = exact.units(model, exact.signed_distance, (x[i], p[i], a[i]), value, U[dtype])
-        if spread * U[dtype] < 1e-3:  # beyond, rounding an input moves the point off the plane
+        off, condition, size = exact.units(
+            model, exact.signed_distance, (x[i], p[i], a[i]), value, U[dtype]
+        )
+        if (
+            condition * size * U[dtype] < 1e-3
+        ):  # beyond, rounding an input moves the point off the plane
             # On the ball the logarithm, good to 8 by itself, and what follows.
             assert off <= (16 if name == "Ball" else 8)
 
