@@ -40,6 +40,19 @@ def join(x: Tensor, w: Tensor) -> Tensor:
     return across + torch.where(_far(x), along * t * _ray(x), near)
 
 
+def split_carried(x: Tensor, w: Tensor) -> Tensor:
+    """Components of a vector given in the frame that is carried from the origin along the ray."""
+    ray = _ray(x)
+    along = dot(ray, w)
+    across = w - along * ray
+    return torch.cat([along, across - dot(ray, across) * ray], dim=-1)
+
+
+def join_carried(x: Tensor, w: Tensor) -> Tensor:
+    """The inverse of split_carried."""
+    return w[..., 1:] + w[..., :1] * _ray(x)
+
+
 def sinh_log(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
     """log_x y made sinh d long, in components, and sinh^2(d/2)."""
     far, h = _far(x), haversine(x, y, step)
@@ -87,18 +100,13 @@ def _turned_near(x: Tensor, y: Tensor, step: Tensor, w: Tensor) -> Tensor:
     """|x| <= 1 or |y| <= 1: the frames carried to the origin differ by the gyration of
     p = y/(1 + T_y) and q = x/(1 + T_x); see ``_hyperboloid._transport_inwards``."""
     tx, ty = time(x), time(y)
-    w = w[..., 1:] + w[..., :1] * _ray(x)
+    w = join_carried(x, w)
     q, p = x / (1 + tx), y / (1 + ty)
     facing = 1 - dot(p, q)
     swung = q * dot(p, w) - p * dot(q, w)
     again = q * dot(p, swung) - p * dot(q, swung)
     turn = (1 + tx) * (1 + ty) / (2 * (1 + haversine(x, y, step)))
-    w = w + turn * (facing * swung + again)
-    ray = _ray(y)
-    along = dot(ray, w).where(_far(y), 0.0)
-    across = w - along * ray
-    across = across - dot(ray, across).where(_far(y), 0.0) * ray
-    return torch.cat([along, across], dim=-1)
+    return split_carried(y, w + turn * (facing * swung + again))
 
 
 def _turned_far(x: Tensor, y: Tensor, step: Tensor, w: Tensor) -> Tensor:
@@ -138,14 +146,26 @@ def _ray(x: Tensor) -> Tensor:
 
 def space_part(manifold: Manifold, x: Tensor) -> Tensor:
     """Of a point of Lorentz or PoincareBall at unit curvature, the space part."""
+    # On the ball a rounding of the difference is one of |x|, and moves the point as much.
+    return x[..., 1:] if embedded(manifold) else 2 * x / _gap(x)
+
+
+def space_step(manifold: Manifold, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    """The difference of the space parts of y and x, from y - x."""
     if embedded(manifold):
-        return x[..., 1:]
-    # A rounding of the difference is one of |x|, and moves the point as much.
-    return 2 * x / (1 - dot(x, x)).clamp(min=torch.finfo(x.dtype).eps)
+        return step[..., 1:]
+    # From the same rounded 1 - |x|^2 and 1 - |y|^2 as the points themselves: near the boundary the
+    # difference of two other space parts would be another vector altogether.
+    gap_x, gap_y = _gap(x), _gap(y)
+    return 2 * (step + (gap_x - gap_y) / gap_x * x) / gap_y
 
 
 def from_space_part(manifold: Manifold, s: Tensor) -> Tensor:
-    """The inverse, not projected: on Lorentz the time part is left to the projection."""
+    """The point of this space part, not projected: on Lorentz that gives the time part."""
     if embedded(manifold):
         return torch.cat([torch.ones_like(s[..., :1]), s], dim=-1)
     return s / (1 + time(s))
+
+
+def _gap(x: Tensor) -> Tensor:
+    return (1 - dot(x, x)).clamp(min=torch.finfo(x.dtype).eps)

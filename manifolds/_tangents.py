@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from . import _frames
-from ._frames import embedded, from_space_part
+from ._frames import embedded, from_space_part, space_part, space_step
 from ._hyperboloid import tangent
-from ._numerics import asinhc, dot, sinc
+from ._numerics import dot, sinc
 
 if TYPE_CHECKING:
     from .base import Manifold
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
 def tangents(manifold: Manifold) -> Tangents:
     """The calculus for a manifold."""
-    if not embedded(manifold):
-        return Tangents(manifold)
-    return SphereTangents(manifold) if manifold.sign > 0 else HyperboloidTangents(manifold)
+    if manifold.sign < 0:
+        return HyperbolicTangents(manifold)
+    return SphereTangents(manifold) if embedded(manifold) else Tangents(manifold)
 
 
 class Tangents:
@@ -56,15 +57,9 @@ class Tangents:
 
     def sine(self, b: Tensor, x: Tensor, step: Tensor) -> Tensor:
         """The kept vector towards x that is sn(d) long."""
-        log, sign = self.manifold._logmap(b, x, step), self.manifold.sign
-        if sign == 0:
-            return log
-        if sign > 0:
-            frame = self.manifold._frame(b, log)
-            return sinc(dot(frame, frame)) * log
-        chord = self.manifold._chord(b, x, step)
-        h = dot(chord, chord)
-        return (1 + h).sqrt() / asinhc(h) * log
+        log = self.manifold._logmap(b, x, step)
+        frame = self.manifold._frame(b, log) * self.manifold.sign
+        return sinc(dot(frame, frame)) * log
 
     def pull(self, b: Tensor, x: Tensor, step: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """(a vector at x carried to b and kept, what else of it ``push`` needs)."""
@@ -103,23 +98,30 @@ class SphereTangents(Tangents):
         return self.manifold._proj_tangent(y, rest * c + w)
 
 
-class HyperboloidTangents(Tangents):
-    """Vectors by components in a frame, points reached without their distance; see ``_frames``."""
+class HyperbolicTangents(Tangents):
+    """Vectors by components in a frame, points reached without their distance; see ``_frames``.
+
+    For both models: the ball's points are brought to the hyperboloid, at the cost of a rounding of
+    each coordinate, and its vectors are the same components over half of 1 - |x|^2.
+    """
 
     def enter(self, b: Tensor, v: Tensor) -> Tensor:
-        return _frames.split(b[..., 1:], v[..., 1:])
+        if embedded(self.manifold):
+            return _frames.split(b[..., 1:], v[..., 1:])
+        return _frames.split_carried(space_part(self.manifold, b), self.manifold._frame(b, v))
 
     def frame(self, b: Tensor, w: Tensor) -> Tensor:
         return w
 
     def transport(self, b: Tensor, x: Tensor, step: Tensor, w: Tensor) -> Tensor:
-        return _frames.turned(b[..., 1:], x[..., 1:], step[..., 1:], w)
+        return _frames.turned(*self._spaces(b, x, step), w)
 
     def log(self, b: Tensor, x: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        return _frames.sinh_log(b[..., 1:], x[..., 1:], step[..., 1:])
+        return _frames.sinh_log(*self._spaces(b, x, step))
 
     def exp(self, c: Tensor, w: Tensor, rest: Tensor) -> Tensor:
-        return from_space_part(self.manifold, _frames.sinh_exp(c[..., 1:], w, rest))
+        reached = _frames.sinh_exp(space_part(self.manifold, c), w, rest)
+        return from_space_part(self.manifold, reached)
 
     def sine(self, b: Tensor, x: Tensor, step: Tensor) -> Tensor:
         return self.log(b, x, step)[0]
@@ -128,5 +130,11 @@ class HyperboloidTangents(Tangents):
         return self.transport(x, b, -step, self.enter(x, v)), step
 
     def push(self, c: Tensor, y: Tensor, w: Tensor, rest: Tensor) -> Tensor:
-        carried = self.transport(c, y, y - c, w)
-        return tangent(y[..., 1:], _frames.join(y[..., 1:], carried))
+        carried, s = self.transport(c, y, y - c, w), space_part(self.manifold, y)
+        if embedded(self.manifold):
+            return tangent(s, _frames.join(s, carried))
+        return _frames.join_carried(s, carried) / self.manifold._frame(y, torch.ones_like(y))
+
+    def _spaces(self, b: Tensor, x: Tensor, step: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        s = space_part(self.manifold, b), space_part(self.manifold, x)
+        return *s, space_step(self.manifold, b, x, step)

@@ -179,6 +179,5 @@ def _dual(manifold: Manifold, p: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
     if manifold.sign == 0:
         return torch.cat([-dot(p, frame), frame], dim=-1), length
     s = space_part(manifold, p)
-    # The differential of 2 p/(1 - |p|^2), of a vector whose frame has the factor 2/(1 - |p|^2).
-    normal = _frames.join(s, frame) if embedded(manifold) else frame + dot(s, frame) * p
+    normal = _frames.join(s, frame)
     return torch.cat([-dot(s / time(s), normal), normal], dim=-1), length

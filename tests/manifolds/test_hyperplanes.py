@@ -133,8 +133,7 @@ def test_values_are_right_to_eight_units_of_what_their_condition_allows(name, dt
         if (
             condition * size * U[dtype] < 1e-3
         ):  # beyond, rounding an input moves the point off the plane
-            # On the ball the logarithm, good to 8 by itself, and what follows.
-            assert off <= (16 if name == "Ball" else 8)
+            assert off <= 8
 
 
 def test_distances_beyond_the_square_root_of_the_largest_number_have_a_gradient():

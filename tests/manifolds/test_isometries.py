@@ -225,8 +225,7 @@ def test_images_are_right_to_eight_units_of_what_their_condition_allows(name, dt
             off, condition, length = exact.units(model, function, arguments, image, U[dtype])
             # Where rounding an input moves the image by its own size there is no condition number.
             if length < LONGEST.get((name, dtype), math.inf) and condition * U[dtype] < 1e-3:
-                # On the ball three maps one after another, each good to 8.
-                assert off <= (24 if name == "Ball" else 8)
+                assert off <= 8
 
 
 def test_translating_far_points_costs_no_digit_that_the_points_have():
