@@ -8,6 +8,7 @@ from .horospheres import (
     busemann as busemann,
     horosphere_distance as horosphere_distance,
     horosphere_project as horosphere_project,
+    ideal_point as ideal_point,
     towards as towards,
 )
 from .hyperplanes import (
@@ -45,6 +46,7 @@ __all__ = [
     "horosphere_project",
     "hyperplane",
     "hyperplane_distance",
+    "ideal_point",
     "logits",
     "point_reflection",
     "recentre",

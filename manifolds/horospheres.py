@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from ._checks import check_broadcast
-from ._frames import from_space_part, space_part
+from ._frames import from_space_part, join, space_part
 from ._hyperboloid import time
-from ._numerics import dot, unit
+from ._numerics import dot, norm, unit
+from ._tangents import tangents
 from .base import Manifold, check_manifold
 from .unit import Call
 
@@ -134,6 +135,43 @@ def towards(manifold: Manifold, x: Tensor, ideal: Tensor, t: Tensor | float) -> 
     return manifold._leave_point(from_space_part(manifold, moved), call)
 
 
+def ideal_point(manifold: Manifold, x: Tensor, v: Tensor) -> Tensor:
+    r"""The ideal point in which the geodesic from x with velocity v ends.
+
+    At K = -1 on the hyperboloid, with v of length 1, the direction of the space part of x + v, a
+    null vector. ``towards(manifold, x, ideal_point(manifold, x, v), t)`` is
+    :math:`\exp_x(tv/\lVert v\rVert)`, and an isometry takes the end of a ray to the end of its
+    image, ``ideal_point(manifold, g(x), g.push(x, v))``.
+
+    Args:
+        manifold: Lorentz, PoincareBall or Euclidean.
+        x: points (..., m).
+        v: tangent vectors (..., m) there, of any positive length.
+
+    Returns:
+        A unit vector (..., n): the direction at the origin in which the same ideal point is seen.
+        For v = 0, which goes nowhere, the direction of x itself, or 0 at the origin.
+    """
+    op = "ideal_point"
+    _check_open(op, manifold)
+    (x_, v_), call = manifold._enter(op, [("x", x)], [("v", v)])
+    kept = tangents(manifold)
+    w, _ = unit(kept.frame(x_, kept.enter(x_, v_)))
+    if manifold.sign == 0:
+        return manifold._leave_vector(w, call)
+    s = space_part(manifold, x_)
+    far = dot(s, s) > 1
+    along, across, t = w[..., :1], w[..., 1:], time(s)
+    ray, size = unit(s.where(far, 1.0))
+    # Inwards the radial parts of x and v cancel; from along^2 = 1 - |across|^2.
+    inwards = far & (along < 0)
+    product = t * along
+    opposite = ((t * norm(across)).square() - 1) / (size - product).where(inwards, 1.0)
+    radial = torch.where(inwards, opposite, size + product)
+    null = torch.where(far, ray * radial + across, s + join(s, w))
+    return manifold._leave_vector(unit(null)[0], call)
+
+
 def _decomposed(s: Tensor, xi: Tensor) -> tuple[Tensor, Tensor]:
     """(the part of s across xi, x_t - xi.x_s), without cancellation."""
     component = dot(xi, s)
@@ -146,12 +184,7 @@ def _decomposed(s: Tensor, xi: Tensor) -> tuple[Tensor, Tensor]:
 
 def _enter(op: str, manifold: Manifold, x: Tensor, ideal: Tensor) -> tuple[Tensor, Tensor, Call]:
     """(the space part of x at unit curvature, or x itself on flat space; xi; the way back)."""
-    check_manifold(op, manifold)
-    if manifold.sign > 0:
-        raise ValueError(
-            f"{op}: the manifold is {manifold}, which has no points at infinity; expected Lorentz, "
-            "PoincareBall or Euclidean."
-        )
+    _check_open(op, manifold)
     (x_,), call = manifold._enter(op, [("x", x)])
     where, n = f"{manifold._name}.{op}", x.shape[-1] - manifold._extra_coordinates
     if not isinstance(ideal, Tensor) or not ideal.is_floating_point():
@@ -168,6 +201,15 @@ def _enter(op: str, manifold: Manifold, x: Tensor, ideal: Tensor) -> tuple[Tenso
     xi, _ = unit(ideal.to(working))
     x_ = x_.to(working)
     return space_part(manifold, x_) if manifold.sign else x_, xi, call._replace(dtype=dtype)
+
+
+def _check_open(op: str, manifold: Manifold) -> None:
+    check_manifold(op, manifold)
+    if manifold.sign > 0:
+        raise ValueError(
+            f"{op}: the manifold is {manifold}, which has no points at infinity; expected Lorentz, "
+            "PoincareBall or Euclidean."
+        )
 
 
 def _length(

@@ -118,7 +118,8 @@ def units(model, function, arguments, value, u):
                 moved[i][j] *= 1 + step
                 slopes = zip(spread, function(model, *moved), exact, strict=True)
                 spread = [s + abs(f - g) / step for s, f, g in slopes]
-        free = model.free(value) if value.ndim else [mp.mpf(float(value))]
+        several = isinstance(value, list) or value.ndim
+        free = model.free(value) if several else [mp.mpf(float(value))]
         error = size([a - b for a, b in zip(free, exact, strict=True)])
         length, width = size(exact), size(spread)
         allowed = u * (length + width)
@@ -136,3 +137,11 @@ def towards(model, x, ideal, t):
 
 def horosphere_project(model, x, ideal, level):
     return towards(model, x, ideal, [busemann(model, x, ideal)[0] - level[0]])
+
+
+def ideal_point(model, x, v):
+    x, v = model.point(x), model.vector(x, v)
+    if model.sign == 0:
+        return combined((1 / size(v), v))
+    null = combined((1, x), (1 / mp.sqrt(model.form(v, v)), v))[1:]
+    return combined((1 / size(null), null))

@@ -7,7 +7,7 @@ import mpmath as mp
 import pytest
 import reference
 import torch
-from cases import CASES, normals, points, radius
+from cases import CASES, normals, points, radius, tangent
 
 from spaceforms.manifolds import (
     Checked,
@@ -18,6 +18,7 @@ from spaceforms.manifolds import (
     busemann,
     horosphere_distance,
     horosphere_project,
+    ideal_point,
     towards,
     translation,
 )
@@ -83,17 +84,23 @@ def test_values_are_right_to_eight_units_of_what_their_condition_allows(name, dt
     v = length * directions(8, 3, seed=8)
     if kind == "axis":
         ideal = torch.eye(3, dtype=dtype)[[0] * 8]
-        v = v * torch.tensor([1, 1e-4, 1e-9], dtype=F64)
+        v[1::2] = v[1::2] * torch.tensor([1, 1e-4, 1e-9], dtype=F64)
     if kind in ("ray", "behind"):
         v = (1 if kind == "ray" else -1) * length * ideal.double()
     x = manifold.from_normal(v).to(dtype)
     t = (r * torch.randn(8, 1, generator=generator, dtype=F64)).to(dtype)
     longest = {"Lorentz": 2.0 ** (339 if dtype == F64 else 39), "Ball": 1 - 8 * U[dtype]}
-    for a, xi, c in zip(x, ideal, t, strict=True):
+    w = tangent(manifold, x, directions(8, 3, seed=9).to(dtype))
+    for a, xi, c, b in zip(x, ideal, t, w, strict=True):
+        end = ideal_point(manifold, a, b).tolist()
+        off, condition, _ = exact.units(model, exact.ideal_point, (a, b), end, U[dtype])
+        # Coordinates of a vector at x have no lateral digits left where x is as long as this.
+        assert off <= 8 or max(condition, float(a.norm())) * U[dtype] > 1e-3
         results = [
             (exact.busemann, [], busemann(manifold, a, xi)),
             (exact.towards, [c.tolist()], towards(manifold, a, xi, c[0])),
             (exact.horosphere_project, [c.tolist()], horosphere_project(manifold, a, xi, c[0])),
+            (exact.horosphere_project, [[0.0]], horosphere_project(manifold, a, xi, 0.0)),
         ]
         for function, more, value in results:
             off, condition, size = exact.units(
@@ -128,19 +135,44 @@ def test_it_is_one_lipschitz_with_a_gradient_of_norm_one(space):
 
 
 @pytest.mark.parametrize("name", ["Lorentz(-1)", "Lorentz(-0.3)", "Euclidean"])
-def test_isometries_change_it_by_a_constant(name):
+def test_an_isometry_takes_ideal_points_along_as_its_matrix_does(name):
     space = CASES[name]
     g = translation(space, points(space, 3, seed=1), points(space, 3, seed=2))
-    x, xi = points(space, 30, 3, seed=3), directions(3)
+    x = points(space, 30, 3, seed=3)
+    v = tangent(space, x, directions(30, 3))
     # The ideal point is the end of the ray through (1, xi), a null vector; g is linear on those.
-    null = torch.cat([torch.ones(1, dtype=F64), xi])
-    image = g.matrix() @ null if space.sign else null
-    change = busemann(space, g(x), image[1:]) - busemann(space, x, xi)
+    null = torch.cat([torch.ones(30, 1, dtype=F64), ideal_point(space, x, v)], dim=-1)
+    wanted = (null @ g.matrix().mT)[:, 1:] if space.sign else null[:, 1:]
+    wanted = wanted / wanted.norm(dim=-1, keepdim=True)
+    image = ideal_point(space, g(x), g.push(x, v))
+    assert ((image - wanted).norm(dim=-1) <= 64 * rounding(space, x, g(x)) / radius(space)).all()
+
+
+def test_isometries_change_it_by_a_constant(space):
+    g = translation(space, points(space, 3, seed=1), points(space, 3, seed=2, spread=0.6))
+    x, o = points(space, 30, 3, seed=3, spread=0.7), space.origin(3, dtype=F64)
+    xi = directions(3)
+    image = ideal_point(space, g(o), g.push(o, tangent(space, o, xi)))
+    change = busemann(space, g(x), image) - busemann(space, x, xi)
     allowed = 64 * rounding(space, x, g(x))
     assert (change - change.mean()).abs().max() <= allowed
     # The constant is its value where the origin goes.
-    o = space.origin(3, dtype=F64)
-    assert abs(change[0] - busemann(space, g(o), image[1:])) <= allowed
+    assert abs(change[0] - busemann(space, g(o), image)) <= allowed
+
+
+def test_a_ray_ends_in_its_ideal_point(space):
+    x, v = points(space, 20, 3, seed=1, spread=0.7), normals(space, 20, 3, seed=2)
+    v = tangent(space, x, v)
+    xi = ideal_point(space, x, v)
+    assert ((xi.norm(dim=-1) - 1).abs() <= 4 * U[F64]).all()
+    unit = v / space.norm(x, v).unsqueeze(-1)
+    for t in (0.1 * radius(space), 3 * radius(space)):
+        y, z = space.expmap(x, t * unit), towards(space, x, xi, t)
+        assert (space.dist(y, z) <= 32 * rounding(space, x, y)).all()
+    # Of the direction from x to xi it is xi.
+    xi = directions(20, 3)
+    back = ideal_point(space, x, space.logmap(x, towards(space, x, xi, radius(space))))
+    assert ((back - xi).norm(dim=-1) <= 32 * rounding(space, x) / radius(space)).all()
 
 
 def test_lorentz_and_ball_agree():
@@ -235,6 +267,8 @@ def test_nothing_is_nan_and_half_precision_is_float32_rounded(space, dtype):
                 z = towards(space, x, sign * xi, t)
                 assert z.isfinite().all()
                 assert space.is_point(z).all()
+            for v in (torch.zeros_like(x), space.proj_tangent(x, torch.ones_like(x))):
+                assert ideal_point(space, x, v).isfinite().all()
                 assert space.is_point(horosphere_project(space, x, sign * xi, t)).all()
             if dtype not in U:
                 wide = busemann(space, x.float(), sign * xi.float()).to(dtype)
@@ -255,6 +289,8 @@ def test_what_is_wrong_is_said():
     space, x = Lorentz(), points(Lorentz(), 3, seed=1)
     with pytest.raises(ValueError, match="which has no points at infinity"):
         busemann(Sphere(), x, x[1:])
+    with pytest.raises(ValueError, match="which has no points at infinity"):
+        ideal_point(Sphere(), x, x)
     with pytest.raises(ValueError, match=r"ideal has shape \(4,\).*with 3 coordinates"):
         busemann(space, x, x)
     with pytest.raises(TypeError, match=r"ideal has dtype torch.int64"):
