@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ._hyperboloid import across_along, haversine, outward, time
-from ._numerics import dot, seen_from, unit
+from ._numerics import dot, norm, seen_from, unit
 
 if TYPE_CHECKING:
     from .base import Manifold
@@ -162,6 +162,10 @@ def space_step(manifold: Manifold, x: Tensor, y: Tensor, step: Tensor) -> Tensor
 
 def from_space_part(manifold: Manifold, s: Tensor) -> Tensor:
     """The point of this space part, not projected: on Lorentz that gives the time part."""
+    # Beyond the farthest point of either model, so the projection will pull it back; but squares of
+    # longer ones, and products in the derivative of that, overflow.
+    longest = 2.0**60 if s.dtype == torch.float32 else 2.0**400
+    s = s * (longest / norm(s.detach()).clamp(min=longest))
     if embedded(manifold):
         return torch.cat([torch.ones_like(s[..., :1]), s], dim=-1)
     return s / (1 + time(s))

@@ -195,6 +195,11 @@ def _enter(op: str, manifold: Manifold, x: Tensor, ideal: Tensor) -> tuple[Tenso
             f"{where}: ideal has shape {tuple(ideal.shape)} and x has shape {tuple(x.shape)}; "
             f"expected directions at the origin, with {n} coordinates on the last axis."
         )
+    if ideal.device != x.device:
+        raise ValueError(
+            f"{where}: x is on {x.device} and ideal is on {ideal.device}; expected both on one "
+            "device."
+        )
     check_broadcast(where, "ideal", ideal, ideal.shape[:-1], x.shape[:-1])
     dtype = torch.promote_types(x.dtype, ideal.dtype)
     working = torch.promote_types(dtype, torch.float32)

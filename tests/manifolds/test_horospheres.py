@@ -275,6 +275,16 @@ def test_nothing_is_nan_and_half_precision_is_float32_rounded(space, dtype):
                 assert torch.equal(value, wide)
 
 
+@pytest.mark.parametrize("dtype", [F64, F32])
+def test_what_goes_too_far_stops_at_the_edge_in_the_right_direction(space, dtype):
+    xi = directions(6, 3).to(dtype)
+    for size in (0.0, 1.0, 20.0, -1e4):
+        x = space.from_normal((size * radius(space) * xi).to(dtype))
+        z = space.to_normal(towards(space, x, xi, 1e5)) / radius(space)
+        assert ((z * xi).sum(-1) > 15).all()
+        torch.testing.assert_close(z / z.norm(dim=-1, keepdim=True), xi, rtol=0, atol=8 * U[dtype])
+
+
 def test_a_learnable_curvature_has_the_slope_of_a_difference_quotient():
     v, xi = normals(Lorentz(), 3, seed=1), directions(3)
     space = Lorentz(-0.7, learnable=True)
@@ -293,6 +303,8 @@ def test_what_is_wrong_is_said():
         ideal_point(Sphere(), x, x)
     with pytest.raises(ValueError, match=r"ideal has shape \(4,\).*with 3 coordinates"):
         busemann(space, x, x)
+    with pytest.raises(ValueError, match="ideal is on meta; expected both on one device"):
+        busemann(space, x, x[1:].to("meta"))
     with pytest.raises(TypeError, match=r"ideal has dtype torch.int64"):
         busemann(space, x, torch.tensor([1, 0, 0]))
     with pytest.raises(TypeError, match=r"ideal is \[1, 0, 0\]"):

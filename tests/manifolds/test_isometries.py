@@ -241,6 +241,15 @@ def test_translating_far_points_costs_no_digit_that_the_points_have():
     assert float(space.to_normal(translation(space, p, q)(x))[0]) == pytest.approx(-26, rel=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [F64, F32])
+@pytest.mark.parametrize("name", ["Ball", "Lorentz"])
+def test_images_too_far_out_stop_at_the_edge_in_their_direction(name, dtype):
+    space = MODELS[name]
+    far = space.from_normal(torch.tensor([300.0, 400.0], dtype=dtype))
+    image = point_reflection(space, far)(space.proj(-far))  # three times as far as far
+    torch.testing.assert_close(image, far, rtol=8 * U[dtype], atol=0)
+
+
 # -- a citizen of torch ----------------------------------------------------------------------
 
 
@@ -315,23 +324,25 @@ def test_a_learnable_curvature_has_the_slope_of_a_difference_quotient():
     assert float(slope) == pytest.approx(float((up - down) / (2 * step)), rel=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [F64, F32])
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_is_nan_at_the_corners_nor_is_a_gradient(manifold, kind):
-    origin = manifold.origin(3, dtype=F64).detach()
-    p, q = (points(manifold, 3, seed=s) for s in (11, 12))
-    corners = [origin, p, q, manifold.from_normal(torch.full((3,), 1e-200, dtype=F64)).detach()]
-    if manifold.sign > 0:
-        corners += [-p, -q, -origin]
-    else:
-        corners.append(manifold.from_normal(torch.full((3,), 1e4, dtype=F64)).detach())
-    for base in (p, origin):
+def test_nothing_is_nan_at_the_corners_nor_is_a_gradient(manifold, kind, dtype):
+    origin = manifold.origin(3, dtype=dtype).detach()
+    p, q = (points(manifold, 3, seed=s, dtype=dtype) for s in (11, 12))
+    tiny, far = (
+        manifold.from_normal(torch.full((3,), size, dtype=dtype)).detach()
+        for size in (torch.finfo(dtype).tiny, 1.4 if manifold.sign > 0 else 1e4)
+    )
+    corners = [origin, p, q, tiny, far, -far if manifold.sign else -1e4 * p]
+    corners = [manifold.proj(c).detach() for c in corners]
+    for base in (p, origin, tiny, far):
         a = manifold.logmap(base, q).detach()
         bases = {
             "translation": translation(manifold, base, q) @ translation(manifold, q, base),
-            "rotation": rotation(manifold, orthogonal(3)),
+            "rotation": rotation(manifold, orthogonal(3, dtype=dtype)),
             "reflection": reflection(manifold, base, a),
             "point reflection": point_reflection(manifold, base),
-            "product": some(manifold)["product"],
+            "product": some(manifold, dtype=dtype)["product"],
         }
         for corner in corners:
             x = corner.clone().requires_grad_()
@@ -392,6 +403,8 @@ def test_what_is_wrong_is_said():
         rotation(space, torch.ones(2, 3))
     with pytest.raises(ValueError, match="dimension 3, and q has shape"):
         rotation(space, torch.eye(2))(p)
+    with pytest.raises(ValueError, match="q is on meta; expected both on one device"):
+        rotation(space, torch.eye(3, device="meta"))(p)
     with pytest.raises(TypeError, match="manifold is a str; expected a Manifold"):
         point_reflection("Lorentz", p)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="one and the same manifold"):
