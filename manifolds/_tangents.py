@@ -16,7 +16,7 @@ from torch import Tensor
 from . import _frames
 from ._frames import embedded, from_space_part, space_part, space_step
 from ._hyperboloid import tangent
-from ._numerics import dot, sinc
+from ._numerics import asinhc, dot, sinc
 
 if TYPE_CHECKING:
     from .base import Manifold
@@ -57,9 +57,15 @@ class Tangents:
 
     def sine(self, b: Tensor, x: Tensor, step: Tensor) -> Tensor:
         """The kept vector towards x that is sn(d) long."""
-        log = self.manifold._logmap(b, x, step)
-        frame = self.manifold._frame(b, log) * self.manifold.sign
-        return sinc(dot(frame, frame)) * log
+        log, sign = self.manifold._logmap(b, x, step), self.manifold.sign
+        if sign == 0:
+            return log
+        if sign > 0:
+            frame = self.manifold._frame(b, log)
+            return sinc(dot(frame, frame)) * log
+        chord = self.manifold._chord(b, x, step)
+        h = dot(chord, chord)
+        return (1 + h).sqrt() / asinhc(h) * log
 
     def pull(self, b: Tensor, x: Tensor, step: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """(a vector at x carried to b and kept, what else of it ``push`` needs)."""

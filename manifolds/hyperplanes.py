@@ -12,7 +12,7 @@ from ._checks import check_coordinates
 from ._frames import embedded, space_part
 from ._hyperboloid import time
 from ._numerics import dot, norm, unit
-from ._tangents import tangents
+from ._tangents import Tangents, tangents
 from .base import Manifold, check_manifold
 from .isometries import reflection
 from .unit import Call, divided
@@ -137,7 +137,8 @@ def _sine(
     """(sn(delta), cos(delta) on the sphere, |a|, the way back), at unit curvature."""
     check_manifold(op, manifold)
     (p_, x_, a_), call = manifold._enter(op, [("p", p), ("x", x)], [("a", a)])
-    kept = tangents(manifold)
+    # The ball is conformal: its own logarithm has all lateral digits, and is cheaper.
+    kept = tangents(manifold) if embedded(manifold) else Tangents(manifold)
     step = divided(x.to(x_.dtype) - p.to(p_.dtype), call.radius)
     normal, length = unit(kept.frame(p_, kept.enter(p_, a_)))
     towards = kept.frame(p_, kept.sine(p_, x_, step))
