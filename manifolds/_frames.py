@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ._hyperboloid import across_along, haversine, outward, time
+from ._hyperboloid import across_along, haversine, time
 from ._numerics import dot, norm, seen_from, unit
 
 if TYPE_CHECKING:
@@ -56,7 +56,15 @@ def join_carried(x: Tensor, w: Tensor) -> Tensor:
 def sinh_log(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
     """log_x y made sinh d long, in components, and sinh^2(d/2)."""
     far, h = _far(x), haversine(x, y, step)
-    side, along = outward(x.where(far, 1.0), y, torch.where(far, step, y - 1))
+    outer = x.where(far, 1.0)
+    _, size, side, reach, ahead = seen_from(outer, y, torch.where(far, step, y - 1))
+    # As in _hyperboloid.outward, T_x reach - |x| T_y is rationalised where it is a difference; but
+    # without a norm, since forward-mode derivatives of one overflow next to the origin.
+    ty, opposite = time(y), reach < 0
+    total = (time(outer) * reach + size * ty).where(~opposite, 1.0)
+    swept = size * side
+    difference = ahead * ((size + reach) / total) - dot(swept / total, swept)
+    along = torch.where(opposite, time(outer) * reach - size * ty, difference)
     near = step - 2 * h * x
     near = near - dot(x, near) / (time(x) * (1 + time(x))) * x
     return torch.cat([along.where(far, 0.0), torch.where(far, side, near)], dim=-1), h
@@ -164,7 +172,8 @@ def from_space_part(manifold: Manifold, s: Tensor) -> Tensor:
     """The point of this space part, not projected: on Lorentz that gives the time part."""
     # Beyond the farthest point of either model, so the projection will pull it back; but squares of
     # longer ones, and products in the derivative of that, overflow.
-    longest = 2.0**60 if s.dtype == torch.float32 else 2.0**400
+    single, deep = s.dtype == torch.float32, embedded(manifold)
+    longest = 2.0 ** ((60 if deep else 30) if single else (400 if deep else 60))
     s = s * (longest / norm(s.detach()).clamp(min=longest))
     if embedded(manifold):
         return torch.cat([torch.ones_like(s[..., :1]), s], dim=-1)

@@ -21,6 +21,8 @@ from .unit import Call, divided
 class Rotation(Isometry):
     """An orthogonal map of the tangent space at the origin; see :func:`rotation`."""
 
+    _op = "rotation"
+
     def __init__(self, manifold: Manifold, q: Tensor) -> None:
         super().__init__(manifold)
         check_coordinates("rotation", [("q", q)], 1, sets=True)
@@ -31,17 +33,10 @@ class Rotation(Isometry):
         self.q = q
 
     def __call__(self, x: Tensor) -> Tensor:
-        (x_,), call = self.manifold._enter("rotation", [("x", x)])
-        turned = self._turned("rotation", x_)
+        (x_,), call = self.manifold._enter(self._op, [("x", x)])
+        turned = self._turned(self._op, x_)
         call = call._replace(dtype=torch.promote_types(call.dtype, self.q.dtype))
         return self.manifold._leave_point(turned, call)
-
-    def push(self, x: Tensor, v: Tensor) -> Tensor:
-        op = "rotation.push"
-        (x_, v_), call = self.manifold._enter(op, [("x", x)], [("v", v)])
-        call = call._replace(dtype=torch.promote_types(call.dtype, self.q.dtype))
-        turned = self.manifold._proj_tangent(self._turned(op, x_), self._turned(op, v_))
-        return self.manifold._leave_vector(turned, call)
 
     def inverse(self) -> Isometry:
         return Rotation(self.manifold, self.q.mT)
@@ -75,7 +70,6 @@ class _Based(Isometry):
     """An isometry given by the image of one point, p, and by its differential there."""
 
     p: Tensor
-    _op: str
 
     @abstractmethod
     def _differential(self, dtype: torch.dtype) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
@@ -84,28 +78,9 @@ class _Based(Isometry):
     def __call__(self, x: Tensor) -> Tensor:
         (x_, p_), call = self.manifold._enter(self._op, [("x", x), ("p", self.p)])
         c, differential = self._differential(x_.dtype)
-        return self.manifold._leave_point(self._moved(x_, p_, c, differential, x, call), call)
-
-    def push(self, x: Tensor, v: Tensor) -> Tensor:
-        op, kept = f"{self._op}.push", tangents(self.manifold)
-        (x_, p_, v_), call = self.manifold._enter(op, [("x", x), ("p", self.p)], [("v", v)])
-        c, differential = self._differential(x_.dtype)
-        y = self.manifold._proj(self._moved(x_, p_, c, differential, x, call), call.dtype)
-        w, rest = kept.pull(p_, x_, self._step(x, call), v_)
-        return self.manifold._leave_vector(kept.push(c, y, differential(w), rest), call)
-
-    def _moved(
-        self,
-        x_unit: Tensor,
-        p: Tensor,
-        c: Tensor,
-        differential: Callable[[Tensor], Tensor],
-        x: Tensor,
-        call: Call,
-    ) -> Tensor:
         kept = tangents(self.manifold)
-        w, rest = kept.log(p, x_unit, self._step(x, call))
-        return kept.exp(c, differential(w), rest)
+        w, rest = kept.log(p_, x_, self._step(x, call))
+        return self.manifold._leave_point(kept.exp(c, differential(w), rest), call)
 
     def _step(self, x: Tensor, call: Call) -> Tensor:
         """x - p, subtracted before the division by R."""

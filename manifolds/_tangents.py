@@ -1,21 +1,18 @@
 """Tangent spaces as isometries see them: vectors kept so that nothing is lost on the way.
 
 An isometry is known from the image c of one point b and from its differential L there: it takes x
-to exp_c(L log_b x), and a vector at x, carried to b, by L to c, and carried on to the image of x.
-Each calculus below says how a vector is kept between log and exp. Everything is at unit curvature,
-with the last axis kept; ``step`` is x - b.
+to exp_c(L log_b x). Each calculus below says how a vector is kept between log and exp. Everything
+is at unit curvature, with the last axis kept; ``step`` is x - b.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
 from . import _frames
 from ._frames import embedded, from_space_part, space_part, space_step
-from ._hyperboloid import tangent
 from ._numerics import asinhc, dot, sinc
 
 if TYPE_CHECKING:
@@ -67,14 +64,6 @@ class Tangents:
         h = dot(chord, chord)
         return (1 + h).sqrt() / asinhc(h) * log
 
-    def pull(self, b: Tensor, x: Tensor, step: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """(a vector at x carried to b and kept, what else of it ``push`` needs)."""
-        return self.manifold._transport(x, b, -step, v), step
-
-    def push(self, c: Tensor, y: Tensor, w: Tensor, rest: Tensor) -> Tensor:
-        """The inverse of ``pull``, to y."""
-        return self.manifold._transport(c, y, y - c, w)
-
 
 class SphereTangents(Tangents):
     """Isometries are linear maps of the ambient space: x is cos(d) b and a vector sin(d) long.
@@ -95,13 +84,6 @@ class SphereTangents(Tangents):
 
     def sine(self, b: Tensor, x: Tensor, step: Tensor) -> Tensor:
         return self.log(b, x, step)[0]
-
-    def pull(self, b: Tensor, x: Tensor, step: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        share = dot(b, v)
-        return v - share * b, share
-
-    def push(self, c: Tensor, y: Tensor, w: Tensor, rest: Tensor) -> Tensor:
-        return self.manifold._proj_tangent(y, rest * c + w)
 
 
 class HyperbolicTangents(Tangents):
@@ -131,15 +113,6 @@ class HyperbolicTangents(Tangents):
 
     def sine(self, b: Tensor, x: Tensor, step: Tensor) -> Tensor:
         return self.log(b, x, step)[0]
-
-    def pull(self, b: Tensor, x: Tensor, step: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        return self.transport(x, b, -step, self.enter(x, v)), step
-
-    def push(self, c: Tensor, y: Tensor, w: Tensor, rest: Tensor) -> Tensor:
-        carried, s = self.transport(c, y, y - c, w), space_part(self.manifold, y)
-        if embedded(self.manifold):
-            return tangent(s, _frames.join(s, carried))
-        return _frames.join_carried(s, carried) / self.manifold._frame(y, torch.ones_like(y))
 
     def _spaces(self, b: Tensor, x: Tensor, step: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         s = space_part(self.manifold, b), space_part(self.manifold, x)

@@ -3,6 +3,7 @@
 import math
 
 import exact
+import mpmath as mp
 import pytest
 import torch
 from cases import CASES, normals, points, radius, tangent
@@ -81,14 +82,69 @@ def test_distances_and_inner_products_are_preserved(manifold, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_push_is_the_differential(manifold, kind):
-    x = points(manifold, 10, 3, seed=1)
+def test_push_is_the_derivative_along_a_geodesic_by_a_difference_quotient(manifold, kind):
+    x = points(manifold, 10, 3, seed=1, spread=0.7)
     v = tangent(manifold, x, normals(manifold, 10, 3, seed=3)).detach()
     g = some(manifold, 10)[kind]
-    _, wanted = torch.func.jvp(g, (x,), (v,))
+    step = 1e-4
+    there, back = g(manifold.expmap(x, step * v)), g(manifold.expmap(x, -step * v))
+    gx, gv = g(x), g.push(x, v)
+    quotient = manifold.logmap(gx, there) / (2 * step) - manifold.logmap(gx, back) / (2 * step)
+    allowed = 64 * U[F64] * radius(manifold) * loss(manifold, x, gx) ** 2 / step
+    assert (manifold.norm(gx, gv - quotient) <= allowed).all()
+
+
+def test_push_is_transport_to_p_on_to_q_and_on_to_the_image(manifold):
+    p, q, x = (points(manifold, 10, 3, seed=s, spread=0.7) for s in (1, 2, 3))
+    v = tangent(manifold, x, normals(manifold, 10, 3, seed=4)).detach()
+    g = translation(manifold, p, q)
     gx = g(x)
-    error = manifold.norm(gx, manifold.proj_tangent(gx, wanted) - g.push(x, v))
-    assert (error <= 64 * U[F64] * loss(manifold, x, gx) ** 2 * manifold.norm(x, v)).all()
+    wanted = manifold.transport(x, p, v)
+    wanted = manifold.transport(q, gx, manifold.transport(p, q, wanted))
+    error = manifold.norm(gx, g.push(x, v) - wanted)
+    assert (error <= 64 * U[F64] * loss(manifold, p, q, x, gx) ** 2 * manifold.norm(x, v)).all()
+
+
+def far_and_pushed(p, q, x, v):
+    """The image of x by the translation and, with the metric there, the exact image of v."""
+    model = exact.Model(Lorentz())
+    p, q, x, v = (model.free(y) for y in (p, q, x, v))
+    y = model.point(exact.translation(model, p, q, x))
+    p, q, v = model.point(p), model.point(q), model.vector(x, v)
+    share = (model.form(v, p) + model.form(v, q)) / (model.form(p, q) - 1)
+    twice = -2 * model.form(v, p)
+    return model, y, exact.combined((1, v), (-share, p), (twice - share, q))
+
+
+@pytest.mark.parametrize("dtype", [F64, F32])
+@pytest.mark.parametrize("r", [2.0, 10.0])
+@pytest.mark.parametrize("kind", ["any", "axis"])
+def test_push_keeps_its_digits_far_out(dtype, r, kind):
+    space = Lorentz()
+    p, q, x = rounded(space, kind, r, 24, dtype).unflatten(0, (3, 8))
+    v = space.proj_tangent(x, torch.randn(8, 4, generator=torch.Generator().manual_seed(1)))
+    v = v.to(dtype)
+    for i in range(8):
+        image = translation(space, p[i], q[i]).push(x[i], v[i])
+        with mp.workdps(exact.DIGITS):
+            args, step, spread = [y.double() for y in (p[i], q[i], x[i], v[i])], 1e-7, 0.0
+            model, y, wanted = far_and_pushed(*args)
+
+            def length(w, model=model, y=y):
+                w = [exact.dot(y[1:], w[1:]) / y[0], *w[1:]]
+                return float(mp.sqrt(abs(model.form(w, w))))
+
+            # The Riemannian spread of the result under roundings of the inputs.
+            for k in range(4):
+                for j in range(1, 4):
+                    moved = [z.clone() for z in args]
+                    moved[k][j] *= 1 + step
+                    change = exact.combined((1, far_and_pushed(*moved)[2]), (-1, wanted))
+                    spread += length(change) / step
+            off = length(exact.combined((1, [mp.mpf(0), *model.free(image)]), (-1, wanted)))
+        size = length(wanted)
+        if spread * U[dtype] < 1e-3 * size:
+            assert off <= 8 * U[dtype] * (size + spread)
 
 
 @pytest.mark.parametrize("kind", KINDS)
