@@ -25,6 +25,16 @@ class Isometry(ABC):
     broadcasts with the points it is given. Everything is differentiable, in the points, in those
     tensors and in a learnable curvature; the manifold is kept, not copied, so a curvature that
     changes changes the isometry too.
+
+    >>> import torch
+    >>> from spaceforms.manifolds import Lorentz, translation
+    >>> space = Lorentz()
+    >>> p, q, x = (space.from_normal(torch.tensor([r, 0.0])) for r in (1.0, 3.0, 0.5))
+    >>> g = translation(space, p, q)
+    >>> [round(r, 4) for r in space.to_normal(g(x)).tolist()]
+    [2.5, 0.0]
+    >>> bool(space.dist((g.inverse() @ g)(x), x) < 1e-6)
+    True
     """
 
     _op = "isometry"

@@ -19,7 +19,7 @@ def translation(manifold: Manifold, p: Tensor, q: Tensor) -> Isometry:
     the rotation in the plane of p and q; at antipodes, along the geodesic that
     :meth:`Manifold.logmap` names. The identity if p = q. Its inverse takes q to p.
 
-    No matrix and no logarithm's length is formed on the hyperboloid, where the entries of the one
+    No matrix and no logarithm's length is formed on hyperbolic space, where the entries of the one
     cancel and the exponential of the other would magnify its rounding by the length itself.
 
     Args:
