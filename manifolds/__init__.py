@@ -28,6 +28,20 @@ from .differential import (
     volume_density as volume_density,
 )
 from .euclidean import Euclidean as Euclidean
+from .horospheres import (
+    busemann as busemann,
+    horosphere_distance as horosphere_distance,
+    horosphere_project as horosphere_project,
+    ideal_point as ideal_point,
+    towards as towards,
+)
+from .hyperplanes import (
+    hyperplane as hyperplane,
+    hyperplane_distance as hyperplane_distance,
+    logits as logits,
+    reflect as reflect,
+    signed_distance as signed_distance,
+)
 from .interop import (
     curvature_from as curvature_from,
     curvature_to as curvature_to,
@@ -35,6 +49,14 @@ from .interop import (
     points_from as points_from,
     points_to as points_to,
     to_geoopt as to_geoopt,
+)
+from .isometries import (
+    Isometry as Isometry,
+    point_reflection as point_reflection,
+    recentre as recentre,
+    reflection as reflection,
+    rotation as rotation,
+    translation as translation,
 )
 from .lorentz import Lorentz as Lorentz
 from .poincare_ball import PoincareBall as PoincareBall
@@ -56,6 +78,7 @@ __all__ = [
     "Euclidean",
     "HalfSpace",
     "Hemisphere",
+    "Isometry",
     "Klein",
     "Lorentz",
     "Manifold",
@@ -67,6 +90,7 @@ __all__ = [
     "StereographicPlane",
     "as_geoopt",
     "ball_volume",
+    "busemann",
     "convert",
     "convert_vector",
     "curvature_from",
@@ -76,19 +100,33 @@ __all__ = [
     "expmap_differential",
     "expmap_differential_inverse",
     "from_geoopt",
+    "horosphere_distance",
+    "horosphere_project",
+    "hyperplane",
+    "hyperplane_distance",
+    "ideal_point",
     "injectivity_radius",
     "jacobi_field",
     "log_ball_volume",
     "log_sphere_area",
+    "logits",
     "logmap_differential",
     "logmap_differential_base",
+    "point_reflection",
     "points_from",
     "points_to",
+    "recentre",
+    "reflect",
+    "reflection",
     "ricci",
     "riemann",
+    "rotation",
     "scalar_curvature",
     "sectional",
+    "signed_distance",
     "sphere_area",
     "to_geoopt",
+    "towards",
+    "translation",
     "volume_density",
 ]

@@ -1,0 +1,184 @@
+"""Tangent vectors of the unit hyperboloid by their components in a frame, far out without loss.
+
+The coordinates of a vector at x are T = cosh r times longer along the ray through x than across it.
+A vector kept in coordinates has no lateral digits left where T is beyond the inverse rounding; its
+components in the frame of ``_hyperboloid.across_along``, (..., n + 1), radial one first, have all.
+For |x| <= 1 that frame is the one carried from the origin and the radial component 0.
+
+As in ``_hyperboloid``, points are space parts and ``step`` is y - x.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ._hyperboloid import across_along, haversine, time
+from ._numerics import dot, norm, seen_from, unit
+
+if TYPE_CHECKING:
+    from .base import Manifold
+
+
+def embedded(manifold: Manifold) -> bool:
+    """Whether points are ambient coordinates, the origin's axis first: hyperboloid or sphere."""
+    return manifold._extra_coordinates == 1
+
+
+def split(x: Tensor, v: Tensor) -> Tensor:
+    """Components of the vector with space part v."""
+    across, along = across_along(x, v)
+    return torch.cat([along, across], dim=-1)
+
+
+def join(x: Tensor, w: Tensor) -> Tensor:
+    """Space part of the vector with components w."""
+    along, across, t = w[..., :1], w[..., 1:], time(x)
+    near = dot(x, across) / (1 + t) * x
+    return across + torch.where(_far(x), along * t * _ray(x), near)
+
+
+def split_carried(x: Tensor, w: Tensor) -> Tensor:
+    """Components of a vector given in the frame that is carried from the origin along the ray."""
+    ray = _ray(x)
+    along = dot(ray, w)
+    across = w - along * ray
+    return torch.cat([along, across - dot(ray, across) * ray], dim=-1)
+
+
+def join_carried(x: Tensor, w: Tensor) -> Tensor:
+    """The inverse of split_carried."""
+    return w[..., 1:] + w[..., :1] * _ray(x)
+
+
+def sinh_log(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+    """log_x y made sinh d long, in components, and sinh^2(d/2)."""
+    far, h = _far(x), haversine(x, y, step)
+    outer = x.where(far, 1.0)
+    _, size, side, reach, ahead = seen_from(outer, y, torch.where(far, step, y - 1))
+    # As in _hyperboloid.outward, T_x reach - |x| T_y is rationalised where it is a difference; but
+    # without a norm, since forward-mode derivatives of one overflow next to the origin.
+    ty, opposite = time(y), reach < 0
+    total = (time(outer) * reach + size * ty).where(~opposite, 1.0)
+    swept = size * side
+    difference = ahead * ((size + reach) / total) - dot(swept / total, swept)
+    along = torch.where(opposite, time(outer) * reach - size * ty, difference)
+    near = step - 2 * h * x
+    near = near - dot(x, near) / (time(x) * (1 + time(x))) * x
+    return torch.cat([along.where(far, 0.0), torch.where(far, side, near)], dim=-1), h
+
+
+def sinh_exp(x: Tensor, w: Tensor, h: Tensor) -> Tensor:
+    """Space part of exp_x of the vector in the direction of w, d long; the inverse of sinh_log.
+
+    The length itself is not formed: the exponential of a rounded d would be off by d units, up to
+    56 in float32 and 472 in float64. And so there is no limit on d.
+    """
+    far = _far(x)
+    along, across, t = w[..., :1], w[..., 1:], time(x)
+    ray, size = unit(x.where(far, 1.0))
+    outer = 2 * h * size + t * along
+    direct = x + torch.where(far, ray * outer + across, 2 * h * x + join(x, w))
+    # Inwards |x| cosh d and T sinh d cancel. With mu the cosine of the angle to the ray the radial
+    # part is (1 + mu)/2 sinh(r + d) + (1 - mu)/2 sinh(r - d), from e^r and e^d.
+    inwards = far & (along < 0) & (h > 1 / 16)
+    direction, _ = unit(w.where(inwards, -1.0))
+    less = dot(direction[..., 1:], direction[..., 1:]) / (1 - direction[..., :1])  # 1 + mu
+    reached = h.where(inwards, 1.0)
+    e_d = (reached.sqrt() + (1 + reached).sqrt()).square()
+    e_r = size + (1 + size.square()).sqrt()
+    e_in = e_r / e_d
+    beyond = less * e_d * e_r - less / e_d / e_r
+    radial = (beyond + (2 - less) * (e_in - 1 / e_in)) / 4
+    return torch.where(inwards, ray * radial + across, direct)
+
+
+def turned(x: Tensor, y: Tensor, step: Tensor, w: Tensor) -> Tensor:
+    """Parallel transport from x to y, of components to components."""
+    both = _far(x) & _far(y)
+    some = torch.ones_like(x)
+    far = _turned_far(x.where(both, some), y.where(both, some), step.where(both, 0.0), w)
+    short = torch.where(both, some * 0, x), torch.where(both, some * 0, y)
+    return torch.where(both, far, _turned_near(*short, torch.where(both, some * 0, step), w))
+
+
+def _turned_near(x: Tensor, y: Tensor, step: Tensor, w: Tensor) -> Tensor:
+    """|x| <= 1 or |y| <= 1: the frames carried to the origin differ by the gyration of
+    p = y/(1 + T_y) and q = x/(1 + T_x); see ``_hyperboloid._transport_inwards``."""
+    tx, ty = time(x), time(y)
+    w = join_carried(x, w)
+    q, p = x / (1 + tx), y / (1 + ty)
+    facing = 1 - dot(p, q)
+    swung = q * dot(p, w) - p * dot(q, w)
+    again = q * dot(p, swung) - p * dot(q, swung)
+    turn = (1 + tx) * (1 + ty) / (2 * (1 + haversine(x, y, step)))
+    return split_carried(y, w + turn * (facing * swung + again))
+
+
+def _turned_far(x: Tensor, y: Tensor, step: Tensor, w: Tensor) -> Tensor:
+    """|x|, |y| > 1: the rotation of the frames of the outward rays; see
+    ``_hyperboloid._transport_far``, whose names these are."""
+    tx, ty = time(x), time(y)
+    along, across = w[..., :1], w[..., 1:]
+    outward_x, size_x, side, reach, _ = seen_from(x, y, step)
+    _, size_y = unit(y)
+    q, cosine = side / size_y, reach / size_y
+    spread = (1 + tx * ty + size_x * size_y).sqrt()
+    lengths = dot(step, x + y) / (size_x + size_y)
+    ratio = (2 + (lengths / spread).square()).sqrt() / spread
+    ahead = cosine >= 0
+    sign = torch.where(ahead, 1.0, -1.0)
+    wide = 1 + sign * cosine
+    turn = q * torch.where(ahead, 1 / (wide * ratio), ratio / wide)
+    hypotenuse = (1 + dot(turn, turn)).sqrt()
+    cos, sin = 1 / hypotenuse, turn / hypotenuse
+    stay = sign * (1 - 2 * dot(sin, sin))
+    cosine = sign * (1 - dot(q, q) / wide)
+    swing, sway = dot(q, across), dot(sin, across)
+    lateral = 2 * (cos * cosine * along + sway) * sin + sign * stay * swing / wide * q
+    inward = stay * swing - 2 * cos * dot(q, sin) * along
+    return torch.cat([stay * along + 2 * cos * sway, across - lateral - inward * outward_x], dim=-1)
+
+
+def _far(x: Tensor) -> Tensor:
+    return dot(x, x) > 1
+
+
+def _ray(x: Tensor) -> Tensor:
+    """x/|x| far out, 0 where no ray is needed."""
+    far = _far(x)
+    return unit(x.where(far, 1.0))[0].where(far, 0.0)
+
+
+def space_part(manifold: Manifold, x: Tensor) -> Tensor:
+    """Of a point of Lorentz or PoincareBall at unit curvature, the space part."""
+    # On the ball a rounding of the difference is one of |x|, and moves the point as much.
+    return x[..., 1:] if embedded(manifold) else 2 * x / _gap(x)
+
+
+def space_step(manifold: Manifold, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    """The difference of the space parts of y and x, from y - x."""
+    if embedded(manifold):
+        return step[..., 1:]
+    # From the same rounded 1 - |x|^2 and 1 - |y|^2 as the points themselves: near the boundary the
+    # difference of two other space parts would be another vector altogether.
+    gap_x, gap_y = _gap(x), _gap(y)
+    return 2 * (step + (gap_x - gap_y) / gap_x * x) / gap_y
+
+
+def from_space_part(manifold: Manifold, s: Tensor) -> Tensor:
+    """The point of this space part, not projected: on Lorentz that gives the time part."""
+    # Beyond the farthest point of either model, so the projection will pull it back; but squares of
+    # longer ones, and products in the derivative of that, overflow.
+    single, deep = s.dtype == torch.float32, embedded(manifold)
+    longest = 2.0 ** ((60 if deep else 30) if single else (400 if deep else 60))
+    s = s * (longest / norm(s.detach()).clamp(min=longest))
+    if embedded(manifold):
+        return torch.cat([torch.ones_like(s[..., :1]), s], dim=-1)
+    return s / (1 + time(s))
+
+
+def _gap(x: Tensor) -> Tensor:
+    return (1 - dot(x, x)).clamp(min=torch.finfo(x.dtype).eps)

@@ -1,0 +1,156 @@
+"""The kinds of isometries, each by what it does at one point."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import final
+
+import torch
+from torch import Tensor
+
+from ._checks import check_broadcast, check_coordinates
+from ._isometry import Isometry
+from ._numerics import dot, unit
+from ._tangents import tangents
+from .base import Manifold
+from .unit import Call, divided
+
+
+@final
+class Rotation(Isometry):
+    """An orthogonal map of the tangent space at the origin; see :func:`rotation`."""
+
+    _op = "rotation"
+
+    def __init__(self, manifold: Manifold, q: Tensor) -> None:
+        super().__init__(manifold)
+        check_coordinates("rotation", [("q", q)], 1, sets=True)
+        if q.shape[-1] != q.shape[-2]:
+            raise ValueError(
+                f"rotation: q has shape {tuple(q.shape)}; expected square matrices (..., n, n)."
+            )
+        self.q = q
+
+    def __call__(self, x: Tensor) -> Tensor:
+        (x_,), call = self.manifold._enter(self._op, [("x", x)])
+        turned = self._turned(self._op, x_)
+        call = call._replace(dtype=torch.promote_types(call.dtype, self.q.dtype))
+        return self.manifold._leave_point(turned, call)
+
+    def inverse(self) -> Isometry:
+        return Rotation(self.manifold, self.q.mT)
+
+    def _origin(self) -> Tensor:
+        return self.manifold.origin(self.q.shape[-1], dtype=self.q.dtype, device=self.q.device)
+
+    def _turned(self, op: str, x: Tensor) -> Tensor:
+        extra = self.manifold._extra_coordinates
+        n = x.shape[-1] - extra
+        if self.q.shape[-1] != n:
+            raise ValueError(
+                f"{self.manifold._name}.{op}: x has shape {tuple(x.shape)}, dimension "
+                f"{n}, and q has shape {tuple(self.q.shape)}; expected the same dimension."
+            )
+        if self.q.device != x.device:
+            raise ValueError(
+                f"{self.manifold._name}.{op}: x is on {x.device} and q is on {self.q.device}; "
+                "expected both on one device."
+            )
+        check_broadcast(op, "q", self.q, self.q.shape[:-2], x.shape[:-1])
+        # In float64, as every matrix product of a manifold: autocast and TF32 leave that alone.
+        q, wide = self.q.double(), x[..., extra:].double()
+        turned = wide @ q.mT if q.ndim == 2 else (q @ wide.unsqueeze(-1)).squeeze(-1)
+        turned = turned.to(torch.promote_types(x.dtype, self.q.dtype))
+        fixed = x[..., :extra].to(turned.dtype).expand(*turned.shape[:-1], extra)
+        return torch.cat([fixed, turned], dim=-1)
+
+
+class _Based(Isometry):
+    """An isometry given by the image of one point, p, and by its differential there."""
+
+    p: Tensor
+
+    @abstractmethod
+    def _differential(self, dtype: torch.dtype) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """The image of p and the differential there, of vectors as ``_tangents`` keeps them."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        (x_, p_), call = self.manifold._enter(self._op, [("x", x), ("p", self.p)])
+        c, differential = self._differential(x_.dtype)
+        kept = tangents(self.manifold)
+        w, rest = kept.log(p_, x_, self._step(x, call))
+        return self.manifold._leave_point(kept.exp(c, differential(w), rest), call)
+
+    def _step(self, x: Tensor, call: Call) -> Tensor:
+        """x - p, subtracted before the division by R."""
+        working = torch.promote_types(call.dtype, torch.float32)
+        return divided(x.to(working) - self.p.to(working), call.radius)
+
+    def _origin(self) -> Tensor:
+        n = self.p.shape[-1] - self.manifold._extra_coordinates
+        return self.manifold.origin(n, dtype=self.p.dtype, device=self.p.device)
+
+
+@final
+class Translation(_Based):
+    """The transvection along the geodesic from p to q; see :func:`translation`."""
+
+    _op = "translation"
+
+    def __init__(self, manifold: Manifold, p: Tensor, q: Tensor) -> None:
+        super().__init__(manifold)
+        manifold._enter(self._op, [("p", p), ("q", q)])  # raises if they are no points
+        dtype = torch.promote_types(p.dtype, q.dtype)
+        self.p, self.q = p.to(dtype), q.to(dtype)
+
+    def _differential(self, dtype: torch.dtype) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        space, kept = self.manifold, tangents(self.manifold)
+        p, q, step, _, _ = space._enter_pair(self._op, self.p.to(dtype), self.q.to(dtype))
+        return q, lambda w: kept.transport(p, q, step, w)
+
+    def inverse(self) -> Isometry:
+        return Translation(self.manifold, self.q, self.p)
+
+
+@final
+class Reflection(_Based):
+    """The reflection in a hyperplane; see :func:`reflection`."""
+
+    _op = "reflection"
+
+    def __init__(self, manifold: Manifold, p: Tensor, a: Tensor) -> None:
+        super().__init__(manifold)
+        manifold._enter(self._op, [("p", p)], [("a", a)])
+        dtype = torch.promote_types(p.dtype, a.dtype)
+        self.p, self.a = p.to(dtype), a.to(dtype)
+
+    def _differential(self, dtype: torch.dtype) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        space, kept = self.manifold, tangents(self.manifold)
+        (p, a), _ = space._enter(self._op, [("p", self.p.to(dtype))], [("a", self.a.to(dtype))])
+        a = kept.enter(p, a)
+        direction, length = unit(kept.frame(p, a))
+        normal = a / length.where(length > 0, 1.0)
+        return p, lambda w: w - 2 * dot(direction, kept.frame(p, w)) * normal
+
+    def inverse(self) -> Isometry:
+        return self
+
+
+@final
+class PointReflection(_Based):
+    """The geodesic symmetry at a point; see :func:`point_reflection`."""
+
+    _op = "point_reflection"
+
+    def __init__(self, manifold: Manifold, p: Tensor) -> None:
+        super().__init__(manifold)
+        manifold._enter(self._op, [("p", p)])
+        self.p = p
+
+    def _differential(self, dtype: torch.dtype) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        (p,), _ = self.manifold._enter(self._op, [("p", self.p.to(dtype))])
+        return p, torch.neg
+
+    def inverse(self) -> Isometry:
+        return self

@@ -1,0 +1,119 @@
+"""Tangent spaces as isometries see them: vectors kept so that nothing is lost on the way.
+
+An isometry is known from the image c of one point b and from its differential L there: it takes x
+to exp_c(L log_b x). Each calculus below says how a vector is kept between log and exp. Everything
+is at unit curvature, with the last axis kept; ``step`` is x - b.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from . import _frames
+from ._frames import embedded, from_space_part, space_part, space_step
+from ._numerics import asinhc, dot, sinc
+
+if TYPE_CHECKING:
+    from .base import Manifold
+
+
+def tangents(manifold: Manifold) -> Tangents:
+    """The calculus for a manifold."""
+    if manifold.sign < 0:
+        return HyperbolicTangents(manifold)
+    return SphereTangents(manifold) if embedded(manifold) else Tangents(manifold)
+
+
+class Tangents:
+    """Vectors in the manifold's coordinates, by the manifold's own maps."""
+
+    def __init__(self, manifold: Manifold) -> None:
+        self.manifold = manifold
+
+    def enter(self, b: Tensor, v: Tensor) -> Tensor:
+        """A tangent vector, as it is kept."""
+        return v
+
+    def frame(self, b: Tensor, w: Tensor) -> Tensor:
+        """Of a kept vector, components whose Euclidean inner products are the Riemannian ones."""
+        return self.manifold._frame(b, w)
+
+    def transport(self, b: Tensor, x: Tensor, step: Tensor, w: Tensor) -> Tensor:
+        """Parallel transport of a kept vector from b to x."""
+        return self.manifold._transport(b, x, step, w)
+
+    def log(self, b: Tensor, x: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        """(a vector towards x, what else of x ``exp`` needs)."""
+        return self.manifold._logmap(b, x, step), step
+
+    def exp(self, c: Tensor, w: Tensor, rest: Tensor) -> Tensor:
+        """The inverse of ``log``; a point, not projected."""
+        return self.manifold._expmap(c, w)
+
+    def sine(self, b: Tensor, x: Tensor, step: Tensor) -> Tensor:
+        """The kept vector towards x that is sn(d) long."""
+        log, sign = self.manifold._logmap(b, x, step), self.manifold.sign
+        if sign == 0:
+            return log
+        if sign > 0:
+            frame = self.manifold._frame(b, log)
+            return sinc(dot(frame, frame)) * log
+        chord = self.manifold._chord(b, x, step)
+        h = dot(chord, chord)
+        return (1 + h).sqrt() / asinhc(h) * log
+
+
+class SphereTangents(Tangents):
+    """Isometries are linear maps of the ambient space: x is cos(d) b and a vector sin(d) long.
+
+    So antipodes, where logarithm and transport jump, are points like others.
+    """
+
+    def enter(self, b: Tensor, v: Tensor) -> Tensor:
+        # A rounded vector is not tangent, and a linear form of it would see that of every point.
+        return self.manifold._proj_tangent(b, v)
+
+    def log(self, b: Tensor, x: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        share = dot(b, step)
+        return step - share * b, share
+
+    def exp(self, c: Tensor, w: Tensor, rest: Tensor) -> Tensor:
+        return c + rest * c + w
+
+    def sine(self, b: Tensor, x: Tensor, step: Tensor) -> Tensor:
+        return self.log(b, x, step)[0]
+
+
+class HyperbolicTangents(Tangents):
+    """Vectors by components in a frame, points reached without their distance; see ``_frames``.
+
+    For both models: the ball's points are brought to the hyperboloid, at the cost of a rounding of
+    each coordinate, and its vectors are the same components over half of 1 - |x|^2.
+    """
+
+    def enter(self, b: Tensor, v: Tensor) -> Tensor:
+        if embedded(self.manifold):
+            return _frames.split(b[..., 1:], v[..., 1:])
+        return _frames.split_carried(space_part(self.manifold, b), self.manifold._frame(b, v))
+
+    def frame(self, b: Tensor, w: Tensor) -> Tensor:
+        return w
+
+    def transport(self, b: Tensor, x: Tensor, step: Tensor, w: Tensor) -> Tensor:
+        return _frames.turned(*self._spaces(b, x, step), w)
+
+    def log(self, b: Tensor, x: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        return _frames.sinh_log(*self._spaces(b, x, step))
+
+    def exp(self, c: Tensor, w: Tensor, rest: Tensor) -> Tensor:
+        reached = _frames.sinh_exp(space_part(self.manifold, c), w, rest)
+        return from_space_part(self.manifold, reached)
+
+    def sine(self, b: Tensor, x: Tensor, step: Tensor) -> Tensor:
+        return self.log(b, x, step)[0]
+
+    def _spaces(self, b: Tensor, x: Tensor, step: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        s = space_part(self.manifold, b), space_part(self.manifold, x)
+        return *s, space_step(self.manifold, b, x, step)

@@ -1,0 +1,184 @@
+"""Hyperplanes (totally geodesic hypersurfaces): distances, reflections, logits of classifiers."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from . import _frames
+from ._checks import check_coordinates
+from ._frames import embedded, space_part
+from ._hyperboloid import time
+from ._numerics import dot, norm, unit
+from ._tangents import Tangents, tangents
+from .base import Manifold, check_manifold
+from .isometries import reflection
+from .unit import Call, divided
+
+
+def signed_distance(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor) -> Tensor:
+    r"""Signed distance from x to the hyperplane through p with normal vector a.
+
+    The hyperplane is :math:`\{\exp_p v : \langle v, a\rangle_p = 0\}`. With
+    :math:`v = \log_p x` and sn = sinh, id, sin by the sign of K,
+
+    .. math:: \mathrm{sn}\Bigl(\frac{\delta}{R}\Bigr) =
+              \mathrm{sn}\Bigl(\frac{\lVert v\rVert}{R}\Bigr)\cos\angle(v, a)
+
+    (the law of sines in the right-angled triangle). On Lorentz at K = -1 that is
+    :math:`\mathrm{asinh}(\langle x, a\rangle/\lVert a\rVert)`, on Sphere
+    :math:`\mathrm{asin}(x\cdot a/|a|)`, on Euclidean :math:`(x-p)\cdot a/|a|`, on PoincareBall
+    Ganea et al. 2018 (Hyperbolic Neural Networks), theorem 5, with a sign. Positive on the side
+    that a points to; the direction of the gradient by x is that of the nearest point's geodesic.
+
+    Args:
+        manifold: the space.
+        x: points (..., m).
+        p: points (..., m) of the hyperplanes.
+        a: normals (..., m), tangent at p, of any positive length, which does not matter. For
+            a = 0 the result is 0.
+
+    Returns:
+        (...). On the sphere between -pi R/2 and pi R/2, the poles of the hyperplane, where the
+        gradient is 0.
+    """
+    sine, cosine, _, call = _sine("signed_distance", manifold, x, p, a)
+    return manifold._leave_scalar(_arc(manifold, sine, cosine), call, 1)
+
+
+def hyperplane_distance(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor) -> Tensor:
+    """Distance from x to the hyperplane through p with normal a: abs of :func:`signed_distance`.
+
+    Its gradient is 0 on the hyperplane. Shapes: three (..., m) -> (...).
+    """
+    return signed_distance(manifold, x, p, a).abs()
+
+
+def reflect(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor) -> Tensor:
+    """x reflected in the hyperplane through p with normal a: ``reflection(manifold, p, a)(x)``.
+
+    Shapes: three (..., m) -> (..., m).
+    """
+    return reflection(manifold, p, a)(x)
+
+
+def hyperplane(manifold: Manifold, direction: Tensor, offset: Tensor) -> tuple[Tensor, Tensor]:
+    r"""The hyperplane at a distance from the origin: (p, a) from n + 1 free parameters.
+
+    p is the point at distance ``offset`` from the origin in the given direction, and a the
+    direction carried there, of length ``|direction|``: the parameters of Shimizu et al. 2021
+    (Hyperbolic Neural Networks++), section 3.1. A pair of a free p and a free a has n - 1
+    parameters too many, and far out an a whose lateral part has no digits left.
+
+    Args:
+        manifold: the space.
+        direction: (..., n), in the standard frame at the origin.
+        offset: (...), a signed length.
+
+    Returns:
+        p (..., m) and a (..., m), for :func:`signed_distance` or :func:`logits`.
+    """
+    check_manifold("hyperplane", manifold)
+    check_coordinates("hyperplane", [("direction", direction)], 1)
+    if not isinstance(offset, Tensor):
+        raise TypeError(f"hyperplane: offset is {offset!r}; expected a torch.Tensor.")
+    ray, _ = unit(direction)
+    p = manifold.from_normal(offset.unsqueeze(-1) * ray)
+    return p, manifold.transport0(p, manifold._lift_tangent0(direction.expand(*p.shape[:-1], -1)))
+
+
+def logits(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor, *, matmul: bool = False) -> Tensor:
+    r"""Logits of multinomial logistic regression: one hyperplane a class.
+
+    .. math:: \ell_k(x) = \lVert a_k\rVert_{p_k}\,\delta_k(x),
+
+    :math:`\delta_k` the signed distance to the hyperplane of class k: Ganea et al. 2018
+    (Hyperbolic Neural Networks), equation 25, on every space form; on Euclidean space
+    :math:`a_k\cdot(x - p_k)`.
+
+    Args:
+        manifold: the space.
+        x: points (..., m).
+        p, a: points and normals (..., C, m); leading axes broadcast with those of x.
+        matmul: False takes each pair by itself, as accurately as :func:`signed_distance`, in
+            memory of the points' number times C m. True goes through one matrix product in
+            float64, without the m: :math:`\mathrm{sn}(\delta/R)` then carries an absolute error
+            of a few 1e-16 times cs(r_x/R) cs(r_p/R), r the distances from the origin. For
+            float32 input that is below its own rounding up to where that product is 1e8.
+
+    Returns:
+        (..., C).
+    """
+    op = "logits"
+    check_manifold(op, manifold)
+    least = 1 + manifold._extra_coordinates
+    check_coordinates(f"{manifold._name}.{op}", [("x", x)], least)
+    sets = [("x", x.unsqueeze(-2)), ("p", p), ("a", a)]
+    check_coordinates(f"{manifold._name}.{op}", sets, least, sets=True)
+    if not matmul:
+        sine, cosine, length, call = _sine(op, manifold, x.unsqueeze(-2), p, a)
+        return manifold._leave_scalar(length * _arc(manifold, sine, cosine), call, 1)
+    (x_,), call = manifold._enter(op, [("x", x.double())])
+    (p_, a_), _ = manifold._enter(op, [("p", p.double())], [("a", a.double())])
+    dtype = torch.promote_types(torch.promote_types(x.dtype, p.dtype), a.dtype)
+    normal, length = _dual(manifold, p_, a_)
+    ambient = _ambient(manifold, x_)
+    sine = (normal @ ambient.unsqueeze(-1)).squeeze(-1) if p.ndim > 2 else ambient @ normal.mT
+    cosine = ((1 - sine) * (1 + sine)).clamp(min=0).sqrt() if manifold.sign > 0 else sine
+    value = length.squeeze(-1) * _arc(manifold, sine, cosine)
+    return manifold._leave_vector(value, call._replace(dtype=dtype), 1)
+
+
+def _sine(
+    op: str, manifold: Manifold, x: Tensor, p: Tensor, a: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Call]:
+    """(sn(delta), cos(delta) on the sphere, |a|, the way back), at unit curvature."""
+    check_manifold(op, manifold)
+    (p_, x_, a_), call = manifold._enter(op, [("p", p), ("x", x)], [("a", a)])
+    # The ball is conformal: its own logarithm has all lateral digits, and is cheaper.
+    kept = tangents(manifold) if embedded(manifold) else Tangents(manifold)
+    step = divided(x.to(x_.dtype) - p.to(p_.dtype), call.radius)
+    normal, length = unit(kept.frame(p_, kept.enter(p_, a_)))
+    towards = kept.frame(p_, kept.sine(p_, x_, step))
+    sine = dot(towards, normal)
+    if manifold.sign <= 0:
+        return sine, sine, length, call
+    chord = manifold._chord(p_, x_, step)
+    rest = [1 - 2 * dot(chord, chord), towards - sine * normal]
+    return sine, norm(torch.cat(rest, dim=-1)), length, call
+
+
+def _arc(manifold: Manifold, sine: Tensor, cosine: Tensor) -> Tensor:
+    """The distance of this sn, on the sphere by atan2: asin has half of its digits at the poles."""
+    if manifold.sign == 0:
+        return sine
+    if manifold.sign > 0:
+        return torch.atan2(sine, cosine)
+    # asinh to rounding, where the square in its derivative overflows.
+    large = sine.abs() > 4 / torch.finfo(sine.dtype).eps
+    far, near = sine.where(large, 1.0), sine.where(~large, 0.0)
+    return torch.where(large, far.sign() * (far.abs().log() + math.log(2)), near.asinh())
+
+
+def _ambient(manifold: Manifold, x: Tensor) -> Tensor:
+    """Coordinates in which sn(delta) is linear."""
+    if manifold.sign > 0 and embedded(manifold):
+        return x
+    if manifold.sign == 0:
+        return torch.cat([torch.ones_like(x[..., :1]), x], dim=-1)
+    s = space_part(manifold, x)
+    return torch.cat([time(s), s], dim=-1)
+
+
+def _dual(manifold: Manifold, p: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
+    """The linear form that is sn(delta) of ``_ambient``, and |a|."""
+    frame, length = unit(tangents(manifold).frame(p, tangents(manifold).enter(p, a)))
+    if manifold.sign > 0 and embedded(manifold):
+        return frame, length
+    if manifold.sign == 0:
+        return torch.cat([-dot(p, frame), frame], dim=-1), length
+    s = space_part(manifold, p)
+    normal = _frames.join(s, frame)
+    return torch.cat([-dot(s / time(s), normal), normal], dim=-1), length
