@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 _STEPS = 64
 
 # Fractions of Newton's step that are tried beside it. Far out a sum of distances is that of a tree,
-# almost linear or quadratic by pieces: a whole step ends behind the next branching.
+# almost linear or quadratic by pieces: a whole step ends behind the next branching, and a careful
+# one long before.
 _FRACTIONS = (1 / 2, 1 / 4, 1 / 16, 1 / 64)
+_MULTIPLES = (1, 4, 16, 64)
 
 
 class Steps(NamedTuple):
@@ -61,9 +63,9 @@ def descend(
         if bool((settled | done).all()):
             m = torch.where(done, m, whole)
             continue
-        shorter = [step.newton * fraction for fraction in _FRACTIONS]
-        others = [moved(manifold, m, v) for v in (*shorter, step.careful)]
-        better, lower = best([whole, *others], cost)
+        tries = [step.newton * fraction for fraction in _FRACTIONS]
+        tries += [step.careful * multiple for multiple in _MULTIPLES]
+        better, lower = best([whole, *(moved(manifold, m, v) for v in tries)], cost)
         done = done | ~(settled | (lower < least))
         m = torch.where(done, m, torch.where(settled, whole, better))
         least = torch.where(done | settled, least, lower)

@@ -1,0 +1,19 @@
+"""What every statistic does first: look at a set of points and its weights."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ..manifolds._sets import check_set, normalised
+from ..manifolds.base import Manifold, check_manifold
+from ..manifolds.unit import Call
+
+
+def enter(
+    op: str, manifold: Manifold, x: Tensor, weights: Tensor | None
+) -> tuple[Tensor, Tensor, Call]:
+    """Points (..., k, m) at unit curvature, weights (..., k, 1) with sum 1, the way back."""
+    check_manifold(op, manifold)
+    (x,), call = manifold._enter(op, [("x", x)])
+    check_set(op, x)
+    return x, normalised(op, x, weights).unsqueeze(-1), call
