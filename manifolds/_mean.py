@@ -33,7 +33,7 @@ def frechet_mean(
         return (w * manifold._sqdist(base, x, x - base)).sum(-2)
 
     with torch.no_grad():
-        starts = _starts(manifold, x, w)
+        starts = amid(manifold, x, w)
         if start is not None:
             (_, start), _ = manifold._enter("mean", [("x", x[..., 0, :]), ("start", start)])
             start = expanded(start.to(x.dtype), x[..., 0, :], w[..., 0, :])
@@ -44,7 +44,8 @@ def frechet_mean(
     return last_step(manifold, m, _steps(manifold, m, x, w).newton, settled)
 
 
-def _starts(manifold: Manifold, x: Tensor, w: Tensor) -> list[Tensor]:
+def amid(manifold: Manifold, x: Tensor, w: Tensor) -> list[Tensor]:
+    """Points amid x (..., k, m) of weights w (..., k, 1), the best of which is a good start."""
     centroid = manifold._centroid(x, w)
     if manifold.sign > 0:  # several basins: the one of the centroid is promised
         return [centroid]

@@ -163,9 +163,7 @@ def _project(v: Tensor, ideal: Tensor) -> Tensor:
 
 def _projected(s: Tensor, ideal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Space parts (..., n) turned into M: coordinates (..., k) in axes (k, n) of M, and c."""
-    # p = L axes with L triangular, so the first axis is the first ideal point.
-    factor = torch.linalg.cholesky(ideal @ ideal.mT)
-    axes = torch.linalg.solve_triangular(factor, ideal, upper=False)
+    factor, axes = _triangular(ideal)
     ones = torch.ones_like(factor[:, :1])
     c = torch.linalg.solve_triangular(factor, ones, upper=False).squeeze(-1)
     z = s @ axes.mT
@@ -187,6 +185,14 @@ def _projected(s: Tensor, ideal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return z + beta * c, axes, c
 
 
+def _triangular(ideal: Tensor) -> tuple[Tensor, Tensor]:
+    """ideal = L axes, L lower triangular of positive diagonal: the first axis is the first point."""
+    # Not from the Gram matrix: points an angle apart would count as an angle squared apart.
+    q, r = torch.linalg.qr(ideal.mT)
+    sign = torch.where(r.diagonal() < 0, -1.0, 1.0)
+    return r.mT * sign, q.mT * sign[:, None]
+
+
 def _variance(z: Tensor, i: Tensor, j: Tensor) -> Tensor:
     points = lift(z)
     x, y = points[i], points[j]
@@ -198,9 +204,7 @@ def _variance_with(
 ) -> Tensor:
     """Variance of the projections with one more ideal point, over the variance of the points."""
     ideal = torch.cat([ideal, unit(q)[0][None]])
-    if len(ideal) > 1:
-        # Not independent: no projection.
-        independent = torch.linalg.cholesky_ex(ideal @ ideal.mT).info == 0
-        if not bool(independent):
-            return (q * 0).sum()
+    apart = _triangular(ideal.detach())[0].diagonal().amin() > torch.finfo(q.dtype).eps
+    if not bool(apart):  # two ideal points in one: no projection
+        return (q * 0).sum()
     return _variance(_projected(s, ideal)[0], i, j) / total

@@ -8,6 +8,7 @@ from torch import Tensor
 from ..manifolds import Manifold
 from ..manifolds._descent import (
     Steps,
+    best,
     descend,
     in_coordinates,
     last_step,
@@ -15,6 +16,7 @@ from ..manifolds._descent import (
     moved,
     newton_steps,
 )
+from ..manifolds._mean import amid
 from ..manifolds._numerics import dot, norm, unit
 from ._sets import enter
 
@@ -59,9 +61,11 @@ def geometric_median(manifold: Manifold, x: Tensor, weights: Tensor | None = Non
         ValueError: no points; weights that are negative, not finite or all zero, or of another
             shape.
     """
+    given = x
     x, w, call = enter("geometric_median", manifold, x, weights)
     shape = torch.broadcast_shapes(x.shape[:-1], w.shape[:-1])  # type: ignore[no-untyped-call]
-    x, w = x.expand(*shape, x.shape[-1]), w.expand(*shape, 1)
+    given, x = given.expand(*shape, x.shape[-1]), x.expand(*shape, x.shape[-1])
+    w = w.expand(*shape, 1)
 
     def cost(m: Tensor) -> Tensor:
         base = m.unsqueeze(-2)
@@ -74,12 +78,17 @@ def geometric_median(manifold: Manifold, x: Tensor, weights: Tensor | None = Non
         vertex = x.gather(-2, index).squeeze(-2)
         optimal, away = _leaving(manifold, vertex, x, w)
         starts = [vertex, *(moved(manifold, vertex, share * away) for share in _SHARES)]
+        if manifold.sign <= 0:
+            # One minimum; and a vertex may be so far out that directions there are only rounding.
+            starts += amid(manifold, x, w)
+            lower = best(starts, cost)[1] < (1 - 64 * torch.finfo(x.dtype).eps) * cost(vertex)
+            optimal = optimal & ~lower
         m, settled = descend(manifold, starts, cost, lambda m: _steps(manifold, m, x, w))
         # A pull too weak for the dtype to follow is none.
         optimal = optimal | (m == vertex).all(-1, keepdim=True)
     elsewhere = last_step(manifold, m, _steps(manifold, m, x, w).newton, settled)
-    median = torch.where(optimal, x.gather(-2, index).squeeze(-2), elsewhere)
-    return manifold._leave_point(median, call)
+    elsewhere = manifold._leave_point(elsewhere, call)
+    return torch.where(optimal, given.gather(-2, index).squeeze(-2), elsewhere)
 
 
 def _directions(manifold: Manifold, m: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -70,7 +70,7 @@ def test_the_mean_is_found_from_any_start(name, monkeypatch):
     for start in manifold.from_normal(edge * radius(manifold) * directions(8, 3, seed=3)):
         assert manifold.dist(manifold.mean(x, start=start), mean) < bound
     # And with no better start to fall back on, from anywhere that has a direction left.
-    monkeypatch.setattr(_mean, "_starts", lambda *_: [])
+    monkeypatch.setattr(_mean, "amid", lambda *_: [])
     starts = [manifold.origin(3, dtype=F64), x[0]]
     starts += list(manifold.from_normal(15 * radius(manifold) * directions(8, 3, seed=3)))
     for start in starts:
