@@ -186,7 +186,7 @@ def _projected(s: Tensor, ideal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _triangular(ideal: Tensor) -> tuple[Tensor, Tensor]:
-    """ideal = L axes, L lower triangular of positive diagonal: the first axis is the first point."""
+    """ideal = L axes, L lower triangular: the first axis is the first ideal point."""
     # Not from the Gram matrix: points an angle apart would count as an angle squared apart.
     q, r = torch.linalg.qr(ideal.mT)
     sign = torch.where(r.diagonal() < 0, -1.0, 1.0)
