@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ._checks import check_coordinates
 from ._descent import Steps, descend, last_step, logs, newton_steps
 from ._numerics import dot, expanded, unit
 from ._sets import check_set, normalised
@@ -35,7 +36,8 @@ def frechet_mean(
     with torch.no_grad():
         starts = amid(manifold, x, w)
         if start is not None:
-            (_, start), _ = manifold._enter("mean", [("x", x[..., 0, :]), ("start", start)])
+            check_coordinates(where, [("x", x[..., 0, :]), ("start", start)], 1)
+            (start,), _ = manifold._enter("mean", [("start", start)])
             start = expanded(start.to(x.dtype), x[..., 0, :], w[..., 0, :])
             # One minimum: a start at the edge of the dtype, where directions are only rounding,
             # need not be taken. Several: the start says which.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ..manifolds import Checked, Lorentz, PoincareBall
 from ..manifolds._sets import check_set, normalised
 from ..manifolds.base import Manifold, check_manifold
 from ..manifolds.unit import Call
@@ -17,3 +18,16 @@ def enter(
     (x,), call = manifold._enter(op, [("x", x)])
     check_set(op, x)
     return x, normalised(op, x, weights).unsqueeze(-1), call
+
+
+def model(manifold: Manifold) -> Manifold:
+    """The manifold itself, not one that checks its values."""
+    return manifold.manifold if isinstance(manifold, Checked) else manifold
+
+
+def check_hyperbolic(where: str, manifold: Manifold) -> None:
+    """Reject what is no model of hyperbolic space."""
+    if not isinstance(manifold, Manifold) or not isinstance(
+        model(manifold), Lorentz | PoincareBall
+    ):
+        raise TypeError(f"{where}: manifold is {manifold!r}; expected Lorentz or PoincareBall.")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..manifolds import Lorentz, Manifold, PoincareBall
+from ..manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Sphere
 from ..manifolds._hyperboloid import lift
 from ..manifolds._numerics import dot, unit
-from ._sets import enter
+from ._sets import check_hyperbolic, enter, model
 
 
 def lorentz_centroid(manifold: Manifold, x: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -39,15 +39,24 @@ def lorentz_centroid(manifold: Manifold, x: Tensor, weights: Tensor | None = Non
         balance, s = 0, the origin, with gradient 0.
 
     Raises:
+        TypeError: a space of another kind.
         ValueError: no points; weights that are negative, not finite or all zero, or of another
             shape.
     """
     x, w, call = enter("lorentz_centroid", manifold, x, weights)
-    if isinstance(manifold, Lorentz):
-        return manifold._leave_point(_on_hyperboloid(x[..., 1:], w), call)
-    if isinstance(manifold, PoincareBall):
-        return manifold._leave_point(_on_ball(x, w), call)
-    return manifold._leave_point((w * x).sum(-2), call)
+    match model(manifold):
+        case Lorentz():
+            centroid = _on_hyperboloid(x[..., 1:], w)
+        case PoincareBall():
+            centroid = _on_ball(x, w)
+        case Sphere() | Euclidean():
+            centroid = (w * x).sum(-2)
+        case _:
+            raise TypeError(
+                f"lorentz_centroid: manifold is {manifold!r}; expected Lorentz, PoincareBall, "
+                "Sphere or Euclidean."
+            )
+    return manifold._leave_point(centroid, call)
 
 
 def einstein_midpoint(manifold: Manifold, x: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -65,7 +74,7 @@ def einstein_midpoint(manifold: Manifold, x: Tensor, weights: Tensor | None = No
     Raises:
         TypeError: a space that is not hyperbolic.
     """
-    _hyperbolic("einstein_midpoint", manifold)
+    check_hyperbolic("einstein_midpoint", manifold)
     return lorentz_centroid(manifold, x, weights)
 
 
@@ -84,16 +93,8 @@ def gyromidpoint(manifold: Manifold, x: Tensor, weights: Tensor | None = None) -
     Raises:
         TypeError: a space that is not hyperbolic.
     """
-    _hyperbolic("gyromidpoint", manifold)
+    check_hyperbolic("gyromidpoint", manifold)
     return lorentz_centroid(manifold, x, weights)
-
-
-def _hyperbolic(where: str, manifold: Manifold) -> None:
-    if not isinstance(manifold, Lorentz | PoincareBall):
-        raise TypeError(
-            f"{where}: manifold is {manifold!r}; expected Lorentz or PoincareBall "
-            "(lorentz_centroid has the analogue on the other spaces)."
-        )
 
 
 def _on_hyperboloid(x: Tensor, w: Tensor) -> Tensor:

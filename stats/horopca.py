@@ -8,13 +8,13 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ..manifolds import Lorentz, Manifold, PoincareBall
+from ..manifolds import Lorentz, Manifold
 from ..manifolds._hyperboloid import lift
 from ..manifolds._numerics import dot, sqrt0, unit
 from ..manifolds.unit import times
 from ._ascent import greatest
 from ._frame import check_components, check_sample, from_frame, to_frame
-from ._sets import enter
+from ._sets import check_hyperbolic, enter
 from .distortion import Distortion, distortion, pairs
 from .principal import tangent_axes
 
@@ -82,7 +82,7 @@ def horopca(
         TypeError: a space that is not hyperbolic.
         ValueError: no points, or too many components.
     """
-    _hyperbolic("horopca", manifold)
+    check_hyperbolic("horopca", manifold)
     _, w, call = enter("horopca", manifold, x, None)
     check_sample("horopca", x, n_components)
     mean = manifold.mean(x) if mean is None else mean
@@ -137,7 +137,7 @@ def horospherical_projection(manifold: Manifold, x: Tensor, ideal_points: Tensor
         ValueError: ideal points of another dimension, or more than that.
     """
     where = "horospherical_projection"
-    _hyperbolic(where, manifold)
+    check_hyperbolic(where, manifold)
     (x,), call = manifold._enter(where, [("x", x)])
     n = x.shape[-1] - manifold.ambient_dim(0)
     if ideal_points.ndim != 2 or ideal_points.shape[1] != n or not 1 <= len(ideal_points) <= n:
@@ -148,11 +148,6 @@ def horospherical_projection(manifold: Manifold, x: Tensor, ideal_points: Tensor
     v = manifold._to_normal(x)
     v = _project(v, unit(ideal_points.to(v.dtype))[0])
     return manifold._leave_point(manifold._from_normal(v), call)
-
-
-def _hyperbolic(where: str, manifold: Manifold) -> None:
-    if not isinstance(manifold, Lorentz | PoincareBall):
-        raise TypeError(f"{where}: manifold is {manifold!r}; expected Lorentz or PoincareBall.")
 
 
 def _project(v: Tensor, ideal: Tensor) -> Tensor:

@@ -84,8 +84,9 @@ def geometric_median(manifold: Manifold, x: Tensor, weights: Tensor | None = Non
             lower = best(starts, cost)[1] < (1 - 64 * torch.finfo(x.dtype).eps) * cost(vertex)
             optimal = optimal & ~lower
         m, settled = descend(manifold, starts, cost, lambda m: _steps(manifold, m, x, w))
-        # A pull too weak for the dtype to follow is none.
-        optimal = optimal | (m == vertex).all(-1, keepdim=True)
+        # A pull too weak for the dtype to follow is none. (NaN is not too weak.)
+        stayed = (m == vertex).all(-1, keepdim=True) & ~costs.amin(-1, keepdim=True).isnan()
+        optimal = optimal | stayed
     elsewhere = last_step(manifold, m, _steps(manifold, m, x, w).newton, settled)
     elsewhere = manifold._leave_point(elsewhere, call)
     return torch.where(optimal, given.gather(-2, index).squeeze(-2), elsewhere)
