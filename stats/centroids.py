@@ -65,7 +65,7 @@ def einstein_midpoint(manifold: Manifold, x: Tensor, weights: Tensor | None = No
     .. math:: m = \frac{\sum_i w_i\gamma_i k_i}{\sum_i w_i\gamma_i},\qquad
               \gamma_i = \frac{1}{\sqrt{1 - |k_i|^2}}
 
-    at K = -1 (Gulcehre et al. 2019, "Hyperbolic attention networks", equation 6; Ungar 2005). Since
+    at K = -1 (Gulcehre et al. 2019, "Hyperbolic attention networks"; Ungar 2005). Since
     :math:`\gamma_i` is the time part of the point on the hyperboloid and :math:`\gamma_i k_i` its
     space part, this *is* the Lorentz centroid with the same weights, and is computed as such: in
     Klein coordinates points are lost twice as early. Arguments, result and errors as in
@@ -84,8 +84,8 @@ def gyromidpoint(manifold: Manifold, x: Tensor, weights: Tensor | None = None) -
     .. math:: m = \tfrac12\otimes\frac{\sum_i w_i\lambda_i x_i}{\sum_i w_i(\lambda_i - 1)},\qquad
               \lambda_i = \frac{2}{1 - |x_i|^2}
 
-    at K = -1 (Ungar 2010, "Barycentric calculus", chapter 4; Ganea et al. 2018 and geoopt's
-    ``weighted_midpoint`` have it so). :math:`\lambda_i x_i` is the point's space part on the
+    at K = -1 (Ungar 2010, "Barycentric calculus in Euclidean and hyperbolic geometry"; geoopt's
+    ``weighted_midpoint`` is this). :math:`\lambda_i x_i` is the point's space part on the
     hyperboloid and :math:`\lambda_i - 1` its time part, and :math:`\frac12\otimes` goes from Klein
     to Poincaré coordinates: it *is* the Lorentz centroid with the same weights, and is computed as
     such. Arguments, result and errors as in :func:`lorentz_centroid`; hyperbolic models only.

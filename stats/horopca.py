@@ -114,14 +114,18 @@ def horospherical_projection(manifold: Manifold, x: Tensor, ideal_points: Tensor
     to the origin is meant (Chami et al. 2021, section 3.2). So M's points on the origin's side of
     the spine stay where they are, those beyond it are folded back, and no distance grows.
 
-    With z the coordinates of x_s in M, rho the length of the rest, c = q in the same coordinates
-    for the vector q of M with q.p_j = 1 for all j, and A = x_t - c.z, the result is
+    On the hyperboloid at K = -1 a horosphere about p is where :math:`x_t - x_s\cdot p` is constant.
+    With z the part of :math:`x_s` in M, :math:`\rho` the length of the rest and c the vector of M
+    with :math:`c\cdot p_j = 1` for all j, the points of M on those of x are those
+    :math:`z + \beta c` whose time part is :math:`x_t + \beta`, and the one meant has
 
-    .. math:: z + \beta c,\qquad \beta = \frac{-\rho^2}{A + \sqrt{A^2 + (|c|^2 - 1)\rho^2}}
+    .. math:: \beta = \frac{-\rho^2}{A + \sqrt{A^2 + (|c|^2 - 1)\rho^2}},\qquad
+              A = x_t - c\cdot z
 
-    at K = -1 for A > 0, the root's other form beyond the spine: the reflection in q's hyperplane of
-    the hyperboloid's vectors, solved for the point of M. For one ideal point |c| = 1, the spine is
-    that point, and the result is the point of the geodesic to it on the same horosphere.
+    for A > 0, on the origin's side of the spine; beyond it the same root is
+    :math:`(A - \sqrt{\cdot})/(|c|^2 - 1)`. For one ideal point |c| = 1: the spine is that point,
+    and the result lies on the geodesic to it. Nothing here cancels, and ideal points may come
+    together.
 
     Args:
         manifold: :class:`Lorentz` or :class:`PoincareBall`.

@@ -25,7 +25,9 @@ _SHARES = (1.0, 1 / 4, 1 / 64)
 
 
 def geometric_median(manifold: Manifold, x: Tensor, weights: Tensor | None = None) -> Tensor:
-    r"""The point that minimises :math:`\sum_i w_i\,d(m, x_i)`, half of which no outlier can move.
+    r"""The point that minimises :math:`\sum_i w_i\,d(m, x_i)`.
+
+    Points of less than half of the weight cannot carry it off, however far away they are.
 
     If one of the points is a minimum, it is returned as it is. That is so exactly if the unit
     vectors towards the others pull less than it weighs,
@@ -36,8 +38,8 @@ def geometric_median(manifold: Manifold, x: Tensor, weights: Tensor | None = Non
     (Fletcher, Venkatasubramanian & Joshi 2009, "The geometric median on Riemannian manifolds",
     after Kuhn 1973). Otherwise the search starts from the best of the points, leaves it along that
     pull, and can meet none of them again, because it never goes uphill. Its steps are Newton's,
-    which converge quadratically, or Weiszfeld's (Fletcher et al., equation 5), which always
-    descend, whichever leads lower.
+    which converge quadratically, or Weiszfeld's (Fletcher et al.), which always descend,
+    whichever leads lower.
 
     Differentiable in x, in the weights and in the curvature by implicit differentiation, as
     :meth:`Manifold.mean` is: where the median is no point of the set the derivative is exact; where
@@ -53,7 +55,7 @@ def geometric_median(manifold: Manifold, x: Tensor, weights: Tensor | None = Non
     Returns:
         (..., m). On Euclidean and hyperbolic spaces it is unique unless the points lie on one
         geodesic; there the minima may be a whole segment, and an end of it is returned. On the
-        sphere it is unique for points within pi R/4 of one another's median (Fletcher et al.,
+        sphere it is unique for points of a convex set of diameter below pi R/2 (Fletcher et al.,
         theorem 1); beyond, a local minimum that no single point of the set beats, and antipodes
         pull in the direction :meth:`Manifold.logmap` names.
 
