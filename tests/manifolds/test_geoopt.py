@@ -41,15 +41,24 @@ def test_an_optimiser_finds_the_frechet_mean(name, optimiser):
     assert manifold.is_point(point.detach())
 
 
+WALKS = {
+    "SGD": lambda p: geoopt.optim.RiemannianSGD([p], lr=0.05),
+    "Adam": lambda p: geoopt.optim.RiemannianAdam([p], lr=0.05),
+}
+
+
 @pytest.mark.parametrize("steps", [1000, pytest.param(100_000, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", FIXED)
-def test_no_point_drifts_off_in_float32(name, steps):
+@pytest.mark.parametrize(
+    ("name", "walk"),
+    [*((name, "SGD") for name in FIXED), ("Lorentz(-1)", "Adam"), ("Sphere(1)", "Adam")],
+)
+def test_no_point_drifts_off_in_float32(name, walk, steps):
     manifold = CASES[name]
     adapter = as_geoopt(manifold)
     generator = torch.Generator().manual_seed(0)
     x = points(manifold, 4, 3, seed=1, dtype=torch.float32)
     point = geoopt.ManifoldParameter(x.clone(), manifold=adapter)
-    walk = geoopt.optim.RiemannianSGD([point], lr=0.05)
+    walker = WALKS[walk](point)
     for _ in range(steps):
         # A random pull, and one back so that the walk stays near.
         noise = torch.randn(point.shape, generator=generator)
@@ -57,7 +66,7 @@ def test_no_point_drifts_off_in_float32(name, steps):
             noise
             + 0.5 * torch.autograd.grad(manifold.sqdist(point, manifold.origin(3)).sum(), point)[0]
         )
-        walk.step()
+        walker.step()
     assert manifold.is_point(point.detach()).all()
     adapter.assert_check_point_on_manifold(point.detach())
 
@@ -79,6 +88,12 @@ def test_the_adapter_answers_geoopts_questions():
     moved, carried = adapter.retr_transp(x, v, v)
     torch.testing.assert_close(moved, y, rtol=1e-12, atol=1e-12)
     assert manifold.is_tangent(moved, carried).all()
+    # SGRHMC steps along vectors that are not tangent: their tangent part is meant.
+    sphere, p = as_geoopt(Sphere()), points(Sphere(), 5, 3, seed=1)
+    u = Sphere().logmap(p, points(Sphere(), 5, 3, seed=2))
+    both = sphere.retr_transp(p, u + p, u - p), sphere.retr_transp(p, u, u)
+    for off, on in zip(*both, strict=True):
+        torch.testing.assert_close(off, on, rtol=0, atol=1e-14)
     assert adapter.random(7, 4).shape == (7, 4)
     assert "Lorentz(curvature=-0.5)" in adapter.name
 

@@ -38,6 +38,25 @@ def test_logarithms_at_the_mean_of_far_points_add_up_to_nothing(manifold, r):
 
 
 @pytest.mark.parametrize(("manifold", "r"), FAR)
+def test_a_mean_too_far_out_to_be_told_costs_no_more_than_what_it_was_searched_from(manifold, r):
+    """With unequal weights the mean itself is far out, where coordinates are rounded to lengths
+    above R: no point is the mean, but the best of those met is better than any start."""
+    x = manifold.from_normal(r * radius(manifold) * directions(50, 4, 3, seed=2))
+    w = torch.rand(50, 4, generator=torch.Generator().manual_seed(0), dtype=F64)
+    m = manifold.mean(x, w)
+    assert manifold.is_point(m).all()
+
+    def cost(m):
+        return (w * manifold.sqdist(m.unsqueeze(-2), x)).sum(-1)
+
+    for start in (manifold.origin(3, dtype=F64).expand(50, -1), *x.unbind(-2)):
+        assert (cost(m) <= cost(start) * (1 + 8 * EPS)).all()
+    # Nor does a search from there find better, but for what storing the point may change.
+    again = manifold.mean(x, w, start=m)
+    assert (cost(m) <= cost(again) * (1 + 1e-3)).all()
+
+
+@pytest.mark.parametrize(("manifold", "r"), FAR)
 def test_the_mean_of_two_far_points_is_their_midpoint(manifold, r):
     x, y = (r * radius(manifold) * directions(50, 3, seed=s) for s in (1, 2))
     x, y = manifold.from_normal(x), manifold.from_normal(y)

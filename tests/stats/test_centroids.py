@@ -25,9 +25,11 @@ def minkowski(x: mp.matrix, y: mp.matrix) -> mp.mpf:
 @pytest.mark.parametrize("dtype", [torch.float32, F64])
 @pytest.mark.parametrize("manifold", [Lorentz(), PoincareBall(), Lorentz(-0.3), PoincareBall(-2.0)])
 @pytest.mark.parametrize("r", [1e-6, 1.0, 6.0, 15.0])
-def test_the_centroid_is_the_normalised_sum_at_fifty_digits(manifold, dtype, r):
+@pytest.mark.parametrize("cone", [1.0, 1e-3])
+def test_the_centroid_is_the_normalised_sum_at_fifty_digits(manifold, dtype, r, cone):
     for seed in range(4):
-        v = normals(manifold, 5, 3, seed=seed)
+        v = normals(manifold, 5, 3, seed=seed) * cone
+        v = v + (1 - cone) * torch.tensor([0.3, -0.5, 0.7], dtype=F64)
         v = v / v.norm(dim=-1).max() * r * radius(manifold)
         x, w = manifold.from_normal(v.to(dtype)), weights(5, seed=seed).to(dtype)
         lifted = mp.matrix([reference.hyperboloid(manifold, point) for point in x])
