@@ -14,8 +14,12 @@ def check_set(where: str, x: Tensor) -> None:
         )
 
 
-def normalised(where: str, x: Tensor, weights: Tensor | None) -> Tensor:
-    """Weights with sum 1, (..., k)."""
+def normalised(where: str, x: Tensor, weights: Tensor | None, *, look: bool = True) -> Tensor:
+    """Weights with sum 1, (..., k).
+
+    Without a look at their values, for what is to go under ``vmap`` or into a graph, weights that
+    are negative, not finite or all zero become NaN; with one they are an error.
+    """
     if weights is None:
         return torch.full(x.shape[:-1], 1 / x.shape[-2], dtype=x.dtype, device=x.device)
     if not isinstance(weights, Tensor):
@@ -30,8 +34,11 @@ def normalised(where: str, x: Tensor, weights: Tensor | None) -> Tensor:
     check_broadcast(where, "the tensor weights", weights, weights.shape[:-1], x.shape[:-2])
     w = weights.to(x.dtype)
     total = w.sum(-1, keepdim=True)
+    good = ((w >= 0) & (total > 0) & total.isfinite()).all(-1, keepdim=True)
+    if not look:
+        return torch.where(good, w / total, torch.nan)
     # Newton's method looks at values too: one look more costs nothing.
-    if not bool(((w >= 0) & (total > 0) & total.isfinite()).all()):
+    if not bool(good.all()):
         raise ValueError(
             f"{where}: of {w.numel()} weights {int((w < 0).sum())} are negative and "
             f"{int((~w.isfinite()).sum())} not finite, and the least sum of a set is "

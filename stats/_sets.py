@@ -11,13 +11,13 @@ from ..manifolds.unit import Call
 
 
 def enter(
-    op: str, manifold: Manifold, x: Tensor, weights: Tensor | None
+    op: str, manifold: Manifold, x: Tensor, weights: Tensor | None, *, look: bool = True
 ) -> tuple[Tensor, Tensor, Call]:
     """Points (..., k, m) at unit curvature, weights (..., k, 1) with sum 1, the way back."""
     check_manifold(op, manifold)
     (x,), call = manifold._enter(op, [("x", x)])
     check_set(op, x)
-    return x, normalised(op, x, weights).unsqueeze(-1), call
+    return x, normalised(op, x, weights, look=look).unsqueeze(-1), call
 
 
 def model(manifold: Manifold) -> Manifold:

@@ -32,7 +32,9 @@ def lorentz_centroid(manifold: Manifold, x: Tensor, weights: Tensor | None = Non
     Args:
         manifold: the space.
         x: points (..., k, m).
-        weights: (..., k), non-negative with a positive sum; equal if None.
+        weights: (..., k), non-negative with a positive sum; equal if None. Their values are not
+            looked at, so that this goes under ``vmap`` and into a full graph: the centroid of a
+            set with a negative weight or none above 0 is NaN.
 
     Returns:
         (..., m). Differentiable in x, the weights and the curvature. Sphere: for points that
@@ -40,10 +42,9 @@ def lorentz_centroid(manifold: Manifold, x: Tensor, weights: Tensor | None = Non
 
     Raises:
         TypeError: a space of another kind.
-        ValueError: no points; weights that are negative, not finite or all zero, or of another
-            shape.
+        ValueError: no points, or weights of another shape.
     """
-    x, w, call = enter("lorentz_centroid", manifold, x, weights)
+    x, w, call = enter("lorentz_centroid", manifold, x, weights, look=False)
     match model(manifold):
         case Lorentz():
             centroid = _on_hyperboloid(x[..., 1:], w)
