@@ -56,12 +56,17 @@ def descend(
         # Where the promised decrease is within the cost's rounding, the cost cannot say what is
         # better: Newton's step is, until it no longer shrinks (by half; the decrement goes by 4).
         settled = decrement.abs() <= 64 * torch.finfo(m.dtype).eps * least
-        done = done | (settled & (decrement.abs() >= before / 4))
+        done = done | (settled & (decrement.abs() >= before.abs() / 4))
         if bool(done.all()):
             break
         whole = moved(manifold, m, step.newton)
-        if bool((settled | done).all()):
+        value = cost(whole)
+        # As usual amid the points: the step does what it promises, and no other is tried. (On a
+        # sphere it may promise an ascent.)
+        enough = (decrement > 0) & (value <= least - decrement / 4)
+        if bool((settled | done | enough).all()):
             m = torch.where(done, m, whole)
+            least = torch.where(done | settled, least, value)
             continue
         tries = [step.newton * fraction for fraction in _FRACTIONS]
         tries += [step.careful * multiple for multiple in _MULTIPLES]
