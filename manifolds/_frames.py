@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ._hyperboloid import across_along, haversine, time
+from ._hyperboloid import across_along, time
 from ._numerics import dot, norm, seen_from, unit
+from ._sight import stepped_haversine
 
 if TYPE_CHECKING:
     from .base import Manifold
@@ -55,7 +56,7 @@ def join_carried(x: Tensor, w: Tensor) -> Tensor:
 
 def sinh_log(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
     """log_x y made sinh d long, in components, and sinh^2(d/2)."""
-    far, h = _far(x), haversine(x, y, step)
+    far, h = _far(x), stepped_haversine(x, y, step, 1.0)
     outer = x.where(far, 1.0)
     _, size, side, reach, ahead = seen_from(outer, y, torch.where(far, step, y - 1))
     # As in _hyperboloid.outward, T_x reach - |x| T_y is rationalised where it is a difference; but
@@ -113,7 +114,7 @@ def _turned_near(x: Tensor, y: Tensor, step: Tensor, w: Tensor) -> Tensor:
     facing = 1 - dot(p, q)
     swung = q * dot(p, w) - p * dot(q, w)
     again = q * dot(p, swung) - p * dot(q, swung)
-    turn = (1 + tx) * (1 + ty) / (2 * (1 + haversine(x, y, step)))
+    turn = (1 + tx) * (1 + ty) / (2 * (1 + stepped_haversine(x, y, step, 1.0)))
     return split_carried(y, w + turn * (facing * swung + again))
 
 

@@ -9,11 +9,17 @@ from .base import Manifold, check_manifold
 def as_geoopt(manifold: Manifold) -> Any:
     """A ``geoopt.Manifold`` whose geometry is ``manifold``'s (extra ``optim``).
 
-    For ``geoopt.ManifoldParameter``, ``geoopt.optim.RiemannianAdam`` and ``RiemannianSGD``, which
-    then step along exact geodesics of ours. The retraction is the exponential map, and the
-    gradient conversion changes nothing in place. A learnable curvature is a parameter of the
+    For ``geoopt.ManifoldParameter`` and all of ``geoopt.optim``: ``RiemannianAdam``,
+    ``RiemannianSGD``, their sparse variants and ``RiemannianLineSearch`` then step along exact
+    geodesics of ours. The retraction is the exponential map, and the gradient conversion changes
+    nothing in place. A learnable curvature is a parameter of the
     adapter; assign it (or the manifold) to a module for an optimiser to see it, and keep it fixed
     while points are optimised on it: a change of curvature moves the manifold under its points.
+
+    ``geoopt.samplers`` run on ``Euclidean`` and ``Sphere``, where what they do is right, and refuse
+    the hyperbolic models, where it would not be: they take ambient coordinates for orthonormal
+    ones. There, sample normal coordinates v as a plain parameter: of a density p by volume the
+    logarithm in v is ``log p(x) + logdetexp(origin, logmap0(x))``, x = from_normal(v).
 
     >>> import geoopt, torch
     >>> from spaceforms.manifolds import Lorentz, as_geoopt

@@ -18,11 +18,22 @@ class GeooptAdapter(geoopt.Manifold):  # type: ignore[misc]
     """See :func:`as_geoopt`."""
 
     ndim = 1
-    reversible = False
 
     def __init__(self, manifold: Manifold) -> None:
         super().__init__()
         self.manifold = manifold
+
+    @property
+    def reversible(self) -> bool:
+        """Whether geoopt's samplers may be used: on Euclidean space and the sphere.
+
+        The exponential map is reversible on every manifold. But the samplers take a standard
+        normal vector of the ambient space, through ``egrad2rgrad``, for a standard normal tangent
+        vector, and its Euclidean length for its length. Both are so only where the metric is that
+        of the ambient space; on the hyperbolic models they would sample another density, without a
+        word, where geoopt now refuses.
+        """
+        return self.manifold.sign >= 0
 
     @property
     def name(self) -> str:
@@ -69,6 +80,14 @@ class GeooptAdapter(geoopt.Manifold):  # type: ignore[misc]
         """Parallel transport from x to y."""
         return self.manifold.transport(x, y, v)
 
+    def retr_transp(self, x: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """The point that u leads to, and v transported to it.
+
+        Both are made tangent first: geoopt's SGRHMC steps along vectors that are not.
+        """
+        y = self.manifold.expmap(x, self.proju(x, u))
+        return y, self.manifold.transport(x, y, self.proju(x, v))
+
     def dist(self, x: Tensor, y: Tensor, *, keepdim: bool = False) -> Tensor:
         """Geodesic distance."""
         value = self.manifold.dist(x, y)
@@ -94,6 +113,18 @@ class GeooptAdapter(geoopt.Manifold):  # type: ignore[misc]
         n = size[-1] - self.manifold.ambient_dim(0)
         points = self.manifold.random_normal(*size[:-1], n, dtype=dtype, device=device)
         return geoopt.ManifoldTensor(points, manifold=self)
+
+    def origin(
+        self,
+        *size: Any,
+        dtype: torch.dtype | None = None,
+        device: torch.device | None = None,
+        **_: Any,
+    ) -> "geoopt.ManifoldTensor":
+        """The origin, of the shape ``size``; its last entry counts ambient coordinates."""
+        n = size[-1] - self.manifold.ambient_dim(0)
+        point = self.manifold.origin(n, dtype=dtype, device=device).detach()
+        return geoopt.ManifoldTensor(point.expand(size).clone(), manifold=self)
 
     def _check_point_on_manifold(
         self, x: Tensor, *, atol: float = 1e-5, rtol: float = 1e-5

@@ -287,7 +287,7 @@ class ProductKernels(Manifold):
         each = self._each("_logdetexp", [x, v])
         return side_by_side([t.squeeze(-1) for t in each]).sum(-1, keepdim=True)
 
-    def _mean(self, x: Tensor, weights: Tensor | None) -> Tensor:
+    def _mean(self, x: Tensor, weights: Tensor | None, start: Tensor | None) -> Tensor:
         self._needs_l2("mean")
         if x.ndim < 2 or x.shape[-2] == 0:
             raise ValueError(
@@ -297,14 +297,18 @@ class ProductKernels(Manifold):
         # A mean of each factor's own (..., g, k, m), with the same weights.
         batched = isinstance(weights, Tensor) and weights.ndim > 0
         own = weights.unsqueeze(-2) if batched else weights  # type: ignore[union-attr]
+        starts = [None] * len(self._groups) if start is None else self._layout.gather(start)
         parts = []
-        for group, part in zip(self._groups, self._layout.gather(x), strict=True):
+        for group, part, near in zip(self._groups, self._layout.gather(x), starts, strict=True):
             sets = part.transpose(-2, -3)
             if group.one_object:
-                parts.append(self._kernels_of(group).mean(sets, own))
+                parts.append(self._kernels_of(group).mean(sets, own, start=near))
             else:
                 each = enumerate(self._factor(i) for i in group.members)
-                means = [f.mean(sets[..., j, :, :], weights) for j, f in each]
+                nears = [
+                    None if near is None else near[..., j, :] for j in range(len(group.members))
+                ]
+                means = [f.mean(sets[..., j, :, :], weights, start=nears[j]) for j, f in each]
                 parts.append(torch.stack(means, dim=-2))
         return self._join(parts)
 

@@ -43,7 +43,7 @@ class Sight(NamedTuple):
     """1, or a power of two where the points are so near the origin that squares underflow."""
 
 
-def sight(x: Tensor, y: Tensor, radius: Tensor | None) -> Sight:
+def sight(x: Tensor, y: Tensor, radius: Tensor | None, difference: Tensor | None = None) -> Sight:
     r"""See :class:`Sight`. With :math:`r` the distance from the origin, two forms.
 
     * |X|, |Y| > 1: the hyperbolic haversine, a radial and an angular part,
@@ -73,7 +73,8 @@ def sight(x: Tensor, y: Tensor, radius: Tensor | None) -> Sight:
     tiny, large = _tiny(x)
     scale = 1 + large * (x2 + y2 < tiny).to(dtype)
 
-    step = minus(y, x, like)
+    known = difference is not None
+    step = torch.addcmul(y * unlike, difference, like) if known else minus(y, x, like)
     step = step * scale if torch.is_grad_enabled() else step.mul_(scale)
     split = split_off(step, x, square_x, far, area)
     side, ahead, rest, left = split.side, split.ahead / scale, split.rest, split.left
@@ -151,6 +152,23 @@ def _haversine_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tupl
     return h, seen.side, seen.slope * seen.scale, weight, -seen.tx / seen.ty
 
 
+def _stepped_value(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, ...]:
+    seen = sight(x, y, None, step)
+    h = seen.h / seen.scale / seen.scale
+    return h, seen.side, seen.slope * seen.scale, 0.5 / seen.scale, -seen.tx / seen.ty
+
+
+def _stepped_pull(
+    inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor
+) -> tuple[Tensor, ...]:
+    # By the points alone: the step is their difference and has no share of its own.
+    _, side, slope, weight, ratio = kept
+    by_x = minus(inputs[0] * (g * weight * slope), side, g * weight)
+    return by_x, by_x * ratio, torch.zeros_like(by_x)
+
+
+# Of space parts whose difference is known to more digits than they have.
+stepped_haversine = closed_form(_stepped_value, _stepped_pull, scaled=0, degree=0)
 haversine = closed_form(_haversine_value, _pull, scaled=2, degree=0)
 dist = closed_form(_dist_value, _pull, scaled=2, degree=1)
 sqdist = closed_form(_sqdist_value, _pull, scaled=2, degree=2)

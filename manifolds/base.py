@@ -243,7 +243,9 @@ class Manifold(UnitKernels):
         x, y, step, _, call = self._enter_pair("midpoint", x, y)
         return self._leave_point(self._midpoint(x, y, step), call)
 
-    def mean(self, x: Tensor, weights: Tensor | None = None) -> Tensor:
+    def mean(
+        self, x: Tensor, weights: Tensor | None = None, *, start: Tensor | None = None
+    ) -> Tensor:
         r"""Fréchet mean of a set: the point that minimises :math:`\sum_i w_i d(m, x_i)^2`.
 
         Newton's method, safeguarded, on the gradient :math:`\sum_i w_i\log_m x_i`, whose
@@ -256,16 +258,25 @@ class Manifold(UnitKernels):
         Args:
             x: points (..., k, m).
             weights: (..., k), non-negative with a positive sum; equal if None.
+            start: (..., m), a point to search from, for speed. On the sphere it decides which of
+                several minima is found; elsewhere there is one, and the search begins amid the
+                points where that is lower. No gradient flows to it.
 
         Returns:
-            (..., m). On Euclidean and the hyperbolic models the mean is unique. On the sphere it
-            is the one in the hemisphere of the points' centroid, if they lie in one.
+            (..., m). On Euclidean and the hyperbolic models the mean is unique and is found from
+            any start. On the sphere it is the one in the hemisphere of the points' centroid, if
+            they lie in one; for points that balance (two antipodes, a great circle) it is one of
+            the points where the search comes to rest.
+
+        Raises:
+            ValueError: no points; weights that are negative, not finite or all zero, or of
+                another shape.
         """
         (x,), call = self._enter("mean", [("x", x)])
-        return self._leave_point(self._mean(x, weights), call)
+        return self._leave_point(self._mean(x, weights, start), call)
 
-    def _mean(self, x: Tensor, weights: Tensor | None) -> Tensor:
-        return frechet_mean(self, x, weights)
+    def _mean(self, x: Tensor, weights: Tensor | None, start: Tensor | None) -> Tensor:
+        return frechet_mean(self, x, weights, start)
 
     # -- the origin -----------------------------------------------------------------------------
 

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold, PoincareBall
+from ..stats.distortion import of_pairs
 from ._axes import at_hand, at_rest, unit_of_length
-
-_PAIRS = 20_000
 
 
 class Projection(NamedTuple):
@@ -94,7 +93,7 @@ def project_disk(
         name += " of what is left after the mean" + ("" if groups is None else " of each level")
     ball = PoincareBall(-1.0)
     flat = ball.from_normal(r * _directions(torch.nn.functional.pad(v, (0, 2 - v.shape[1]))))
-    distortion, correlation = _losses(x, flat, manifold, ball)
+    distortion, correlation = of_pairs(x, flat, manifold=manifold, image=ball)
     return Projection(flat, name, distortion, correlation)
 
 
@@ -125,35 +124,3 @@ def _directions(plane: Tensor) -> Tensor:
     length = plane.norm(dim=-1, keepdim=True)
     right = torch.tensor([1.0, 0.0], dtype=plane.dtype)
     return torch.where(length > 0, plane / length.where(length > 0, 1.0), right)
-
-
-def _losses(x: Tensor, flat: Tensor, manifold: Manifold, ball: PoincareBall) -> tuple[float, float]:
-    count = len(x)
-    if count * (count - 1) // 2 <= _PAIRS:
-        i, j = torch.triu_indices(count, count, 1)
-    else:
-        # Pairs with two different ends: j is i moved on by 1 to count - 1 places.
-        generator = torch.Generator().manual_seed(0)
-        i = torch.randint(count, (_PAIRS,), generator=generator)
-        j = (i + torch.randint(1, count, (_PAIRS,), generator=generator)) % count
-    true = manifold.dist(x[i], x[j]) / unit_of_length(manifold)
-    drawn = ball.dist(flat[i], flat[j])
-    apart = true > 0
-    true, drawn = true[apart], drawn[apart]
-    if not len(true):
-        return 0.0, 1.0
-    distortion = float((drawn / true - 1).abs().mean())
-    return distortion, _correlation(_ranks(true), _ranks(drawn))
-
-
-def _ranks(values: Tensor) -> Tensor:
-    """Ranks, equal values sharing the mean of theirs."""
-    _, inverse, counts = torch.unique(values, return_inverse=True, return_counts=True)
-    means: Tensor = counts.cumsum(0) - (counts - 1) / 2
-    return means[inverse].double()
-
-
-def _correlation(a: Tensor, b: Tensor) -> float:
-    a, b = a - a.mean(), b - b.mean()
-    size = float(a.norm() * b.norm())
-    return float(a @ b) / size if size > 0 else 1.0

@@ -8,7 +8,7 @@ import torch
 
 from spaceforms.manifolds import Euclidean, Lorentz, PoincareBall, Sphere
 from spaceforms.plotting import project_disk
-from spaceforms.plotting.projection import _correlation, _ranks
+from spaceforms.stats.distortion import _correlation, _ranks
 
 ALL = [Euclidean(), Lorentz(-1.0), Lorentz(-0.3), PoincareBall(-2.0), Sphere(1.0), Sphere(0.5)]
 BALL = PoincareBall(-1.0)

@@ -1,0 +1,120 @@
+"""What bringing points to another space does to them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..manifolds import Manifold
+from ..manifolds.base import check_manifold
+from ._frame import in_radii
+from ._sets import enter
+
+_PAIRS = 20_000
+
+
+class Distortion(NamedTuple):
+    """What a map of points did to their distances, those of each space in units of its R."""
+
+    relative: float
+    """Mean over pairs of abs(new/true - 1); 0 for an isometry."""
+    rank_correlation: float
+    """Spearman's correlation of new and true distances; 1 for a monotone map of distances."""
+    variance_kept: float
+    """The new points' Fréchet variance over the true ones'; above 1 if the map spreads them."""
+
+
+@torch.no_grad()
+def distortion(
+    x: Tensor, y: Tensor, *, manifold: Manifold, image: Manifold | None = None
+) -> Distortion:
+    """Compare points with what became of them.
+
+    Over all pairs, or over 20,000 of them drawn with a fixed seed where there are more. Pairs of
+    coincident points of x, which have no relative error, are left out; with none left there is no
+    distortion.
+
+    Args:
+        x: (N, m), points of ``manifold``.
+        y: (N, m'), the same points on ``image``, the manifold itself if None. It may have another
+            dimension, model or curvature.
+
+    Raises:
+        ValueError: no points, or two numbers of points.
+    """
+    image = manifold if image is None else image
+    relative, correlation = of_pairs(x, y, manifold=manifold, image=image)
+    true = _in_radii(manifold, x)
+    kept = float(_in_radii(image, y) / true) if true > 0 else 1.0
+    return Distortion(relative, correlation, kept)
+
+
+def frechet_variance(
+    manifold: Manifold, x: Tensor, weights: Tensor | None = None, *, mean: Tensor | None = None
+) -> Tensor:
+    r"""The mean squared distance from the Fréchet mean, :math:`\sum_i w_i\,d(m, x_i)^2`.
+
+    Args:
+        manifold: the space.
+        x: points (..., k, m).
+        weights: (..., k), as in :meth:`Manifold.mean`; here too they are divided by their sum.
+        mean: (..., m), another point instead of the mean.
+
+    Returns:
+        (...). 0 for one point.
+    """
+    _, w, _ = enter("frechet_variance", manifold, x, weights)
+    if mean is None:
+        mean = manifold.mean(x, weights)
+    return (w.squeeze(-1) * manifold.sqdist(mean.unsqueeze(-2), x)).sum(-1)
+
+
+def _in_radii(manifold: Manifold, x: Tensor) -> Tensor:
+    return in_radii(manifold, in_radii(manifold, frechet_variance(manifold, x.double())))
+
+
+@torch.no_grad()
+def of_pairs(x: Tensor, y: Tensor, *, manifold: Manifold, image: Manifold) -> tuple[float, float]:
+    """The first two of ``distortion``, which need no mean."""
+    for space in (manifold, image):
+        check_manifold("distortion", space)
+    if x.ndim != 2 or y.ndim != 2 or len(x) != len(y) or not len(x):
+        raise ValueError(
+            f"distortion: x has shape {tuple(x.shape)} and y {tuple(y.shape)}; expected (N, m) and "
+            "(N, m'), N > 0."
+        )
+    i, j = pairs(len(x))
+    true = in_radii(manifold, manifold.dist(x[i], x[j]).double())
+    drawn = in_radii(image, image.dist(y[i], y[j]).double())
+    apart = true > 0
+    true, drawn = true[apart], drawn[apart]
+    if not len(true):
+        return 0.0, 1.0
+    relative = float((drawn / true - 1).abs().mean())
+    return relative, _correlation(_ranks(true), _ranks(drawn))
+
+
+def pairs(count: int) -> tuple[Tensor, Tensor]:
+    """Indices of all pairs, or of 20,000 drawn with a fixed seed."""
+    if count * (count - 1) // 2 <= _PAIRS:
+        i, j = torch.triu_indices(count, count, 1)
+        return i, j
+    # Two different ends: j is i moved on by 1 to count - 1 places.
+    generator = torch.Generator().manual_seed(0)
+    i = torch.randint(count, (_PAIRS,), generator=generator)
+    return i, (i + torch.randint(1, count, (_PAIRS,), generator=generator)) % count
+
+
+def _ranks(values: Tensor) -> Tensor:
+    """Ranks, equal values sharing the mean of theirs."""
+    _, inverse, counts = torch.unique(values, return_inverse=True, return_counts=True)
+    means: Tensor = counts.cumsum(0) - (counts - 1) / 2
+    return means[inverse].double()
+
+
+def _correlation(a: Tensor, b: Tensor) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    size = float(a.norm() * b.norm())
+    return float(a @ b) / size if size > 0 else 1.0

@@ -1,0 +1,253 @@
+"""Principal components of points: in the tangent space at the mean, and of exact projections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from ..manifolds import Lorentz, Manifold, Sphere
+from ..manifolds._hyperboloid import lift
+from ..manifolds._numerics import cosm1c, dot, norm, sinc, sinhc, unit
+from ..manifolds.unit import times
+from ._ascent import greatest
+from ._frame import (
+    check_components,
+    check_sample,
+    from_frame,
+    in_radii,
+    to_frame,
+    upright,
+    vectors_of_frame,
+)
+from ._sets import enter
+
+_HYPERBOLIC, _SPHERE = Lorentz(), Sphere()
+
+
+@dataclass(frozen=True, eq=False)
+class PrincipalGeodesics:
+    """A mean, and the directions from it in which points vary most.
+
+    What :func:`tangent_pca` and :func:`pga` return. The first j directions span a geodesic
+    submanifold through the mean, a copy of the j-dimensional space of the same curvature.
+    """
+
+    manifold: Manifold
+    mean: Tensor
+    """(m,)."""
+    axes: Tensor
+    """(k, n), orthonormal: the directions in the orthonormal frame carried from the origin."""
+    variances: Tensor
+    """(k,): what each direction explains of ``total_variance``. The mean square of its scores for
+    :func:`tangent_pca`, the decrease of the mean squared distance from the submanifold for
+    :func:`pga`; all n of them add up to the whole."""
+    total_variance: Tensor
+    """(): the mean squared distance of the points from the mean."""
+    exact: bool
+    """Whether scores are those of the nearest points (:func:`pga`), or of the logarithms."""
+
+    @property
+    def components(self) -> Tensor:
+        """The directions as tangent vectors at the mean, (k, m), orthonormal in its metric."""
+        return vectors_of_frame("components", self.manifold, self.mean, self.axes)
+
+    @property
+    def explained_variance_ratio(self) -> Tensor:
+        """``variances`` over ``total_variance``, (k,); 0 where there is no variance."""
+        some = self.total_variance > 0
+        return torch.where(some, self.variances / self.total_variance.where(some, 1.0), 0.0)
+
+    def transform(self, x: Tensor) -> Tensor:
+        """Scores of points: (..., m) -> (..., k), signed lengths along the directions.
+
+        If ``exact``, the normal coordinates of the nearest point of the submanifold; otherwise
+        the components of log_mean(x), whose square adds up to at most d(mean, x)^2. They agree
+        for points of the submanifold, on Euclidean space, and to third order near the mean.
+        """
+        v = to_frame("transform", self.manifold, self.mean, x)
+        scores = _scores(self.manifold, v, self.axes.to(v.dtype), self.exact)
+        return times(scores, self.manifold._radius_in(v.dtype), 1).to(x.dtype)
+
+    def inverse_transform(self, scores: Tensor) -> Tensor:
+        """The points of the submanifold with given scores: (..., k) -> (..., m)."""
+        if scores.shape[-1:] != self.axes.shape[:1]:
+            raise ValueError(
+                f"inverse_transform: scores have shape {tuple(scores.shape)}; expected "
+                f"(..., {len(self.axes)}), one for each component."
+            )
+        v = in_radii(self.manifold, scores) @ self.axes.to(scores.dtype)
+        return from_frame("inverse_transform", self.manifold, self.mean, v)
+
+    def project(self, x: Tensor) -> Tensor:
+        """The points of the submanifold with the scores of x: (..., m) -> (..., m).
+
+        If ``exact`` these are the nearest points of it. The other ones are not: they lie at the
+        foot of a perpendicular in the tangent space, which far out is another point.
+        """
+        return self.inverse_transform(self.transform(x))
+
+
+@torch.no_grad()
+def tangent_pca(
+    manifold: Manifold,
+    x: Tensor,
+    n_components: int,
+    weights: Tensor | None = None,
+    *,
+    mean: Tensor | None = None,
+) -> PrincipalGeodesics:
+    r"""Principal components of the logarithms of points at their mean.
+
+    The eigenvectors of :math:`\sum_i w_i\log_\mu(x_i)\log_\mu(x_i)^T` in an orthonormal frame at
+    the mean :math:`\mu` (Fletcher et al. 2004, "Principal geodesic analysis", algorithm 2, where it
+    is the approximation of :func:`pga`). Closed, fast, and blind to how geodesics spread: of far
+    points it overestimates what lies across.
+
+    Args:
+        manifold: the space.
+        x: points (N, m).
+        n_components: k, at most the dimension and the number of points.
+        weights: (N,), non-negative with a positive sum; equal if None.
+        mean: (m,), another centre; the Fréchet mean if None.
+
+    Returns:
+        Nothing of it is differentiable in x; its methods are in their arguments. An axis has no
+        sign of its own: its largest coordinate is positive. Where several directions have equal
+        variance any basis of them is as good, and one is returned.
+
+    Raises:
+        ValueError: no points, weights that do not fit, or too many components.
+    """
+    mean, v, w, dtype = _centred("tangent_pca", manifold, x, n_components, weights, mean)
+    axes = tangent_axes(v, w)[:n_components]
+    return _result(manifold, mean, v, w, axes, False, dtype)
+
+
+@torch.no_grad()
+def pga(
+    manifold: Manifold,
+    x: Tensor,
+    n_components: int,
+    weights: Tensor | None = None,
+    *,
+    mean: Tensor | None = None,
+) -> PrincipalGeodesics:
+    r"""Principal geodesic analysis: geodesic submanifolds that pass nearest to the points.
+
+    .. math:: v_j = \arg\min_{|v|=1,\,v\perp v_1,\dots,v_{j-1}}
+              \sum_i w_i\,d\bigl(x_i, S(v_1,\dots,v_{j-1},v)\bigr)^2
+
+    S(V) the geodesic submanifold through the mean that V spans (Fletcher et al. 2004; without their
+    linearisation, as Sommer et al. 2010, "Manifold valued statistics, exact principal geodesic
+    analysis and the effect of linear approximations"). Of the two definitions in use, the least
+    distance and the greatest variance of the projections, the first is taken: on the sphere a point
+    a quarter of a turn away projects anywhere, and the second seeks such points.
+
+    On a space form the nearest point of S needs no iteration: it is the orthogonal projection in
+    the embedding space, and its distance the side of a right triangle, :math:`\sinh h = \sinh r
+    \sin\varphi` (sin on the sphere). Each direction is found by LBFGS from the best of those of
+    :func:`tangent_pca`: a local minimum, never worse than that.
+
+    Arguments, result and errors as in :func:`tangent_pca`.
+    """
+    mean, v, w, dtype = _centred("pga", manifold, x, n_components, weights, mean)
+    tangent = tangent_axes(v, w)
+    total = (w * v).mul(v).sum()
+    axes = v.new_zeros(0, v.shape[-1])
+    for _ in range(n_components):
+        # What is left of the tangent axes. The squares of all these add up to at least 1.
+        left = tangent - (tangent @ axes.mT) @ axes
+        starts = unit(left[left.square().sum(-1) > 1 / (2 * len(left))])[0]
+        value = partial(_explained, manifold, v, w / total.where(total > 0, 1.0), axes)
+        axes = torch.cat([axes, upright(_across(greatest(value, starts), axes)[None])])
+    return _result(manifold, mean, v, w, axes, True, dtype)
+
+
+def _across(q: Tensor, axes: Tensor) -> Tensor:
+    """The unit vector along q's part across orthonormal axes."""
+    for _ in range(2):  # once more for what rounding left of the other part
+        q = q - (q @ axes.mT) @ axes
+    return unit(q)[0]
+
+
+def _explained(manifold: Manifold, v: Tensor, w: Tensor, axes: Tensor, q: Tensor) -> Tensor:
+    """The negative mean squared distance from the submanifold of axes and one more direction."""
+    axes = torch.cat([axes, _across(q, axes)[None]])
+    return -(w * _distance(manifold, v, axes).square()).sum()
+
+
+def _centred(
+    where: str,
+    manifold: Manifold,
+    x: Tensor,
+    n_components: int,
+    weights: Tensor | None,
+    mean: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor, torch.dtype]:
+    """The mean, normal coordinates about it in units of R and the weights (N, 1), in float64."""
+    _, w, call = enter(where, manifold, x, weights)
+    check_sample(where, x, n_components)
+    mean = manifold.mean(x, weights) if mean is None else mean
+    v = to_frame(where, manifold, mean.double(), x.double())
+    available = min(v.shape)
+    check_components(where, n_components, available, "the dimension and the number of points")
+    return mean, v, w.double(), call.dtype
+
+
+def tangent_axes(v: Tensor, w: Tensor) -> Tensor:
+    """Principal axes of vectors about 0, (min(N, n), n)."""
+    axes: Tensor = torch.linalg.svd(w.sqrt() * v, full_matrices=False)[2]
+    return upright(axes)
+
+
+def _scores(manifold: Manifold, v: Tensor, axes: Tensor, exact: bool) -> Tensor:
+    """Coordinates along orthonormal axes of v (..., n), or of the nearest point to exp(v)."""
+    b = v @ axes.mT
+    if not exact or manifold.sign == 0:
+        return b
+    if manifold.sign > 0:
+        return _SPHERE._to_normal(_SPHERE._proj(_below(v, b), v.dtype))
+    # The projection of (cosh r, sinh(r)/r v), brought back to the hyperboloid: its space part is
+    # b/hypot(r/sinh r, |v across the axes|).
+    ratio = 1 / sinhc(dot(v, v))
+    return _HYPERBOLIC._to_normal(lift(b / norm(torch.cat([ratio, v - b @ axes], dim=-1))))
+
+
+def _distance(manifold: Manifold, v: Tensor, axes: Tensor) -> Tensor:
+    """Distance of exp(v) from the submanifold of orthonormal axes, (..., 1)."""
+    b = v @ axes.mT
+    rest = norm(v - b @ axes)
+    if manifold.sign > 0:
+        return torch.atan2(sinc(dot(v, v)) * rest, norm(_below(v, b)))
+    return (sinhc(dot(v, v)) * rest).asinh() if manifold.sign < 0 else rest
+
+
+def _below(v: Tensor, b: Tensor) -> Tensor:
+    """exp(v) on the sphere, projected to the vectors that the origin and the axes span."""
+    s = dot(v, v)
+    return torch.cat([1 + s * cosm1c(s), sinc(s) * b], dim=-1)
+
+
+def _result(
+    manifold: Manifold,
+    mean: Tensor,
+    v: Tensor,
+    w: Tensor,
+    axes: Tensor,
+    exact: bool,
+    dtype: torch.dtype,
+) -> PrincipalGeodesics:
+    square = torch.as_tensor(manifold.radius).double().square()
+    total = (w * v.square()).sum()
+    if exact:
+        nested = [
+            (w * _distance(manifold, v, axes[: j + 1]).square()).sum() for j in range(len(axes))
+        ]
+        variances = -torch.stack([total, *nested]).diff()
+    else:
+        variances = (w * _scores(manifold, v, axes, False).square()).sum(0)
+    variances, total = (square * variances).to(dtype), (square * total).to(dtype)
+    return PrincipalGeodesics(manifold, mean, axes.to(dtype), variances, total, exact)
