@@ -8,6 +8,7 @@ from .lorentz import Lorentz as Lorentz
 from .poincare_ball import PoincareBall as PoincareBall
 from .scalar import PositiveScalar as PositiveScalar
 from .sphere import Sphere as Sphere
+from .stereographic import Stereographic as Stereographic
 
 __all__ = [
     "Checked",
@@ -17,5 +18,6 @@ __all__ = [
     "PoincareBall",
     "PositiveScalar",
     "Sphere",
+    "Stereographic",
     "as_geoopt",
 ]

@@ -58,6 +58,15 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
         return self.manifold._extra_coordinates
 
     @property
+    def _form_at_coincidence(self) -> int | None:
+        return self.manifold._form_at_coincidence
+
+    @property
+    def curvature(self) -> Tensor:
+        """The sectional curvature K of the wrapped manifold."""
+        return self.manifold.curvature
+
+    @property
     def _magnitude(self) -> Any:  # type: ignore[override]
         return self.manifold._magnitude
 

@@ -1,0 +1,245 @@
+"""Kernels of the kappa-stereographic model: a curvature k of any sign and vectors of R^n.
+
+``k`` has shape () and the dtype of the vectors; ``step`` is y - x throughout, g = 1 + k|x|^2. A
+product with k is formed before the square: at k = 0 no square may overflow first.
+
+For k > 0 points go to infinity, the antipode of the origin, and pairs of them to antipodes. What
+would cancel there is a squared length that is known as a vector: 1 + 2k x.y + k^2|x|^2|y|^2 is
+|x/|x| + k|x|y|^2. As a vector it has the rounding of x and y and no more.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from ._numerics import dot, norm, sqrt0, unit
+from ._signed import CUT, asnc, half_turn, tnc
+
+# With k|x|^2 and k|y|^2 at most 1/8 nothing is near antipodal, the sum above is at least (7/8)^2.
+# Of two points more than a right angle apart one is beyond: tan^2(pi/8) > 1/8.
+_BEYOND = 1 / 8
+
+
+def gap(k: Tensor, x: Tensor) -> Tensor:
+    """1 + k|x|^2, for k < 0 at least eps, as on the ball."""
+    return (1 + dot(k * x, x)).clamp(min=torch.finfo(x.dtype).eps)
+
+
+def edge(k: Tensor, dtype: torch.dtype) -> Tensor:
+    """sqrt|k| times the norm of the last points: inside for k < 0; for k > 0 where the distance to
+    infinity is less than the rounding of pi R, the distance to the origin."""
+    eps = torch.finfo(dtype).eps
+    return torch.where(k < 0, torch.full_like(k, 1 - 2 * eps), 16 / eps)
+
+
+def reach(k: Tensor, x: Tensor) -> Tensor:
+    """|x|/R, 0 for k = 0."""
+    return k.abs().sqrt() * norm(x)
+
+
+def pulled_back(k: Tensor, x: Tensor, dtype: torch.dtype) -> Tensor:
+    """x, or where it lies beyond the last points or beyond the dtype, one of them."""
+    last, largest = edge(k, dtype), torch.finfo(dtype).max / 4
+    outside = reach(k.detach(), x.detach()) > last
+    direction, _ = unit(x.where(outside, 1.0))
+    # By the length of the direction as it was rounded: for k < 0 there are 2 eps to the boundary.
+    on_edge = direction * (last / reach(k.where(outside, 1.0), direction))
+    x = torch.where(outside, on_edge, x)
+    beyond = (k > 0) & (norm(x.detach()) > largest)
+    return torch.where(beyond, largest * unit(x.where(beyond, 1.0))[0], x)
+
+
+def chord(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    """A vector of norm sn(d/2)."""
+    return step / gap(k, x).sqrt() / gap(k, y).sqrt()
+
+
+def facing(k: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(is x the longer, l/|l|, l/|l| + k|l|o), l the longer of x and y and o the other.
+
+    The length of the last is cs(d/2) sqrt(g_x g_y), 0 at antipodes.
+    """
+    swap = dot(k * x, x) < dot(k * y, y)
+    direction, length = unit(torch.where(swap, y, x))
+    return ~swap, direction, direction + k * length * torch.where(swap, x, y)
+
+
+def half(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(z = k sn^2(d/2) or 0, whether d is beyond a right angle, then d/2), by atan2 there."""
+    across = chord(k, x, y, step)
+    z = dot(k * across, across)
+    far = z > CUT
+    some, k_far = torch.ones_like(x), k.where(far, 1.0)
+    _, _, cosine = facing(k, x.where(far, some), y.where(far, some))
+    angle = torch.atan2(k_far.sqrt() * norm(step.where(far, some)), norm(cosine))
+    return z.where(~far, 0.0), far, angle * k_far.rsqrt()
+
+
+def half_of_haversine(k: Tensor, haversine: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The same from sn^2(d/2) alone, which says little of antipodes: those of its noise are."""
+    z = k * haversine
+    far = z > CUT
+    rest = 1 - z.where(far, CUT)
+    rest = rest.where(rest > 4 * torch.finfo(z.dtype).eps, rest * 0)
+    angle = math.pi / 2 - sqrt0(rest).asin()
+    return z.where(~far, 0.0), far, angle * k.where(far, 1.0).rsqrt()
+
+
+def separation(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    """g_x s + k|s|^2 x, of the direction of log_x(y) and of length |s| cs(d/2) sqrt(g_x g_y).
+
+    Where x is beyond the equator and y is not near it, both terms are long and their sum is not.
+    """
+    gap_x = gap(k, x)
+    apart = (gap_x > 2) & (4 * dot(k * step, step) > gap_x)
+    away = gap_x * y - (1 + 2 * dot(k * x, y) - dot(k * y, y)) * x
+    return torch.where(apart, away, gap_x * step + dot(k * step, step) * x)
+
+
+def logmap(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    """The logarithm; at antipodes along the line to y, through the origin."""
+    z, far, distance = half(k, x, y, step)
+    way = separation(k, x, y, step)
+    direction, length = unit(way.where(far, 1.0))
+    direction = torch.where(length > 0, direction, unit(step.where(far, 1.0))[0])
+    near = asnc(z) / (1 - z).sqrt() / gap(k, y) * way.where(~far, 0.0)
+    return torch.where(far, gap(k, x) * distance * direction, near)
+
+
+def saturated(k: Tensor, a: Tensor) -> Tensor:
+    """A vector of half the length: for k < 0 not longer than tanh can tell."""
+    limit = 32.0 if a.dtype == torch.float32 else 64.0
+    beyond = (k < 0) & (k.abs().sqrt() * norm(a.detach()) > limit)
+    direction, _ = unit(a.where(beyond, 1.0))
+    return torch.where(beyond, limit * k.abs().where(beyond, 1.0).rsqrt() * direction, a)
+
+
+def within_one_turn(k: Tensor, a: Tensor) -> Tensor:
+    """A vector of half the length: for k > 0 reduced modulo pi R, as its square may overflow."""
+    length = norm(a)
+    beyond = (k > 0) & (k.abs().sqrt() * length > math.pi)
+    long = length.where(beyond, 1.0)
+    turn = torch.remainder(long, math.pi * k.where(beyond, 1.0).rsqrt()) / long
+    return turn.where(beyond, 1.0) * a
+
+
+def expmap(k: Tensor, x: Tensor, v: Tensor) -> Tensor:
+    """x (+) w/c, (w, c) the sine and the cosine of half of the way: finite where the sum is not."""
+    gap_x = gap(k, x)
+    v = within_one_turn(k, saturated(k, saturated(k, v) / gap_x))  # the quotient may overflow
+    ratio, c = half_turn(dot(k * v, v))
+    w = ratio * v
+    k_xw, k_w2, k_x2 = dot(k * x, w), dot(k * w, w), dot(k * x, x)
+    way = c * w - k_w2 * x
+    # The denominator c^2 - 2c k x.w + k^2|x|^2|w|^2 is |way|^2/|w|^2, which does not cancel.
+    small = k_w2.abs() * (1 + k_x2.abs()) <= c.square() / 4
+    square = dot(w, w).where(~small, 1.0)
+    shape = torch.where(small, c * c - 2 * c * k_xw + k_x2 * k_w2, dot(way, way) / square)
+    infinite = shape <= 0
+    shape = shape.where(~infinite, 1.0)
+    # From x, so that a zero vector gives x back to the last bit; for k > 0 and x far out as a sum,
+    # because what is left of a long x has its rounding.
+    near = x + gap_x * way / shape
+    far = ((c * c - 2 * c * k_xw - k_w2) * x + gap_x * c * w) / shape
+    return at_infinity(infinite, v, torch.where(k_x2 > 1, far, near))
+
+
+def at_infinity(where: Tensor, direction: Tensor, x: Tensor) -> Tensor:
+    """x, or where it is at infinity a vector in a direction, to be pulled back to the edge."""
+    longest = torch.finfo(x.dtype).max / 8
+    return torch.where(where, longest * unit(direction.where(where, 1.0))[0], x)
+
+
+def amid(k: Tensor, space: Tensor, time: Tensor, square: Tensor, side: Tensor) -> Tensor:
+    """The point whose embedding is a multiple of (time, 2 space), of squared length ``square``.
+
+    space/(time + root), in its other form where the time is negative, towards infinity; at infinity
+    on the side of the vector ``side``.
+    """
+    k_space2 = dot(k * space, space)
+    root = torch.where(k > 0, time.square() + k_space2, square).sqrt()
+    behind = time < 0
+    infinite = behind & ~(k_space2 > 0)
+    inverse = (root - time) / k_space2.where(behind & ~infinite, 1.0)
+    x = space * torch.where(behind, inverse, 1 / (time + root).where(~behind, 1.0))
+    return at_infinity(infinite, side, x)
+
+
+def midpoint(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    """The point amid the two embedded ones; across more than a right angle by the geodesic."""
+    across = chord(k, x, y, step)
+    z = dot(k * across, across)
+    far = z > CUT
+    gap_x, gap_y = gap(k, x), gap(k, y)
+    time = (1 / gap_x + 1 / gap_y - 1).where(~far, 1.0)
+    near = amid(k, x / gap_x + y / gap_y, time, 1 - z.where(~far, 0.0), x)
+    return torch.where(far, expmap(k, x, logmap(k, x, y, step) / 2), near)
+
+
+def from_normal(k: Tensor, v: Tensor) -> Tensor:
+    """tn(|v|/2) v/|v|."""
+    v = within_one_turn(k, saturated(k, v / 2))
+    return tnc(dot(k * v, v)) * v
+
+
+def to_normal(k: Tensor, x: Tensor) -> Tensor:
+    """2 atn(|x|) x/|x|, for k < 0 by asinh, to which 1 + k|x|^2 is known; for k > 0 by atan."""
+    gap_x = gap(k, x)
+    z = dot(k * x, x) / gap_x
+    far = z > CUT
+    k_far = k.where(far, 1.0)
+    length = norm(x).where(far, 1.0)
+    angle = (k_far.sqrt() * length).atan() * k_far.rsqrt()
+    return 2 * torch.where(far, angle / length, asnc(z.where(~far, 0.0)) / gap_x.sqrt()) * x
+
+
+def _beyond(k: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    return (dot(k * x, x) > _BEYOND) | (dot(k * y, y) > _BEYOND)
+
+
+def gyration(k: Tensor, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
+    """gyr[y, -x] v.
+
+    Every term of the correction has a factor s, as on the ball. Where points may be antipodal: in
+    the plane of x and y it is the rotation by twice the argument of 1 + k y x*, that is by twice
+    the angle from x/|x| to ``facing``, and so it is two reflections.
+    """
+    gap_x, gap_y = gap(k, x), gap(k, y)
+    beyond, some = _beyond(k, x, y), torch.ones_like(x)
+    k_sv, k_xv, k_xs = dot(k * step, v), dot(k * x, v), dot(k * x, step)
+    k_x2, k_s2 = dot(k * x, x), dot(k * step, step)
+    a = 2 * k_xs * k_xv + gap_x * k_xv - k_x2 * k_sv
+    b = gap_x * k_sv + k_s2 * k_xv
+    near = v + 2 * (a * step - b * x) / (gap_x * gap_y - k_s2).where(~beyond, 1.0)
+    first, direction, other = facing(k, x.where(beyond, some), y.where(beyond, some))
+    other, length = unit(other)
+    other = torch.where(length > 0, other, direction)
+    for mirror in (direction.where(first, other), other.where(first, direction)):
+        v = v - 2 * dot(mirror, v) * mirror
+    return torch.where(beyond, v, near)
+
+
+def difference(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    """(-x) (+) y."""
+    beyond, some = _beyond(k, x, y), torch.ones_like(x)
+    _, _, cosine = facing(k, x.where(beyond, some), y.where(beyond, some))
+    shape = gap(k, x) * gap(k, y) - dot(k * step, step)
+    shape = torch.where(beyond, dot(cosine, cosine), shape)
+    infinite = shape <= 0
+    return at_infinity(infinite, y, separation(k, x, y, step) / shape.where(~infinite, 1.0))
+
+
+def coadd(k: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """(g_y x + g_x y)/(1 - k^2|x|^2|y|^2)."""
+    gap_x, gap_y = gap(k, x), gap(k, y)
+    both, apart = x + y, x - y
+    # From x + y where it is short, so that opposite vectors leave their digits.
+    opposite = 4 * dot(both, both) < dot(apart, apart)
+    close = (gap_x + gap_y) / 2 * both - dot(k * both, apart) / 2 * apart
+    total = torch.where(opposite, close, gap_y * x + gap_x * y)
+    k_x2, k_y2 = dot(k * x, x), dot(k * y, y)
+    shape = torch.where(k > 0, 1 - k_x2 * k_y2, gap_x - k_x2 * gap_y)
+    nothing = (total == 0).all(-1, keepdim=True)
+    infinite = (shape == 0) & ~nothing
+    return at_infinity(infinite, total, total / shape.where(shape != 0, 1.0))
