@@ -9,11 +9,12 @@ would cancel there is a squared length that is known as a vector: 1 + 2k x.y + k
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ._numerics import dot, norm, sqrt0, unit
+from ._numerics import dot, norm, power_of_two, sinc, sqrt0, unit
 from ._signed import CUT, asnc, half_turn, tnc
 
 # With k|x|^2 and k|y|^2 at most 1/8 nothing is near antipodal, the sum above is at least (7/8)^2.
@@ -21,9 +22,18 @@ from ._signed import CUT, asnc, half_turn, tnc
 _BEYOND = 1 / 8
 
 
+def kdot(k: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """k x.y, which is 0 for k = 0 whatever x and y: no square overflows, in no gradient either.
+
+    A product beyond max/2^20 is cut off there: for k != 0 no point is that long.
+    """
+    largest = torch.finfo(x.dtype).max * 2.0**-20
+    return k * (x * y).clamp(-largest, largest).sum(-1, keepdim=True)
+
+
 def gap(k: Tensor, x: Tensor) -> Tensor:
     """1 + k|x|^2, for k < 0 at least eps, as on the ball."""
-    return (1 + dot(k * x, x)).clamp(min=torch.finfo(x.dtype).eps)
+    return (1 + kdot(k, x, x)).clamp(min=torch.finfo(x.dtype).eps)
 
 
 def edge(k: Tensor, dtype: torch.dtype) -> Tensor:
@@ -33,6 +43,11 @@ def edge(k: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.where(k < 0, torch.full_like(k, 1 - 2 * eps), 16 / eps)
 
 
+def longest(working: torch.dtype, dtype: torch.dtype) -> float:
+    """The largest norm of a point for k != 0: the square does not overflow, nor the dtype."""
+    return min(math.sqrt(torch.finfo(working).max) * 2.0**-11, torch.finfo(dtype).max / 4)
+
+
 def reach(k: Tensor, x: Tensor) -> Tensor:
     """|x|/R, 0 for k = 0."""
     return k.abs().sqrt() * norm(x)
@@ -40,19 +55,32 @@ def reach(k: Tensor, x: Tensor) -> Tensor:
 
 def pulled_back(k: Tensor, x: Tensor, dtype: torch.dtype) -> Tensor:
     """x, or where it lies beyond the last points or beyond the dtype, one of them."""
-    last, largest = edge(k, dtype), torch.finfo(dtype).max / 4
+    last, largest = edge(k, dtype), longest(x.dtype, dtype)
     outside = reach(k.detach(), x.detach()) > last
     direction, _ = unit(x.where(outside, 1.0))
     # By the length of the direction as it was rounded: for k < 0 there are 2 eps to the boundary.
     on_edge = direction * (last / reach(k.where(outside, 1.0), direction))
     x = torch.where(outside, on_edge, x)
-    beyond = (k > 0) & (norm(x.detach()) > largest)
+    beyond = (k != 0) & (norm(x.detach()) > largest)
     return torch.where(beyond, largest * unit(x.where(beyond, 1.0))[0], x)
 
 
 def chord(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-    """A vector of norm sn(d/2)."""
-    return step / gap(k, x).sqrt() / gap(k, y).sqrt()
+    """A vector of norm sn(d/2).
+
+    Of points on the whole beyond the equator it is that of their images in it, x/(k|x|^2): the
+    gradient at a point far out is what two long vectors leave of one another otherwise.
+    """
+    k_x2, k_y2 = kdot(k, x, x), kdot(k, y, y)
+    beyond = (k > 0) & (k_x2 * k_y2 > 1)
+    x2, y2 = k_x2.where(beyond, 1.0), k_y2.where(beyond, 1.0)
+    # Of points near one another by the reflection of their difference, else by subtraction.
+    near = 4 * kdot(k, step, step) < torch.maximum(k_x2, k_y2)
+    reflected = (x2 * step - kdot(k, step, x + y) * x) / (x2 * y2)
+    mirrored = torch.where(near, reflected, y / y2 - x / x2)
+    gap_x = torch.where(beyond, 1 + 1 / x2, gap(k, x))
+    gap_y = torch.where(beyond, 1 + 1 / y2, gap(k, y))
+    return torch.where(beyond, mirrored, step) / gap_x.sqrt() / gap_y.sqrt()
 
 
 def facing(k: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -60,20 +88,56 @@ def facing(k: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
     The length of the last is cs(d/2) sqrt(g_x g_y), 0 at antipodes.
     """
-    swap = dot(k * x, x) < dot(k * y, y)
+    swap = kdot(k, x, x) < kdot(k, y, y)
     direction, length = unit(torch.where(swap, y, x))
     return ~swap, direction, direction + k * length * torch.where(swap, x, y)
 
 
-def half(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(z = k sn^2(d/2) or 0, whether d is beyond a right angle, then d/2), by atan2 there."""
+class Half(NamedTuple):
+    """What ``half`` knows of the distance d."""
+
+    z: Tensor
+    """k sn^2(d/2), 0 if far."""
+    far: Tensor
+    """Whether d is beyond a right angle."""
+    length: Tensor
+    """d/2 if far."""
+    cosine: Tensor
+    """cs(d/2)."""
+
+
+def half(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Half:
+    """Half of the way from x to y.
+
+    Beyond a right angle from the antipode of the longer of the two, -l/(k|l|^2): near it asin has
+    lost its digits, and far out the gradient would be what two long ones leave of one another.
+    """
     across = chord(k, x, y, step)
-    z = dot(k * across, across)
-    far = z > CUT
+    far = kdot(k, across, across) > CUT
     some, k_far = torch.ones_like(x), k.where(far, 1.0)
-    _, _, cosine = facing(k, x.where(far, some), y.where(far, some))
-    angle = torch.atan2(k_far.sqrt() * norm(step.where(far, some)), norm(cosine))
-    return z.where(~far, 0.0), far, angle * k_far.rsqrt()
+    swap = dot(x, x) < dot(y, y)
+    longer, other = torch.where(swap, y, x).where(far, some), torch.where(swap, x, y)
+    antipode = -longer / (k_far * dot(longer, longer))
+    other = other.where(far, antipode)
+    rest = norm(chord(k_far, antipode, other, other - antipode))
+    angle = rest * asnc((k_far * rest * rest).clamp(max=CUT))
+    near = across.where(~far, 0.0)
+    z = kdot(k, near, near)
+    cosine = torch.where(far, k_far.sqrt() * rest, (1 - z).sqrt())
+    return Half(z, far, math.pi / 2 * k_far.rsqrt() - angle, cosine)
+
+
+def dist(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    """The distance."""
+    way = half(k, x, y, step)
+    return 2 * torch.where(way.far, way.length, norm(chord(k, x, y, step)) * asnc(way.z))
+
+
+def sqdist(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    """Its square, smooth at 0."""
+    way, across = half(k, x, y, step), chord(k, x, y, step)
+    near = dot(across, across) * asnc(way.z).square()
+    return 4 * torch.where(way.far, way.length.square(), near)
 
 
 def half_of_haversine(k: Tensor, haversine: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -92,14 +156,14 @@ def separation(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
     Where x is beyond the equator and y is not near it, both terms are long and their sum is not.
     """
     gap_x = gap(k, x)
-    apart = (gap_x > 2) & (4 * dot(k * step, step) > gap_x)
-    away = gap_x * y - (1 + 2 * dot(k * x, y) - dot(k * y, y)) * x
-    return torch.where(apart, away, gap_x * step + dot(k * step, step) * x)
+    apart = (gap_x > 2) & (4 * kdot(k, step, step) > gap_x)
+    away = gap_x * y - (1 + 2 * kdot(k, x, y) - kdot(k, y, y)) * x
+    return torch.where(apart, away, gap_x * step + kdot(k, step, step) * x)
 
 
 def logmap(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
     """The logarithm; at antipodes along the line to y, through the origin."""
-    z, far, distance = half(k, x, y, step)
+    z, far, distance, _ = half(k, x, y, step)
     way = separation(k, x, y, step)
     direction, length = unit(way.where(far, 1.0))
     direction = torch.where(length > 0, direction, unit(step.where(far, 1.0))[0])
@@ -128,9 +192,9 @@ def expmap(k: Tensor, x: Tensor, v: Tensor) -> Tensor:
     """x (+) w/c, (w, c) the sine and the cosine of half of the way: finite where the sum is not."""
     gap_x = gap(k, x)
     v = within_one_turn(k, saturated(k, saturated(k, v) / gap_x))  # the quotient may overflow
-    ratio, c = half_turn(dot(k * v, v))
+    ratio, c = half_turn(kdot(k, v, v))
     w = ratio * v
-    k_xw, k_w2, k_x2 = dot(k * x, w), dot(k * w, w), dot(k * x, x)
+    k_xw, k_w2, k_x2 = kdot(k, x, w), kdot(k, w, w), kdot(k, x, x)
     way = c * w - k_w2 * x
     # The denominator c^2 - 2c k x.w + k^2|x|^2|w|^2 is |way|^2/|w|^2, which does not cancel.
     small = k_w2.abs() * (1 + k_x2.abs()) <= c.square() / 4
@@ -157,7 +221,7 @@ def amid(k: Tensor, space: Tensor, time: Tensor, square: Tensor, side: Tensor) -
     space/(time + root), in its other form where the time is negative, towards infinity; at infinity
     on the side of the vector ``side``.
     """
-    k_space2 = dot(k * space, space)
+    k_space2 = kdot(k, space, space)
     root = torch.where(k > 0, time.square() + k_space2, square).sqrt()
     behind = time < 0
     infinite = behind & ~(k_space2 > 0)
@@ -169,24 +233,45 @@ def amid(k: Tensor, space: Tensor, time: Tensor, square: Tensor, side: Tensor) -
 def midpoint(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
     """The point amid the two embedded ones; across more than a right angle by the geodesic."""
     across = chord(k, x, y, step)
-    z = dot(k * across, across)
+    z = kdot(k, across, across)
     far = z > CUT
     gap_x, gap_y = gap(k, x), gap(k, y)
     time = (1 / gap_x + 1 / gap_y - 1).where(~far, 1.0)
     near = amid(k, x / gap_x + y / gap_y, time, 1 - z.where(~far, 0.0), x)
-    return torch.where(far, expmap(k, x, logmap(k, x, y, step) / 2), near)
+    return torch.where(far, geodesic(k, x, y, step, torch.full_like(z, 0.5)), near)
+
+
+def geodesic(k: Tensor, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+    """exp_x(t log_x(y)); from x beyond the equator as the mean of the embedded points with weights
+    sin((1 - t)d) and sin(t d), for the same reason as the chord."""
+    way = half(k, x, y, step)
+    out = (kdot(k, x, x) > 1) & (way.cosine > 8 * torch.finfo(x.dtype).eps)  # no antipodes
+    some, k_out = torch.ones_like(x), k.where(out, 1.0)
+    x_out, y_out = x.where(out, some), y.where(out, some)
+    angle = k_out * sqdist(k_out, x_out, y_out, step.where(out, 0.0))
+
+    def weight(t: Tensor) -> Tensor:
+        return t * sinc(t.square() * angle)
+
+    v, w = weight(1 - t), weight(t)
+    gap_x, gap_y = gap(k_out, x_out), gap(k_out, y_out)
+    # v (2/g_x - 1) + w (2/g_y - 1), where ones would cover an x far out and a y near its antipode.
+    excess = 2 * way.cosine.where(out, 1.0) * weight(t - 0.5)  # w - v
+    time = 2 * (v / gap_x - w * kdot(k_out, y_out, y_out) / gap_y) + excess
+    mean = amid(k_out, 2 * (v * x_out / gap_x + w * y_out / gap_y), time, angle, x_out)
+    return torch.where(out, mean, expmap(k, x, t * logmap(k, x, y, step)))
 
 
 def from_normal(k: Tensor, v: Tensor) -> Tensor:
     """tn(|v|/2) v/|v|."""
     v = within_one_turn(k, saturated(k, v / 2))
-    return tnc(dot(k * v, v)) * v
+    return tnc(kdot(k, v, v)) * v
 
 
 def to_normal(k: Tensor, x: Tensor) -> Tensor:
     """2 atn(|x|) x/|x|, for k < 0 by asinh, to which 1 + k|x|^2 is known; for k > 0 by atan."""
     gap_x = gap(k, x)
-    z = dot(k * x, x) / gap_x
+    z = kdot(k, x, x) / gap_x
     far = z > CUT
     k_far = k.where(far, 1.0)
     length = norm(x).where(far, 1.0)
@@ -195,7 +280,7 @@ def to_normal(k: Tensor, x: Tensor) -> Tensor:
 
 
 def _beyond(k: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    return (dot(k * x, x) > _BEYOND) | (dot(k * y, y) > _BEYOND)
+    return (kdot(k, x, x) > _BEYOND) | (kdot(k, y, y) > _BEYOND)
 
 
 def gyration(k: Tensor, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
@@ -205,10 +290,12 @@ def gyration(k: Tensor, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor
     the plane of x and y it is the rotation by twice the argument of 1 + k y x*, that is by twice
     the angle from x/|x| to ``facing``, and so it is two reflections.
     """
+    scale = power_of_two(v)  # the map is linear in v, whose products with points may overflow
+    v = v / scale
     gap_x, gap_y = gap(k, x), gap(k, y)
     beyond, some = _beyond(k, x, y), torch.ones_like(x)
-    k_sv, k_xv, k_xs = dot(k * step, v), dot(k * x, v), dot(k * x, step)
-    k_x2, k_s2 = dot(k * x, x), dot(k * step, step)
+    k_sv, k_xv, k_xs = kdot(k, step, v), kdot(k, x, v), kdot(k, x, step)
+    k_x2, k_s2 = kdot(k, x, x), kdot(k, step, step)
     a = 2 * k_xs * k_xv + gap_x * k_xv - k_x2 * k_sv
     b = gap_x * k_sv + k_s2 * k_xv
     near = v + 2 * (a * step - b * x) / (gap_x * gap_y - k_s2).where(~beyond, 1.0)
@@ -217,14 +304,14 @@ def gyration(k: Tensor, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor
     other = torch.where(length > 0, other, direction)
     for mirror in (direction.where(first, other), other.where(first, direction)):
         v = v - 2 * dot(mirror, v) * mirror
-    return torch.where(beyond, v, near)
+    return torch.where(beyond, v, near) * scale
 
 
 def difference(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
     """(-x) (+) y."""
     beyond, some = _beyond(k, x, y), torch.ones_like(x)
     _, _, cosine = facing(k, x.where(beyond, some), y.where(beyond, some))
-    shape = gap(k, x) * gap(k, y) - dot(k * step, step)
+    shape = gap(k, x) * gap(k, y) - kdot(k, step, step)
     shape = torch.where(beyond, dot(cosine, cosine), shape)
     infinite = shape <= 0
     return at_infinity(infinite, y, separation(k, x, y, step) / shape.where(~infinite, 1.0))
@@ -236,9 +323,9 @@ def coadd(k: Tensor, x: Tensor, y: Tensor) -> Tensor:
     both, apart = x + y, x - y
     # From x + y where it is short, so that opposite vectors leave their digits.
     opposite = 4 * dot(both, both) < dot(apart, apart)
-    close = (gap_x + gap_y) / 2 * both - dot(k * both, apart) / 2 * apart
+    close = (gap_x + gap_y) / 2 * both - kdot(k, both, apart) / 2 * apart
     total = torch.where(opposite, close, gap_y * x + gap_x * y)
-    k_x2, k_y2 = dot(k * x, x), dot(k * y, y)
+    k_x2, k_y2 = kdot(k, x, x), kdot(k, y, y)
     shape = torch.where(k > 0, 1 - k_x2 * k_y2, gap_x - k_x2 * gap_y)
     nothing = (total == 0).all(-1, keepdim=True)
     infinite = (shape == 0) & ~nothing

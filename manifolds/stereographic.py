@@ -121,7 +121,9 @@ class Stereographic(Gyrovectors):
         # Openness is not a matter of tolerance; nor is the edge, but its own points are inside.
         k = self._k(x)
         limit = torch.where(k < 0, 1.0, 2 * _kappa.edge(k, x.dtype))
-        return torch.where(_kappa.reach(k, x) < limit, 0.0, torch.inf)
+        inside = _kappa.reach(k, x) < limit
+        short = (k == 0) | (norm(x) <= 2 * _kappa.longest(x.dtype, x.dtype))
+        return torch.where(inside & short, 0.0, torch.inf)
 
     def _frame(self, x: Tensor, v: Tensor) -> Tensor:
         return 2 / _kappa.gap(self._k(x), x) * v
@@ -135,13 +137,10 @@ class Stereographic(Gyrovectors):
         return _kappa.chord(self._k(x), x, y, step)
 
     def _dist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        z, far, half = _kappa.half(self._k(x), x, y, step)
-        return 2 * torch.where(far, half, norm(self._chord(x, y, step)) * asnc(z))
+        return _kappa.dist(self._k(x), x, y, step)
 
     def _sqdist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        z, far, half = _kappa.half(self._k(x), x, y, step)
-        chord = self._chord(x, y, step)
-        return 4 * torch.where(far, half.square(), dot(chord, chord) * asnc(z).square())
+        return _kappa.sqdist(self._k(x), x, y, step)
 
     def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
         k, x2, y2 = self._k(x), dot(x, x), dot(y, y).mT
@@ -166,6 +165,9 @@ class Stereographic(Gyrovectors):
 
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return _kappa.logmap(self._k(x), x, y, step)
+
+    def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+        return _kappa.geodesic(self._k(x), x, y, step, t)
 
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return _kappa.midpoint(self._k(x), x, y, step)
@@ -211,7 +213,7 @@ class Stereographic(Gyrovectors):
     def _outward(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         _, length, side, reach, ahead = seen_from(x, y, step)
         k = self._k(x)
-        along = ahead * (1 + k * length * reach) + length * dot(k * side, side)
+        along = ahead * (1 + k * length * reach) + length * _kappa.kdot(k, side, side)
         return norm(side) * _kappa.gap(k, x) * (length > 0), along * (length > 0)
 
     def _log_sn_ratio(self, v: Tensor) -> Tensor:
