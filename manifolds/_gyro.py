@@ -37,9 +37,9 @@ class Gyrovectors(Manifold):
 
         (Bachmann et al. 2020, eq. 2), computed from the sum x + y, so that what two points
         nearly opposite add up to keeps its digits: ``mobius_add(-x, x + d)`` has those of d. At K
-        = 0 it is x + y; the origin is neutral and -x the inverse, exactly. For K > 0 the sum of x
-        and of the point antipodal to -x is at infinity: the edge of the chart is returned, in the
-        direction of y.
+        = 0 it is x + y; the origin is neutral, and -x + x is exactly the origin. For K > 0 the sum
+        of x and of the point antipodal to -x is at infinity: the edge of the chart is returned, in
+        the direction of y.
         """
         (x, y), call = self._enter("mobius_add", [("x", x), ("y", y)])
         return self._leave_point(self._difference(-x, y, x + y), call)

@@ -326,7 +326,9 @@ def coadd(k: Tensor, x: Tensor, y: Tensor) -> Tensor:
     close = (gap_x + gap_y) / 2 * both - kdot(k, both, apart) / 2 * apart
     total = torch.where(opposite, close, gap_y * x + gap_x * y)
     k_x2, k_y2 = kdot(k, x, x), kdot(k, y, y)
-    shape = torch.where(k > 0, 1 - k_x2 * k_y2, gap_x - k_x2 * gap_y)
+    # Of terms of one sign, for k < 0.
+    hyperbolic = (gap_x * (1 - k_y2) + gap_y * (1 - k_x2)) / 2
+    shape = torch.where(k > 0, 1 - k_x2 * k_y2, hyperbolic)
     nothing = (total == 0).all(-1, keepdim=True)
     infinite = (shape == 0) & ~nothing
     return at_infinity(infinite, total, total / shape.where(shape != 0, 1.0))
