@@ -21,6 +21,9 @@ from ._signed import CUT, asnc, half_turn, tnc
 # Of two points more than a right angle apart one is beyond: tan^2(pi/8) > 1/8.
 _BEYOND = 1 / 8
 
+_SHORT = 1 / 32
+"""Of the mean of two unit vectors: 5 digits of its direction, in bits, are lost to rounding."""
+
 
 def kdot(k: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """k x.y, which is 0 for k = 0 whatever x and y: no square overflows, in no gradient either.
@@ -104,13 +107,15 @@ class Half(NamedTuple):
     """d/2 if far."""
     cosine: Tensor
     """cs(d/2)."""
+    heading: Tensor
+    """A vector of the direction of log_x(y) if far, 0 at antipodes."""
 
 
 def half(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Half:
     """Half of the way from x to y.
 
     Beyond a right angle from the antipode of the longer of the two, -l/(k|l|^2): near it asin has
-    lost its digits, and far out the gradient would be what two long ones leave of one another.
+    lost its digits, and so has what two long vectors leave of one another.
     """
     across = chord(k, x, y, step)
     far = kdot(k, across, across) > CUT
@@ -119,12 +124,20 @@ def half(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Half:
     longer, other = torch.where(swap, y, x).where(far, some), torch.where(swap, x, y)
     antipode = -longer / (k_far * dot(longer, longer))
     other = other.where(far, antipode)
-    rest = norm(chord(k_far, antipode, other, other - antipode))
+    back = other - antipode
+    rest = norm(chord(k_far, antipode, other, back))
     angle = rest * asnc((k_far * rest * rest).clamp(max=CUT))
     near = across.where(~far, 0.0)
     z = kdot(k, near, near)
     cosine = torch.where(far, k_far.sqrt() * rest, (1 - z).sqrt())
-    return Half(z, far, math.pi / 2 * k_far.rsqrt() - angle, cosine)
+    # The line from x to y meets the antipode of x, there with its vectors mirrored in x; or, from x
+    # in the other direction, the antipode of y.
+    behind = separation(k_far, antipode, other, back)
+    ray, _ = unit(longer)
+    mirrored = behind - 2 * dot(ray, behind) * ray
+    ahead = separation(k_far, other, antipode, -back)
+    heading = torch.where(swap, -ahead, mirrored)
+    return Half(z, far, math.pi / 2 * k_far.rsqrt() - angle, cosine, heading)
 
 
 def dist(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
@@ -163,12 +176,16 @@ def separation(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
 
 def logmap(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
     """The logarithm; at antipodes along the line to y, through the origin."""
-    z, far, distance, _ = half(k, x, y, step)
-    way = separation(k, x, y, step)
-    direction, length = unit(way.where(far, 1.0))
-    direction = torch.where(length > 0, direction, unit(step.where(far, 1.0))[0])
-    near = asnc(z) / (1 - z).sqrt() / gap(k, y) * way.where(~far, 0.0)
-    return torch.where(far, gap(k, x) * distance * direction, near)
+    way = half(k, x, y, step)
+    direction = _direction(way, step)
+    near = asnc(way.z) / (1 - way.z).sqrt() / gap(k, y) * separation(k, x, y, step)
+    return torch.where(way.far, gap(k, x) * way.length * direction, near)
+
+
+def _direction(way: Half, step: Tensor) -> Tensor:
+    """The unit vector of log_x(y) where that is far."""
+    direction, length = unit(way.heading)
+    return torch.where(length > 0, direction, unit(step.where(way.far, 1.0))[0])
 
 
 def saturated(k: Tensor, a: Tensor) -> Tensor:
@@ -243,9 +260,14 @@ def midpoint(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
 
 def geodesic(k: Tensor, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
     """exp_x(t log_x(y)); from x beyond the equator as the mean of the embedded points with weights
-    sin((1 - t)d) and sin(t d), for the same reason as the chord."""
+    sin((1 - t)d) and sin(t d), for the same reason as the chord.
+
+    Where that mean is nearly 0 its direction is rounding: near the antipode of x, which is inside
+    the equator, the geodesic is run through from y.
+    """
     way = half(k, x, y, step)
-    out = (kdot(k, x, x) > 1) & (way.cosine > 8 * torch.finfo(x.dtype).eps)  # no antipodes
+    beyond = kdot(k, x, x) > 1
+    out, turned = beyond & (way.cosine > _SHORT), beyond & (way.cosine <= _SHORT)
     some, k_out = torch.ones_like(x), k.where(out, 1.0)
     x_out, y_out = x.where(out, some), y.where(out, some)
     angle = k_out * sqdist(k_out, x_out, y_out, step.where(out, 0.0))
@@ -259,7 +281,9 @@ def geodesic(k: Tensor, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor
     excess = 2 * way.cosine.where(out, 1.0) * weight(t - 0.5)  # w - v
     time = 2 * (v / gap_x - w * kdot(k_out, y_out, y_out) / gap_y) + excess
     mean = amid(k_out, 2 * (v * x_out / gap_x + w * y_out / gap_y), time, angle, x_out)
-    return torch.where(out, mean, expmap(k, x, t * logmap(k, x, y, step)))
+    start, end = torch.where(turned, y, x), torch.where(turned, x, y)
+    velocity = logmap(k, start, end, torch.where(turned, -step, step))
+    return torch.where(out, mean, expmap(k, start, torch.where(turned, 1 - t, t) * velocity))
 
 
 def from_normal(k: Tensor, v: Tensor) -> Tensor:
@@ -308,13 +332,14 @@ def gyration(k: Tensor, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor
 
 
 def difference(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-    """(-x) (+) y."""
-    beyond, some = _beyond(k, x, y), torch.ones_like(x)
-    _, _, cosine = facing(k, x.where(beyond, some), y.where(beyond, some))
-    shape = gap(k, x) * gap(k, y) - kdot(k, step, step)
-    shape = torch.where(beyond, dot(cosine, cosine), shape)
-    infinite = shape <= 0
-    return at_infinity(infinite, y, separation(k, x, y, step) / shape.where(~infinite, 1.0))
+    """(-x) (+) y, of length tn(d/2)."""
+    way = half(k, x, y, step)
+    shape = (gap(k, x) * gap(k, y) - kdot(k, step, step)).where(~way.far, 1.0)
+    infinite = way.far & (way.cosine == 0)
+    cosine = way.cosine.where(way.far & ~infinite, 0.5)
+    tangent = (1 - cosine.square()).sqrt() / cosine
+    long = tangent * k.where(way.far, 1.0).rsqrt() * _direction(way, step)
+    return at_infinity(infinite, y, torch.where(way.far, long, separation(k, x, y, step) / shape))
 
 
 def coadd(k: Tensor, x: Tensor, y: Tensor) -> Tensor:
