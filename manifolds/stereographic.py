@@ -46,6 +46,9 @@ class Stereographic(Gyrovectors):
     ``cinner`` is :math:`(\cos_K d - 1)/K = -2\,\mathrm{sn}_K^2(d/2)`: that of the other
     manifolds without its constant 1/K.
 
+    Both sides of 0 are computed to choose from: for a fixed K < 0 ``PoincareBall(K)`` has the same
+    points at a fraction of the cost.
+
     At exact antipodes, possible for K > 0, every geodesic leads to y; the one through the origin is
     taken.
 
