@@ -5,7 +5,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from . import _kappa
+from . import _kappa, _kappa_maps
 from ._gyro import Gyrovectors
 from ._numerics import dot, expanded, norm, seen_from
 from ._signed import asnc, ctn_times, log_snc
@@ -35,9 +35,9 @@ class Stereographic(Gyrovectors):
     For K < 0 this is ``PoincareBall(K)``. For K > 0 it is the sphere of radius R = 1/sqrt(K),
     projected from the antipode of the origin, which is at infinity and is not a point of the chart;
     maps pull what comes nearer to it than rounding can tell, :math:`|x| > 16R/\mathrm{eps}`, or
-    what the dtype cannot hold, back to there. For K = 0 the metric is :math:`4\,u\cdot v`: the
-    point with normal coordinates v is v/2, so that ``from_normal(v)`` is at distance |v| for
-    every K.
+    what the dtype cannot hold and square (float32: 9e15), back to there. For K = 0 the metric is
+    :math:`4\,u\cdot v`: the point with normal coordinates v is v/2, so that ``from_normal(v)`` is
+    at distance |v| for every K.
 
     *Through 0.* Every map is a function of K times a squared length, entire or analytic at 0, so
     value, gradient and derivative by K are exact there too: a learnable K may change its sign. It
@@ -164,34 +164,34 @@ class Stereographic(Gyrovectors):
     # -- maps -----------------------------------------------------------------------------------
 
     def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
-        return _kappa.expmap(self._k(x), x, v)
+        return _kappa_maps.expmap(self._k(x), x, v)
 
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return _kappa.logmap(self._k(x), x, y, step)
+        return _kappa_maps.logmap(self._k(x), x, y, step)
 
     def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
-        return _kappa.geodesic(self._k(x), x, y, step, t)
+        return _kappa_maps.geodesic(self._k(x), x, y, step, t)
 
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return _kappa.midpoint(self._k(x), x, y, step)
+        return _kappa_maps.midpoint(self._k(x), x, y, step)
 
     def _centroid(self, x: Tensor, w: Tensor) -> Tensor:
         k = self._k(x)
         gap = _kappa.gap(k, x)
         space, time = (w * 2 * x / gap).sum(-2), (w * (2 / gap - 1)).sum(-2)
         # On the sphere the normal coordinates of points around infinity have no useful mean.
-        among = _kappa.amid(k, space, time, torch.ones_like(time), x[..., 0, :])
+        among = _kappa_maps.amid(k, space, time, torch.ones_like(time), x[..., 0, :])
         return torch.where(k > 0, among, super()._centroid(x, w))
 
     def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
         k = self._k(x)
-        return _kappa.gap(k, y) / _kappa.gap(k, x) * _kappa.gyration(k, x, y, step, v)
+        return _kappa.gap(k, y) / _kappa.gap(k, x) * _kappa_maps.gyration(k, x, y, step, v)
 
     def _from_normal(self, v: Tensor) -> Tensor:
-        return _kappa.from_normal(self._k(v), v)
+        return _kappa_maps.from_normal(self._k(v), v)
 
     def _to_normal(self, x: Tensor) -> Tensor:
-        return _kappa.to_normal(self._k(x), x)
+        return _kappa_maps.to_normal(self._k(x), x)
 
     def _lift_tangent0(self, v: Tensor) -> Tensor:
         return v / 2
@@ -200,13 +200,13 @@ class Stereographic(Gyrovectors):
         return 2 * v
 
     def _difference(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return _kappa.difference(self._k(x), x, y, step)
+        return _kappa_maps.difference(self._k(x), x, y, step)
 
     def _gyration(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
-        return _kappa.gyration(self._k(x), x, y, step, v)
+        return _kappa_maps.gyration(self._k(x), x, y, step, v)
 
     def _coadd(self, x: Tensor, y: Tensor) -> Tensor:
-        return _kappa.coadd(self._k(x), x, y)
+        return _kappa_maps.coadd(self._k(x), x, y)
 
     # -- volume and cones -----------------------------------------------------------------------
 
