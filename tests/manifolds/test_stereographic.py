@@ -457,6 +457,25 @@ def test_a_path_through_infinity_comes_back_on_the_other_side(k):
     assert space.is_point(space.coadd(r * e, r * e))
 
 
+@pytest.mark.parametrize("far", [3.5, 1e3, 1e6])
+@pytest.mark.parametrize("gap", [0.3, 1e-3, 1e-7])
+def test_nearly_antipodal_points_on_one_line_lose_nothing_of_their_geodesic(far, gap):
+    space = Stereographic(1.0)
+    x = torch.tensor([0.0, far], dtype=F64)
+    y = torch.tensor([0.0, -math.tan(math.atan(1 / far) - gap / 2)], dtype=F64)
+    for a, b in ((x, y), (y, x)):
+        for name, found in (
+            ("geodesic", space.geodesic(a, b, 0.25)),
+            ("midpoint", space.midpoint(a, b)),
+            ("logmap", space.logmap(a, b)),
+        ):
+            wanted, _ = exact.at(getattr(exact, name), 1, numbers(a), numbers(b))
+            wanted = torch.tensor([float(c) for c in wanted], dtype=F64)
+            # On a line nothing is ill-conditioned but what is near infinity, by its distance to it.
+            units = 32 * (1 + float(wanted.norm()))
+            assert float((found - wanted).norm()) <= units * U[F64] * float(wanted.norm()), name
+
+
 def test_antipodes_are_half_a_turn_apart_along_the_line_through_the_origin():
     space = Stereographic(1.0)
     x = torch.tensor([0.5, 0.0], dtype=F64, requires_grad=True)
