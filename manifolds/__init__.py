@@ -63,6 +63,7 @@ from .poincare_ball import PoincareBall as PoincareBall
 from .product import Product as Product
 from .scalar import PositiveScalar as PositiveScalar
 from .sphere import Sphere as Sphere
+from .stereographic import Stereographic as Stereographic
 from .volume import (
     ball_volume as ball_volume,
     diameter as diameter,
@@ -87,6 +88,7 @@ __all__ = [
     "PositiveScalar",
     "Product",
     "Sphere",
+    "Stereographic",
     "StereographicPlane",
     "as_geoopt",
     "ball_volume",

@@ -315,3 +315,16 @@ def sinc_excess(s: Tensor) -> Tensor:
     small, polynomial, closed = _split(s, _ENTIRE_CUTOFF)
     t = closed.sqrt()
     return torch.where(small, -_horner(_SN[1:], -polynomial), (t.sin() / t - 1) / closed)
+
+
+def tanc(s: Tensor) -> Tensor:
+    """tan(sqrt s)/sqrt s for s >= 0; 1 at 0."""
+    small, polynomial, closed = _split(s, _ENTIRE_CUTOFF)
+    t = closed.sqrt()
+    cosine = 1 - polynomial * _horner(_CM1, -polynomial)
+    return torch.where(small, _horner(_SN, -polynomial) / cosine, t.tan() / t)
+
+
+def log_sinc_near(z: Tensor) -> Tensor:
+    """log(sin(sqrt z)/sqrt z) for -1 <= z <= 1, of sinh for z < 0; 0 at 0, where it is smooth."""
+    return (-z * _horner(_SN[1:], -z)).log1p()

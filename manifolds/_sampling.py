@@ -32,19 +32,21 @@ def random_uniform(
 ) -> Tensor:
     """See :meth:`Manifold.random_uniform`; ``options`` are those of ``torch.randn``."""
     _check_size(manifold, "random_uniform", size)
-    unit_length = torch.as_tensor(manifold.radius, dtype=torch.float64).item()
-    largest = math.pi * unit_length if manifold.sign > 0 else math.inf
+    k = manifold.curvature.item()
+    sign = (k > 0) - (k < 0)
+    unit_length = abs(k) ** -0.5 if sign else 1.0
+    largest = math.pi * unit_length if sign > 0 else math.inf
     if radius is None:
-        radius = min(largest, 1.0) if manifold.sign <= 0 else largest
+        radius = min(largest, 1.0) if sign <= 0 else largest
     if not 0 < radius <= largest * (1 + 1e-12):
         raise ValueError(
             f"{type(manifold).__name__}.random_uniform: radius is {radius}; expected a positive "
-            f"number{f', at most pi R = {largest:g}' if manifold.sign > 0 else ''}."
+            f"number{f', at most pi R = {largest:g}' if sign > 0 else ''}."
         )
     z = torch.randn(size, **options)
     t = torch.rand((*size[:-1], 1), **{**options, "dtype": z.dtype})
     reach = radius / unit_length
-    r = _radius_uniform_in_ball(t, n=size[-1], reach=reach, sign=manifold.sign)
+    r = _radius_uniform_in_ball(t, n=size[-1], reach=reach, sign=sign)
     return manifold.from_normal(unit_length * r * z / norm(z))
 
 

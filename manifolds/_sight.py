@@ -73,8 +73,8 @@ def sight(x: Tensor, y: Tensor, radius: Tensor | None, difference: Tensor | None
     tiny, large = _tiny(x)
     scale = 1 + large * (x2 + y2 < tiny).to(dtype)
 
-    known = difference is not None
-    step = torch.addcmul(y * unlike, difference, like) if known else minus(y, x, like)
+    known = difference
+    step = minus(y, x, like) if known is None else torch.addcmul(y * unlike, known, like)
     step = step * scale if torch.is_grad_enabled() else step.mul_(scale)
     split = split_off(step, x, square_x, far, area)
     side, ahead, rest, left = split.side, split.ahead / scale, split.rest, split.left

@@ -182,14 +182,16 @@ class Manifold(UnitKernels):
 
         :math:`x\cdot y` on Euclidean and Sphere, the Minkowski product :math:`\langle x, y\rangle`
         on Lorentz and of the corresponding hyperboloid points on PoincareBall. On a curved space
-        it is :math:`\cos_K(d)/K`, a monotone function of distance: the cheapest logit.
+        it is :math:`\cos_K(d)/K`, a monotone function of distance: the cheapest logit. On
+        Stereographic it is :math:`(\cos_K(d) - 1)/K`, which has a limit at K = 0, half of -d^2.
         """
         self._check_sets("cinner", x, y)
-        if self.sign == 0:
+        at_coincidence = self._form_at_coincidence
+        if at_coincidence is None:
             dtype = torch.promote_types(x.dtype, y.dtype)
             return (x.double() @ y.double().mT).to(dtype)
         haversine, call = self._all_pairs("cinner", x, y)
-        return self._leave_vector(self.sign - 2 * haversine, call, 2)
+        return self._leave_vector(at_coincidence - 2 * haversine, call, 2)
 
     def _check_sets(self, op: str, x: Tensor, y: Tensor) -> None:
         named = [("x", x), ("y", y)]

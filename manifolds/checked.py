@@ -63,6 +63,10 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
         return self.manifold._extra_coordinates
 
     @property
+    def _form_at_coincidence(self) -> int | None:
+        return self.manifold._form_at_coincidence
+
+    @property
     def _magnitude(self) -> Any:  # type: ignore[override]
         return self.manifold._magnitude
 

@@ -1,6 +1,7 @@
-"""A positive number that may be learned: curvature, temperature, scale."""
+"""A number that may be learned: curvature, temperature, scale."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -10,28 +11,14 @@ from torch import Tensor, nn
 from ._checks import check_bounds, check_number
 
 
-class PositiveScalar(nn.Module):
-    r"""A positive scalar, fixed or learnable, whose initial value is exactly the one given.
-
-    Learnable, it is :math:`s = s_0\,e^{g(\rho)}` with one parameter :math:`\rho`, ``raw``, that
-    starts at 0. Without bounds :math:`g(\rho) = \rho`. With bounds :math:`(a, b)`,
-
-    .. math:: g(\rho) = \beta\tanh(\rho/\beta),\quad
-              \beta = \log(b/s_0)\ (\rho \ge 0),\ \ \log(s_0/a)\ (\rho < 0),
-
-    so s stays strictly inside, the slope at the start is 1 on both sides, and the gradient is
-    never exactly zero: a clamp written into ``.data`` (MERU) or into the forward pass stops
-    learning at the bound instead.
-
-    Args:
-        value: the initial value, positive and finite.
-        bounds: ``(low, high)`` with ``0 < low < value < high``; ``None`` for no bounds.
-        learnable: whether ``raw`` is a parameter. If not, the module has no state at all.
-
-    ``forward()`` returns a float64 tensor of shape ().
-    """
+class _Scalar(nn.Module, ABC):
+    """What a scalar has whatever its range: the exact initial value, the parameter, the state."""
 
     initial: Tensor
+    _least: float
+    """What the value and the bounds are above."""
+    _range: str
+    """In words."""
 
     def __init__(
         self,
@@ -41,15 +28,17 @@ class PositiveScalar(nn.Module):
         learnable: bool = True,
     ) -> None:
         super().__init__()
-        check_number("PositiveScalar", "value", value)
-        check_bounds("PositiveScalar", bounds)
+        name = type(self).__name__
+        check_number(name, "value", value)
+        check_bounds(name, bounds)
         value = float(value)
-        if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"PositiveScalar: value is {value}; expected a positive number.")
-        if bounds is not None and not 0 < bounds[0] < value < bounds[1]:
+        if not (math.isfinite(value) and value > self._least):
+            raise ValueError(f"{name}: value is {value}; expected {self._range} number.")
+        if bounds is not None and not self._least < bounds[0] < value < bounds[1]:
+            zero = "0 < " if self._least == 0 else ""
             raise ValueError(
-                f"PositiveScalar: bounds are {bounds} with the value {value}; expected "
-                "0 < low < value < high, both strictly (at a bound nothing could be learned)."
+                f"{name}: bounds are {bounds} with the value {value}; expected "
+                f"{zero}low < value < high, both strictly (at a bound nothing could be learned)."
             )
         self.value = value
         self.bounds = bounds
@@ -78,8 +67,8 @@ class PositiveScalar(nn.Module):
             if start.numel() == 1 and not low < start.item() < high:
                 errors: list[str] = rest[-1]  # load_state_dict raises them all together
                 errors.append(
-                    f"PositiveScalar: {key} is {start.item():g} in the state and the bounds are "
-                    f"{self.bounds}; expected a value strictly between them: build the module "
+                    f"{type(self).__name__}: {key} is {start.item():g} in the state and the bounds "
+                    f"are {self.bounds}; expected a value strictly between them: build the module "
                     "with the bounds that the state was saved under."
                 )
                 return
@@ -91,15 +80,73 @@ class PositiveScalar(nn.Module):
             return torch.tensor(self.value, dtype=torch.float64)
         # In float64 whatever the parameter's dtype: it costs nothing, the value given is the value
         # got in every dtype, and a tensor of shape () promotes nothing that it multiplies.
-        raw, start = self.raw.double(), self.initial.double()
-        if self.bounds is None:
-            return start * raw.exp()
-        low, high = self.bounds
-        up, down = (high / start).log(), (start / low).log()
-        beta = torch.where(raw >= 0, up, down)
-        return start * (beta * (raw / beta).tanh()).exp()
+        return self._moved(self.initial.double(), self.raw.double())
+
+    @abstractmethod
+    def _moved(self, start: Tensor, raw: Tensor) -> Tensor:
+        """The value for a parameter ``raw`` that started at 0."""
 
     def extra_repr(self) -> str:
         """``value, bounds, learnable`` as the constructor takes them."""
         bounds = "" if self.bounds is None else f", bounds={self.bounds}"
         return f"{self.value:g}{bounds}, learnable={self.learnable}"
+
+
+class PositiveScalar(_Scalar):
+    r"""A positive scalar, fixed or learnable, whose initial value is exactly the one given.
+
+    Learnable, it is :math:`s = s_0\,e^{g(\rho)}` with one parameter :math:`\rho`, ``raw``, that
+    starts at 0. Without bounds :math:`g(\rho) = \rho`. With bounds :math:`(a, b)`,
+
+    .. math:: g(\rho) = \beta\tanh(\rho/\beta),\quad
+              \beta = \log(b/s_0)\ (\rho \ge 0),\ \ \log(s_0/a)\ (\rho < 0),
+
+    so s stays strictly inside, the slope at the start is 1 on both sides, and the gradient is
+    never exactly zero: a clamp written into ``.data`` (MERU) or into the forward pass stops
+    learning at the bound instead.
+
+    Args:
+        value: the initial value, positive and finite.
+        bounds: ``(low, high)`` with ``0 < low < value < high``; ``None`` for no bounds.
+        learnable: whether ``raw`` is a parameter. If not, the module has no state at all.
+
+    ``forward()`` returns a float64 tensor of shape ().
+    """
+
+    _least, _range = 0.0, "a positive"
+
+    def _moved(self, start: Tensor, raw: Tensor) -> Tensor:
+        if self.bounds is None:
+            return start * raw.exp()
+        low, high = self.bounds
+        return start * _between(raw, (start / low).log(), (high / start).log()).exp()
+
+
+class SignedScalar(_Scalar):
+    r"""A scalar of either sign, fixed or learnable, whose initial value is exactly the one given.
+
+    :math:`s = s_0 + g(\rho)`, with g as in :class:`PositiveScalar` for the bounds
+    :math:`\beta = b - s_0` above and :math:`s_0 - a` below. It goes through 0 like through any
+    other number, so its relative rounding there is that of :math:`s_0`.
+
+    Args:
+        value: the initial value, finite.
+        bounds: ``(low, high)`` with ``low < value < high``; ``None`` for no bounds.
+        learnable: whether ``raw`` is a parameter. If not, the module has no state at all.
+
+    ``forward()`` returns a float64 tensor of shape ().
+    """
+
+    _least, _range = -math.inf, "a finite"
+
+    def _moved(self, start: Tensor, raw: Tensor) -> Tensor:
+        if self.bounds is None:
+            return start + raw
+        low, high = self.bounds
+        return start + _between(raw, start - low, high - start)
+
+
+def _between(raw: Tensor, down: Tensor, up: Tensor) -> Tensor:
+    """g(raw) in (-down, up), with slope 1 at 0."""
+    beta = torch.where(raw >= 0, up, down)
+    return beta * (raw / beta).tanh()

@@ -43,11 +43,11 @@ class UnitKernels(nn.Module, ABC):
         check_number(name, "curvature", curvature)
         check_bounds(name, bounds)
         curvature = float(curvature)
-        if not math.isfinite(curvature) or (curvature > 0) - (curvature < 0) != self.sign:
-            wanted = {-1: "negative", 0: "zero", 1: "positive"}[self.sign]
+        if not (math.isfinite(curvature) and self._admits(curvature)):
             raise ValueError(
-                f"{name}: curvature is {curvature}; expected the {wanted} sectional curvature of "
-                f"the space (spaceforms has one sign of curvature: K itself, not -K or -1/K)."
+                f"{name}: curvature is {curvature}; expected the {self._wanted} sectional "
+                "curvature of the space (spaceforms has one sign of curvature: K itself, not -K "
+                "or -1/K)."
             )
         if bounds is not None and not bounds[0] < curvature < bounds[1]:
             raise ValueError(
@@ -59,6 +59,18 @@ class UnitKernels(nn.Module, ABC):
                 f"{name}: bounds are {bounds}, but learnable is False; they have no effect."
             )
         self._magnitude: PositiveScalar | None = None
+        self._hold(curvature, learnable, bounds)
+
+    def _admits(self, curvature: float) -> bool:
+        return (curvature > 0) - (curvature < 0) == self.sign
+
+    @property
+    def _wanted(self) -> str:
+        return {-1: "negative", 0: "zero", 1: "positive"}[self.sign]
+
+    def _hold(self, curvature: float, learnable: bool, bounds: tuple[float, float] | None) -> None:
+        """Keep the curvature as what it is: of one sign, the scalar of its size."""
+        name = self._name
         if self.sign != 0:
             low_high = None if bounds is None else tuple(sorted(abs(b) for b in bounds))
             if bounds is not None and bounds[0] * bounds[1] <= 0:
@@ -75,6 +87,11 @@ class UnitKernels(nn.Module, ABC):
             raise ValueError(f"{name}: the curvature is 0 and cannot be learned.")
 
     # -- curvature ------------------------------------------------------------------------------
+
+    @property
+    def _form_at_coincidence(self) -> int | None:
+        """cinner(x, x) at unit curvature; None on flat space, where it depends on x."""
+        return self.sign or None
 
     @property
     def curvature(self) -> Tensor:

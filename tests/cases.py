@@ -2,7 +2,7 @@
 
 import torch
 
-from spaceforms.manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Sphere
+from spaceforms.manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Sphere, Stereographic
 
 CASES: dict[str, Manifold] = {
     "Euclidean": Euclidean(),
@@ -13,13 +13,18 @@ CASES: dict[str, Manifold] = {
     "Lorentz(-1)": Lorentz(-1.0),
     "Lorentz(-0.3)": Lorentz(-0.3),
     "Lorentz(-0.7, learnable)": Lorentz(-0.7, learnable=True, bounds=(-7.0, -0.07)),
+    "Stereographic(-0.5)": Stereographic(-0.5),
+    "Stereographic(0)": Stereographic(0.0),
+    "Stereographic(0.5)": Stereographic(0.5),
+    "Stereographic(0, learnable)": Stereographic(0.0, learnable=True),
 }
 CURVED = {name: m for name, m in CASES.items() if m.sign != 0}
 
 
 def radius(manifold: Manifold) -> float:
     """1/sqrt(abs(K)) as a number."""
-    return torch.as_tensor(manifold.radius, dtype=torch.float64).detach().item()
+    k = abs(manifold.curvature.item())
+    return k**-0.5 if k else 1.0
 
 
 def normals(
@@ -45,6 +50,6 @@ def tangent(manifold: Manifold, x: torch.Tensor, v: torch.Tensor) -> torch.Tenso
     """Tangent vector at x whose components in the frame carried from the origin are v."""
     n = v.shape[-1]
     at_origin = torch.cat([torch.zeros_like(v[..., : x.shape[-1] - n]), v], dim=-1)
-    if isinstance(manifold, PoincareBall):
+    if isinstance(manifold, (PoincareBall, Stereographic)):
         at_origin = at_origin / 2
     return manifold.transport0(x, at_origin)

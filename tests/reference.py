@@ -29,8 +29,24 @@ def hyperboloid(manifold, x):
     return lift([2 * v / gap for v in c])
 
 
+def stereographic_dist(k, x, y):
+    """The same of two points x, y of the kappa-stereographic model, by the cosine law of the space
+    that it is projected from: cos d = t_x t_y + K X.Y with t = (1 - K|x|^2)/(1 + K|x|^2)."""
+    if k == 0:
+        return 2 * mp.sqrt(mp.fsum((a - b) ** 2 for a, b in zip(x, y, strict=True)))
+    gx, gy = 1 + k * _dot(x, x), 1 + k * _dot(y, y)
+    cosine = (2 / gx - 1) * (2 / gy - 1) + 4 * k * _dot(x, y) / (gx * gy)
+    if k > 0:
+        return mp.acos(min(mp.mpf(1), max(mp.mpf(-1), cosine))) / mp.sqrt(k)
+    return mp.acosh(max(mp.mpf(1), cosine)) / mp.sqrt(-k)
+
+
 def dist(manifold, x, y):
     """Geodesic distance by acosh, acos or the norm, with digits to spare."""
+    if type(manifold).__name__ == "Stereographic":
+        return stereographic_dist(
+            mp.mpf(float(manifold.curvature.detach())), numbers(x), numbers(y)
+        )
     if manifold.sign == 0:
         return mp.sqrt(mp.fsum((a - b) ** 2 for a, b in zip(numbers(x), numbers(y), strict=True)))
     unit = mp.sqrt(abs(mp.mpf(float(manifold.curvature.detach()))))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Flat as Flat,
         Hyperboloid as Hyperboloid,
         Hypersphere as Hypersphere,
+        Projected as Projected,
     )
     from .strategies import (
         point_pairs as point_pairs,
@@ -38,6 +39,7 @@ _HOMES = {
     "Flat": "space_forms",
     "Hyperboloid": "space_forms",
     "Hypersphere": "space_forms",
+    "Projected": "space_forms",
     "point_pairs": "strategies",
     "points": "strategies",
     "tangent_vectors": "strategies",

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..manifolds import Lorentz, Manifold, PoincareBall, Sphere
+from ..manifolds import Lorentz, Manifold, PoincareBall, Sphere, Stereographic
 from .domains import Domain
-from .space_forms import Ball, Flat, Hyperboloid, Hypersphere
+from .space_forms import Ball, Flat, Hyperboloid, Hypersphere, Projected
 
 Map = Callable[..., Any]
 
@@ -101,6 +101,7 @@ def _from_spaceforms(manifold: Manifold) -> Subject:
         Lorentz: lambda: Hyperboloid(k),
         PoincareBall: lambda: Ball(k),
         Sphere: lambda: Hypersphere(k),
+        Stereographic: lambda: Ball(k) if k < 0 else Projected(k),
     }
     domain = next((make() for c, make in kind.items() if isinstance(manifold, c)), Flat())
 
@@ -125,8 +126,8 @@ def from_geoopt(manifold: Any) -> Subject:
     if domain is None:
         raise TypeError(
             f"from_geoopt: the manifold is a {name}; expected Euclidean (ndim=1), Sphere, Lorentz, "
-            "PoincareBall or Stereographic of negative curvature. For another one build a Subject "
-            "with a Domain that makes its points."
+            "PoincareBall or Stereographic. For another one build a Subject with a Domain that "
+            "makes its points."
         )
 
     def is_point(x: Tensor) -> bool:
@@ -166,6 +167,7 @@ def _domain_of_geoopt(manifold: Any) -> Domain | None:
         return Hypersphere(1.0)
     if "Lorentz" in kinds:
         return Hyperboloid(-1 / float(manifold.k.detach()))
-    if "Stereographic" in kinds and float(manifold.k.detach()) < 0:
-        return Ball(float(manifold.k.detach()))
+    if "Stereographic" in kinds:
+        k = float(manifold.k.detach())
+        return Ball(k) if k < 0 else Projected(k)
     return Flat() if "Euclidean" in kinds and manifold.ndim == 1 else None

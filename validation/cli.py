@@ -27,7 +27,7 @@ class CertifyOptions:
     quick: bool = False
     """Few problems, up to dimension 32 (under 2 minutes on two cores): the default, said aloud."""
     manifold: tuple[str, ...] = ()
-    """Only these: Lorentz, PoincareBall, Sphere, Euclidean."""
+    """Only these: Lorentz, PoincareBall, Sphere, Euclidean, Stereographic."""
     map: tuple[str, ...] = ()
     """Only these: dist, expmap, logmap, ..."""
     dtype: tuple[str, ...] = ()

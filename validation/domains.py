@@ -20,8 +20,8 @@ class Domain:
     r"""A chart of a complete Riemannian manifold, described about an origin.
 
     Subclass it for a manifold that is none of :class:`Flat`, :class:`Hypersphere`,
-    :class:`Hyperboloid` and :class:`Ball`; everything takes and returns float64 tensors with
-    coordinates on the last axis.
+    :class:`Hyperboloid`, :class:`Ball` and :class:`Projected`; everything takes and returns float64
+    tensors with coordinates on the last axis.
 
     Attributes:
         name: of the chart, for messages.

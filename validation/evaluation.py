@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .. import manifolds
-from ..manifolds import Manifold
+from ..manifolds import Manifold, Stereographic
 from .reference import COVECTOR, NORMAL, POINT, SCALAR, TANGENT, TANGENT0, Definition
 from .regimes import Draw, Model, Source
 
@@ -109,6 +110,12 @@ def _free(model: Model, kind: str, stored: Tensor) -> Tensor:
     return stored[..., 1:]
 
 
+def _unit_of_min_radius(manifold: Any) -> float:
+    """R where it is a length, 1 where it counts in R anyway."""
+    k = abs(manifold.curvature.item()) if isinstance(manifold, Stereographic) else 0.0
+    return 1 / math.sqrt(k) if k else 1.0
+
+
 def call(manifold: Any, name: str, arguments: Sequence[Tensor]) -> Tensor:
     """A map by its name, batched: cdist pairs each point with one other."""
     if name == "cdist":
@@ -116,7 +123,7 @@ def call(manifold: Any, name: str, arguments: Sequence[Tensor]) -> Tensor:
         return manifold.cdist(x.unsqueeze(-2), y.unsqueeze(-2)).squeeze(-1).squeeze(-1)  # type: ignore[no-any-return]
     options: dict[str, Any] = {}
     if name == "half_aperture":
-        options["min_radius"] = MIN_RADIUS
+        options["min_radius"] = MIN_RADIUS * _unit_of_min_radius(manifold)
     if name == "geodesic":
         options["t"] = TIME
     return getattr(manifold, name)(*arguments, **options)  # type: ignore[no-any-return]
@@ -154,6 +161,8 @@ def evaluate(
                 rows.append(torch.zeros((), dtype=torch.float64))
                 continue
             (g,) = torch.autograd.grad(one, list(space.parameters()), w[row], allow_unused=True)
+            if g is not None and model.name == "Stereographic":
+                g = g.double() * k  # its parameter is K, not log|K|
             rows.append(torch.zeros((), dtype=torch.float64) if g is None else g.double())
         derivatives.append(torch.stack(rows))
     return result.detach(), derivatives

@@ -81,6 +81,7 @@ def run_batch(
         One sample a problem and quantity; None if the library does not have the map.
     """
     model, definition, torch_dtype = MODELS[manifold], DEFINITIONS[name], DTYPES[dtype]
+    model = model.of_batch(list(REGIMES).index(regime) + seed)
     rng = np.random.default_rng(_seed(manifold, name, dtype, regime, seed))
     k, n = curvature(model, rng), dimension(rng, largest=largest)
     radius = 1.0 if k == 0 else 1 / math.sqrt(abs(k))
@@ -119,10 +120,14 @@ def _argument(model: Model, kind: str, value: Tensor) -> Argument:
     return Argument(None, numbers)
 
 
-def _exact(model: Model, definition: Definition, n: int) -> Any:
+def _exact(model: Model, definition: Definition, n: int, radius: float) -> Any:
     """The reference on reduced arguments as a function of curvature."""
     space = Space(model.sign, model.chart)
-    options = {"dimension": n} if definition.function.__name__ == "logdetexp" else {}
+    options: dict[str, Any] = (
+        {"dimension": n} if definition.function.__name__ == "logdetexp" else {}
+    )
+    # The least radius of a cone is a length on the one manifold that has no unit of length.
+    lengths = model.name == "Stereographic" and definition.function.__name__ == "aperture"
 
     def function(z: list[list[Any]], k: Any) -> list[Any]:
         r = 1 / space.field.sqrt(abs(k)) if k else space.field.mpf(1)
@@ -130,6 +135,8 @@ def _exact(model: Model, definition: Definition, n: int) -> Any:
             [c / r for c in v] if scaled else v
             for v, scaled in zip(z, definition.scaled, strict=True)
         ]
+        if lengths:
+            options["unit"] = radius / r
         out = definition.function(space, *values, **options)
         factor = r**definition.scale
         return [factor * out] if definition.output == SCALAR else [factor * c for c in out]
@@ -152,7 +159,7 @@ def _judge(
         ]
     n = len(arguments[0].space)
     problem = Problem(
-        _exact(model, definition, n), arguments, cotangent=cotangent,
+        _exact(model, definition, n, radius), arguments, cotangent=cotangent,
         output_time=has_time(model, definition.output), curvature=k,
         scalar=definition.output == SCALAR,
     )  # fmt: skip
@@ -220,7 +227,10 @@ def _inside(
     if definition.output == POINT and model.chart == "hyperboloid":
         limit = 2.0**340 if dtype == torch.float64 else 2.0**40
         return bool(size < 0.99 * min(limit * radius, torch.finfo(dtype).max / 2))
-    if definition.output == POINT and model.chart == "ball":
+    if definition.output == POINT and model.chart == "ball" and model.sign > 0:
+        info = torch.finfo(dtype)
+        return bool(size < 0.9 * min(16 / info.eps * radius, info.max / 4))
+    if definition.output == POINT and model.chart == "ball" and model.sign < 0:
         return bool(size < (1 - 2.5 * torch.finfo(dtype).eps) * radius)
     return True
 

@@ -22,6 +22,8 @@ class Geoopt:
             self._peer: Any = geoopt.Lorentz(k=torch.tensor(1 / abs(k), dtype=torch.float64))
         elif manifold == "PoincareBall":
             self._peer = geoopt.PoincareBall(c=torch.tensor(abs(k), dtype=torch.float64))
+        elif manifold == "Stereographic":
+            self._peer = geoopt.Stereographic(k=torch.tensor(k, dtype=torch.float64))
         else:
             self._peer = geoopt.Sphere() if self._unit else geoopt.Euclidean(ndim=1)
         same = ("dist", "expmap", "logmap", "inner", "norm", "egrad2rgrad", "expmap0", "logmap0")

@@ -30,7 +30,7 @@ class Space:
 
     sign: int
     chart: str
-    """hyperboloid, ball, sphere or flat."""
+    """hyperboloid, ball (for any sign, the stereographic projection), sphere or flat."""
     field: Any = mpmath.mp
 
     # -- the embedded space ---------------------------------------------------------------------
@@ -115,8 +115,8 @@ class Space:
             size = self.field.sqrt(_dot(c, c))
             return [a / size for a in c]
         if self.chart == "ball":
-            p2 = _dot(c, c)
-            return [(1 + p2) / (1 - p2)] + [2 * a / (1 - p2) for a in c]
+            p2 = self.sign * _dot(c, c)
+            return [(1 - p2) / (1 + p2)] + [2 * a / (1 + p2) for a in c]
         return [c[0] * 0 + 1, *c]
 
     def drop(self, x: Vector) -> Vector:
@@ -133,9 +133,9 @@ class Space:
             share = _dot(c, v) / _dot(c, c)
             return [b - share * a for a, b in zip(c, v, strict=True)]
         if self.chart == "ball":
-            gap, cv = 1 - _dot(c, c), _dot(c, v)
-            space = [2 * b / gap + 4 * cv * a / gap**2 for a, b in zip(c, v, strict=True)]
-            return [4 * cv / gap**2, *space]
+            gap, cv = 1 + self.sign * _dot(c, c), self.sign * _dot(c, v)
+            space = [2 * b / gap - 4 * cv * a / gap**2 for a, b in zip(c, v, strict=True)]
+            return [-4 * cv / gap**2, *space]
         return [v[0] * 0, *v]
 
     def pull(self, x: Vector, v: Vector) -> Vector:
@@ -209,10 +209,10 @@ def definitions(*, min_radius: float = 0.1, t: float = 0.25) -> dict[str, Defini
         a, b = s.lift(x), s.lift(y)
         return s.pull(b, s.transport(a, b, s.push(x, v)))
 
-    def aperture(s: Space, x: Vector) -> Any:
+    def aperture(s: Space, x: Vector, unit: Any = 1) -> Any:
         a = s.lift(x)
-        sn = s.sn(s.dist(s.origin(a), a))
-        sine = 2 * (x[0] * 0 + min_radius) / sn if sn > 2 * min_radius else None
+        sn, least = s.sn(s.dist(s.origin(a), a)), min_radius * unit
+        sine = 2 * (x[0] * 0 + least) / sn if sn > 2 * least else None
         return s.field.pi / 2 + x[0] * 0 if sine is None else s.field.asin(sine)
 
     def logdetexp(s: Space, x: Vector, v: Vector, dimension: int = 0) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,9 +29,11 @@ class Model:
 
     def reach(self, dtype: torch.dtype, radius: float) -> float:
         """The largest distance from the origin to draw, at unit curvature."""
+        if self.sign > 0 and self.chart == "ball":  # the antipode of the origin is at infinity
+            return 2 * math.atan(min(4 / torch.finfo(dtype).eps, torch.finfo(dtype).max / 8))
         if self.sign > 0:
             return math.pi
-        if self.chart == "ball":
+        if self.chart == "ball" and self.sign < 0:
             return 0.99 * math.log(1 / torch.finfo(dtype).eps)
         if self.sign == 0:
             return 1e3
@@ -43,7 +45,10 @@ class Model:
         if self.chart == "hyperboloid":
             return np.sinh(r) * direction
         if self.chart == "ball":
-            return np.tanh(r / 2) * direction
+            half = r / 2
+            return (
+                np.tanh(half) if self.sign < 0 else np.tan(half) if self.sign else half
+            ) * direction
         if self.chart == "sphere":
             return np.concatenate([np.cos(r), np.sin(r) * direction], axis=-1)
         return r * direction
@@ -67,8 +72,16 @@ class Model:
             for _ in range(2):
                 vector = vector - (vector * x).sum(-1, keepdims=True) / x2 * x
         if self.chart == "ball":
-            vector = vector * (1 - x2) / 2
+            vector = vector * (1 + self.sign * x2) / 2
         return np.asarray(vector)
+
+    def antipode(self, x: Array) -> Array:
+        """Of points of a sphere."""
+        return -x if self.chart == "sphere" else -x / (x * x).sum(-1, keepdims=True).clip(1e-30)
+
+    def of_batch(self, number: int) -> Model:
+        """The model of the sign that a batch has: each in turn, of a model of every sign."""
+        return self if self.name != "Stereographic" else replace(self, sign=(-1, 1, 0)[number % 3])
 
 
 MODELS = {
@@ -78,6 +91,7 @@ MODELS = {
         Model("PoincareBall", "ball", -1),
         Model("Sphere", "sphere", 1),
         Model("Euclidean", "flat", 0),
+        Model("Stereographic", "ball", 0),
     )
 }
 
@@ -211,7 +225,7 @@ def _antipodal(s: Source) -> Draw:
     x = s.model.point(s.uniform(0.0, s.reach), s.direction())
     if s.model.sign <= 0:  # nothing is antipodal: the mirror image in the origin
         return Draw(x, -x, *s.tangents(x, s.uniform(0.1, s.within(3.0))))
-    draw = _step(s, -x, s.scattered(1e-8, 1e-1))
+    draw = _step(s, s.model.antipode(x), s.scattered(1e-8, 1e-1))
     length = math.pi * (1 - s.scattered(1e-8, 1e-1))
     return Draw(x, draw.y, *s.tangents(x, length))
 

@@ -17,7 +17,7 @@ def as_text(rows: Sequence[Row]) -> str:
     """A line a map, manifold and dtype: worst and 99th percentile of values and gradients."""
     heads = ("library", "manifold", "map", "dtype", "values", "99 %", "gradients", "99 %", "by K",
              "problems", "not finite")  # fmt: skip
-    widths = (11, 13, 15, 9, 9, 9, 10, 9, 9, 9, 11)
+    widths = (11, 14, 15, 9, 9, 9, 10, 9, 9, 9, 11)
     lines = ["".join(f"{h:<{w}}" if w > 10 or h == "dtype" else f"{h:>{w}}" for h, w in
                      zip(heads, widths, strict=True))]  # fmt: skip
     for (library, manifold, name, dtype), cell in _cells(rows).items():

@@ -34,7 +34,7 @@ class Situation:
             made[name] = self.domain.rounded(self.domain.point(v), self.dtype)
         if self.relation == "coincident":
             made["y"] = made["x"].clone()
-        if self.relation == "antipodal":
+        if self.relation == "antipodal" and self.domain.extra:  # embedded: exactly, as rounded
             made["y"] = -made["x"]
         for name, w in self.frame.items():
             at_x = self.domain.tangent(self.normal["x"], w)

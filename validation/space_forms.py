@@ -1,4 +1,4 @@
-"""The domains of the space forms: flat space, sphere, hyperboloid and ball, in closed form."""
+"""The domains of the space forms: flat space, sphere, hyperboloid, ball and projected sphere."""
 
 from __future__ import annotations
 
@@ -194,6 +194,55 @@ class Ball(Domain):
         x = x / self.radius
         ax, aa, xx = (a * x).sum(-1, True), (a * a).sum(-1, True), (x * x).sum(-1, True)
         return self.radius * ((1 + 2 * ax + xx) * a + (1 - aa) * x) / (1 + 2 * ax + aa * xx)
+
+
+class Projected(Domain):
+    """R^n with the conformal metric 4|dx|^2/(1 + K|x|^2)^2, K >= 0: the sphere projected from the
+    antipode of the origin, or flat space in coordinates of half the length."""
+
+    name = "projected sphere"
+
+    def __init__(self, curvature: float) -> None:
+        self.curvature = curvature
+        if curvature > 0:
+            self.injectivity = math.pi * self.radius
+
+    def reach(self, dtype: torch.dtype) -> float:
+        """Short of the antipode of the origin, which is at infinity; as flat space for 0.
+
+        By the eps of the dtype, and where a vector of length 1e4 still has coordinates in it.
+        """
+        if not self.curvature:
+            return Flat().reach(dtype)
+        info = torch.finfo(dtype)
+        return 2 * self.radius * math.atan(min(1 / info.eps, math.sqrt(info.max / 3e4)))
+
+    def point(self, v: Tensor) -> Tensor:
+        """R tan(r/2) v/|v|."""
+        r, e = _polar(v)
+        if not self.curvature:
+            return v / 2
+        return self.radius * (r / (2 * self.radius)).tan() * e
+
+    def tangent(self, v: Tensor, w: Tensor) -> Tensor:
+        """w divided by the conformal factor."""
+        r, _ = _polar(v)
+        cosine = (r / (2 * self.radius)).cos() if self.curvature else torch.ones_like(r)
+        return w / (2 * cosine**2)
+
+    def inner(self, x: Tensor, u: Tensor, w: Tensor) -> Tensor:
+        """The conformal factor squared times the dot product."""
+        factor = 2 / (1 + (self.curvature or 0.0) * (x * x).sum(-1, keepdim=True))
+        return (factor * u * factor * w).sum(-1)
+
+    def translated(self, x: Tensor, step: float) -> Tensor:
+        """Moebius addition of tan(step/2) e_1 from the left."""
+        a = torch.zeros_like(x)
+        a[..., 0] = math.tan(step / (2 * self.radius)) if self.curvature else step / 2
+        x, k = x / self.radius, 1.0 if self.curvature else 0.0
+        ax, aa, xx = (a * x).sum(-1, True), (a * a).sum(-1, True), (x * x).sum(-1, True)
+        across = (1 - 2 * k * ax - k * xx) * a + (1 + k * aa) * x
+        return self.radius * across / (1 - 2 * k * ax + k * aa * xx)
 
 
 def _polar(v: Tensor) -> tuple[Tensor, Tensor]:

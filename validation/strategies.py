@@ -105,6 +105,8 @@ def situations(
         x = somewhere()
         if relation == "x at the origin":
             x = torch.zeros_like(x)
+        if "antipodal" in relation and domain.injectivity - float(x.norm()) > domain.reach(dtype):
+            relation = "opposite"  # the antipode of x is no point of the chart
         normal = {"x": x}
         if "y" in fields:
             normal["y"] = _related(draw, relation, x, somewhere, domain)

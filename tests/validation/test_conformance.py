@@ -11,7 +11,7 @@ from broken import BROKEN
 from cases import CASES
 from hypothesis import settings
 
-from spaceforms.manifolds import Lorentz, PoincareBall, Sphere
+from spaceforms.manifolds import Lorentz, PoincareBall, Sphere, Stereographic
 from spaceforms.validation import ConformanceError, Flat, Hyperboloid, Subject, check_manifold
 from spaceforms.validation.adapters import as_subject
 from spaceforms.validation.properties import PROPERTIES
@@ -37,8 +37,11 @@ def test_our_manifolds_have_every_property(manifold, dtype):
     assert sum(report.examples.values()) > 20 * EXAMPLES
 
 
+KINDS = [Lorentz(-0.3), PoincareBall(-2.0), Sphere(2.5), Stereographic(-2.0), Stereographic(2.5)]
+
+
 @pytest.mark.parametrize("n", [1, 2, 16])
-@pytest.mark.parametrize("kind", [Lorentz(-0.3), PoincareBall(-2.0), Sphere(2.5)], ids=repr)
+@pytest.mark.parametrize("kind", KINDS, ids=repr)
 def test_our_manifolds_have_every_property_in_other_dimensions(kind, n):
     # On a line nothing is across a vector.
     chosen = [name for name in PROPERTIES if n > 1 or name != "jacobi_fields"]

@@ -1,0 +1,172 @@
+"""Points and distances of the kappa-stereographic model, for a curvature k of any sign.
+
+``k`` has shape () and the dtype of the vectors; ``step`` is y - x throughout, g = 1 + k|x|^2.
+
+For k > 0 points go to infinity, the antipode of the origin, and pairs of them to antipodes. What
+would cancel there is a squared length that is known as a vector: 1 + 2k x.y + k^2|x|^2|y|^2 is
+|x/|x| + k|x|y|^2. As a vector it has the rounding of x and y and no more.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ._numerics import dot, norm, sqrt0, unit
+from ._signed import CUT, asnc
+
+
+def kdot(k: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """k x.y, which is 0 for k = 0 whatever x and y: no square overflows, in no gradient either.
+
+    A product beyond max/2^20 is cut off there: for k != 0 no point is that long.
+    """
+    largest = torch.finfo(x.dtype).max * 2.0**-20
+    return k * (x * y).clamp(-largest, largest).sum(-1, keepdim=True)
+
+
+def gap(k: Tensor, x: Tensor) -> Tensor:
+    """1 + k|x|^2, for k < 0 at least eps, as on the ball."""
+    return (1 + kdot(k, x, x)).clamp(min=torch.finfo(x.dtype).eps)
+
+
+def edge(k: Tensor, dtype: torch.dtype) -> Tensor:
+    """sqrt|k| times the norm of the last points: inside for k < 0; for k > 0 where the distance to
+    infinity is less than the rounding of pi R, the distance to the origin."""
+    eps = torch.finfo(dtype).eps
+    return torch.where(k < 0, torch.full_like(k, 1 - 2 * eps), 16 / eps)
+
+
+def longest(working: torch.dtype, dtype: torch.dtype) -> float:
+    """The largest norm of a point for k != 0: the square does not overflow, nor the dtype."""
+    return min(math.sqrt(torch.finfo(working).max) * 2.0**-11, torch.finfo(dtype).max / 4)
+
+
+def reach(k: Tensor, x: Tensor) -> Tensor:
+    """|x|/R, 0 for k = 0."""
+    return k.abs().sqrt() * norm(x)
+
+
+def pulled_back(k: Tensor, x: Tensor, dtype: torch.dtype) -> Tensor:
+    """x, or where it lies beyond the last points or beyond the dtype, one of them."""
+    last, largest = edge(k, dtype), longest(x.dtype, dtype)
+    outside = reach(k.detach(), x.detach()) > last
+    direction, _ = unit(x.where(outside, 1.0))
+    # By the length of the direction as it was rounded: for k < 0 there are 2 eps to the boundary.
+    on_edge = direction * (last / reach(k.where(outside, 1.0), direction))
+    x = torch.where(outside, on_edge, x)
+    beyond = (k != 0) & (norm(x.detach()) > largest)
+    return torch.where(beyond, largest * unit(x.where(beyond, 1.0))[0], x)
+
+
+def chord(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    """A vector of norm sn(d/2).
+
+    Of points on the whole beyond the equator it is that of their images in it, x/(k|x|^2): the
+    gradient at a point far out is what two long vectors leave of one another otherwise.
+    """
+    k_x2, k_y2 = kdot(k, x, x), kdot(k, y, y)
+    beyond = (k > 0) & (k_x2 * k_y2 > 1)
+    x2, y2 = k_x2.where(beyond, 1.0), k_y2.where(beyond, 1.0)
+    # Of points near one another by the reflection of their difference, else by subtraction.
+    near = 4 * kdot(k, step, step) < torch.maximum(k_x2, k_y2)
+    reflected = (x2 * step - kdot(k, step, x + y) * x) / (x2 * y2)
+    mirrored = torch.where(near, reflected, y / y2 - x / x2)
+    gap_x = torch.where(beyond, 1 + 1 / x2, gap(k, x))
+    gap_y = torch.where(beyond, 1 + 1 / y2, gap(k, y))
+    return torch.where(beyond, mirrored, step) / gap_x.sqrt() / gap_y.sqrt()
+
+
+def facing(k: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(is x the longer, l/|l|, l/|l| + k|l|o), l the longer of x and y and o the other.
+
+    The length of the last is cs(d/2) sqrt(g_x g_y), 0 at antipodes.
+    """
+    swap = kdot(k, x, x) < kdot(k, y, y)
+    direction, length = unit(torch.where(swap, y, x))
+    return ~swap, direction, direction + k * length * torch.where(swap, x, y)
+
+
+class Half(NamedTuple):
+    """What ``half`` knows of the distance d."""
+
+    z: Tensor
+    """k sn^2(d/2), 0 if far."""
+    far: Tensor
+    """Whether d is beyond a right angle."""
+    length: Tensor
+    """d/2 if far."""
+    cosine: Tensor
+    """cs(d/2)."""
+    heading: Tensor
+    """A vector of the direction of log_x(y) if far, 0 at antipodes."""
+
+
+def half(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Half:
+    """Half of the way from x to y.
+
+    Beyond a right angle from the antipode of the longer of the two, -l/(k|l|^2): near it asin has
+    lost its digits, and so has what two long vectors leave of one another.
+    """
+    across = chord(k, x, y, step)
+    far = kdot(k, across, across) > CUT
+    some, k_far = torch.ones_like(x), k.where(far, 1.0)
+    swap = dot(x, x) < dot(y, y)
+    longer, other = torch.where(swap, y, x).where(far, some), torch.where(swap, x, y)
+    antipode = -longer / (k_far * dot(longer, longer))
+    other = other.where(far, antipode)
+    back = other - antipode
+    rest = norm(chord(k_far, antipode, other, back))
+    angle = rest * asnc((k_far * rest * rest).clamp(max=CUT))
+    near = across.where(~far, 0.0)
+    z = kdot(k, near, near)
+    cosine = torch.where(far, k_far.sqrt() * rest, (1 - z).sqrt())
+    # The line from x to y meets the antipode of x, there with its vectors mirrored in x; or, from x
+    # in the other direction, the antipode of y.
+    behind = separation(k_far, antipode, other, back)
+    ray, _ = unit(longer)
+    mirrored = behind - 2 * dot(ray, behind) * ray
+    ahead = separation(k_far, other, antipode, -back)
+    heading = torch.where(swap, -ahead, mirrored)
+    return Half(z, far, math.pi / 2 * k_far.rsqrt() - angle, cosine, heading)
+
+
+def dist(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    """The distance."""
+    way = half(k, x, y, step)
+    return 2 * torch.where(way.far, way.length, norm(chord(k, x, y, step)) * asnc(way.z))
+
+
+def sqdist(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    """Its square, smooth at 0."""
+    way, across = half(k, x, y, step), chord(k, x, y, step)
+    near = dot(across, across) * asnc(way.z).square()
+    return 4 * torch.where(way.far, way.length.square(), near)
+
+
+def half_of_haversine(k: Tensor, haversine: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The same from sn^2(d/2) alone, which says little of antipodes: those of its noise are."""
+    z = k * haversine
+    far = z > CUT
+    rest = 1 - z.where(far, CUT)
+    rest = rest.where(rest > 4 * torch.finfo(z.dtype).eps, rest * 0)
+    angle = math.pi / 2 - sqrt0(rest).asin()
+    return z.where(~far, 0.0), far, angle * k.where(far, 1.0).rsqrt()
+
+
+def separation(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    """g_x s + k|s|^2 x, of the direction of log_x(y) and of length |s| cs(d/2) sqrt(g_x g_y).
+
+    Where x is beyond the equator and y is not near it, both terms are long and their sum is not.
+    """
+    gap_x = gap(k, x)
+    apart = (gap_x > 2) & (4 * kdot(k, step, step) > gap_x)
+    away = gap_x * y - (1 + 2 * kdot(k, x, y) - kdot(k, y, y)) * x
+    return torch.where(apart, away, gap_x * step + kdot(k, step, step) * x)
+
+
+def at_infinity(where: Tensor, direction: Tensor, x: Tensor) -> Tensor:
+    """x, or where it is at infinity a vector in a direction, to be pulled back to the edge."""
+    longest = torch.finfo(x.dtype).max / 8
+    return torch.where(where, longest * unit(direction.where(where, 1.0))[0], x)

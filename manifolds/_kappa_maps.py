@@ -1,0 +1,206 @@
+"""Maps of the kappa-stereographic model; see ``_kappa`` for the conventions."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from ._kappa import (
+    Half,
+    at_infinity,
+    chord,
+    facing,
+    gap,
+    half,
+    kdot,
+    separation,
+    sqdist,
+)
+from ._numerics import dot, norm, power_of_two, sinc, unit
+from ._signed import CUT, asnc, half_turn, tnc
+
+# With k|x|^2 and k|y|^2 at most 1/8 nothing is near antipodal, the sum above is at least (7/8)^2.
+# Of two points more than a right angle apart one is beyond: tan^2(pi/8) > 1/8.
+_BEYOND = 1 / 8
+
+_SHORT = 1 / 32
+"""The length of the mean of two unit vectors below which its direction has lost five bits."""
+
+
+def logmap(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    """The logarithm; at antipodes along the line to y, through the origin."""
+    way = half(k, x, y, step)
+    direction = _direction(way, step)
+    near = asnc(way.z) / (1 - way.z).sqrt() / gap(k, y) * separation(k, x, y, step)
+    return torch.where(way.far, gap(k, x) * way.length * direction, near)
+
+
+def _direction(way: Half, step: Tensor) -> Tensor:
+    """The unit vector of log_x(y) where that is far."""
+    direction, length = unit(way.heading)
+    return torch.where(length > 0, direction, unit(step.where(way.far, 1.0))[0])
+
+
+def saturated(k: Tensor, a: Tensor) -> Tensor:
+    """A vector of half the length: for k < 0 not longer than tanh can tell."""
+    limit = 32.0 if a.dtype == torch.float32 else 64.0
+    beyond = (k < 0) & (k.abs().sqrt() * norm(a.detach()) > limit)
+    direction, _ = unit(a.where(beyond, 1.0))
+    return torch.where(beyond, limit * k.abs().where(beyond, 1.0).rsqrt() * direction, a)
+
+
+def within_one_turn(k: Tensor, a: Tensor) -> Tensor:
+    """A vector of half the length: for k > 0 reduced modulo pi R, as its square may overflow."""
+    length = norm(a)
+    beyond = (k > 0) & (k.abs().sqrt() * length > math.pi)
+    long = length.where(beyond, 1.0)
+    turn = torch.remainder(long, math.pi * k.where(beyond, 1.0).rsqrt()) / long
+    return turn.where(beyond, 1.0) * a
+
+
+def expmap(k: Tensor, x: Tensor, v: Tensor) -> Tensor:
+    """x (+) w/c, (w, c) the sine and the cosine of half of the way: finite where the sum is not."""
+    gap_x = gap(k, x)
+    v = within_one_turn(k, saturated(k, saturated(k, v) / gap_x))  # the quotient may overflow
+    ratio, c = half_turn(kdot(k, v, v))
+    w = ratio * v
+    k_xw, k_w2, k_x2 = kdot(k, x, w), kdot(k, w, w), kdot(k, x, x)
+    way = c * w - k_w2 * x
+    # The denominator c^2 - 2c k x.w + k^2|x|^2|w|^2 is |way|^2/|w|^2, which does not cancel.
+    small = k_w2.abs() * (1 + k_x2.abs()) <= c.square() / 4
+    square = dot(w, w).where(~small, 1.0)
+    shape = torch.where(small, c * c - 2 * c * k_xw + k_x2 * k_w2, dot(way, way) / square)
+    infinite = shape <= 0
+    shape = shape.where(~infinite, 1.0)
+    # From x, so that a zero vector gives x back to the last bit; for k > 0 and x far out as a sum,
+    # because what is left of a long x has its rounding.
+    near = x + gap_x * way / shape
+    far = ((c * c - 2 * c * k_xw - k_w2) * x + gap_x * c * w) / shape
+    return at_infinity(infinite, v, torch.where(k_x2 > 1, far, near))
+
+
+def amid(k: Tensor, space: Tensor, time: Tensor, square: Tensor, side: Tensor) -> Tensor:
+    """The point whose embedding is a multiple of (time, 2 space), of squared length ``square``.
+
+    space/(time + root), in its other form where the time is negative, towards infinity; at infinity
+    on the side of the vector ``side``.
+    """
+    k_space2 = kdot(k, space, space)
+    root = torch.where(k > 0, time.square() + k_space2, square).sqrt()
+    behind = time < 0
+    infinite = behind & ~(k_space2 > 0)
+    inverse = (root - time) / k_space2.where(behind & ~infinite, 1.0)
+    x = space * torch.where(behind, inverse, 1 / (time + root).where(~behind, 1.0))
+    return at_infinity(infinite, side, x)
+
+
+def midpoint(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    """The point amid the two embedded ones; across more than a right angle by the geodesic."""
+    across = chord(k, x, y, step)
+    z = kdot(k, across, across)
+    far = z > CUT
+    gap_x, gap_y = gap(k, x), gap(k, y)
+    time = (1 / gap_x + 1 / gap_y - 1).where(~far, 1.0)
+    near = amid(k, x / gap_x + y / gap_y, time, 1 - z.where(~far, 0.0), x)
+    return torch.where(far, geodesic(k, x, y, step, torch.full_like(z, 0.5)), near)
+
+
+def geodesic(k: Tensor, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+    """exp_x(t log_x(y)); from x beyond the equator as the mean of the embedded points with weights
+    sin((1 - t)d) and sin(t d), for the same reason as the chord.
+
+    Where that mean is nearly 0 its direction is rounding: near the antipode of x, which is inside
+    the equator, the geodesic is run through from y.
+    """
+    way = half(k, x, y, step)
+    beyond = kdot(k, x, x) > 1
+    out, turned = beyond & (way.cosine > _SHORT), beyond & (way.cosine <= _SHORT)
+    some, k_out = torch.ones_like(x), k.where(out, 1.0)
+    x_out, y_out = x.where(out, some), y.where(out, some)
+    angle = k_out * sqdist(k_out, x_out, y_out, step.where(out, 0.0))
+
+    def weight(t: Tensor) -> Tensor:
+        return t * sinc(t.square() * angle)
+
+    v, w = weight(1 - t), weight(t)
+    gap_x, gap_y = gap(k_out, x_out), gap(k_out, y_out)
+    # v (2/g_x - 1) + w (2/g_y - 1), where ones would cover an x far out and a y near its antipode.
+    excess = 2 * way.cosine.where(out, 1.0) * weight(t - 0.5)  # w - v
+    time = 2 * (v / gap_x - w * kdot(k_out, y_out, y_out) / gap_y) + excess
+    mean = amid(k_out, 2 * (v * x_out / gap_x + w * y_out / gap_y), time, angle, x_out)
+    start, end = torch.where(turned, y, x), torch.where(turned, x, y)
+    velocity = logmap(k, start, end, torch.where(turned, -step, step))
+    return torch.where(out, mean, expmap(k, start, torch.where(turned, 1 - t, t) * velocity))
+
+
+def from_normal(k: Tensor, v: Tensor) -> Tensor:
+    """tn(|v|/2) v/|v|."""
+    v = within_one_turn(k, saturated(k, v / 2))
+    return tnc(kdot(k, v, v)) * v
+
+
+def to_normal(k: Tensor, x: Tensor) -> Tensor:
+    """2 atn(|x|) x/|x|, for k < 0 by asinh, to which 1 + k|x|^2 is known; for k > 0 by atan."""
+    gap_x = gap(k, x)
+    z = kdot(k, x, x) / gap_x
+    far = z > CUT
+    k_far = k.where(far, 1.0)
+    length = norm(x).where(far, 1.0)
+    angle = (k_far.sqrt() * length).atan() * k_far.rsqrt()
+    return 2 * torch.where(far, angle / length, asnc(z.where(~far, 0.0)) / gap_x.sqrt()) * x
+
+
+def _beyond(k: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    return (kdot(k, x, x) > _BEYOND) | (kdot(k, y, y) > _BEYOND)
+
+
+def gyration(k: Tensor, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
+    """gyr[y, -x] v.
+
+    Every term of the correction has a factor s, as on the ball. Where points may be antipodal: in
+    the plane of x and y it is the rotation by twice the argument of 1 + k y x*, that is by twice
+    the angle from x/|x| to ``facing``, and so it is two reflections.
+    """
+    scale = power_of_two(v)  # the map is linear in v, whose products with points may overflow
+    v = v / scale
+    gap_x, gap_y = gap(k, x), gap(k, y)
+    beyond, some = _beyond(k, x, y), torch.ones_like(x)
+    k_sv, k_xv, k_xs = kdot(k, step, v), kdot(k, x, v), kdot(k, x, step)
+    k_x2, k_s2 = kdot(k, x, x), kdot(k, step, step)
+    a = 2 * k_xs * k_xv + gap_x * k_xv - k_x2 * k_sv
+    b = gap_x * k_sv + k_s2 * k_xv
+    near = v + 2 * (a * step - b * x) / (gap_x * gap_y - k_s2).where(~beyond, 1.0)
+    first, direction, other = facing(k, x.where(beyond, some), y.where(beyond, some))
+    other, length = unit(other)
+    other = torch.where(length > 0, other, direction)
+    for mirror in (direction.where(first, other), other.where(first, direction)):
+        v = v - 2 * dot(mirror, v) * mirror
+    return torch.where(beyond, v, near) * scale
+
+
+def difference(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    """(-x) (+) y, of length tn(d/2)."""
+    way = half(k, x, y, step)
+    shape = (gap(k, x) * gap(k, y) - kdot(k, step, step)).where(~way.far, 1.0)
+    infinite = way.far & (way.cosine == 0)
+    cosine = way.cosine.where(way.far & ~infinite, 0.5)
+    tangent = (1 - cosine.square()).sqrt() / cosine
+    long = tangent * k.where(way.far, 1.0).rsqrt() * _direction(way, step)
+    return at_infinity(infinite, y, torch.where(way.far, long, separation(k, x, y, step) / shape))
+
+
+def coadd(k: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """(g_y x + g_x y)/(1 - k^2|x|^2|y|^2)."""
+    gap_x, gap_y = gap(k, x), gap(k, y)
+    both, apart = x + y, x - y
+    # From x + y where it is short, so that opposite vectors leave their digits.
+    opposite = 4 * dot(both, both) < dot(apart, apart)
+    close = (gap_x + gap_y) / 2 * both - kdot(k, both, apart) / 2 * apart
+    total = torch.where(opposite, close, gap_y * x + gap_x * y)
+    k_x2, k_y2 = kdot(k, x, x), kdot(k, y, y)
+    # Of terms of one sign, for k < 0.
+    hyperbolic = (gap_x * (1 - k_y2) + gap_y * (1 - k_x2)) / 2
+    shape = torch.where(k > 0, 1 - k_x2 * k_y2, hyperbolic)
+    nothing = (total == 0).all(-1, keepdim=True)
+    infinite = (shape == 0) & ~nothing
+    return at_infinity(infinite, total, total / shape.where(shape != 0, 1.0))

@@ -1,0 +1,226 @@
+"""The kappa-stereographic model: hyperbolic, flat or spherical space by the sign of one number."""
+
+from typing import final
+
+import torch
+from torch import Tensor
+
+from . import _kappa, _kappa_maps
+from ._gyro import Gyrovectors
+from ._numerics import dot, expanded, norm, seen_from
+from ._signed import asnc, ctn_times, log_snc
+from .scalar import SignedScalar
+
+
+@final
+class Stereographic(Gyrovectors):
+    r"""The space of curvature K, of either sign or 0, in one chart of R^n, smooth in K.
+
+    With :math:`g_x = 1 + K|x|^2`, :math:`s = y - x` and
+    :math:`q = |s|^2/(g_x g_y) = \mathrm{sn}_K^2(d/2)`:
+
+    ============== =====================================================================
+    point          :math:`|x|^2 < -1/K` for K < 0; any x in R^n for K >= 0; origin 0
+    metric         :math:`\lambda_x^2\,u\cdot v`, :math:`\lambda_x = 2/g_x`
+    distance       :math:`2\,\mathrm{asn}_K\sqrt q`; :math:`2|s|` at K = 0
+    expmap         :math:`x\oplus w`, :math:`w = \mathrm{tn}_K(|v|/g_x)\,v/|v|`
+    logmap         :math:`\frac{\mathrm{asn}_K\sqrt q}{\sqrt q\sqrt{1 - Kq}}\,
+                   \frac{g_x s + K|s|^2 x}{g_y}`
+    transport      :math:`\frac{g_y}{g_x}\,\mathrm{gyr}[y, -x]\,v`
+    ============== =====================================================================
+
+    with :math:`\mathrm{sn}_K t = \sin(\sqrt K t)/\sqrt K`, tn likewise, asn the inverse
+    (Bachmann, Bécigneul & Ganea 2020, section 2; the sums as in :class:`PoincareBall`).
+
+    For K < 0 this is ``PoincareBall(K)``. For K > 0 it is the sphere of radius R = 1/sqrt(K),
+    projected from the antipode of the origin, which is at infinity and is not a point of the chart;
+    maps pull what comes nearer to it than rounding can tell, :math:`|x| > 16R/\mathrm{eps}`, or
+    what the dtype cannot hold and square (float32: 9e15), back to there. For K = 0 the metric is
+    :math:`4\,u\cdot v`: the point with normal coordinates v is v/2, so that ``from_normal(v)`` is
+    at distance |v| for every K.
+
+    *Through 0.* Every map is a function of K times a squared length, entire or analytic at 0, so
+    value, gradient and derivative by K are exact there too: a learnable K may change its sign. It
+    is not scaled by R, which is infinite at K = 0; lengths are lengths, ``radius`` is 1, and
+    ``min_radius`` of the cones is a length for every K (on ``PoincareBall(K)`` it counts in R).
+    ``cinner`` is :math:`(\cos_K d - 1)/K = -2\,\mathrm{sn}_K^2(d/2)`: that of the other
+    manifolds without its constant 1/K.
+
+    Both sides of 0 are computed to choose from: for a fixed K < 0 ``PoincareBall(K)`` has the same
+    points at a fraction of the cost.
+
+    At exact antipodes, possible for K > 0, every geodesic leads to y; the one through the origin is
+    taken.
+
+    Args:
+        curvature: K, any finite number.
+        learnable: make K a parameter, additive and without a constraint of sign.
+        bounds: ``(low, high)`` that a learnable K stays between.
+    """
+
+    def __init__(
+        self,
+        curvature: float = 0.0,
+        *,
+        learnable: bool = False,
+        bounds: tuple[float, float] | None = None,
+    ) -> None:
+        super().__init__(curvature, learnable=learnable, bounds=bounds)
+
+    # -- curvature ------------------------------------------------------------------------------
+
+    @property
+    def _wanted(self) -> str:
+        return "finite"
+
+    def _admits(self, curvature: float) -> bool:
+        return True
+
+    def _hold(self, curvature: float, learnable: bool, bounds: tuple[float, float] | None) -> None:
+        self._curvature = SignedScalar(curvature, bounds=bounds, learnable=learnable)
+
+    @property
+    def curvature(self) -> Tensor:
+        """The sectional curvature K, shape (), float64; differentiable if it is learnable."""
+        k: Tensor = self._curvature()
+        return k
+
+    @property
+    def sign(self) -> int:  # type: ignore[override]
+        """Sign of the current K; that of a learnable K is read back from its device."""
+        k = self.curvature.item() if self._curvature.learnable else self._curvature.value
+        return (k > 0) - (k < 0)
+
+    @property
+    def _form_at_coincidence(self) -> int | None:
+        return 0
+
+    def extra_repr(self) -> str:
+        """The constructor's arguments, with the current curvature."""
+        options = ", learnable=True" if self._curvature.learnable else ""
+        if self._curvature.bounds is not None:
+            low, high = self._curvature.bounds
+            options += f", bounds=({low:g}, {high:g})"
+        return f"curvature={self.curvature.item():g}{options}"
+
+    def _k(self, x: Tensor) -> Tensor:
+        """K as a number of x's dtype, shape ()."""
+        if self._curvature.learnable:
+            return self.curvature.to(x)
+        return torch.full((), self._curvature.value, dtype=x.dtype, device=x.device)
+
+    # -- points and vectors ---------------------------------------------------------------------
+
+    def _origin(self, n: int) -> list[float]:
+        return [0.0] * n
+
+    def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        return _kappa.pulled_back(self._k(x), x, dtype)
+
+    def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor:
+        return expanded(v, x)
+
+    def _defect(self, x: Tensor) -> Tensor:
+        # Openness is not a matter of tolerance; nor is the edge, but its own points are inside.
+        k = self._k(x)
+        limit = torch.where(k < 0, 1.0, 2 * _kappa.edge(k, x.dtype))
+        inside = _kappa.reach(k, x) < limit
+        short = (k == 0) | (norm(x) <= 2 * _kappa.longest(x.dtype, x.dtype))
+        return torch.where(inside & short, 0.0, torch.inf)
+
+    def _frame(self, x: Tensor, v: Tensor) -> Tensor:
+        return 2 / _kappa.gap(self._k(x), x) * v
+
+    def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
+        return (_kappa.gap(self._k(x), x) / 2).square() * g
+
+    # -- distances ------------------------------------------------------------------------------
+
+    def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return _kappa.chord(self._k(x), x, y, step)
+
+    def _dist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return _kappa.dist(self._k(x), x, y, step)
+
+    def _sqdist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return _kappa.sqdist(self._k(x), x, y, step)
+
+    def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
+        k, x2, y2 = self._k(x), dot(x, x), dot(y, y).mT
+        square = x2 + y2 - 2 * (x @ y.mT)
+        # What the cancellation leaves of equal points is noise of this size: call it zero.
+        noise = 4 * torch.finfo(x.dtype).eps * (x2 + y2)
+        square = square.where(square > noise, square * 0)
+        return square / _kappa.gap(k, x) / _kappa.gap(k, y).mT
+
+    def _arc(self, half: Tensor) -> Tensor:
+        z, far, arc = _kappa.half_of_haversine(self._k(half), half.square())
+        return 2 * torch.where(far, arc, half * asnc(z))
+
+    def _arc_squared(self, haversine: Tensor) -> Tensor:
+        z, far, arc = _kappa.half_of_haversine(self._k(haversine), haversine)
+        return 4 * torch.where(far, arc.square(), haversine * asnc(z).square())
+
+    # -- maps -----------------------------------------------------------------------------------
+
+    def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
+        return _kappa_maps.expmap(self._k(x), x, v)
+
+    def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return _kappa_maps.logmap(self._k(x), x, y, step)
+
+    def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+        return _kappa_maps.geodesic(self._k(x), x, y, step, t)
+
+    def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return _kappa_maps.midpoint(self._k(x), x, y, step)
+
+    def _centroid(self, x: Tensor, w: Tensor) -> Tensor:
+        k = self._k(x)
+        gap = _kappa.gap(k, x)
+        space, time = (w * 2 * x / gap).sum(-2), (w * (2 / gap - 1)).sum(-2)
+        # On the sphere the normal coordinates of points around infinity have no useful mean.
+        among = _kappa_maps.amid(k, space, time, torch.ones_like(time), x[..., 0, :])
+        return torch.where(k > 0, among, super()._centroid(x, w))
+
+    def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
+        k = self._k(x)
+        return _kappa.gap(k, y) / _kappa.gap(k, x) * _kappa_maps.gyration(k, x, y, step, v)
+
+    def _from_normal(self, v: Tensor) -> Tensor:
+        return _kappa_maps.from_normal(self._k(v), v)
+
+    def _to_normal(self, x: Tensor) -> Tensor:
+        return _kappa_maps.to_normal(self._k(x), x)
+
+    def _lift_tangent0(self, v: Tensor) -> Tensor:
+        return v / 2
+
+    def _drop_tangent0(self, v: Tensor) -> Tensor:
+        return 2 * v
+
+    def _difference(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return _kappa_maps.difference(self._k(x), x, y, step)
+
+    def _gyration(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
+        return _kappa_maps.gyration(self._k(x), x, y, step, v)
+
+    def _coadd(self, x: Tensor, y: Tensor) -> Tensor:
+        return _kappa_maps.coadd(self._k(x), x, y)
+
+    # -- volume and cones -----------------------------------------------------------------------
+
+    def _sn_radius(self, x: Tensor) -> Tensor:
+        return 2 * norm(x) / _kappa.gap(self._k(x), x)
+
+    def _outward(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        _, length, side, reach, ahead = seen_from(x, y, step)
+        k = self._k(x)
+        along = ahead * (1 + k * length * reach) + length * _kappa.kdot(k, side, side)
+        return norm(side) * _kappa.gap(k, x) * (length > 0), along * (length > 0)
+
+    def _log_sn_ratio(self, v: Tensor) -> Tensor:
+        return log_snc(v, self._k(v))
+
+    def _hessian_across(self, s: Tensor) -> Tensor:
+        return ctn_times(self._k(s) * s)
