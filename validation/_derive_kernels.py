@@ -1,7 +1,7 @@
 r"""The forms in which the hyperboloid's kernels compute: identities at K = -1.
 
 What is subtracted in the textbook formulas is subtracted here before it is multiplied. A form is
-written as the kernel is (`manifolds/_hyperboloid.py`, `manifolds/lorentz.py`), on the space parts
+written as the kernel is (`manifolds/_sight.py`, `_shot.py`, `_hyperboloid.py`), on the space parts
 x, y of points at distances r, rho from the origin and angle theta apart; T is the time part.
 """
 
@@ -62,48 +62,45 @@ def _prove_law_of_haversines(form: Form) -> Proof:
     return Proof((shown,), {"(1 - K<x, y>)/(2 K)": [2 * K * form(r, rho, theta) - (1 - cosine)]})
 
 
-def chord_far(s: Point, l: Point) -> tuple[Any, Any, Any]:
-    """Squares of the parts of the chord where abs(s) > 1: radial, along s, across s."""
-    step = l.space - s.space
-    product = dot(step, l.space + s.space)  # |l|^2 - |s|^2
-    root = 1 + l.time * s.time + l.size * s.size
-    radial = (product / (l.size + s.size)) ** 2 / root / 2
-    ahead = dot(step, s.space) / s.size
-    lateral = step - ahead / s.size * s.space
-    sagitta = -dot(lateral, lateral) / (l.size + s.size + ahead)
-    scale = s.size / l.size / 4
-    return radial, scale * sagitta**2, scale * dot(lateral, lateral)
+def sight_far(x: Point, y: Point) -> tuple[Any, Any, Any, Any]:
+    """(h, slope, bend, side) where abs(x), abs(y) > 1, y ahead of x."""
+    reach = dot(y.space, x.space) / x.size
+    side = y.space - reach / x.size * x.space
+    behind = dot(side, side) / (y.size + reach)
+    longer = behind + reach - x.size
+    h = longer**2 / (2 * (1 + x.time * y.time + x.size * y.size)) + x.size * behind / 2
+    turn = x.time * behind - longer * (x.size + y.size) / (x.size * y.time + y.size * x.time)
+    slope = turn / (x.size * x.time)
+    return h, slope, -(x.time**2) * slope, side
 
 
-def chord_near(s: Point, l: Point) -> Any:
-    """Square of the chord where abs(s) <= 1, the ball's formula."""
-    step = l.space - s.space
-    share = dot(step, l.space + s.space) / (l.time + s.time) / (1 + s.time)
-    part = step - share * s.space
-    return (1 + s.time) / (1 + l.time) / 4 * dot(part, part)
+def sight_near(x: Point, y: Point) -> tuple[Any, Any, Any, Any]:
+    """The same by the ball's formula, smooth at the origin; side is all of y - x."""
+    step = y.space - x.space
+    ahead = dot(step, x.space)
+    gain = (2 * ahead + dot(step, step)) / (x.time + y.time)
+    share = gain / (1 + x.time)
+    part = dot(step, step) + share * (share * dot(x.space, x.space) - 2 * ahead)
+    h = (1 + x.time) / (1 + y.time) / 4 * part
+    return h, gain / x.time, -2 * h, step
 
 
-def _prove_chord_far(form: Form) -> Proof:
-    radial, sagitta, lateral = form(P, Q)
-    h = Sn(-1, r) * Sn(-1, rho) * Sn(1, theta / 2) ** 2
-    s, l = NAMED_S, NAMED_L
-    shown = equation(
-        r"\sinh^2\tfrac{r_l - r_s}{2}",
-        (l.size - s.size) ** 2 / (2 * (1 + l.time * s.time + l.size * s.size)),
-    )
+def _prove_sight(form: Form) -> Proof:
+    h, slope, bend, side = form(P, Q)
+    z = 1 + 2 * HAVERSINE
+    by_x = Q.time / P.time * P.space - Q.space
+    by_y = P.time / Q.time * Q.space - P.space
+    names = (r"h", r"\mathrm{slope}", r"\mathrm{bend}", r"\mathrm{side}")
+    shown = tuple(equation(n, f) for n, f in zip(names, form(NAMED_X, NAMED_Y), strict=True))
     return Proof(
-        (shown,),
+        shown,
         {
-            "radial part: sinh((r_l - r_s)/2)^2": [radial - Sn(-1, (r - rho) / 2) ** 2],
-            "the two others: |l||s| sin(theta/2)^2": [sagitta + lateral - h],
-            "sum: sinh(d/2)^2": [radial + sagitta + lateral - HAVERSINE],
+            "h = sinh(d/2)^2": [h - HAVERSINE],
+            "slope x - side = grad_x cosh d": list(slope * P.space - side - by_x),
+            "and -T_x/T_y times that = grad_y cosh d": list(P.time / Q.time * by_x + by_y),
+            "bend x + side = y - cosh(d) x": list(bend * P.space + side - Q.space + z * P.space),
         },
     )
-
-
-def _prove_chord_near(form: Form) -> Proof:
-    shown = equation(r"\sinh^2\tfrac{d}{2}", form(NAMED_S, NAMED_L))
-    return Proof((shown,), {"sinh(d/2)^2": [form(P, Q) - HAVERSINE]})
 
 
 # -- tangent vectors and geodesics -----------------------------------------------------------------
@@ -151,6 +148,33 @@ def _prove_expmap_polar(form: Form) -> Proof:
     return Proof((shown,), {"cosh(t) x + sinh(t) v/t along the ray": [form(r, length, mu) - exact]})
 
 
+def expmap_slopes(radius: Any, trip: Any, cosine: Any, sine: Any) -> tuple[Any, Any, Any]:
+    """Derivatives of the outward component by r, by v's component along the ray and across it."""
+    out, back = Cs(-1, radius + trip), Cs(-1, radius - trip)
+    plus, minus = (1 + cosine) / 2, (1 - cosine) / 2
+    by_trip = plus * out - minus * back
+    share = Cs(-1, radius) * Sn(-1, trip) / trip
+    along_ray = 4 * plus * minus * share + cosine * by_trip
+    return plus * out + minus * back, along_ray, sine * (by_trip - cosine * share)
+
+
+def _prove_expmap_slopes(form: Form) -> Proof:
+    mu, nu = Cs(1, theta), Sn(1, theta)  # v = t (cos theta, sin theta)
+    outward = expmap_polar(r, length, mu)
+    by_length, by_angle = outward.diff(length), outward.diff(theta) / length
+    by_r, along_ray, across_ray = form(r, length, mu, nu)
+    names = (r"\partial a/\partial r", r"\partial a/\partial v_1", r"\partial a/\partial v_2")
+    shown = form(r, length, *sp.symbols("mu nu"))
+    return Proof(
+        tuple(equation(name, part) for name, part in zip(names, shown, strict=True)),
+        {
+            "by r": [outward.diff(r) - by_r],
+            "along the ray": [mu * by_length - nu * by_angle - along_ray],
+            "across it": [nu * by_length + mu * by_angle - across_ray],
+        },
+    )
+
+
 def gradient(x: Point, time: Any, space: Any) -> Any:
     """Space part of the Riemannian gradient from the time and space parts of the ambient one."""
     return space + (dot(x.space, space) + x.time * time) * x.space
@@ -178,15 +202,15 @@ def derivations() -> Iterator[Derivation]:
             *(PLANE, law_of_haversines, _prove_law_of_haversines),
         ),
         (
-            "chord, far",
-            "The hyperbolic haversine of `chord` for abs(s) > 1, s the shorter and l the longer "
-            "space part: radial and angular parts without a difference of lengths.",
-            *(PLANE, chord_far, _prove_chord_far),
+            "sight, far",
+            "A pair of points, one seen from the other: distance, its gradient and the logarithm "
+            "where both are far out, from sums of terms of one sign.",
+            *(PLANE, sight_far, _prove_sight),
         ),
         (
-            "chord, near",
-            "The form of `chord` for abs(s) <= 1, smooth at the origin.",
-            *(PLANE, chord_near, _prove_chord_near),
+            "sight, near",
+            "The same where one is near the origin.",
+            *(PLANE, sight_near, _prove_sight),
         ),
         (
             "frame, far",
@@ -203,6 +227,11 @@ def derivations() -> Iterator[Derivation]:
             "The outward component of the exponential map as a sum of terms of one sign where "
             "they are large.",
             *(PLANE, expmap_polar, _prove_expmap_polar),
+        ),
+        (
+            "expmap, slopes",
+            "Its derivatives, in the same way.",
+            *(PLANE, expmap_slopes, _prove_expmap_slopes),
         ),
         (
             "gradient",

@@ -11,6 +11,7 @@ from spaceforms.manifolds import Lorentz, PoincareBall, Sphere
 from spaceforms.validation import (
     _derive_ball as ball,
     _derive_cones as cones,
+    _derive_kernels as kernels,
     _derive_quadric as quadric,
     _derive_transport as transport,
     _derive_volume as volume,
@@ -123,8 +124,19 @@ FAULTS = {
         lambda r, c: -sp.asin(c * Cs(K, r) / Sn(K, r)),
     ),
     "chord of the flat space": (
-        "kernels/chord, near",
-        lambda s, l: euclidean_dot(l.space - s.space, l.space - s.space) / 4,
+        "kernels/sight, near",
+        lambda x, y: (
+            euclidean_dot(y.space - x.space, y.space - x.space) / 4,
+            *kernels.sight_near(x, y)[1:],
+        ),
+    ),
+    "gradient of a flat distance": (
+        "kernels/sight, far",
+        lambda x, y: (kernels.sight_far(x, y)[0], 0, *kernels.sight_far(x, y)[2:]),
+    ),
+    "exponential map that does not turn": (
+        "kernels/expmap, slopes",
+        lambda r, t, mu, nu: (*kernels.expmap_slopes(r, t, mu, nu)[:2], sp.S.Zero),
     ),
     "Napier's analogy upside down": (
         "kernels/transport, far",
