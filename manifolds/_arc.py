@@ -108,10 +108,14 @@ def _log_pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tu
     _, side, f, part, fall = kept
     x, larger = inputs[0], _larger(inputs[0])
     length = 1.0 if len(inputs) < 3 else inputs[2]
-    on_x = -(fall * (dot(g, side) / larger) + f * dot(g, x) / length)
-    by_x = minus(side * (on_x / larger), x, -on_x * part / length)
-    by_x = minus(by_x, g, f * part)
-    return by_x, torch.addcmul(g * f, x, on_x / length)
+    g_x, g_side = dot(g, x) / length, dot(g, side) / larger
+    turn = fall * g_side + f * g_x
+    # Of each gradient the part along the sphere: near the antipode the other is far longer.
+    by_x = minus(side * (-turn / larger), x, -f * part * g_x / length)
+    on_y = f * (part * g_x + g_side)
+    by_y = minus(side * ((turn * part - on_y) / larger), g, -f)
+    sine = dot(side / larger, side / larger)
+    return minus(by_x, g, f * part), minus(by_y, x, (turn * sine + on_y * part) / length)
 
 
 logmap = closed_form(_log_value, _log_pull, scaled=2, degree=1)

@@ -29,8 +29,8 @@ def closed_form(value: Value, pull: Pull, *, scaled: int, degree: int) -> Callab
         derivative by R is that of rescaling, by Euler's relation.
 
     All is made of plain torch operations. A second derivative is autograd's through ``pull``, with
-    what it needs computed again; a directional one is the transpose of ``pull``. So double
-    backward, ``torch.func`` and ``torch.compile`` go through.
+    what it needs computed again; forward mode goes through ``value``. So double backward,
+    ``torch.func`` and ``torch.compile`` go through.
     """
 
     class Recorded(torch.autograd.Function):
@@ -45,7 +45,6 @@ def closed_form(value: Value, pull: Pull, *, scaled: int, degree: int) -> Callab
             ctx.set_materialize_grads(False)
             ctx.mark_non_differentiable(*output[1:])
             ctx.save_for_backward(*inputs, *output)
-            ctx.save_for_forward(*inputs, *output)
             ctx.count = len(inputs)
 
         @staticmethod
@@ -61,23 +60,6 @@ def closed_form(value: Value, pull: Pull, *, scaled: int, degree: int) -> Callab
                 d if d is None or d.shape == x.shape else d.sum_to_size(x.shape)
                 for d, x in zip(gradients, inputs, strict=True)
             )
-
-    class Map(Recorded):
-        # Apart, because the compiler does not take a class that has one.
-        @staticmethod
-        def jvp(ctx: Any, *tangents: Tensor | None) -> tuple[Tensor | None, ...]:
-            inputs = ctx.saved_tensors[: ctx.count]
-            kept = value(*inputs)
-
-            def transposed(g: Tensor) -> tuple[Tensor, ...]:
-                return tuple(d for d in _all(inputs, kept, g, True) if d is not None)
-
-            gradients, transpose, *_ = torch.func.vjp(transposed, torch.zeros_like(kept[0]))
-            full = [
-                torch.zeros_like(d) if t is None else t.expand_as(d)
-                for d, t in zip(gradients, tangents, strict=True)
-            ]
-            return transpose(tuple(full))[0], *(None for _ in kept[1:])
 
     def _all(
         inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor, by_radius: bool
@@ -100,12 +82,13 @@ def closed_form(value: Value, pull: Pull, *, scaled: int, degree: int) -> Callab
             values.append(radius)
         elif radius != 1.0:
             values.append(torch.tensor(radius, dtype=values[0].dtype))
-        if not torch.compiler.is_compiling():
-            result: Tensor = Map.apply(*values)[0]  # type: ignore[no-untyped-call]
-        elif torch.is_grad_enabled() and any(v.requires_grad for v in values):
-            result = Recorded.apply(*values)[0]  # type: ignore[no-untyped-call]
-        else:
-            result = value(*values)[0]
+        # Forward mode, which a recorded step would need a rule of its own for, goes through the
+        # operations of ``value``; so does what needs no derivative. Whether something does cannot
+        # be seen inside vmap; the compiler must be told.
+        plain = torch.autograd.forward_ad._current_level >= 0 or not torch.is_grad_enabled()
+        if torch.compiler.is_compiling():
+            plain = plain or not any(v.requires_grad for v in values)
+        result: Tensor = value(*values)[0] if plain else Recorded.apply(*values)[0]  # type: ignore[no-untyped-call]
         return result
 
     return call

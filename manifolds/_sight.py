@@ -16,9 +16,9 @@ from ._split import split_off
 
 
 def _tiny(x: Tensor) -> tuple[float, float]:
-    """Below the first number a sum of squares loses digits to underflow; the second brings what is
-    shorter back into range."""
-    return (1e-19, 2.0**60) if x.dtype == torch.float32 else (1e-154, 2.0**500)
+    """The sum of squares of a step shorter than the first number loses digits to underflow; the
+    second brings it back into range."""
+    return (2.0**-31, 2.0**60) if x.dtype == torch.float32 else (2.0**-255, 2.0**500)
 
 
 class Sight(NamedTuple):
@@ -40,7 +40,7 @@ class Sight(NamedTuple):
     tx: Tensor
     ty: Tensor
     scale: Tensor
-    """1, or a power of two where the points are so near the origin that squares underflow."""
+    """1, or a power of two where the points are so near one another that squares underflow."""
 
 
 def sight(x: Tensor, y: Tensor, radius: Tensor | None, difference: Tensor | None = None) -> Sight:
@@ -70,29 +70,33 @@ def sight(x: Tensor, y: Tensor, radius: Tensor | None, difference: Tensor | None
     ratio = (1 + ty) / (1 + tx)
     like = ((ratio - 1.25).abs() <= 0.75).to(dtype)  # between 1/2 and 2
     unlike = 1 - like
-    tiny, large = _tiny(x)
-    scale = 1 + large * (x2 + y2 < tiny).to(dtype)
 
     known = difference
     step = minus(y, x, like) if known is None else torch.addcmul(y * unlike, known, like)
-    step = step * scale if torch.is_grad_enabled() else step.mul_(scale)
-    split = split_off(step, x, square_x, far, area)
-    side, ahead, rest, left = split.side, split.ahead / scale, split.rest, split.left
+    tiny, large = _tiny(x)
+    longest = torch.linalg.vector_norm(step.detach(), ord=torch.inf, dim=-1, keepdim=True)
+    scale = 1 + large * (longest < tiny).to(dtype)
+    step = step * scale
+    # From here on what is of the first order in the step is times ``scale``, until divided by it.
+    side, _, ahead, square, rest, left, across = split_off(step, x, square_x, far, area)
     size_x, size_y = x2.clamp(min=1).sqrt(), y2.clamp(min=1).sqrt()
     along = (ahead + rest) / size_x
-    reach = torch.addcmul(along, like, size_x)
-    behind = torch.where(reach > 0, split.across / (size_y + reach.abs()), size_y - reach)
+    reach = along / scale + like * size_x
+    behind = torch.where(
+        reach > 0, across / scale / (size_y + reach.abs()), (size_y - reach) * scale
+    )
     longer = like * (behind + along) + unlike * (size_y - size_x)
     both = size_x * size_y
-    h_far = longer.square() / (2 * (1 + tx * ty + both)) + size_x * behind / 2
+    h_far = longer.square() / (2 * (1 + tx * ty + both)) + size_x * (behind * scale) / 2
     turn = tx * behind - longer * (size_x + size_y) / (size_x * ty + size_y * tx)
-    slope_far = turn / (size_x * tx)
+    slope_far = turn / scale / (size_x * tx)
+    ahead, left = ahead / scale, left / scale
     bend_far = -tx * tx * slope_far - left
 
     scales = scale * scale
-    gain = (2 * ahead + split.square / scales) / (tx + ty)  # T_y - T_x
+    gain = (2 * ahead + square / scales) / (tx + ty)  # T_y - T_x
     share = like * gain / (1 + tx) + unlike * ratio
-    h_near = (split.square + scales * share * (share * x2 - 2 * ahead)) / (4 * ratio)
+    h_near = (square + scales * share * (share * x2 - 2 * ahead)) / (4 * ratio)
     slope_near = (like * gain + unlike * ty) / tx
 
     near = 1 - far
