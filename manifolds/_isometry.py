@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ._frames import embedded
 from ._numerics import expanded
-from .base import Manifold, check_manifold
+from .base import Manifold, check_form
 
 
 class Isometry(ABC):
@@ -41,7 +41,7 @@ class Isometry(ABC):
     """The function that made it, for messages."""
 
     def __init__(self, manifold: Manifold) -> None:
-        check_manifold(type(self).__name__, manifold)
+        check_form(type(self).__name__, manifold)
         self.manifold = manifold
 
     @abstractmethod

@@ -75,7 +75,7 @@ def sight(x: Tensor, y: Tensor, radius: Tensor | None, difference: Tensor | None
     step = minus(y, x, like) if known is None else torch.addcmul(y * unlike, known, like)
     tiny, large = _tiny(x)
     longest = torch.linalg.vector_norm(step.detach(), ord=torch.inf, dim=-1, keepdim=True)
-    scale = 1 + large * (longest < tiny).to(dtype)
+    scale = 1 + large * like * (longest < tiny).to(dtype)
     step = step * scale
     # From here on what is of the first order in the step is times ``scale``, until divided by it.
     side, _, ahead, square, rest, left, across = split_off(step, x, square_x, far, area)

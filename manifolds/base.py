@@ -432,6 +432,15 @@ class Manifold(UnitKernels):
         return _sampling.random_uniform(self, size, radius, **options)
 
 
+def check_form(where: str, value: object) -> None:
+    """Reject what is not one space form: what is asked for is known for each of them apart."""
+    check_manifold(where, value)
+    if not value._unit_form:  # type: ignore[attr-defined]
+        raise TypeError(
+            f"{where}: manifold is {value!r}; expected Lorentz, PoincareBall, Sphere or Euclidean."
+        )
+
+
 def check_manifold(where: str, value: object) -> None:
     """Reject what is no manifold, before the first call of a method it does not have."""
     if not isinstance(value, Manifold):

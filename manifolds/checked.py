@@ -54,6 +54,10 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
         return self.manifold.sign
 
     @property
+    def _unit_form(self) -> bool:  # type: ignore[override]
+        return self.manifold._unit_form
+
+    @property
     def curvature(self) -> Tensor:
         """The curvature of the wrapped manifold."""
         return self.manifold.curvature
@@ -117,6 +121,11 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
             )
         return entered
 
+    def _mean(self, x: Tensor, weights: Tensor | None, start: Tensor | None) -> Tensor:
+        if start is not None:
+            self._enter("mean", [("start", start)])
+        return self.manifold._mean(x, weights, start)
+
     def _leave_stored(self, x: Tensor, call: Call) -> Tensor:
         result = self.manifold._leave_stored(x, call)
         self._expect(
@@ -168,7 +177,7 @@ def _delegate(name: str) -> Callable[..., Any]:
 _KERNELS = (
     *sorted(Manifold.__abstractmethods__),
     *("_dist", "_sqdist", "_geodesic", "_midpoint", "_centroid"),
-    *("_unit_origin", "_norm", "_mean", "_logdetexp"),
+    *("_unit_origin", "_norm", "_logdetexp"),
     *("_dist_at", "_sqdist_at", "_logmap_at", "_expmap_at"),
 )
 for _name in _KERNELS:

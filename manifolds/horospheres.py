@@ -10,7 +10,7 @@ from ._frames import from_space_part, join, space_part
 from ._hyperboloid import time
 from ._numerics import dot, norm, unit
 from ._tangents import tangents
-from .base import Manifold, check_manifold
+from .base import Manifold, check_form
 from .unit import Call
 
 
@@ -209,7 +209,7 @@ def _enter(op: str, manifold: Manifold, x: Tensor, ideal: Tensor) -> tuple[Tenso
 
 
 def _check_open(op: str, manifold: Manifold) -> None:
-    check_manifold(op, manifold)
+    check_form(op, manifold)
     if manifold.sign > 0:
         raise ValueError(
             f"{op}: the manifold is {manifold}, which has no points at infinity; expected Lorentz, "

@@ -13,7 +13,7 @@ from ._frames import embedded, space_part
 from ._hyperboloid import time
 from ._numerics import dot, norm, unit
 from ._tangents import Tangents, tangents
-from .base import Manifold, check_manifold
+from .base import Manifold, check_form
 from .isometries import reflection
 from .unit import Call, divided
 
@@ -80,7 +80,7 @@ def hyperplane(manifold: Manifold, direction: Tensor, offset: Tensor) -> tuple[T
     Returns:
         p (..., m) and a (..., m), for :func:`signed_distance` or :func:`logits`.
     """
-    check_manifold("hyperplane", manifold)
+    check_form("hyperplane", manifold)
     check_coordinates("hyperplane", [("direction", direction)], 1)
     if not isinstance(offset, Tensor):
         raise TypeError(f"hyperplane: offset is {offset!r}; expected a torch.Tensor.")
@@ -112,7 +112,7 @@ def logits(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor, *, matmul: bool 
         (..., C).
     """
     op = "logits"
-    check_manifold(op, manifold)
+    check_form(op, manifold)
     least = 1 + manifold._extra_coordinates
     check_coordinates(f"{manifold._name}.{op}", [("x", x)], least)
     sets = [("x", x.unsqueeze(-2)), ("p", p), ("a", a)]
@@ -135,7 +135,7 @@ def _sine(
     op: str, manifold: Manifold, x: Tensor, p: Tensor, a: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Call]:
     """(sn(delta), cos(delta) on the sphere, |a|, the way back), at unit curvature."""
-    check_manifold(op, manifold)
+    check_form(op, manifold)
     (p_, x_, a_), call = manifold._enter(op, [("p", p), ("x", x)], [("a", a)])
     # The ball is conformal: its own logarithm has all lateral digits, and is cheaper.
     kept = tangents(manifold) if embedded(manifold) else Tangents(manifold)

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from ._isometry import Isometry as Isometry
 from ._isometry_kinds import PointReflection, Reflection, Rotation, Translation
-from .base import Manifold, check_manifold
+from .base import Manifold, check_form
 
 
 def translation(manifold: Manifold, p: Tensor, q: Tensor) -> Isometry:
@@ -92,7 +92,7 @@ def recentre(
         The moved points (..., k, m), and the translation of the mean to the origin; of batch shape
         (..., 1), so that it takes sets (..., k', m) as it took x.
     """
-    check_manifold("recentre", manifold)
+    check_form("recentre", manifold)
     mean = manifold.mean(x, weights).unsqueeze(-2)
     origin = manifold.origin(
         mean.shape[-1] - manifold._extra_coordinates, dtype=mean.dtype, device=mean.device

@@ -94,6 +94,8 @@ class Product(ProductKernels):
             axis that cannot be divided among the factors.
     """
 
+    _unit_form = False
+
     def __init__(
         self,
         factors: Sequence[Manifold],

@@ -76,6 +76,9 @@ class Sphere(Manifold):
     def _frame(self, x: Tensor, v: Tensor) -> Tensor:
         return expanded(v, x)
 
+    def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return step / 2
+
     def _halves(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         """(y - x, x + y), the shorter of them made orthogonal to the longer.
 

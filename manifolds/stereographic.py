@@ -58,6 +58,8 @@ class Stereographic(Gyrovectors):
         bounds: ``(low, high)`` that a learnable K stays between.
     """
 
+    _unit_form = False
+
     def __init__(
         self,
         curvature: float = 0.0,

@@ -30,6 +30,8 @@ class UnitKernels(nn.Module, ABC):
     sign: int
     """Sign of the curvature: -1, 0 or 1."""
     _extra_coordinates: int = 0
+    _unit_form: bool = True
+    """Whether the kernels are those of one space form at unit curvature."""
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..manifolds import Lorentz, Manifold, Sphere
 from ..manifolds._hyperboloid import lift
 from ..manifolds._numerics import cosm1c, dot, norm, sinc, sinhc, unit
+from ..manifolds.base import check_form
 from ..manifolds.unit import times
 from ._ascent import greatest
 from ._frame import (
@@ -153,6 +154,7 @@ def pga(
 
     Arguments, result and errors as in :func:`tangent_pca`.
     """
+    check_form("pga", manifold)
     mean, v, w, dtype = _centred("pga", manifold, x, n_components, weights, mean)
     tangent = tangent_axes(v, w)
     total = (w * v).mul(v).sum()

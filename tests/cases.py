@@ -18,6 +18,8 @@ CASES: dict[str, Manifold] = {
     "Stereographic(0.5)": Stereographic(0.5),
     "Stereographic(0, learnable)": Stereographic(0.0, learnable=True),
 }
+FORMS = {name: m for name, m in CASES.items() if not isinstance(m, Stereographic)}
+"""Without the one whose curvature may be of any sign."""
 CURVED = {name: m for name, m in CASES.items() if m.sign != 0}
 
 

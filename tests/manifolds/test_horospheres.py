@@ -7,7 +7,7 @@ import mpmath as mp
 import pytest
 import reference
 import torch
-from cases import CASES, normals, points, radius, tangent
+from cases import CASES, FORMS, normals, points, radius, tangent
 
 from spaceforms.manifolds import (
     Checked,
@@ -25,7 +25,7 @@ from spaceforms.manifolds import (
 
 F64, F32 = torch.float64, torch.float32
 U = {F64: 2.0**-53, F32: 2.0**-24}
-OPEN = {name: m for name, m in CASES.items() if m.sign <= 0}
+OPEN = {name: m for name, m in FORMS.items() if m.sign <= 0}
 MODELS = {"Euclidean": Euclidean(), "Ball": PoincareBall(), "Lorentz": Lorentz()}
 
 

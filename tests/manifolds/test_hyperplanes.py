@@ -7,14 +7,17 @@ import mpmath as mp
 import pytest
 import reference
 import torch
-from cases import CASES, normals, points, radius, tangent
+from cases import CASES, FORMS, normals, points, radius, tangent
 
 from spaceforms.manifolds import (
     Checked,
     Euclidean,
     Lorentz,
     PoincareBall,
+    Product,
     Sphere,
+    Stereographic,
+    busemann,
     hyperplane,
     hyperplane_distance,
     logits,
@@ -22,6 +25,7 @@ from spaceforms.manifolds import (
     signed_distance,
     translation,
 )
+from spaceforms.stats import pga
 
 F64, F32 = torch.float64, torch.float32
 U = {F64: 2.0**-53, F32: 2.0**-24}
@@ -31,6 +35,12 @@ MODELS = {
     "Ball": PoincareBall(),
     "Lorentz": Lorentz(),
 }
+
+
+@pytest.fixture(params=FORMS, ids=str)
+def manifold(request):
+    """Each single space form: a space of any sign has none of this."""
+    return FORMS[request.param]
 
 
 def rounding(manifold, *x):
@@ -334,3 +344,17 @@ def test_what_is_wrong_is_said():
         hyperplane(space, x, 1.0)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="a has 1 of 1 vectors that are not tangent"):
         signed_distance(Checked(Sphere()), torch.eye(3)[0], torch.eye(3)[1], torch.ones(3))
+
+
+@pytest.mark.parametrize("space", [Stereographic(0.0), Product([Lorentz()] * 2)], ids=str)
+def test_what_is_known_for_each_space_form_apart_is_refused_elsewhere(space):
+    x = space.from_normal(torch.randn(4, dtype=F64))
+    v = torch.randn_like(x)
+    for ask in (
+        lambda: signed_distance(space, x, x, v),
+        lambda: translation(space, x, x),
+        lambda: busemann(space, x, v),
+        lambda: pga(space, x.unsqueeze(0), 1),
+    ):
+        with pytest.raises(TypeError, match="expected Lorentz, PoincareBall, Sphere or Euclidean"):
+            ask()

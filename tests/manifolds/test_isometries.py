@@ -6,7 +6,7 @@ import exact
 import mpmath as mp
 import pytest
 import torch
-from cases import CASES, normals, points, radius, tangent
+from cases import CASES, FORMS, normals, points, radius, tangent
 
 from spaceforms.manifolds import (
     Checked,
@@ -30,6 +30,12 @@ MODELS = {
     "Ball": PoincareBall(),
     "Lorentz": Lorentz(),
 }
+
+
+@pytest.fixture(params=FORMS, ids=str)
+def manifold(request):
+    """Each single space form: a space of any sign has none of this."""
+    return FORMS[request.param]
 
 
 def orthogonal(n, seed=0, dtype=F64):

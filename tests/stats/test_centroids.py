@@ -4,7 +4,7 @@ import mpmath as mp
 import pytest
 import reference
 import torch
-from cases import CASES, normals, points, radius
+from cases import FORMS as CASES, normals, points, radius
 
 from spaceforms.manifolds import Lorentz, PoincareBall, Sphere
 from spaceforms.stats import einstein_midpoint, gyromidpoint, lorentz_centroid

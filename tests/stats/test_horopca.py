@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from cases import CASES, normals, points, radius
+from cases import FORMS as CASES, normals, points, radius
 
 from spaceforms.manifolds import Lorentz, PoincareBall, Sphere
 from spaceforms.stats import distortion, horopca, horospherical_projection, tangent_pca

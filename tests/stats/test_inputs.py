@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from cases import CASES, points
+from cases import FORMS as CASES, points
 
 from spaceforms.manifolds import Checked, Lorentz
 from spaceforms.stats import geometric_median, horopca, lorentz_centroid, pga, tangent_pca

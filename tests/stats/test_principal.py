@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from cases import CASES, normals, points, radius
+from cases import FORMS as CASES, normals, points, radius
 
 from spaceforms.manifolds import Euclidean, Lorentz, PoincareBall, Sphere
 from spaceforms.stats import frechet_variance, pga, tangent_pca
