@@ -85,7 +85,7 @@ def closed_form(value: Value, pull: Pull, *, scaled: int, degree: int) -> Callab
         # Forward mode, which a recorded step would need a rule of its own for, goes through the
         # operations of ``value``; so does what needs no derivative. Whether something does cannot
         # be seen inside vmap; the compiler must be told.
-        plain = torch.autograd.forward_ad._current_level >= 0 or not torch.is_grad_enabled()
+        plain = in_forward_mode() or not torch.is_grad_enabled()
         if torch.compiler.is_compiling():
             plain = plain or not any(v.requires_grad for v in values)
         result: Tensor = value(*values)[0] if plain else Recorded.apply(*values)[0]  # type: ignore[no-untyped-call]
@@ -97,3 +97,8 @@ def closed_form(value: Value, pull: Pull, *, scaled: int, degree: int) -> Callab
 def minus(y: Tensor, x: Tensor, share: Tensor) -> Tensor:
     """y - share x."""
     return torch.addcmul(y, x, share, value=-1)
+
+
+def in_forward_mode() -> bool:
+    """Whether derivatives are taken along with the values."""
+    return torch.autograd.forward_ad._current_level >= 0

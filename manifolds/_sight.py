@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ._closed import closed_form, minus
+from ._closed import closed_form, in_forward_mode, minus
 from ._numerics import coth_fraction, dot
 from ._split import split_off
 
@@ -75,7 +75,8 @@ def sight(x: Tensor, y: Tensor, radius: Tensor | None, difference: Tensor | None
     step = minus(y, x, like) if known is None else torch.addcmul(y * unlike, known, like)
     tiny, large = _tiny(x)
     longest = torch.linalg.vector_norm(step.detach(), ord=torch.inf, dim=-1, keepdim=True)
-    scale = 1 + large * like * (longest < tiny).to(dtype)
+    # In forward mode no: the step's direction of change need not be short, and would overflow.
+    scale = 1 + (0 if in_forward_mode() else large) * like * (longest < tiny).to(dtype)
     step = step * scale
     # From here on what is of the first order in the step is times ``scale``, until divided by it.
     side, _, ahead, square, rest, left, across = split_off(step, x, square_x, far, area)
