@@ -1,5 +1,6 @@
 """The manifolds under test: a new one is one line here and meets every property."""
 
+import pytest
 import torch
 
 from spaceforms.manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Sphere, Stereographic
@@ -20,6 +21,10 @@ CASES: dict[str, Manifold] = {
 }
 FORMS = {name: m for name, m in CASES.items() if not isinstance(m, Stereographic)}
 """Without the one whose curvature may be of any sign."""
+_ESSENTIAL = (
+    *("Euclidean", "Sphere(2.5)", "PoincareBall(-0.3)", "Lorentz(-1)", "Lorentz(-0.7, learnable)"),
+    "Stereographic(0, learnable)",
+)
 CURVED = {name: m for name, m in CASES.items() if m.sign != 0}
 
 
@@ -55,3 +60,10 @@ def tangent(manifold: Manifold, x: torch.Tensor, v: torch.Tensor) -> torch.Tenso
     if isinstance(manifold, (PoincareBall, Stereographic)):
         at_origin = at_origin / 2
     return manifold.transport0(x, at_origin)
+
+
+def thinned(cases) -> list:
+    """One case of each kind, for tests that take long; the others are for `make test-slow`."""
+    return [
+        pytest.param(name, marks=() if name in _ESSENTIAL else pytest.mark.slow) for name in cases
+    ]

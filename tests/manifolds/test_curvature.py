@@ -5,7 +5,7 @@ import math
 import mpmath as mp
 import pytest
 import torch
-from cases import normals, points, radius, tangent
+from cases import CASES, normals, points, radius, tangent, thinned
 
 from spaceforms.manifolds import (
     Checked,
@@ -294,6 +294,7 @@ FUNCTIONS = {
 }
 
 
+@pytest.mark.parametrize("manifold", thinned(CASES), indirect=True)
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("place", ["generic", "zero"])
 def test_every_function_has_first_and_second_derivatives(manifold, name, place):

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from cases import CASES, normals, points, radius, tangent
+from cases import CASES, normals, points, radius, tangent, thinned
 from torch.autograd import gradcheck, gradgradcheck
 
 from spaceforms.manifolds import Lorentz, PoincareBall, Sphere
@@ -48,6 +48,7 @@ DEFINED = [
 ]
 
 
+@pytest.mark.parametrize("manifold", thinned(CASES), indirect=True)
 @pytest.mark.parametrize(("name", "place"), DEFINED)
 def test_derivatives_are_those_of_finite_differences_to_second_order(manifold, name, place):
     r = radius(manifold)

@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 import torch
-from cases import CASES, normals, points, tangent
+from cases import CASES, normals, points, tangent, thinned
 
 from spaceforms.manifolds import Lorentz, PoincareBall
 
@@ -34,6 +34,7 @@ def _arguments(manifold):
     return x, y, manifold.logmap(x, y).detach()
 
 
+@pytest.mark.parametrize("manifold", thinned(CASES), indirect=True)
 @pytest.mark.parametrize("name", MAPS)
 def test_every_map_is_one_graph_for_the_compiler(manifold, name):
     torch.compiler.reset()
@@ -86,6 +87,7 @@ def test_vmap_and_forward_and_reverse_derivatives_agree(manifold, name):
     torch.testing.assert_close(forward.detach(), reverse.detach(), rtol=1e-10, atol=1e-11)
 
 
+@pytest.mark.parametrize("manifold", thinned(CASES), indirect=True)
 @pytest.mark.parametrize("name", MAPS)
 def test_second_derivatives_agree_in_forward_and_in_reverse_mode(manifold, name):
     free = tuple(normals(manifold, 3, seed=seed, spread=0.7) for seed in (1, 2, 3))
