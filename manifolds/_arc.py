@@ -77,19 +77,22 @@ dist = closed_form(_dist_value, _pull, scaled=2, degree=1)
 sqdist = closed_form(_sqdist_value, _pull, scaled=2, degree=2)
 
 
+def aside(ends: Tensor) -> tuple[Tensor, Tensor]:
+    """Which of the first two axes is well away from a unit vector, given the vector's first two
+    coordinates: the first one if it is, as (..., 2); and the coordinate along it, (..., 1)."""
+    first = (ends[..., :1].abs() <= 0.75).to(ends.dtype)
+    axis = torch.cat([first, 1 - first], dim=-1)
+    return axis, (ends * axis).sum(-1, keepdim=True)
+
+
 def _log_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
     side, part, sine, apart, d = _arc(x, y, radius)
     length = 1.0 if radius is None else radius
     near = (part > 0).to(x.dtype)
     f = apart * d / (sine + (1 - apart)) + (1 - apart) * near  # d/sin d
-    # At the antipode any direction will do: the first axis or the second, whichever is farther
-    # from X.
-    opposite = (1 - apart) * (1 - near) * torch.pi
-    ends = x[..., :2] / length
-    first = (ends[..., :1].abs() <= 0.75).to(x.dtype)
-    axis = torch.cat([first, 1 - first], dim=-1)
-    on_axis = (ends * axis).sum(-1, keepdim=True)
-    opposite = opposite / (1 - on_axis * on_axis).sqrt()
+    # At the antipode any direction will do: towards an axis.
+    axis, on_axis = aside(x[..., :2] / length)
+    opposite = (1 - apart) * (1 - near) * torch.pi / (1 - on_axis * on_axis).sqrt()
     larger = _larger(x)
     log = minus(side * (f * length / larger), x, opposite * on_axis)
     log = torch.cat([log[..., :2] + axis * (opposite * length), log[..., 2:]], dim=-1)

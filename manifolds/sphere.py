@@ -29,18 +29,18 @@ class Sphere(Manifold):
     ============== =================================================================
     point          :math:`|x|^2 = 1/K`, n + 1 coordinates; origin (R, 0, ..., 0)
     metric         :math:`\langle u, v\rangle = u\cdot v` on :math:`x\cdot v = 0`
-    distance       :math:`2R\,\mathrm{atan2}(|x-y|, |x+y|)` (Kahan), at most pi R
+    distance       :math:`R\,\mathrm{atan2}(|y-(x\cdot y)x|, x\cdot y)` at K = 1, at most pi R
     expmap         :math:`\cos(|v|/R)\,x + R\sin(|v|/R)\,v/|v|`
     logmap         :math:`\frac{d}{\sin d}\,(y - \cos d\,x)` at K = 1
     transport      :math:`v - \frac{y\cdot v}{1 + x\cdot y}(x+y)` at K = 1
     ============== =================================================================
 
-    Sources: Absil, Mahony & Sepulchre 2008, examples 5.4.1 and 8.1.1; the distance by atan2 after
-    Kahan, "How Futile are Mindless Assessments of Roundoff", section 12.
+    Source: Absil, Mahony & Sepulchre 2008, examples 5.4.1 and 8.1.1.
 
     Each function takes its difference from y - x near x and from y + x near -x, so neither
     coincident nor antipodal points lose digits. At exact antipodes, where the geodesic is not
-    unique, the one towards the coordinate axis most nearly orthogonal to x is taken.
+    unique, the one towards the first coordinate axis is taken, towards the second where x is near
+    the first. Gradients by points are along the sphere for ``dist``, ``sqdist`` and ``logmap``.
 
     Args:
         curvature: K > 0.
@@ -132,10 +132,11 @@ class Sphere(Manifold):
         return _arc.logmap(x, y, 1.0)
 
     def _any_direction(self, x: Tensor) -> Tensor:
-        """Unit tangent at x towards the coordinate axis most nearly orthogonal to x."""
+        """Unit tangent at x towards an axis, as the logarithm at the antipode has it."""
         with torch.no_grad():
-            axis = torch.zeros_like(x).scatter(-1, x.abs().argmin(-1, keepdim=True), 1.0)
-            return unit(self._proj_tangent(x, axis))[0]
+            axis, share = _arc.aside(x[..., :2])
+            axis = torch.cat([axis, torch.zeros_like(x[..., 2:])], dim=-1)
+            return (axis - share * x) / (1 - share * share).sqrt()
 
     def _centroid(self, x: Tensor, w: Tensor) -> Tensor:
         return self._proj((w * x).sum(-2), x.dtype)
