@@ -107,8 +107,7 @@ def shortened(v: Tensor, limit: float) -> Tensor:
     For what is done with a direction alone, beyond the limit.
     """
     with torch.no_grad():  # twice: the square of a long vector may overflow
-        largest = torch.linalg.vector_norm(v, ord=torch.inf, dim=-1, keepdim=True)
-        factor = (limit / largest).clamp(max=1)
+        factor = (limit / largest_entry(v)).clamp(max=1)
         length = torch.linalg.vector_norm(v * factor, dim=-1, keepdim=True)
         factor = factor * (limit / length).clamp(max=1)
     cut: Tensor = v * factor
@@ -120,9 +119,14 @@ def chosen(x: Tensor, mask: Tensor) -> Tensor:
     return torch.addcmul(1 - mask, x, mask)
 
 
+def largest_entry(x: Tensor) -> Tensor:
+    """Largest absolute value of a coordinate, kept: shape (..., 1); without a derivative."""
+    return x.detach().abs().amax(-1, keepdim=True)
+
+
 def power_of_two(x: Tensor) -> Tensor:
     """The power of two below the largest entry, 1 for the zero vector: shape (..., 1)."""
-    largest = x.detach().abs().amax(-1, keepdim=True)
+    largest = largest_entry(x)
     # Not below the smallest normal number, whose inverse is the largest that does not overflow.
     ordinary = (largest >= torch.finfo(x.dtype).tiny) & largest.isfinite()
     scale = largest.where(ordinary, 1.0).log2().floor().exp2()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ._closed import closed_form, minus
-from ._numerics import coth_fraction, dot
+from ._numerics import coth_fraction, dot, largest_entry
 from ._split import split_off
 
 
@@ -40,7 +40,7 @@ def _value(x: Tensor, v: Tensor, radius: Tensor | None, largest: float) -> tuple
     tx = (1 + x2).sqrt()
     # A vector with a coordinate of T limit is at least ``limit`` long: products with a longer one
     # could overflow. What is longer than ``limit`` ends beyond the farthest point.
-    largest_v = torch.linalg.vector_norm(v.detach(), ord=torch.inf, dim=-1, keepdim=True)
+    largest_v = largest_entry(v)
     cut = (limit * tx * length / largest_v).clamp(max=1).detach()
     v = v * cut
     far = (x2 > 1).to(dtype)
@@ -67,6 +67,7 @@ def _value(x: Tensor, v: Tensor, radius: Tensor | None, largest: float) -> tuple
     mu = radial / t_
     out = (radial >= 0).to(dtype)
     less = across / (t_ * t_ * (1 + mu.abs()))  # 1 - |mu|
+    # (1 + mu)/2 and (1 - mu)/2, the small one from ``less``.
     plus = (out * (2 - less) + (1 - out) * less) / 2
     minus_ = ((1 - out) * (2 - less) + out * less) / 2
     e_r = size + tx

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ._closed import closed_form, in_forward_mode, minus
-from ._numerics import coth_fraction, dot
+from ._numerics import coth_fraction, dot, largest_entry
 from ._split import split_off
 
 
@@ -74,7 +74,7 @@ def sight(x: Tensor, y: Tensor, radius: Tensor | None, difference: Tensor | None
     known = difference
     step = minus(y, x, like) if known is None else torch.addcmul(y * unlike, known, like)
     tiny, large = _tiny(x)
-    longest = torch.linalg.vector_norm(step.detach(), ord=torch.inf, dim=-1, keepdim=True)
+    longest = largest_entry(step)
     # In forward mode no: the step's direction of change need not be short, and would overflow.
     scale = 1 + (0 if in_forward_mode() else large) * like * (longest < tiny).to(dtype)
     step = step * scale

@@ -29,7 +29,7 @@ class HoroPCA:
     mean: Tensor
     """(m,), the base point."""
     ideal_points: Tensor
-    """(k, n), unit vectors: directions from the mean, in the frame carried from the origin."""
+    """Unit vectors (k, n), directions from the mean in the frame carried from the origin."""
     distortion: Distortion
     """What :meth:`transform` did to the points that were fitted."""
 

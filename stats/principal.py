@@ -40,7 +40,7 @@ class PrincipalGeodesics:
     mean: Tensor
     """(m,)."""
     axes: Tensor
-    """(k, n), orthonormal: the directions in the orthonormal frame carried from the origin."""
+    """The directions (k, n), orthonormal, in the orthonormal frame carried from the origin."""
     variances: Tensor
     """(k,): what each direction explains of ``total_variance``. The mean square of its scores for
     :func:`tangent_pca`, the decrease of the mean squared distance from the submanifold for
