@@ -1,7 +1,7 @@
 """Time of each map, forward and backward, beside geoopt's and the textbook's formula.
 
     python benchmarks/maps.py [--quick] [--compile] [--manifold M] [--map F]
-    python benchmarks/maps.py --page docs/speed.md
+    python benchmarks/maps.py --quick --page docs/speed.md
 
 One process, one thread, the libraries in random order, the median of repeated runs. A ratio below
 1 says that ours is faster.
@@ -27,10 +27,10 @@ CURVATURE = {"Lorentz": -1.0, "PoincareBall": -1.0, "Sphere": 1.0}
 MAPS = ("dist", "sqdist", "expmap", "logmap", "transport")
 PAGE = """# Speed
 
-Written by `python benchmarks/maps.py --page docs/speed.md` on {date} (torch {torch}, {machine}, one
-thread, float32). Forward and backward pass of each map, the median of repeated runs beside geoopt's
-and the textbook's formula in one process and random order. A ratio below 1 says that ours is
-faster; what the others lose in digits is on [](accuracy.md).
+Written by `python benchmarks/maps.py --page docs/speed.md` (`--quick`: two shapes only) on {date}
+(torch {torch}, {machine}, one thread, float32). Forward and backward pass of each map, the median of
+repeated runs beside geoopt's and the textbook's formula in one process and random order. A ratio
+below 1 says that ours is faster; what the others lose in digits is on [](accuracy.md).
 
 ## Eager
 

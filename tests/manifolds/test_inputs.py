@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from cases import points
 
 from spaceforms.manifolds import (
     Checked,
@@ -134,3 +135,20 @@ def test_the_mean_of_far_points_is_where_their_logarithms_add_up_to_nothing(spac
 def test_float16_points_of_a_large_space_stay_within_the_dtype():
     far = Lorentz(-0.05).from_normal(torch.tensor([400.0, 0.0], dtype=torch.float16))
     assert far.isfinite().all()
+
+
+def test_the_precision_of_float32_products_has_no_effect(manifold):
+    x, y = (points(manifold, 20, 16, seed=seed, dtype=torch.float32) for seed in (1, 2))
+    forms = (
+        lambda: manifold.cdist(x, y, matmul=True),
+        lambda: manifold.cinner(x, y),
+        lambda: manifold.dist(x, y),
+    )
+    before = [form() for form in forms]
+    precision = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("medium")
+        for form, expected in zip(forms, before, strict=True):
+            assert torch.equal(form(), expected)
+    finally:
+        torch.set_float32_matmul_precision(precision)

@@ -120,6 +120,25 @@ def test_dist_exports(manifold):
     torch.testing.assert_close(exported(y, x), manifold.dist(y, x), rtol=1e-13, atol=0)
 
 
+@pytest.mark.parametrize("name", MAPS)
+def test_empty_strided_and_expanded_inputs_are_inputs_like_others(manifold, name):
+    x, y, v = _arguments(manifold)
+    expected = MAPS[name](manifold, x, y, v)
+    strided = [torch.stack([t, -t], dim=-1)[..., 0] for t in (x, y, v)]
+    assert not strided[0].is_contiguous()
+    torch.testing.assert_close(MAPS[name](manifold, *strided), expected, rtol=1e-13, atol=1e-14)
+    one = MAPS[name](manifold, x[:1].expand(4, -1), y[:1].expand(4, -1), v[:1].expand(4, -1))
+    first = expected[:1].expand(4, *expected.shape[1:])
+    if one.shape == first.shape:  # not all pairs
+        torch.testing.assert_close(one, first, rtol=1e-13, atol=1e-14)
+    none = [t[:0].requires_grad_() for t in (x, y, v)]
+    result = MAPS[name](manifold, *none)
+    assert result.numel() == 0
+    if result.requires_grad:
+        for g in torch.autograd.grad(result.sum(), none, allow_unused=True):
+            assert g is None or g.numel() == 0
+
+
 def test_leading_axes_broadcast(manifold):
     x = points(manifold, 4, 1, 3, seed=1)
     y = points(manifold, 5, 3, seed=2)

@@ -283,3 +283,26 @@ def test_uniform_points_have_the_radii_of_their_volume(manifold, n):
     exact = exact / exact[-1]
     empirical = torch.searchsorted(d, grid[1:]) / len(d)
     assert float((empirical - exact).abs().max()) < 1.95 / len(d) ** 0.5  # Kolmogorov, p = 0.001
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+def test_the_origin_and_the_farthest_points_see_each_other(manifold, dtype):
+    v = torch.tensor([0.6, 0.0, 0.8], dtype=dtype) * (1.0 if manifold.sign > 0 else 1e4)
+    far = manifold.from_normal(v).detach()
+    origin = manifold.origin(3, dtype=dtype).detach()
+    length = manifold.to_normal(far).double().norm()
+    for ends in ((origin, far), (far, origin), (far, far), (origin, origin)):
+        x, y = (t.clone().requires_grad_() for t in ends)
+        d = manifold.dist(x, y)
+        expected = 0 * length if torch.equal(*ends) else length
+        error = 4 * torch.finfo(dtype).eps * expected
+        assert (d.double() - expected).abs() <= error
+        log = manifold.logmap(x, y)
+        # float16 does not hold every square, nor every logarithm.
+        v = log.detach() if log.isfinite().all() else torch.zeros_like(log)
+        for result in (d, manifold.sqdist(x, y), log, manifold.transport(x, y, v)):
+            assert not result.isnan().any()
+            if result.requires_grad:
+                total = result.double().sum()
+                for g in torch.autograd.grad(total, (x, y), retain_graph=True, allow_unused=True):
+                    assert g is None or not g.isnan().any()
