@@ -10,6 +10,9 @@ from torch import Tensor
 
 from ._numerics import dot
 
+# Older compilers refuse an autograd function of this kind: there derivatives are those of ``value``.
+_TRACED = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 11)
+
 Value = Callable[..., tuple[Tensor, ...]]
 Pull = Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], tuple[Tensor, ...]]
 
@@ -87,8 +90,10 @@ def closed_form(value: Value, pull: Pull, *, scaled: int, degree: int) -> Callab
         # be seen inside vmap; the compiler must be told.
         plain = in_forward_mode() or not torch.is_grad_enabled()
         if torch.compiler.is_compiling():
-            plain = plain or not any(v.requires_grad for v in values)
-        result: Tensor = value(*values)[0] if plain else Recorded.apply(*values)[0]  # type: ignore[no-untyped-call]
+            needed = _TRACED and any(v.requires_grad for v in values)
+            plain = plain or not needed
+        results = value(*values) if plain else Recorded.apply(*values)  # type: ignore[no-untyped-call]
+        result: Tensor = results[0]
         return result
 
     return call
