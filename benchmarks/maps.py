@@ -28,9 +28,9 @@ MAPS = ("dist", "sqdist", "expmap", "logmap", "transport")
 PAGE = """# Speed
 
 Written by `python benchmarks/maps.py --page docs/speed.md` (`--quick`: two shapes only) on {date}
-(torch {torch}, {machine}, one thread, float32). Forward and backward pass of each map, the median of
-repeated runs beside geoopt's and the textbook's formula in one process and random order. A ratio
-below 1 says that ours is faster; what the others lose in digits is on [](accuracy.md).
+(torch {torch}, {machine}, one thread, float32). Forward and backward pass of each map, the median
+of repeated runs beside geoopt's and the textbook's formula in one process and random order. A
+ratio below 1 says that ours is faster; what the others lose in digits is on [](accuracy.md).
 
 ## Eager
 

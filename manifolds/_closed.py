@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ._numerics import dot
 
-# Older compilers refuse an autograd function of this kind: there derivatives are those of ``value``.
+# Older compilers refuse an autograd function of this kind: under them derivatives are those of
+# ``value``.
 _TRACED = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 11)
 
 Value = Callable[..., tuple[Tensor, ...]]
