@@ -99,26 +99,26 @@ def _log_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[Tens
     # -d f/d cos d: (1 - d cot d)/sin^2 d, by a continued fraction where the difference cancels.
     s = (d * d).clamp(max=1)
     long = (d > 1).to(x.dtype)
-    safe = sine + (1 - long * apart)
-    fall = long * apart * (1 - d * part / safe) / (safe * safe) + (1 - long) * f * f / cot_fraction(
-        s
-    )
-    return log, side, f, part, fall
+    # Times sin^2 d where d > 1: next to the antipode that is beyond the dtype by itself.
+    # ``reach`` is |side|, or 1 where that is short.
+    reach = long * apart * sine + (1 - long * apart)
+    fall = long * apart * (1 - d * part / reach) + (1 - long) * f * f / cot_fraction(s)
+    return log, side, f, part, fall, reach, sine
 
 
 def _log_pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
     """Of f <g, Y - z X>, f = d/sin d, z = X.Y."""
-    _, side, f, part, fall = kept
-    x, larger = inputs[0], _larger(inputs[0])
+    _, side, f, part, fall, reach, sine = kept
+    x, unit = inputs[0], 1 / (_larger(inputs[0]) * reach)
     length = 1.0 if len(inputs) < 3 else inputs[2]
-    g_x, g_side = dot(g, x) / length, dot(g, side) / larger
-    turn = fall * g_side + f * g_x
+    g_x, g_side = dot(g, x) / length, dot(g, side) * unit
+    turn = fall * g_side + f * reach * g_x
     # Of each gradient the part along the sphere: near the antipode the other is far longer.
-    by_x = minus(side * (-turn / larger), x, -f * part * g_x / length)
-    on_y = f * (part * g_x + g_side)
-    by_y = minus(side * ((turn * part - on_y) / larger), g, -f)
-    sine = dot(side / larger, side / larger)
-    return minus(by_x, g, f * part), minus(by_y, x, (turn * sine + on_y * part) / length)
+    by_x = minus(side * (-turn * unit), x, -f * part * g_x / length)
+    on_y = f * (part * g_x + reach * g_side)
+    by_y = minus(side * ((turn * part - on_y * reach) * unit), g, -f)
+    on_x = turn * sine * (sine / reach) + on_y * part
+    return minus(by_x, g, f * part), minus(by_y, x, on_x / length)
 
 
 logmap = closed_form(_log_value, _log_pull, scaled=2, degree=1)
