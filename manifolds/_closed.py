@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ._numerics import dot
+from ._numerics import dot, power_of_two
 
 # Older compilers refuse an autograd function of this kind: under them derivatives are those of
 # ``value``.
@@ -108,3 +108,23 @@ def minus(y: Tensor, x: Tensor, share: Tensor) -> Tensor:
 def in_forward_mode() -> bool:
     """Whether derivatives are taken along with the values."""
     return torch.autograd.forward_ad._current_level >= 0
+
+
+def _dot_value(x: Tensor, y: Tensor) -> tuple[Tensor]:
+    scale = power_of_two(x).clamp(min=1.0)
+    return (dot(x / scale, y) * scale,)
+
+
+def _dot_pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, Tensor]:
+    return g * inputs[1], g * inputs[0]
+
+
+_scaled_dot = closed_form(_dot_value, _dot_pull, scaled=0, degree=0)
+
+
+def scaled_dot(x: Tensor, y: Tensor) -> Tensor:
+    """``dot`` for vectors of any length: no product overflows unless the result does.
+
+    Nor does one on the way back, where autograd multiplies by the scale before it divides by it.
+    """
+    return _scaled_dot(x, y, 1.0)

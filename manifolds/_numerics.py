@@ -79,12 +79,6 @@ def norm(x: Tensor) -> Tensor:
     return sqrt0((scaled * scaled).sum(-1, keepdim=True)) * scale
 
 
-def scaled_dot(x: Tensor, y: Tensor) -> Tensor:
-    """``dot`` for vectors of any length: no product overflows unless the result does."""
-    scale = power_of_two(x).clamp(min=1.0)
-    return dot(x / scale, y) * scale
-
-
 def seen_from(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, ...]:
     """(x/|x|, |x|, y's part across x, its component along x, and that less |x|).
 

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from . import _sampling
 from ._checks import check_broadcast, check_coordinates
+from ._closed import scaled_dot
 from ._mean import frechet_mean
-from ._numerics import atan2_0, norm, scaled_dot, sqrt0
+from ._numerics import atan2_0, norm, sqrt0
 from .unit import Call, UnitKernels, divided, times
 
 
