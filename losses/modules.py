@@ -5,7 +5,9 @@ from typing import get_args
 from torch import Tensor, nn
 
 from ..manifolds import Manifold, PositiveScalar
-from .functional import Logits, Reduction, entailment, info_nce
+from ._common import Reduction, check_manifold
+from .cones import entailment
+from .contrastive import Logits, info_nce
 
 
 class InfoNCE(nn.Module):
@@ -34,7 +36,7 @@ class InfoNCE(nn.Module):
         reduction: Reduction = "mean",
     ) -> None:
         super().__init__()
-        _check_manifold("InfoNCE", manifold)
+        check_manifold("InfoNCE", manifold)
         if logits not in get_args(Logits):
             raise ValueError(
                 f"InfoNCE: logits is {logits!r}; expected one of {', '.join(get_args(Logits))}."
@@ -93,7 +95,7 @@ class EntailmentLoss(nn.Module):
         reduction: Reduction = "mean",
     ) -> None:
         super().__init__()
-        _check_manifold("EntailmentLoss", manifold)
+        check_manifold("EntailmentLoss", manifold)
         for name, value in (("min_radius", min_radius), ("aperture_scale", aperture_scale)):
             if not value > 0:
                 raise ValueError(f"EntailmentLoss: {name} is {value}; expected a positive number.")
@@ -123,11 +125,4 @@ class EntailmentLoss(nn.Module):
         return (
             f"{self.manifold!r}, min_radius={self.min_radius:g}, "
             f"aperture_scale={self.aperture_scale:g}"
-        )
-
-
-def _check_manifold(where: str, manifold: object) -> None:
-    if not isinstance(manifold, Manifold):
-        raise TypeError(
-            f"{where}: manifold is {manifold!r}; expected a Manifold such as Lorentz(-1.0)."
         )
