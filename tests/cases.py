@@ -21,10 +21,6 @@ CASES: dict[str, Manifold] = {
 }
 FORMS = {name: m for name, m in CASES.items() if not isinstance(m, Stereographic)}
 """Without the one whose curvature may be of any sign."""
-_ESSENTIAL = (
-    *("Euclidean", "Sphere(2.5)", "PoincareBall(-0.3)", "Lorentz(-1)", "Lorentz(-0.7, learnable)"),
-    "Stereographic(0, learnable)",
-)
 CURVED = {name: m for name, m in CASES.items() if m.sign != 0}
 
 
@@ -63,7 +59,6 @@ def tangent(manifold: Manifold, x: torch.Tensor, v: torch.Tensor) -> torch.Tenso
 
 
 def thinned(cases) -> list:
-    """One case of each kind, for tests that take long; the others are for `make test-slow`."""
-    return [
-        pytest.param(name, marks=() if name in _ESSENTIAL else pytest.mark.slow) for name in cases
-    ]
+    """The last case of each kind, for tests that take long; the rest is for `make test-slow`."""
+    last = {type(CASES[name]): name for name in cases}.values()
+    return [pytest.param(name, marks=() if name in last else pytest.mark.slow) for name in cases]

@@ -126,6 +126,7 @@ def test_a_jacobi_field_is_the_variation_of_a_geodesic(manifold):
         assert close(manifold, y, field, expected, 2e-13, size), t
 
 
+@pytest.mark.parametrize("manifold", thinned(CASES), indirect=True)
 def test_a_jacobi_field_solves_the_jacobi_equation(manifold):
     x = points(manifold, 3, seed=2, spread=0.5)
     v, value, slope = vectors(manifold, x, 3)
@@ -170,6 +171,7 @@ def test_jacobi_fields_on_the_sphere_go_on_beyond_the_antipode():
 LENGTHS = (0.0, 1e-12, 1e-4, 0.3, 0.999, 1.001, 2.0, 3.0)
 
 
+@pytest.mark.parametrize("manifold", thinned(CASES), indirect=True)
 @pytest.mark.parametrize("length", LENGTHS)
 def test_the_differential_of_exp_is_the_automatic_derivative(manifold, length):
     x = points(manifold, 3, seed=1, spread=0.3)
@@ -181,6 +183,7 @@ def test_the_differential_of_exp_is_the_automatic_derivative(manifold, length):
     assert close(manifold, y, result, expected, 256 * EPS, size)
 
 
+@pytest.mark.parametrize("manifold", thinned(CASES), indirect=True)
 @pytest.mark.parametrize("length", LENGTHS)
 def test_adjoint_inverse_and_determinant_belong_to_the_differential(manifold, length):
     x = points(manifold, 3, seed=1, spread=0.3)
@@ -205,6 +208,7 @@ def test_adjoint_inverse_and_determinant_belong_to_the_differential(manifold, le
     torch.testing.assert_close(torch.linalg.det(matrix), density, rtol=bound, atol=0)
 
 
+@pytest.mark.parametrize("manifold", thinned(CASES), indirect=True)
 @pytest.mark.parametrize("length", LENGTHS)
 def test_the_differential_of_log_is_the_automatic_derivative(manifold, length):
     x = points(manifold, 3, seed=1, spread=0.3)
@@ -337,6 +341,7 @@ def test_the_curvature_has_a_derivative_through_a_differential():
         )
 
 
+@pytest.mark.parametrize("manifold", thinned(CASES), indirect=True)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_function_goes_under_vmap(manifold, name):
     x, y = points(manifold, 4, 3, seed=1), points(manifold, 4, 3, seed=2)

@@ -386,6 +386,18 @@ def test_a_learnable_curvature_has_the_slope_of_a_difference_quotient():
     assert float(slope) == pytest.approx(float((up - down) / (2 * step)), rel=1e-6)
 
 
+def _about(manifold, base, q):
+    """How to make an isometry of each kind about a base point."""
+    rotated = orthogonal(3, dtype=base.dtype)
+    return {
+        "translation": lambda: translation(manifold, base, q) @ translation(manifold, q, base),
+        "rotation": lambda: rotation(manifold, rotated),
+        "reflection": lambda: reflection(manifold, base, manifold.logmap(base, q).detach()),
+        "point reflection": lambda: point_reflection(manifold, base),
+        "product": lambda: some(manifold, dtype=base.dtype)["product"],
+    }
+
+
 @pytest.mark.parametrize("manifold", thinned(FORMS), indirect=True)
 @pytest.mark.parametrize("dtype", [F64, F32])
 @pytest.mark.parametrize("kind", KINDS)
@@ -399,23 +411,16 @@ def test_nothing_is_nan_at_the_corners_nor_is_a_gradient(manifold, kind, dtype):
     corners = [origin, p, q, tiny, far, -far if manifold.sign else -1e4 * p]
     corners = [manifold.proj(c).detach() for c in corners]
     for base in (p, origin, tiny, far):
-        a = manifold.logmap(base, q).detach()
-        bases = {
-            "translation": translation(manifold, base, q) @ translation(manifold, q, base),
-            "rotation": rotation(manifold, orthogonal(3, dtype=dtype)),
-            "reflection": reflection(manifold, base, a),
-            "point reflection": point_reflection(manifold, base),
-            "product": some(manifold, dtype=dtype)["product"],
-        }
-        for corner in corners:
-            x = corner.clone().requires_grad_()
-            image = bases[kind](x)
-            (gradient,) = torch.autograd.grad(image.sum(), x)
-            assert image.isfinite().all()
-            assert gradient.isfinite().all()
-            assert manifold.is_point(image.detach()).all()
-            v = bases[kind].push(corner, manifold.proj_tangent(corner, torch.ones_like(corner)))
-            assert v.isfinite().all()
+        moved = _about(manifold, base, q)[kind]()
+        x = torch.stack(corners).requires_grad_()
+        image = moved(x)
+        (gradient,) = torch.autograd.grad(image.sum(), x)
+        assert image.isfinite().all()
+        assert gradient.isfinite().all()
+        assert manifold.is_point(image.detach()).all()
+        x = x.detach()
+        v = moved.push(x, manifold.proj_tangent(x, torch.ones_like(x)))
+        assert v.isfinite().all()
 
 
 def test_antipodes_are_points_like_others():

@@ -640,7 +640,13 @@ def test_every_map_is_one_graph_for_the_compiler(name, op):
     assert torch.equal(compiled(space, x, y, v), EVERY_MAP[op](space, x, y, v))
 
 
-@pytest.mark.parametrize("name", ["several learnable balls", "alternating", "nested"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "several learnable balls",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("alternating", "nested")),
+    ],
+)
 @pytest.mark.parametrize("op", EVERY_MAP)
 def test_vmap_and_forward_and_reverse_derivatives_agree(name, op):
     space, dims, _ = _make(name)

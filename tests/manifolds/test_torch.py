@@ -63,6 +63,7 @@ def test_the_hyperbolic_distance_compiles_to_machine_code():
     )
 
 
+@pytest.mark.parametrize("manifold", thinned(CASES), indirect=True)
 @pytest.mark.parametrize("name", MAPS)
 def test_vmap_and_forward_and_reverse_derivatives_agree(manifold, name):
     # From normal coordinates: off the manifold a derivative is nobody's business.

@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 import torch
 from broken import BROKEN
-from cases import CASES
+from cases import CASES, thinned
 from hypothesis import settings
 
 from spaceforms.manifolds import Lorentz, PoincareBall, Sphere, Stereographic
@@ -29,6 +29,7 @@ def failures(manifold, **options):
         return set(error.report.failures)
 
 
+@pytest.mark.parametrize("manifold", thinned(CASES), indirect=True)
 @pytest.mark.parametrize("dtype", [F64, F32], ids=str)
 def test_our_manifolds_have_every_property(manifold, dtype):
     report = check_manifold(manifold, dtype=dtype, examples=EXAMPLES)
