@@ -1,0 +1,112 @@
+"""One run of an experiment: python measure.py FOLDER TASK; what run.py starts for each.
+
+A kind of run is a function of its options that returns its figures:
+
+- "ranks": per direction the concept of each query and the rank of its best right answer, from 0,
+  10 standing for all from there on;
+- "values": numbers by name.
+"""
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from plan import merged
+
+Figures = dict[str, Any]
+LAST = 10
+
+
+def main() -> None:
+    """The command."""
+    folder, task = Path(sys.argv[1]), json.loads(sys.argv[2])
+    torch.set_num_threads(1)
+    began = time.monotonic()
+    figures = KINDS[task["kind"]](folder, task["options"], task["device"])
+    figures["values"]["seconds"] = time.monotonic() - began
+    content = json.dumps({"task": task, "figures": figures})
+    (folder / "figures.json").write_text(content, encoding="utf-8")
+
+
+def ranks(scores: np.ndarray, relevant: np.ndarray, concept: np.ndarray) -> dict[str, list[int]]:
+    """The rank of each row's best relevant column; equals stand before it."""
+    best = np.where(relevant, scores, -np.inf).max(1, keepdims=True)
+    rank = ((scores >= best) & ~relevant).sum(1).clip(max=LAST)
+    return {"concept": concept.tolist(), "rank": rank.tolist()}
+
+
+def train(folder: Path, options: dict[str, Any], device: str) -> Figures:
+    """Train an image-text model and take its figures on what was held out."""
+    from spaceforms.datasets.emoji import CONCEPTS
+    from spaceforms.models import evaluate
+    from spaceforms.models.checkpoint import load_run
+    from spaceforms.models.config import TrainConfig, from_json, to_json
+    from spaceforms.models.train import train as run_training
+
+    options = dict(options)
+    true = None
+    if options.pop("shuffled_hierarchy", False):
+        options["concepts"] = str(shuffled(CONCEPTS, folder, options["seed"]))
+        true = CONCEPTS
+    default = json.loads(to_json(TrainConfig(out=folder / "run")))
+    config = from_json(json.dumps(merged(default, options)), where="the experiment's options")
+    run_training(dataclasses.replace(config, device=device, overwrite=True, save_every=10**6))
+    run = load_run(folder / "run", device=device)
+    result = evaluate.evaluate(run, concepts=true)
+    main_test = next(iter(result["tests"]))
+    test = result["tests"][main_test]
+    values = flat(result["scalars"]) | flat(result["radius"]) | flat(result.get("hierarchy", {}))
+    values |= flat({k: e for k, e in test.items() if isinstance(e, dict) and "recall" not in e})
+    return {"ranks": retrieval(run, main_test), "values": values}
+
+
+def retrieval(run: Any, test: str) -> dict[str, dict[str, list[int]]]:
+    """Ranks in both directions among a test set's own names, equal families being right."""
+    from spaceforms.models import evaluate
+
+    data, tests = evaluate.held_out(run)
+    concept = data.concept[tests[test]]
+    candidates = np.unique(concept)
+    images = evaluate.image_points(run, data, tests[test])
+    names = evaluate.text_points(run, [data.names[c] for c in candidates])
+    manifold = run.model.manifold.cpu()
+    with torch.no_grad():
+        scores = -manifold.cdist(images.double(), names.double(), matmul=True).numpy()
+    right = data.family[concept][:, None] == data.family[candidates][None]
+    return {
+        "image to text": ranks(scores, right, concept),
+        "text to image": ranks(scores.T, right.T, candidates),
+    }
+
+
+def flat(entry: Any, path: str = "") -> dict[str, float]:
+    """Nested figures by their path: {"a": {"b": 1}} -> {"a, b": 1.0}."""
+    if isinstance(entry, dict):
+        below = [flat(e, f"{path}, {name}" if path else name) for name, e in entry.items()]
+        return {k: v for figures in below for k, v in figures.items()}
+    return {path: float(entry)} if isinstance(entry, (int, float)) else {}
+
+
+def shuffled(concepts: Path, folder: Path, seed: int) -> Path:
+    """Concepts, each in the place of another: a hierarchy that means nothing."""
+    content = json.loads(concepts.read_text(encoding="utf-8"))
+    places = [(c["group"], c["subgroup"]) for c in content["concepts"]]
+    order = np.random.default_rng(seed).permutation(len(places))
+    for c, k in zip(content["concepts"], order, strict=True):
+        c["group"], c["subgroup"] = places[k]
+    path = folder / "shuffled.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+KINDS: dict[str, Callable[[Path, dict[str, Any], str], Figures]] = {"train": train}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""What an experiment consists of: a TOML file, and the runs that it stands for.
+
+title = "Width sweep"
+kind = "train"              # how a run is made: see measure.py
+seeds = [0, 1, 2, 3, 4]
+
+[options]                   # of every run
+epochs = 24
+image = { size = 24 }
+
+[grid]                      # each combination of these
+embed_dim = [2, 4, 8]
+
+[variants.meru]             # each of these, paired by seed and grid
+model = "meru"
+
+[quick]                     # what --quick replaces
+seeds = [0]
+grid = { embed_dim = [4] }
+"""
+
+import itertools
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+KEYS = {"title", "question", "kind", "seeds", "options", "grid", "variants", "quick", "claims"}
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run: a variant at one point of the grid with one seed."""
+
+    variant: str
+    at: dict[str, Any]
+    seed: int
+    options: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The run's folder."""
+        place = "".join(f"-{key}{value}" for key, value in self.at.items())
+        return f"{self.variant}{place}-seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An experiment: its title, its question, how a run is made, and its runs."""
+
+    name: str
+    title: str
+    question: str
+    kind: str
+    runs: tuple[RunSpec, ...]
+
+
+def names() -> list[str]:
+    """The experiments there are, in order."""
+    return sorted(path.stem for path in HERE.glob("*.toml"))
+
+
+def read(name: str, *, quick: bool) -> Plan:
+    """The experiment of a name.
+
+    Raises:
+        FileNotFoundError: there is none of this name.
+        ValueError: a key that no experiment has.
+    """
+    path = HERE / f"{name}.toml"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{name}: no such experiment in {HERE}; expected one of {', '.join(names())}."
+        )
+    raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    for table, where in ((raw, path.name), (raw.get("quick", {}), f"{path.name}, quick")):
+        if unknown := set(table) - KEYS:
+            raise ValueError(
+                f"{where}: got {', '.join(sorted(unknown))}; expected {', '.join(sorted(KEYS))}."
+            )
+    if quick:
+        raw = merged(raw, raw.get("quick", {}), replaced=("seeds", "grid", "variants"))
+    grid = raw.get("grid", {})
+    runs = [
+        RunSpec(
+            variant,
+            at,
+            seed,
+            merged(merged(merged(raw.get("options", {}), options), at), {"seed": seed}),
+        )
+        for point in itertools.product(*grid.values())
+        for at in [dict(zip(grid, point, strict=True))]
+        for seed in raw["seeds"]
+        for variant, options in raw["variants"].items()
+    ]
+    return Plan(name, raw["title"], raw["question"].strip(), raw["kind"], tuple(runs))
+
+
+def merged(
+    one: dict[str, Any], other: dict[str, Any], *, replaced: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """One with other's entries; tables inside are merged too, but for those ``replaced``.
+
+    A key "image.size" stands for size inside image.
+    """
+    result = dict(one)
+    for key, value in other.items():
+        head, _, rest = key.partition(".")
+        if rest:
+            result[head] = merged(result.get(head, {}), {rest: value})
+        elif isinstance(value, dict) and isinstance(result.get(key), dict) and key not in replaced:
+            result[key] = merged(result[key], value)
+        else:
+            result[key] = value
+    return result

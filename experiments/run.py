@@ -1,0 +1,118 @@
+"""Run experiments: python experiments/run.py [NAME ...] [--quick] [--jobs 2] [--out FOLDER]
+
+Each run is a process with one thread of its own; what has run already is not run again. All runs
+are reported, none is chosen. A run's figures are written to FOLDER/NAME/RUN/figures.json, and
+those of all runs, without their weights, to experiments/results/NAME.json (--quick: to
+FOLDER/NAME.json), from which `python experiments/report.py` makes the page and its pictures.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import plan
+import torch
+from tqdm import tqdm
+
+RESULTS = plan.HERE / "results"
+FIGURES = "figures.json"
+
+
+def main() -> int:
+    """The command; 1 if a run failed."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(plan.names())}")
+    parser.add_argument("--quick", action="store_true", help="the cut-down set")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at a time")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--out", type=Path, default=Path("runs/experiments"))
+    options = parser.parse_args()
+    plans = [plan.read(name, quick=options.quick) for name in options.names or plan.names()]
+    folder = options.out / ("quick" if options.quick else "full")
+    failed = 0
+    for p in plans:
+        began = time.monotonic()
+        results, errors = run(p, folder / p.name, jobs=options.jobs, device=options.device)
+        failed += len(errors)
+        target = folder if options.quick else RESULTS
+        target.mkdir(parents=True, exist_ok=True)
+        content = {
+            "title": p.title,
+            "question": p.question,
+            "kind": p.kind,
+            "quick": options.quick,
+            "date": str(date.today()),
+            "torch": torch.__version__,
+            "machine": f"{os.cpu_count()} cores, {platform.machine()}, {options.device}",
+            "seconds": round(time.monotonic() - began),
+            "runs": results,
+            "failed": errors,
+        }
+        path = target / f"{p.name}.json"
+        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        print(f"{p.name}: {len(results)} runs, {content['seconds']} s, written to {path}")
+        for name, text in errors.items():
+            print(f"{p.name}/{name} failed:\n{text}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def run(
+    p: plan.Plan, folder: Path, *, jobs: int, device: str
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """The figures of all runs, in order, and what the failed ones said."""
+    found: dict[str, dict[str, Any]] = {}
+    errors: dict[str, str] = {}
+    with ThreadPoolExecutor(jobs) as pool, tqdm(total=len(p.runs), desc=p.name) as bar:
+        waiting: dict[Future[dict[str, Any]], str] = {
+            pool.submit(_one, p.kind, spec, folder / spec.name, device): spec.name
+            for spec in p.runs
+        }
+        for done in as_completed(waiting):
+            try:
+                found[waiting[done]] = done.result()
+            except RuntimeError as error:
+                errors[waiting[done]] = str(error)
+            bar.update()
+    results = [
+        {"variant": s.variant, "at": s.at, "seed": s.seed, "figures": found[s.name]}
+        for s in p.runs
+        if s.name in found
+    ]
+    return results, errors
+
+
+def _one(kind: str, spec: plan.RunSpec, folder: Path, device: str) -> dict[str, Any]:
+    """The figures of one run: those there are of the same options, or those of a new process."""
+    task = {"kind": kind, "options": spec.options, "device": device}
+    done = folder / FIGURES
+    if done.is_file():
+        content = json.loads(done.read_text(encoding="utf-8"))
+        if content["task"] == task:
+            return dict(content["figures"])
+    folder.mkdir(parents=True, exist_ok=True)
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
+    process = subprocess.run(
+        [sys.executable, str(plan.HERE / "measure.py"), str(folder), json.dumps(task)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    (folder / "log.txt").write_text(process.stdout + process.stderr, encoding="utf-8")
+    if process.returncode:
+        # What a progress bar wrote before is of no use here.
+        raise RuntimeError(process.stderr[process.stderr.rfind("Traceback") :][-2000:])
+    content = json.loads(done.read_text(encoding="utf-8"))
+    return dict(content["figures"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
