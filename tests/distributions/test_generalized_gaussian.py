@@ -136,7 +136,7 @@ def test_shapes_one_and_two_are_torchs_own_laws():
 # -- derivatives --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("b", [0.3, 0.7, 1.0, 1.5, 2.0, 2.5, 8.0])
+@pytest.mark.parametrize("b", [0.3, 1.0, 2.0, 8.0])
 def test_derivatives_are_those_of_finite_differences(b):
     x = t([-1.4, 0.9], True)
     arguments = (t(0.1, True), t(0.8, True), t(b, True))
@@ -193,14 +193,14 @@ def test_all_derivatives_are_defined_at_a_zero_residual(b):
     assert chance == 0
 
 
-@pytest.mark.parametrize("b", [0.05, 0.3, 0.7, 1.0, 2.0, 8.0, 300.0])
+@pytest.mark.parametrize("b", [0.05, 0.7, 2.0, 300.0])
 def test_the_slope_of_samples_by_the_shape_keeps_their_chance(b):
     torch.manual_seed(0)
     s = t(b, True)
     z = GeneralizedGaussian(0.0, 1.0, s).rsample((200,))
     slopes = torch.stack([torch.autograd.grad(v, s, retain_graph=True)[0] for v in z])
     # Against quadrature: dz/db = -(dF/db)/F'.
-    for value, slope in zip(z[:12].tolist(), slopes[:12].tolist(), strict=True):
+    for value, slope in zip(z[:6].tolist(), slopes[:6].tolist(), strict=True):
         with mp.workdps(50):
             half = abs(mp.mpf(value))
 
