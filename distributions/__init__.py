@@ -1,9 +1,11 @@
 """Probability: laws on any manifold of ``..manifolds``, as ``torch.distributions.Distribution``.
 
-All densities are with respect to the Riemannian volume.
+All densities are with respect to the Riemannian volume. ``GeneralizedGaussian`` is a law on the
+line.
 """
 
-from . import _divergence
+from . import _divergence, _power_divergence
+from .generalized_gaussian import GeneralizedGaussian as GeneralizedGaussian
 from .isotropic import Isotropic as Isotropic, OnManifold as OnManifold
 from .power_spherical import PowerSpherical as PowerSpherical
 from .riemannian_normal import RiemannianNormal as RiemannianNormal
@@ -12,8 +14,10 @@ from .von_mises_fisher import VonMisesFisher as VonMisesFisher
 from .wrapped_normal import WrappedNormal as WrappedNormal
 
 _divergence.register()
+_power_divergence.register()
 
 __all__ = [
+    "GeneralizedGaussian",
     "Isotropic",
     "OnManifold",
     "PowerSpherical",

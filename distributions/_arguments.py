@@ -67,3 +67,10 @@ def working(*tensors: Tensor) -> tuple[torch.dtype, torch.dtype]:
     for tensor in tensors[1:]:
         dtype = torch.promote_types(dtype, tensor.dtype)
     return dtype, torch.promote_types(dtype, torch.float32)
+
+
+def check_values(where: str, name: str, value: Tensor, proper: Tensor, expected: str) -> None:
+    """Raises a ValueError unless all values are proper; says which is not."""
+    if not proper.all():
+        first = value[~proper.expand(value.shape)].flatten()[0].item()
+        raise ValueError(f"{where}: {name} holds {first:g}; expected {expected}.")
