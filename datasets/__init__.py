@@ -7,7 +7,11 @@ pure function of a seed, an epoch and an item, so a run can stop and go on to th
 from .augment import Augmentation as Augmentation
 from .captions import CaptionMix as CaptionMix, draw_captions as draw_captions
 from .concept import Concept as Concept
-from .dataset import Batch as Batch, EmojiDataset as EmojiDataset
+from .dataset import (
+    Batch as Batch,
+    EmojiDataset as EmojiDataset,
+    GeneralTexts as GeneralTexts,
+)
 from .emoji import EmojiData as EmojiData, load_emoji as load_emoji
 from .hierarchy import LEVELS as LEVELS, Hierarchy as Hierarchy
 from .splits import SPLITS as SPLITS, Split as Split

@@ -30,10 +30,24 @@ class Item(TypedDict):
 
 
 @dataclass(frozen=True, eq=False)
+class GeneralTexts:
+    """One level above a batch's captions, such as their groups.
+
+    `texts`, each once, and `place` (B,) int64, the text above each caption. `node` (B,) int64 is
+    equal where the text is, also between the batches of several processes.
+    """
+
+    texts: list[str]
+    place: Tensor
+    node: Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class Batch:
     """B pairs: `image` (B, 3, S, S) float32 in [0, 1], captions, and labels (B,) int64.
 
-    Pairs of equal `concept`, or of equal `family`, are positives of each other.
+    Pairs of equal `concept`, or of equal `family`, are positives of each other. `general` are the
+    levels of texts above the captions from the most general, empty for data without any.
     """
 
     image: Tensor
@@ -41,6 +55,7 @@ class Batch:
     concept: Tensor
     family: Tensor
     index: Tensor
+    general: tuple[GeneralTexts, ...] = ()
 
     def __len__(self) -> int:
         return len(self.caption)
@@ -111,6 +126,17 @@ class EmojiDataset(Dataset[Item]):
             concept=torch.from_numpy(concept),
             family=torch.from_numpy(self.data.family[concept]),
             index=torch.from_numpy(index),
+            general=tuple(self._general(level, concept) for level in ("group", "subgroup")),
+        )
+
+    def _general(self, level: str, concept: NDArray[np.int64]) -> GeneralTexts:
+        hierarchy = self.data.hierarchy
+        node = hierarchy.ancestor(level)[concept]
+        nodes, place = np.unique(node, return_inverse=True)
+        return GeneralTexts(
+            texts=[hierarchy.text(n) for n in nodes],
+            place=torch.from_numpy(place),
+            node=torch.from_numpy(node),
         )
 
     def batches(self, size: int, epoch: int, *, start: int = 0) -> Iterator[Batch]:

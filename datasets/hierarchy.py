@@ -51,6 +51,11 @@ class Hierarchy:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def text(self, node: int) -> str:
+        """A node's label as a caption: "Food & Drink" -> "food & drink"; a name as it is."""
+        label = self.labels[node]
+        return label if self.level[node] == LEVELS.index("name") else caption_of(label)
+
     def nodes(self, level: str) -> NDArray[np.int64]:
         """All nodes of one level, "root" to "name"."""
         if level not in LEVELS[:-1]:
@@ -80,3 +85,8 @@ class Hierarchy:
         """All pairs (node, ancestor), shape (edges, 2): the transitive closure."""
         pairs = [(k, a) for k in range(len(self)) for a in self.path(k)[:-1]]
         return np.asarray(pairs, np.int64).reshape(-1, 2)
+
+
+def caption_of(label: str) -> str:
+    """A group's or subgroup's label as a caption: "Food & Drink" -> "food & drink"."""
+    return label.replace("-", " ").lower()

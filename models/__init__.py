@@ -1,4 +1,4 @@
-"""Reference models: CLIP and MERU, their training and their evaluation (extra ``train``)."""
+"""Reference models: CLIP, MERU and their kin, training and evaluation (extra ``train``)."""
 
 from .clip import CLIP as CLIP
 from .encoders import (
@@ -7,17 +7,30 @@ from .encoders import (
     TextEncoder as TextEncoder,
     TextEncoderConfig as TextEncoderConfig,
 )
-from .image_text import ImageTextModel as ImageTextModel, Losses as Losses
+from .euclip import EuCLIP as EuCLIP
+from .hycoclip import HyCoCLIP as HyCoCLIP
+from .image_text import (
+    General as General,
+    ImageTextModel as ImageTextModel,
+    Losses as Losses,
+)
 from .meru import MERU as MERU
+from .phyclip import PHyCLIP as PHyCLIP
+from .sphere_cones import SphereCones as SphereCones
 from .tokenizer import Tokenizer as Tokenizer
 
 __all__ = [
     "CLIP",
     "MERU",
+    "EuCLIP",
+    "General",
+    "HyCoCLIP",
     "ImageEncoder",
     "ImageEncoderConfig",
     "ImageTextModel",
     "Losses",
+    "PHyCLIP",
+    "SphereCones",
     "TextEncoder",
     "TextEncoderConfig",
     "Tokenizer",

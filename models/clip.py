@@ -2,8 +2,7 @@
 
 from typing import final
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..losses import InfoNCE
 from ..manifolds import Sphere
@@ -33,15 +32,5 @@ class CLIP(ImageTextModel):
             embed_dim=embed_dim,
             manifold=sphere,
             contrastive=InfoNCE(sphere, logits="inner"),
+            lift="project",
         )
-
-    def lift(self, features: Tensor, modality: str) -> Tensor:
-        """Features over their norm: (B, embed_dim) -> (B, embed_dim)."""
-        del modality
-        return self.manifold.proj(features)
-
-    @torch.no_grad()
-    def root(self, empty: Tensor) -> Tensor:
-        """The empty caption's point: the sphere has no centre of its own, this is CLIP's nearest
-        thing to one (Alper & Averbuch-Elor 2024, section 3)."""
-        return self.encode_text(empty.view(1, -1))[0]

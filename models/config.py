@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..datasets import Augmentation
-from .clip import CLIP
+from ..losses.contrastive import Logits
 from .encoders import ImageEncoder, ImageEncoderConfig, TextEncoder, TextEncoderConfig
 from .image_text import ImageTextModel
-from .meru import MERU
+from .zoo import OPTIONS, Model, check_options, make_model
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,10 @@ class TrainConfig:
 
     out: Path
     """Folder of the run: checkpoint, vocabulary, configuration and log."""
-    model: Literal["meru", "clip"] = "meru"
-    """meru: hyperboloid with entailment cones; clip: unit sphere. Same encoders, same budget."""
+    model: Model = "meru"
+    """meru: hyperboloid with entailment cones; clip: unit sphere; euclip: flat space with cones;
+    sphere-cones: hemisphere with cones; hycoclip: meru with groups and subgroups above captions;
+    phyclip: product of hyperboloids. Same encoders, same budget."""
     data: Path | None = None
     """Pictures, an .npz of the packaged format; the packaged emoji if not given."""
     concepts: Path | None = None
@@ -49,12 +51,26 @@ class TrainConfig:
     """Gradients are scaled down to this norm."""
     embed_dim: int = 128
     """Coordinates that an encoder's features are projected to."""
-    curvature: float = -1.0
-    """meru: the initial curvature, learned within a factor of 10."""
-    entail_weight: float = 0.2
-    """meru: weight of the entailment loss."""
-    min_radius: float = 0.1
-    """meru: the cones' minimal radius."""
+    curvature: float | None = None
+    """The initial curvature: negative for hyperboloids, positive for sphere-cones; 1 in size if not
+    given. This and the next options to min-radius are the model's own where they are not given, and
+    are refused for a model that has no such thing."""
+    learn_curvature: bool | None = None
+    """Whether the curvature is learned, within a factor of 10."""
+    logits: Logits | None = None
+    """What the contrastive loss compares by: distance, its square, or the inner product."""
+    entail_weight: float | None = None
+    """Weight of the entailment of a picture by its caption; 0 for none."""
+    chain_weight: float | None = None
+    """Weight of each entailment above it: of a caption by its subgroup, of that by its group."""
+    factors: int | None = None
+    """phyclip: the number of factors, a divisor of embed-dim."""
+    learn_alpha: bool | None = None
+    """Whether the scale of each encoder's features is learned."""
+    fixed_radius: float | None = None
+    """All points at this distance from the origin: a control."""
+    min_radius: float | None = None
+    """The cones' minimal radius."""
     image: ImageEncoderConfig = field(default_factory=ImageEncoderConfig)
     """The image encoder."""
     text: TextEncoderConfig = field(default_factory=TextEncoderConfig)
@@ -81,14 +97,12 @@ class TrainConfig:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1.")
         if not 0 <= self.warmup <= 1:
             raise ValueError(f"warmup is {self.warmup}; expected a share between 0 and 1.")
-        if self.curvature >= 0:
-            raise ValueError(f"curvature is {self.curvature}; expected a negative number.")
-        for name in ("lr", "clip_norm", "min_radius"):
+        for name in ("lr", "clip_norm"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected a positive number.")
-        for name in ("weight_decay", "entail_weight"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected 0 or more.")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"weight_decay is {self.weight_decay}; expected 0 or more.")
+        check_options(self.model, self.embed_dim, self.model_options())
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas is {self.betas}; expected two numbers from 0 to below 1.")
         if self.resume and self.overwrite:
@@ -97,6 +111,11 @@ class TrainConfig:
         for name in ("data", "concepts"):
             if (path := getattr(self, name)) is not None:
                 object.__setattr__(self, name, path.resolve())
+
+    def model_options(self) -> dict[str, Any]:
+        """The options of the model that were given."""
+        given = {name: getattr(self, name) for name in OPTIONS}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 # What may differ between a run and its resumption.
@@ -116,15 +135,8 @@ def build_model(config: TrainConfig, vocabulary: int) -> ImageTextModel:
     """The model of a configuration, with ``vocabulary`` tokens, at its initial weights."""
     image = ImageEncoder(config.image)
     text = TextEncoder(dataclasses.replace(config.text, vocabulary=vocabulary))
-    if config.model == "clip":
-        return CLIP(image, text, embed_dim=config.embed_dim)
-    return MERU(
-        image,
-        text,
-        embed_dim=config.embed_dim,
-        curvature=config.curvature,
-        entail_weight=config.entail_weight,
-        min_radius=config.min_radius,
+    return make_model(
+        config.model, image, text, embed_dim=config.embed_dim, options=config.model_options()
     )
 
 
@@ -143,6 +155,9 @@ def from_json(text: str, *, where: str) -> TrainConfig:
             ("augmentation", Augmentation),
         ):
             raw[name] = kind(**{k: _frozen(v) for k, v in raw[name].items()})
+        if raw["model"] == "clip" and "logits" not in raw:
+            # Written when there were two models, and the hyperboloid's options stood in every run.
+            raw |= dict.fromkeys(OPTIONS)
         for name in ("out", "data", "concepts"):
             raw[name] = None if raw[name] is None else Path(raw[name])
         return TrainConfig(**{k: _frozen(v) for k, v in raw.items()})

@@ -47,11 +47,6 @@ def text_points(run: Run, texts: Sequence[str]) -> Tensor:
     return torch.cat(parts)
 
 
-def label_text(label: str) -> str:
-    """A group's or subgroup's label as a caption: "Food & Drink" -> "food & drink"."""
-    return label.replace("-", " ").lower()
-
-
 def held_out(run: Run) -> tuple[EmojiData, Mapping[str, NDArray[np.int64]]]:
     """The run's own pictures and its test sets, the main one first; ValueError if it has none."""
     data, split = load_data(run.config)
@@ -128,7 +123,7 @@ def _test_set(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, 
     hierarchy = data.hierarchy
     for level in ("subgroup", "group"):
         nodes = hierarchy.nodes(level)
-        classes = text_points(run, [label_text(hierarchy.labels[n]) for n in nodes])
+        classes = text_points(run, [hierarchy.text(n) for n in nodes])
         label = np.searchsorted(nodes, hierarchy.ancestor(level)[concept])
         figures[f"zero-shot {level}"] = accuracy(-_distances(run, images, classes), label)
     return figures
@@ -146,7 +141,7 @@ def level_texts(data: EmojiData, index: NDArray[np.int64]) -> dict[str, list[str
     texts = {}
     for level in ("group", "subgroup"):
         nodes = np.unique(hierarchy.ancestor(level)[concepts])
-        texts[level] = [label_text(hierarchy.labels[n]) for n in nodes]
+        texts[level] = [hierarchy.text(n) for n in nodes]
     return {**texts, "name": [data.names[c] for c in concepts]}
 
 

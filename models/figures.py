@@ -64,7 +64,7 @@ def _losses(run: Run, name: str) -> Figure:
 def _radii(run: Run, data: EmojiData, index: NDArray[np.int64], name: str) -> Figure:
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     ax = figure.add_subplot()
-    root = "root (the origin)" if run.config.model == "meru" else "root (the empty caption)"
+    root = "root (the origin)" if run.model.lifting == "normal" else "root (the empty caption)"
     radius_histogram(radii_by_level(run, data, index), ax=ax, label=root)
     ax.set_title(f"{name}: distance from the root by level")
     return figure

@@ -1,13 +1,22 @@
-"""What every image-text model shares: two encoders, two projections, one manifold, one loss."""
+"""Every image-text model: two encoders, two projections, a lift to one manifold, its losses.
 
-from abc import ABC, abstractmethod
-from typing import NamedTuple
+The models of this package are this class with other arguments, so that what they differ in can be
+read off their constructors and each difference can be switched by itself.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 
-from ..losses import InfoNCE
-from ..manifolds import Manifold
+from ..losses import InfoNCE, info_nce
+from ..manifolds import Manifold, PositiveScalar, Product
+
+Lift = Literal["normal", "project"]
+MODALITIES = ("image", "text")
 
 
 class Losses(NamedTuple):
@@ -17,19 +26,63 @@ class Losses(NamedTuple):
     parts: dict[str, Tensor]
 
 
-class ImageTextModel(nn.Module, ABC):
-    """Pictures and captions as points of one manifold.
+class General(NamedTuple):
+    """One level of texts above a batch of captions, such as their concepts' groups.
+
+    ``points`` (B, m), row by row above the captions; ``node`` (B,), equal where the text is.
+    """
+
+    points: Tensor
+    node: Tensor
+
+
+class ImageTextModel(nn.Module):
+    r"""Pictures and captions as points of one manifold.
 
     An encoder is any module with an integer attribute ``width`` that maps a batch to features
     (B, width). Its features are projected linearly to ``embed_dim`` numbers, in float32 from there
-    on, and lifted to the manifold, which is what the models differ in.
+    on, and lifted to the manifold:
+
+    - ``lift="normal"``: times a scalar alpha of the modality they are normal coordinates at the
+      origin, from_normal(alpha v). The root, the point of everything, is the origin.
+    - ``lift="project"``: the nearest point of the manifold, on the sphere v/\|v\| (CLIP). The root
+      is the point of the empty caption, the nearest thing to one (Alper & Averbuch-Elor 2024,
+      section 3).
+
+    The loss is
+
+    .. math:: L = L_{con} + \lambda\,h(t, i) + \mu\sum_k h(g_k, g_{k+1}),
+
+    :math:`L_{con}` the contrastive loss, h the entailment loss, t the captions, i the pictures and
+    :math:`g_1, \dots, g_K` the texts above a caption from the most general, :math:`g_{K+1} = t`.
+    A ``compositional`` model contrasts these with the pictures too: a row for each, in which every
+    picture below it is a positive, and the mean of all 2 + K softmax losses (HyCoCLIP, eq. 5,
+    without picture parts).
 
     Args:
         image_encoder: pictures (B, 3, H, W) -> features.
         text_encoder: token ids (B, L) -> features.
-        embed_dim: number of coordinates that a model lifts.
+        embed_dim: number of coordinates that are lifted.
         manifold: the space of the points.
         contrastive: the loss between pictures and captions; its scale is learned.
+        entailment: the loss h of children in their parents' cones, a module of (parent, child);
+            None for no cones.
+        entail_weight: lambda.
+        chain_weight: mu; if positive the model is trained on the texts above its captions.
+        above: the cones of general texts; ``entailment`` if None.
+        compositional: see above.
+        lift: see above.
+        alpha: initial alpha for ``lift="normal"``, below 1; 1/sqrt(embed_dim) if None, which puts
+            the points at distance about 1 from the origin, for features start with entries of
+            variance about 1.
+        learn_alpha: False keeps it.
+        fixed_radius: normal coordinates are scaled to this length, in place of alpha: all points
+            at one distance from the root. A control, for what the radius has to do with a result.
+
+    Raises:
+        ValueError: what could not be trained: cones without an origin or beyond the sphere's
+            hemisphere, cones that are half-spaces where training starts, an inner product where
+            the manifold has none, a part of the loss without what it needs.
     """
 
     def __init__(
@@ -40,6 +93,15 @@ class ImageTextModel(nn.Module, ABC):
         embed_dim: int,
         manifold: Manifold,
         contrastive: InfoNCE,
+        entailment: nn.Module | None = None,
+        entail_weight: float = 0.0,
+        chain_weight: float = 0.0,
+        above: nn.Module | None = None,
+        compositional: bool = False,
+        lift: Lift = "normal",
+        alpha: float | None = None,
+        learn_alpha: bool = True,
+        fixed_radius: float | None = None,
     ) -> None:
         super().__init__()
         self.image_encoder = image_encoder
@@ -48,10 +110,40 @@ class ImageTextModel(nn.Module, ABC):
         self.text_projection = _projection(text_encoder, "text_encoder", embed_dim)
         self.manifold = manifold
         self.contrastive = contrastive
+        self.lifting = lift
+        self.entailment = entailment
+        self.above = above or entailment
+        self.entail_weight = entail_weight
+        self.chain_weight = chain_weight
+        self.compositional = compositional
+        self.fixed_radius = fixed_radius
+        self.alpha: nn.ModuleDict | None = None
+        # On the sphere cones need the hemisphere, and normal coordinates reach around it.
+        self.in_hemisphere = entailment is not None and _is_sphere(manifold)
+        _check(self)
+        if lift == "normal" and fixed_radius is None:
+            start = embed_dim**-0.5 if alpha is None else alpha
+            bounds = (start * 1e-3, 1.0) if learn_alpha else None
+            self.alpha = nn.ModuleDict(
+                {m: PositiveScalar(start, bounds=bounds, learnable=learn_alpha) for m in MODALITIES}
+            )
 
-    @abstractmethod
+    @property
+    def uses_general(self) -> bool:
+        """Whether the loss takes the texts above the captions."""
+        return self.chain_weight > 0 or self.compositional
+
     def lift(self, features: Tensor, modality: str) -> Tensor:
-        """Points from features (B, embed_dim) of one modality, ``"image"`` or ``"text"``."""
+        """Points (B, m) from features (B, embed_dim) of one modality, ``"image"`` or ``"text"``."""
+        if self.lifting == "project":
+            return self.manifold.proj(features)
+        if self.alpha is not None:
+            features = self.alpha[modality]() * features
+        if self.fixed_radius is not None:
+            features = self.fixed_radius * nn.functional.normalize(features, dim=-1)
+        elif self.in_hemisphere:
+            features = _within(features, math.pi / 2 * self.manifold.radius)
+        return self.manifold.from_normal(features)
 
     def encode_image(self, images: Tensor) -> Tensor:
         """Pictures (B, 3, H, W) -> points (B, m), float32."""
@@ -63,31 +155,157 @@ class ImageTextModel(nn.Module, ABC):
         features = self.text_projection(self.text_encoder(tokens))
         return self.lift(features.float(), "text")
 
-    def forward(self, images: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """The points of both: (B, m), (B, m)."""
-        return self.encode_image(images), self.encode_text(tokens)
+    def forward(self, images: Tensor, tokens: Tensor, *general: Tensor) -> tuple[Tensor, ...]:
+        """The points of pictures, of captions, and of any further batches of texts."""
+        texts = [self.encode_text(t) for t in (tokens, *general)]
+        return self.encode_image(images), *texts
 
-    def loss(self, image: Tensor, text: Tensor, targets: Tensor | None = None) -> Losses:
+    def loss(
+        self,
+        image: Tensor,
+        text: Tensor,
+        targets: Tensor | None = None,
+        *,
+        general: Sequence[General] = (),
+    ) -> Losses:
         """The loss of two batches of points, row by row a picture and its caption.
 
         Args:
             image: points (B, m).
             text: points (B, m).
             targets: (B, B), which belong together; see :func:`spaceforms.losses.info_nce`.
+            general: the texts above the captions, the most general level first; needed if
+                ``uses_general``.
         """
+        if self.uses_general and not general:
+            raise ValueError(
+                f"{type(self).__name__}.loss: general is empty; expected the texts above the "
+                "captions, which chain_weight > 0 and compositional ask for."
+            )
         contrastive = self.contrastive(image, text, targets)
-        return Losses(contrastive, {"contrastive": contrastive})
+        if self.compositional:
+            rows = [self._rows(level, image) for level in general]
+            contrastive = (2 * contrastive + torch.stack(rows).sum()) / (2 + len(rows))
+        total, parts = contrastive, {"contrastive": contrastive}
+        if self.entailment is not None:
+            parts["entailment"] = self.entailment(text, image)
+            total = total + self.entail_weight * parts["entailment"]
+        if self.above is not None and self.chain_weight > 0:
+            chain = [*(level.points for level in general), text]
+            links = [self.above(p, c) for p, c in pairwise(chain)]
+            parts["chain"] = torch.stack(links).sum()
+            total = total + self.chain_weight * parts["chain"]
+        return Losses(total, parts)
+
+    def _rows(self, level: General, image: Tensor) -> Tensor:
+        """General texts against pictures: those below a text are its positives."""
+        loss = self.contrastive
+        return info_nce(
+            level.points,
+            image,
+            manifold=self.manifold,
+            scale=loss.scale(),
+            targets=level.node[:, None] == level.node[None],
+            logits=loss.logits,
+            symmetric=False,
+        )
 
     def scalars(self) -> dict[str, float]:
-        """The learned scalars, for the log."""
-        return {"scale": float(self.contrastive.scale().detach())}
+        """The learned scalars and the curvature, for the log."""
+        values = {"scale": float(self.contrastive.scale().detach())}
+        if isinstance(self.manifold, Product):
+            each = self.manifold.curvatures.detach()
+            values |= {"curvature_min": float(each.min()), "curvature_max": float(each.max())}
+        elif self.manifold.sign and self.lifting == "normal":
+            values["curvature"] = float(self.manifold.curvature.detach())
+        for name, alpha in (self.alpha or {}).items():
+            values[f"alpha_{name}"] = float(alpha().detach().mean())
+        return values
 
     @torch.no_grad()
     def root(self, empty: Tensor) -> Tensor:
         """The point that stands for everything, (m,), from the tokens of the empty caption."""
-        del empty
+        if self.lifting == "project":
+            return self.encode_text(empty.view(1, -1))[0]
         n = self.image_projection.out_features
         return self.manifold.origin(n, device=self.image_projection.weight.device)
+
+
+def _within(v: Tensor, reach: float | Tensor) -> Tensor:
+    """Vectors shortened to lengths below ``reach``: |v| -> reach tanh(|v|/reach), smooth at 0."""
+    length = v.norm(dim=-1, keepdim=True) / reach
+    # The clamp is below any length that training meets; at v = 0 the factor is 1, gradient 0.
+    length = length.clamp(min=torch.finfo(v.dtype).tiny)
+    shortened: Tensor = v * (length.tanh() / length)
+    return shortened
+
+
+def _is_sphere(manifold: Manifold) -> bool:
+    return not isinstance(manifold, Product) and manifold.sign > 0
+
+
+def _check(model: ImageTextModel) -> None:
+    """Refuse what could not be trained, in a sentence each."""
+    where, manifold = type(model).__name__, model.manifold
+    if model.lifting not in get_args(Lift):
+        raise ValueError(f"{where}: lift is {model.lifting!r}; expected normal or project.")
+    for name in ("entail_weight", "chain_weight"):
+        weight = getattr(model, name)
+        if not 0 <= weight < math.inf:
+            raise ValueError(f"{where}: {name} is {weight}; expected 0 or more.")
+        if weight > 0 and model.entailment is None:
+            raise ValueError(
+                f"{where}: {name} is {weight} without cones; expected 0, or a model that has them."
+            )
+    no_inner = isinstance(manifold, Product) and manifold.metric != "l2"
+    if no_inner and model.contrastive.logits != "neg_dist":
+        raise ValueError(
+            f"{where}: logits is {model.contrastive.logits!r} on a product whose metric is no "
+            "Riemannian one; expected neg_dist."
+        )
+    radius = model.fixed_radius
+    if radius is not None:
+        if model.lifting != "normal":
+            raise ValueError(
+                f"{where}: fixed_radius is {radius} with the lift {model.lifting}, which has one "
+                "radius in any case; expected None."
+            )
+        top = math.pi / 2 * _radius(manifold) if model.in_hemisphere else math.inf
+        if not 0 < radius < top:
+            raise ValueError(
+                f"{where}: fixed_radius is {radius}; expected a positive number"
+                + (f" below that of the equator, {top:.4g}, for cones." if top < 9e9 else ".")
+            )
+    if model.entailment is None:
+        return
+    if model.lifting != "normal":
+        raise ValueError(
+            f"{where}: entailment with the lift {model.lifting}, which puts points beyond the "
+            "hemisphere of the origin, where cones mean nothing; expected the lift normal."
+        )
+    for cones in (model.entailment, model.above):
+        widest = _sn_at(manifold, 1.0 if radius is None else radius) / 2
+        min_radius = float(getattr(cones, "min_radius", 0.0))
+        if not min_radius < widest:
+            raise ValueError(
+                f"{where}: min_radius is {min_radius:g}; expected less than {widest:.3g}: at the "
+                "radius where points start, every wider cone is a half-space."
+            )
+
+
+def _radius(manifold: Manifold) -> float:
+    return float(torch.as_tensor(manifold.radius).detach())
+
+
+def _sn_at(manifold: Manifold, radius: float) -> float:
+    """sn(r/R), which an aperture's sine is inversely proportional to, at a distance r."""
+    if isinstance(manifold, Product):
+        return min(_sn_at(factor, radius) for factor in manifold.factors)
+    if manifold.sign == 0:
+        return radius
+    unit = radius / _radius(manifold)
+    # Points of the sphere lie in the hemisphere, where the sine grows.
+    return math.sinh(unit) if manifold.sign < 0 else math.sin(min(unit, math.pi / 2))
 
 
 def _projection(encoder: nn.Module, name: str, embed_dim: int) -> nn.Linear:

@@ -2,11 +2,12 @@
 
 from typing import final
 
-from torch import Tensor, nn
+from torch import nn
 
 from ..losses import EntailmentLoss, InfoNCE
-from ..manifolds import Lorentz, PositiveScalar
-from .image_text import ImageTextModel, Losses
+from ..losses.contrastive import Logits
+from .image_text import ImageTextModel
+from .spaces import hyperboloid
 
 
 @final
@@ -21,12 +22,16 @@ class MERU(ImageTextModel):
     1/sqrt(embed_dim) at first, at most 1; the scale 1/0.07 at first, below 100; lambda = 0.2;
     min_radius = 0.1. Bounds are kept smoothly (:class:`PositiveScalar`) where the paper clamps.
 
+    The paper's ablations are ``entail_weight=0``, ``learn_curvature=False`` and
+    ``logits="inner"``.
+
     Args:
         image_encoder, text_encoder: see :class:`ImageTextModel`.
         embed_dim: dimension n of the hyperboloid; points have n + 1 coordinates.
         curvature: the initial one.
         learn_curvature: False keeps it.
-        entail_weight: lambda.
+        logits: ``"inner"`` for the Lorentz inner product in place of the distance.
+        entail_weight, chain_weight, learn_alpha, fixed_radius: see :class:`ImageTextModel`.
         min_radius: see :meth:`Manifold.half_aperture`.
     """
 
@@ -38,43 +43,23 @@ class MERU(ImageTextModel):
         embed_dim: int = 128,
         curvature: float = -1.0,
         learn_curvature: bool = True,
+        logits: Logits = "neg_dist",
         entail_weight: float = 0.2,
+        chain_weight: float = 0.0,
         min_radius: float = 0.1,
+        learn_alpha: bool = True,
+        fixed_radius: float | None = None,
     ) -> None:
-        bounds = (10 * curvature, curvature / 10) if learn_curvature else None
-        space = Lorentz(curvature, learnable=learn_curvature, bounds=bounds)
+        space = hyperboloid(curvature, learnable=learn_curvature)
         super().__init__(
             image_encoder,
             text_encoder,
             embed_dim=embed_dim,
             manifold=space,
-            contrastive=InfoNCE(space, logits="neg_dist"),
+            contrastive=InfoNCE(space, logits=logits),
+            entailment=EntailmentLoss(space, min_radius=min_radius),
+            entail_weight=entail_weight,
+            chain_weight=chain_weight,
+            learn_alpha=learn_alpha,
+            fixed_radius=fixed_radius,
         )
-        self.entailment = EntailmentLoss(space, min_radius=min_radius)
-        self.entail_weight = entail_weight
-        # At the encoders' initialisation features have norm about sqrt(embed_dim): the scalars
-        # start the points at distance about 1 from the origin.
-        start = embed_dim**-0.5
-        self.alpha = nn.ModuleDict(
-            {m: PositiveScalar(start, bounds=(start * 1e-3, 1.0)) for m in ("image", "text")}
-        )
-
-    def lift(self, features: Tensor, modality: str) -> Tensor:
-        """exp at the origin of alpha times features: (B, embed_dim) -> (B, embed_dim + 1)."""
-        return self.manifold.from_normal(self.alpha[modality]() * features)
-
-    def loss(self, image: Tensor, text: Tensor, targets: Tensor | None = None) -> Losses:
-        """InfoNCE plus ``entail_weight`` times entailment of each picture by its caption."""
-        contrastive = self.contrastive(image, text, targets)
-        entailment = self.entailment(text, image)
-        return Losses(
-            contrastive + self.entail_weight * entailment,
-            {"contrastive": contrastive, "entailment": entailment},
-        )
-
-    def scalars(self) -> dict[str, float]:
-        """Scale, curvature and both alphas."""
-        return super().scalars() | {
-            "curvature": float(self.manifold.curvature.detach()),
-            **{f"alpha_{name}": float(alpha().detach()) for name, alpha in self.alpha.items()},
-        }

@@ -24,7 +24,7 @@ from ..datasets import Batch, CaptionMix, EmojiData, EmojiDataset, Split, load_e
 from . import distributed
 from .checkpoint import CONFIG, METRICS, begin_run, load_state, read_config, save_state
 from .config import TrainConfig, build_model, differences
-from .image_text import ImageTextModel
+from .image_text import General, ImageTextModel
 from .log import LOG_EVERY, Log
 from .optim import learning_rate, parameter_groups
 from .tokenizer import Tokenizer
@@ -180,12 +180,21 @@ def train_step(
     clip_norm: float,
 ) -> tuple[dict[str, float], float]:
     """One optimiser step on this process's share of a batch: (losses, gradient norm)."""
+    above = batch.general if model.uses_general else ()
+    texts = [tokenizer.encode(t).to(device) for t in (batch.caption, *(g.texts for g in above))]
     with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
-        image, text = model(batch.image.to(device), tokenizer.encode(batch.caption).to(device))
-    image, text = distributed.gather(image), distributed.gather(text)
+        points = model(batch.image.to(device), *texts)
+    image, text = (distributed.gather(x) for x in points[:2])
+    # A text is encoded once and stands above many captions.
+    general = [
+        General(
+            *(distributed.gather(x) for x in (points[k][g.place.to(device)], g.node.to(device)))
+        )
+        for k, g in enumerate(above, 2)
+    ]
     family = distributed.gather(batch.family.to(device))
     # Pictures of one family are positives of each other's captions: see datasets.Concept.
-    losses = model.loss(image, text, family[:, None] == family[None])
+    losses = model.loss(image, text, family[:, None] == family[None], general=general)
     optimizer.zero_grad(set_to_none=True)
     losses.total.backward()  # type: ignore[no-untyped-call]
     distributed.average_gradients(model.parameters())

@@ -1,0 +1,57 @@
+"""EuCLIP: MERU's losses in flat space, the control of every claim about curvature."""
+
+from typing import final
+
+from torch import nn
+
+from ..losses import EntailmentLoss, InfoNCE
+from ..losses.contrastive import Logits
+from ..manifolds import Euclidean
+from .image_text import ImageTextModel
+
+
+@final
+class EuCLIP(ImageTextModel):
+    """Chou & Alam 2024 (arXiv 2409.13079), written from the paper.
+
+    Features are not divided by their norm; the logits are negative squared distances, and the
+    cones are those of flat space, with the half-aperture asin(2 min_radius / |x|).
+
+    Constants: lambda = 0.2 and min_radius = 0.1 as in MERU, whose control it is here; 0 for
+    ``entail_weight`` gives the model without cones. The scalars alpha are MERU's too: they start
+    the points at distance about 1, where a scale of 1/0.07 suits squared distances.
+
+    Args:
+        image_encoder, text_encoder: see :class:`ImageTextModel`.
+        embed_dim: dimension of the space.
+        logits: ``"neg_dist"`` for plain distances.
+        entail_weight, chain_weight, learn_alpha, fixed_radius: see :class:`ImageTextModel`.
+        min_radius: see :meth:`Manifold.half_aperture`.
+    """
+
+    def __init__(
+        self,
+        image_encoder: nn.Module,
+        text_encoder: nn.Module,
+        *,
+        embed_dim: int = 128,
+        logits: Logits = "neg_sqdist",
+        entail_weight: float = 0.2,
+        chain_weight: float = 0.0,
+        min_radius: float = 0.1,
+        learn_alpha: bool = True,
+        fixed_radius: float | None = None,
+    ) -> None:
+        space = Euclidean()
+        super().__init__(
+            image_encoder,
+            text_encoder,
+            embed_dim=embed_dim,
+            manifold=space,
+            contrastive=InfoNCE(space, logits=logits),
+            entailment=EntailmentLoss(space, min_radius=min_radius),
+            entail_weight=entail_weight,
+            chain_weight=chain_weight,
+            learn_alpha=learn_alpha,
+            fixed_radius=fixed_radius,
+        )

@@ -1,0 +1,126 @@
+"""PHyCLIP: a product of hyperbolic spaces under the l1 metric, each with its own curvature."""
+
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from ..losses import EntailmentLoss, InfoNCE
+from ..manifolds import Lorentz, PositiveScalar, Product
+from .image_text import MODALITIES, ImageTextModel
+from .spaces import hyperboloid
+
+
+@final
+class PHyCLIP(ImageTextModel):
+    """Yoshikawa & Matsubara 2026 (PHyCLIP, ICLR), written from the paper's formulas.
+
+    A point is k points of hyperbolic spaces of dimension ``embed_dim / k``: a hierarchy in each
+    factor, conjunction across them. The distance is the mean of the factors' distances (the l1
+    metric; the paper writes their sum, which is k times it and which the learned scale makes the
+    same but for its bound of 100). A caption entails its picture in every factor: the hinge is the
+    mean over factors.
+
+    Constants: factors of dimension 8; in each a curvature of its own, -1 at first, and a scalar
+    alpha of its own for each modality, 1/sqrt(8) at first; the rest as in :class:`MERU`.
+
+    Args:
+        image_encoder, text_encoder: see :class:`ImageTextModel`.
+        embed_dim: dimension of the product.
+        factors: k, a divisor of embed_dim; ``embed_dim / 8`` if None.
+        curvature, learn_curvature: of every factor.
+        entail_weight, chain_weight, learn_alpha: see :class:`ImageTextModel`.
+        min_radius: see :meth:`Manifold.half_aperture`.
+    """
+
+    def __init__(
+        self,
+        image_encoder: nn.Module,
+        text_encoder: nn.Module,
+        *,
+        embed_dim: int = 128,
+        factors: int | None = None,
+        curvature: float = -1.0,
+        learn_curvature: bool = True,
+        entail_weight: float = 0.2,
+        chain_weight: float = 0.0,
+        min_radius: float = 0.1,
+        learn_alpha: bool = True,
+    ) -> None:
+        k = max(1, embed_dim // 8) if factors is None else factors
+        if k < 1 or embed_dim % k:
+            raise ValueError(
+                f"PHyCLIP: embed_dim is {embed_dim} with {k} factors; expected a multiple of the "
+                "number of factors, which is embed_dim / 8 unless given."
+            )
+        n = embed_dim // k
+        space = Product(
+            [hyperboloid(curvature, learnable=learn_curvature) for _ in range(k)],
+            dims=[n] * k,
+            metric="l1",
+            weights=[1 / k] * k,
+        )
+        super().__init__(
+            image_encoder,
+            text_encoder,
+            embed_dim=embed_dim,
+            manifold=space,
+            contrastive=InfoNCE(space),
+            entailment=FactorCones(space, min_radius=min_radius),
+            entail_weight=entail_weight,
+            chain_weight=chain_weight,
+        )
+        self.alpha = nn.ModuleDict(
+            {m: FactorScales(k, n, learnable=learn_alpha) for m in MODALITIES}
+        )
+
+
+class FactorScales(nn.Module):
+    """A scalar for each factor, repeated over its normal coordinates: (k n,).
+
+    1/sqrt(n) at first and at most 1, like MERU's, over k: the normal coordinates of a product
+    whose lengths are multiplied by 1/k are so much shorter than those of its factors.
+    """
+
+    def __init__(self, factors: int, n: int, *, learnable: bool) -> None:
+        super().__init__()
+        start = n**-0.5
+        # A scalar of one dimension starts at the bound of 1, where nothing could be learned.
+        bounds = (start * 1e-3, max(1.0, 2 * start)) if learnable else None
+        self.each = nn.ModuleList(
+            PositiveScalar(start, bounds=bounds, learnable=learnable) for _ in range(factors)
+        )
+        self.n = n
+
+    def forward(self) -> Tensor:
+        scales = torch.stack([scale() for scale in self.each]) / len(self.each)
+        return scales.repeat_interleave(self.n).float()
+
+
+class FactorCones(nn.Module):
+    """:func:`spaceforms.losses.entailment` in every factor, and the mean over factors and rows.
+
+    A cone knows its space by r/R alone, so that the factors of all curvatures are one call on the
+    unit hyperboloid.
+
+    Args:
+        manifold: a product of Lorentz spaces of one dimension; not a submodule.
+        min_radius: see :meth:`Manifold.half_aperture`.
+    """
+
+    def __init__(self, manifold: Product, *, min_radius: float = 0.1) -> None:
+        super().__init__()
+        self._manifold = (manifold,)
+        self.min_radius = min_radius
+        self.unit = EntailmentLoss(Lorentz(-1.0), min_radius=min_radius)
+
+    def forward(self, parent: Tensor, child: Tensor) -> Tensor:
+        """The loss of children (..., m) against their parents (..., m)."""
+        loss: Tensor = self.unit(self.in_units(parent), self.in_units(child))
+        return loss
+
+    def in_units(self, x: Tensor) -> Tensor:
+        """Points of the factors, each over its radius: (..., m) -> (..., k, n + 1)."""
+        (product,) = self._manifold
+        parts = torch.stack(product.split(x), dim=-2)
+        return parts * product.curvatures.abs().sqrt().to(x.dtype)[:, None]

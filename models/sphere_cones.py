@@ -1,0 +1,59 @@
+"""Cones on the sphere: MERU's losses under positive curvature, a control."""
+
+from typing import final
+
+from torch import nn
+
+from ..losses import EntailmentLoss, InfoNCE
+from ..losses.contrastive import Logits
+from .image_text import ImageTextModel
+from .spaces import sphere
+
+
+@final
+class SphereCones(ImageTextModel):
+    """MERU (Desai et al. 2023) with the hyperboloid replaced by a hemisphere.
+
+    Entailment cones nest on every space of constant curvature, on the sphere up to the equator (by
+    Clairaut's relation, see :meth:`Manifold.half_aperture`), so their features' lengths r become
+    distances (pi/2) R tanh(r / ((pi/2) R)) from the pole. Everything else is MERU's, and what this
+    model does as well as MERU is not owed to negative curvature.
+
+    Args:
+        image_encoder, text_encoder: see :class:`ImageTextModel`.
+        embed_dim: dimension n of the sphere; points have n + 1 coordinates.
+        curvature: the initial one, positive.
+        learn_curvature: learn it within a factor of 10.
+        logits: ``"inner"`` for the cosine in place of the angle.
+        entail_weight, chain_weight, learn_alpha, fixed_radius: see :class:`ImageTextModel`.
+        min_radius: see :meth:`Manifold.half_aperture`.
+    """
+
+    def __init__(
+        self,
+        image_encoder: nn.Module,
+        text_encoder: nn.Module,
+        *,
+        embed_dim: int = 128,
+        curvature: float = 1.0,
+        learn_curvature: bool = True,
+        logits: Logits = "neg_dist",
+        entail_weight: float = 0.2,
+        chain_weight: float = 0.0,
+        min_radius: float = 0.1,
+        learn_alpha: bool = True,
+        fixed_radius: float | None = None,
+    ) -> None:
+        space = sphere(curvature, learnable=learn_curvature)
+        super().__init__(
+            image_encoder,
+            text_encoder,
+            embed_dim=embed_dim,
+            manifold=space,
+            contrastive=InfoNCE(space, logits=logits),
+            entailment=EntailmentLoss(space, min_radius=min_radius),
+            entail_weight=entail_weight,
+            chain_weight=chain_weight,
+            learn_alpha=learn_alpha,
+            fixed_radius=fixed_radius,
+        )

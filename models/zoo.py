@@ -1,0 +1,70 @@
+"""The models by name, and what each can be asked for."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from .clip import CLIP
+from .euclip import EuCLIP
+from .hycoclip import HyCoCLIP
+from .image_text import ImageTextModel
+from .meru import MERU
+from .phyclip import PHyCLIP
+from .sphere_cones import SphereCones
+
+Model = Literal["meru", "clip", "euclip", "sphere-cones", "hycoclip", "phyclip"]
+MODELS: dict[str, type[ImageTextModel]] = {
+    "meru": MERU,
+    "clip": CLIP,
+    "euclip": EuCLIP,
+    "sphere-cones": SphereCones,
+    "hycoclip": HyCoCLIP,
+    "phyclip": PHyCLIP,
+}
+OPTIONS = (
+    "curvature",
+    "learn_curvature",
+    "logits",
+    "entail_weight",
+    "chain_weight",
+    "factors",
+    "learn_alpha",
+    "fixed_radius",
+    "min_radius",
+)
+"""Arguments of the models' constructors that are options of a run."""
+
+
+def make_model(
+    name: str,
+    image_encoder: nn.Module,
+    text_encoder: nn.Module,
+    *,
+    embed_dim: int,
+    options: Mapping[str, Any],
+) -> ImageTextModel:
+    """The model of a name with the options that are given, its own constants for all others."""
+    return MODELS[name](image_encoder, text_encoder, embed_dim=embed_dim, **options)
+
+
+def check_options(name: str, embed_dim: int, options: Mapping[str, Any]) -> None:
+    """Raise a ValueError for options that the model does not have or cannot be trained with."""
+    if name not in MODELS:
+        raise ValueError(f"model is {name!r}; expected one of {', '.join(MODELS)}.")
+    known = inspect.signature(MODELS[name].__init__).parameters
+    for option, value in options.items():
+        if option not in known:
+            own = ", ".join(o for o in OPTIONS if o in known) or "no options"
+            raise ValueError(
+                f"{option} is {value} for the model {name}, which has {own}; expected it left out."
+            )
+    # The model itself knows best: a small one is built, and the run's random numbers left alone.
+    with torch.random.fork_rng(devices=[]):
+        make_model(name, _OneFeature(), _OneFeature(), embed_dim=embed_dim, options=options)
+
+
+class _OneFeature(nn.Module):
+    width = 1
