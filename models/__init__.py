@@ -1,5 +1,6 @@
 """Reference models: CLIP, MERU and their kin, training and evaluation (extra ``train``)."""
 
+from .adapters import ImageFeatures as ImageFeatures, TextFeatures as TextFeatures
 from .clip import CLIP as CLIP
 from .encoders import (
     ImageEncoder as ImageEncoder,
@@ -27,11 +28,13 @@ __all__ = [
     "HyCoCLIP",
     "ImageEncoder",
     "ImageEncoderConfig",
+    "ImageFeatures",
     "ImageTextModel",
     "Losses",
     "PHyCLIP",
     "SphereCones",
     "TextEncoder",
     "TextEncoderConfig",
+    "TextFeatures",
     "Tokenizer",
 ]

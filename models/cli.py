@@ -10,6 +10,7 @@ import tyro
 
 from .checkpoint import CONFIG, evaluation_file, load_run, read_config
 from .config import TrainConfig
+from .sizes import Size
 
 T = TypeVar("T")
 _STOPPED = 130  # what a shell expects of a command ended by Ctrl-C
@@ -55,24 +56,25 @@ def train(argv: Sequence[str]) -> int:
         print(f"Trained. Next: spaceforms evaluate {config.out}; spaceforms plot {config.out}")
         return 0
 
-    return _command("train", lambda: _parse("train", TrainConfig, argv, _resumed(argv)), run)
+    return _command("train", lambda: _parse("train", TrainConfig, argv, _defaults(argv)), run)
 
 
 @dataclass(frozen=True)
-class _Resumption:
-    """The options of ``train`` that say which run is resumed."""
+class _Beginning:
+    """The options of ``train`` that say what the others are where they are not given."""
 
     out: Path | None = None
     resume: bool = False
+    encoders: Size = "tiny"
 
 
-def _resumed(argv: Sequence[str]) -> TrainConfig | None:
-    """The options of the run that ``argv`` resumes, which hold where ``argv`` gives no others."""
+def _defaults(argv: Sequence[str]) -> TrainConfig:
+    """The options of the run that ``argv`` resumes, or those of a new one with its encoders."""
     words = [word for word in argv if word not in ("-h", "--help")]
-    asked, _ = tyro.cli(_Resumption, args=words, prog="spaceforms train", return_unknown_args=True)
-    if not asked.resume or asked.out is None or not (asked.out / CONFIG).is_file():
-        return None
-    return read_config(asked.out)
+    asked, _ = tyro.cli(_Beginning, args=words, prog="spaceforms train", return_unknown_args=True)
+    if asked.resume and asked.out is not None and (asked.out / CONFIG).is_file():
+        return read_config(asked.out)
+    return TrainConfig(out=tyro.MISSING, encoders=asked.encoders)
 
 
 def evaluate(argv: Sequence[str]) -> int:

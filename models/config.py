@@ -11,6 +11,7 @@ from ..datasets import Augmentation
 from ..losses.contrastive import Logits
 from .encoders import ImageEncoder, ImageEncoderConfig, TextEncoder, TextEncoderConfig
 from .image_text import ImageTextModel
+from .sizes import IMAGE_SIZES, TEXT_SIZES, Size
 from .zoo import OPTIONS, Model, check_options, make_model
 
 
@@ -71,6 +72,9 @@ class TrainConfig:
     """All points at this distance from the origin: a control."""
     min_radius: float | None = None
     """The cones' minimal radius."""
+    encoders: Size = "tiny"
+    """Both encoders by name: tiny for a few CPU minutes, small (ViT-S/16) and base (ViT-B/16) for a
+    GPU. What the options image and text start from."""
     image: ImageEncoderConfig = field(default_factory=ImageEncoderConfig)
     """The image encoder."""
     text: TextEncoderConfig = field(default_factory=TextEncoderConfig)
@@ -100,6 +104,14 @@ class TrainConfig:
         for name in ("lr", "clip_norm"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected a positive number.")
+        # What was left alone is of the named size; where it was not, it says all itself.
+        for name, sizes in (("image", IMAGE_SIZES), ("text", TEXT_SIZES)):
+            if self.encoders not in sizes:
+                raise ValueError(
+                    f"encoders is {self.encoders!r}; expected one of {', '.join(sizes)}."
+                )
+            if getattr(self, name) == sizes["tiny"]:
+                object.__setattr__(self, name, sizes[self.encoders])
         if not 0 <= self.weight_decay < math.inf:
             raise ValueError(f"weight_decay is {self.weight_decay}; expected 0 or more.")
         check_options(self.model, self.embed_dim, self.model_options())

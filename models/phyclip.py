@@ -5,8 +5,9 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from ..losses import EntailmentLoss, InfoNCE
-from ..manifolds import Lorentz, PositiveScalar, Product
+from ..losses import InfoNCE
+from ..manifolds import PositiveScalar, Product
+from .cones import FactorCones
 from .image_text import MODALITIES, ImageTextModel
 from .spaces import hyperboloid
 
@@ -95,32 +96,3 @@ class FactorScales(nn.Module):
     def forward(self) -> Tensor:
         scales = torch.stack([scale() for scale in self.each]) / len(self.each)
         return scales.repeat_interleave(self.n).float()
-
-
-class FactorCones(nn.Module):
-    """:func:`spaceforms.losses.entailment` in every factor, and the mean over factors and rows.
-
-    A cone knows its space by r/R alone, so that the factors of all curvatures are one call on the
-    unit hyperboloid.
-
-    Args:
-        manifold: a product of Lorentz spaces of one dimension; not a submodule.
-        min_radius: see :meth:`Manifold.half_aperture`.
-    """
-
-    def __init__(self, manifold: Product, *, min_radius: float = 0.1) -> None:
-        super().__init__()
-        self._manifold = (manifold,)
-        self.min_radius = min_radius
-        self.unit = EntailmentLoss(Lorentz(-1.0), min_radius=min_radius)
-
-    def forward(self, parent: Tensor, child: Tensor) -> Tensor:
-        """The loss of children (..., m) against their parents (..., m)."""
-        loss: Tensor = self.unit(self.in_units(parent), self.in_units(child))
-        return loss
-
-    def in_units(self, x: Tensor) -> Tensor:
-        """Points of the factors, each over its radius: (..., m) -> (..., k, n + 1)."""
-        (product,) = self._manifold
-        parts = torch.stack(product.split(x), dim=-2)
-        return parts * product.curvatures.abs().sqrt().to(x.dtype)[:, None]

@@ -17,10 +17,13 @@ from spaceforms.models import (
     HyCoCLIP,
     PHyCLIP,
     SphereCones,
+    cli,
 )
 from spaceforms.models.checkpoint import load_run
 from spaceforms.models.config import TrainConfig, build_model, from_json, to_json
+from spaceforms.models.encoders import ImageEncoder, TextEncoder, TextEncoderConfig
 from spaceforms.models.evaluate import evaluate
+from spaceforms.models.sizes import IMAGE_SIZES, TEXT_SIZES
 from spaceforms.models.tokenizer import Tokenizer
 from spaceforms.models.train import load_data, train, train_step
 from spaceforms.models.zoo import MODELS, OPTIONS
@@ -289,3 +292,28 @@ def test_a_step_on_the_chain_uses_the_groups_and_subgroups_of_the_batch(tiny):
     got, _ = train_step(model, optimizer, batch, tokenizer, device="cpu", clip_norm=1.0)
     assert got["loss"] == pytest.approx(wanted.total.item(), rel=1e-5)
     assert got["chain"] == pytest.approx(wanted.parts["chain"].item(), rel=1e-5)
+
+
+def test_named_encoders_are_what_the_options_start_from(tmp_path):
+    config = TrainConfig(out=tmp_path, encoders="small", text=TextEncoderConfig(width=64))
+    assert (config.image, config.text.width) == (IMAGE_SIZES["small"], 64)
+    assert from_json(to_json(config), where="here") == config
+    words = ["--out", str(tmp_path), "--encoders", "base", "--image.size", "32"]
+    config = cli._parse("train", TrainConfig, words, cli._defaults(words))
+    assert config.image == dataclasses.replace(IMAGE_SIZES["base"], size=32)
+    assert config.text == TEXT_SIZES["base"]
+    with pytest.raises(ValueError, match="encoders is 'huge'; expected one of tiny, small, base"):
+        TrainConfig(out=tmp_path, encoders="huge")
+
+
+@pytest.mark.parametrize(("size", "millions"), [("small", 22), ("base", 86)])
+def test_small_and_base_are_of_the_size_of_the_vision_transformers_they_are_named_after(
+    size, millions
+):
+    """Touvron et al. 2021 (arXiv 2012.12877), table 1."""
+    with torch.device("meta"):
+        encoder = ImageEncoder(IMAGE_SIZES[size])
+        TextEncoder(TEXT_SIZES[size])
+        assert encoder(torch.rand(2, 3, 64, 64)).shape == (2, encoder.width)
+    count = sum(p.numel() for p in encoder.parameters()) / 1e6
+    assert count == pytest.approx(millions, rel=0.05)
