@@ -1,10 +1,10 @@
-"""The commands of ``spaceforms``: train, evaluate, plot. Each returns an exit status."""
+"""The commands of ``spaceforms``: train, evaluate, plot, features. Each returns an exit status."""
 
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import tyro
 
@@ -43,6 +43,24 @@ class PlotOptions:
     """Folder of a run; the pictures go there too."""
     dpi: int = 150
     """Dots an inch."""
+
+
+@dataclass(frozen=True)
+class FeaturesOptions:
+    """Write features by the frozen encoders: EfficientNet-Lite0 for pictures, MiniLM for names.
+
+    The file is an .npz with image (N, 1280), text (C, 384), concept (N,) and vendor (N,): what
+    `spaceforms.models.frozen.load_features` reads. Some minutes on a CPU.
+    """
+
+    out: Path
+    """The file to write."""
+    data: Path | None = None
+    """Pictures, an .npz of the packaged format; the packaged emoji if not given."""
+    concepts: Path | None = None
+    """Concepts, a .json of the packaged format; the packaged ones if not given."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto: cuda if there is one."""
 
 
 def train(argv: Sequence[str]) -> int:
@@ -105,6 +123,27 @@ def plot(argv: Sequence[str]) -> int:
         return 0
 
     return _command("plot", lambda: _parse("plot", PlotOptions, argv), run)
+
+
+def features(argv: Sequence[str]) -> int:
+    """``spaceforms features``."""
+
+    def run(options: FeaturesOptions) -> int:
+        import torch
+
+        from ..datasets import load_emoji
+        from .frozen import extract, save_features
+
+        device = options.device
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        data = load_emoji(options.data, options.concepts)
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        save_features(extract(data, device=device), options.out)
+        print(f"Written to {options.out}")
+        return 0
+
+    return _command("features", lambda: _parse("features", FeaturesOptions, argv), run)
 
 
 def _parse(name: str, kind: type[T], argv: Sequence[str], default: T | None = None) -> T:

