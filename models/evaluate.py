@@ -1,4 +1,4 @@
-"""What a trained model knows: retrieval, zero-shot classes, distance from the root by level."""
+"""What a trained model knows: retrieval, zero-shot classes, and what it makes of the hierarchy."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ..datasets import EmojiData, load_emoji
 from ..datasets.augment import to_float
 from ..datasets.emoji import PICTURES
 from .checkpoint import Run, evaluation_file
+from .hierarchy import cone_figures, depth_figures, tree_figures, way_figures
 from .metrics import accuracy, chance_recall_at, quantiles, recall_at
 from .train import load_data
 
@@ -94,7 +95,7 @@ def evaluate(run: Run, *, data: Path | None = None, concepts: Path | None = None
         "seen in training": seen,
         "tests": {name: _test_set(run, pictures, index) for name, index in tests.items()},
         # The main set comes first in every split.
-        "radius": radius_by_level(run, pictures, next(iter(tests.values()))),
+        **_by_level(run, pictures, next(iter(tests.values()))),
     }
     path = run.folder / evaluation_file(data or concepts)
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
@@ -120,6 +121,7 @@ def _test_set(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, 
             "recall": dict(zip(map(str, KS), recall_at(table, relevant, KS), strict=True)),
             "chance": dict(zip(map(str, KS), chance_recall_at(relevant, KS), strict=True)),
         }
+    figures["tree"] = tree_figures(scores, concept, candidates, data)
     hierarchy = data.hierarchy
     for level in ("subgroup", "group"):
         nodes = hierarchy.nodes(level)
@@ -152,21 +154,39 @@ def points_by_level(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict
     return {**points, "picture": image_points(run, data, index)}
 
 
-@torch.no_grad()
+def root_point(run: Run) -> Tensor:
+    """The model's root, (m,), on the CPU."""
+    device = next(run.model.parameters()).device
+    return run.model.root(run.tokenizer.encode([""])[0].to(device)).cpu()
+
+
 def radii_by_level(
     run: Run, data: EmojiData, index: NDArray[np.int64]
 ) -> dict[str, NDArray[np.floating]]:
     """Distances from the model's root, by level of the hierarchy."""
-    device = next(run.model.parameters()).device
-    root = run.model.root(run.tokenizer.encode([""])[0].to(device)).cpu()
+    return _radii(run, root_point(run), points_by_level(run, data, index))
+
+
+@torch.no_grad()
+def _radii(run: Run, root: Tensor, points: Mapping[str, Tensor]) -> dict[str, NDArray[np.floating]]:
     manifold = run.model.manifold.cpu()
-    points = points_by_level(run, data, index)
     return {level: manifold.dist(root, x).double().numpy() for level, x in points.items()}
 
 
-def radius_by_level(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, Any]:
-    """Statistics of :func:`radii_by_level`."""
-    return {level: quantiles(r) for level, r in radii_by_level(run, data, index).items()}
+def _by_level(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, Any]:
+    """Radii by level, and what the hierarchy makes of radii, cones and ways to the root."""
+    points, root, model = points_by_level(run, data, index), root_point(run), run.model
+    radii = _radii(run, root, points)
+    hierarchy: dict[str, Any] = {}
+    if model.fixed_radius is None:
+        hierarchy["depth and radius"] = depth_figures(radii, data, index)
+    if model.min_radius is not None:
+        hierarchy["cones"] = cone_figures(model, points, data, index)
+    hierarchy["ways to the root"] = way_figures(model, root, points, data, index)
+    return {
+        "radius": {level: quantiles(r) for level, r in radii.items()},
+        "hierarchy": hierarchy,
+    }
 
 
 def as_table(result: dict[str, Any]) -> str:
@@ -182,6 +202,10 @@ def as_table(result: dict[str, Any]) -> str:
                 recalls = "".join(f"{value['recall'][str(k)]:8.3f}" for k in KS)
                 chances = "/".join(f"{value['chance'][str(k)]:.3f}" for k in KS)
                 lines.append(f"  {key:28}{recalls}   {chances}")
+        for name_of_tree, scores in test.get("tree", {}).items():
+            lines.append(f"  {f'tree of {name_of_tree}':28}" + "".join(f"{k:>10}" for k in scores))
+            for row in ("mean", "chance"):
+                lines.append(f"  {row:28}" + "".join(f"{v[row]:10.3f}" for v in scores.values()))
         lines.append(f"  {'':28}{'accuracy':>9}{'macro':>8}{'chance':>9}{'most frequent':>15}")
         for key, value in test.items():
             if key.startswith("zero-shot"):
@@ -193,5 +217,19 @@ def as_table(result: dict[str, Any]) -> str:
     for level, r in result["radius"].items():
         numbers = "".join(f"{r[k]:8.3f}" for k in ("mean", "25%", "median", "75%"))
         lines.append(f"  {level:28}{numbers}")
+    lines += _hierarchy_lines(result.get("hierarchy", {}))
     lines.append("  scalars: " + ", ".join(f"{k} {v:.3g}" for k, v in result["scalars"].items()))
     return "\n".join(lines)
+
+
+def _hierarchy_lines(hierarchy: dict[str, Any]) -> list[str]:
+    lines = []
+    for name, value in hierarchy.get("depth and radius", {}).items():
+        lines.append(f"  {f'Spearman, depth and radius, {name}':44}{value:8.3f}")
+    for name, value in hierarchy.get("cones", {}).items():
+        numbers = ", ".join(f"{key} {figure:.3f}" for key, figure in value.items())
+        lines.append(f"  {f'cones of texts, {name}':28}  {numbers}")
+    if ways := hierarchy.get("ways to the root"):
+        numbers = ", ".join(f"{key} {figure:.3f}" for key, figure in ways.items())
+        lines.append(f"  {'ways to the root':28}  {numbers}")
+    return lines

@@ -133,6 +133,11 @@ class ImageTextModel(nn.Module):
         """Whether the loss takes the texts above the captions."""
         return self.chain_weight > 0 or self.compositional
 
+    @property
+    def min_radius(self) -> float | None:
+        """Of the cones of captions; None for a model without cones."""
+        return None if self.entailment is None else float(self.entailment.min_radius)  # type: ignore[arg-type]
+
     def lift(self, features: Tensor, modality: str) -> Tensor:
         """Points (B, m) from features (B, embed_dim) of one modality, ``"image"`` or ``"text"``."""
         if self.lifting == "project":

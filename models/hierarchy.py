@@ -1,0 +1,164 @@
+"""What a run makes of the hierarchy of its data: from points to the figures of tree_metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..datasets import EmojiData
+from .cones import cone_margin
+from .image_text import ImageTextModel
+from .traversal import traverse
+from .tree_metrics import cone_scores, path_scores, spearman, tree_scores
+
+TEXTS = ("group", "subgroup", "name")
+_MOST = 200  # pictures whose cones and ways are measured, evenly chosen
+_CHUNK = 64
+
+
+def level_nodes(data: EmojiData, index: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+    """Nodes of the hierarchy above a set of pictures, by level, each once and ascending."""
+    hierarchy, concepts = data.hierarchy, np.unique(data.concept[index])
+    return {level: np.unique(hierarchy.ancestor(level)[concepts]) for level in TEXTS}
+
+
+def tree_figures(
+    scores: NDArray[np.floating],
+    concept: NDArray[np.int64],
+    candidates: NDArray[np.int64],
+    data: EmojiData,
+) -> dict[str, Any]:
+    """:func:`tree_scores` of the best name for each picture, in both hierarchies of the data.
+
+    "groups" is everything > group > subgroup > name; "WordNet" the hypernyms of the concepts that
+    have a synset, for their pictures among their names only.
+
+    Args:
+        scores: (N, C), larger is better.
+        concept: (N,) the pictures' concepts, among the candidates.
+        candidates: (C,) concepts, ascending.
+        data: where they are from.
+    """
+    hierarchy = data.hierarchy
+    true = np.searchsorted(candidates, concept)
+    paths = [hierarchy.path(hierarchy.concept_node[c]) for c in candidates]
+    figures = {"groups": tree_scores(scores.argmax(1), true, paths)}
+    linked = np.array([bool(data.concepts[c].wnpath) for c in candidates])
+    if linked[true].any():
+        columns, rows = np.flatnonzero(linked), linked[true]
+        figures["WordNet"] = tree_scores(
+            scores[np.ix_(rows, linked)].argmax(1),
+            np.searchsorted(columns, true[rows]),
+            [data.concepts[c].wnpath for c in candidates[columns]],
+        )
+    return figures
+
+
+def depth_figures(
+    radii: Mapping[str, NDArray[np.floating]], data: EmojiData, index: NDArray[np.int64]
+) -> dict[str, float]:
+    """Spearman's correlation of depth and distance from the root, within one modality each.
+
+    Across modalities it measures the gap between them: pictures are deeper than all texts, and
+    farther out in any model that tells the two apart. "texts" has the levels group, subgroup and
+    name for depths; "names" and "pictures" the depths in WordNet. What is constant is left out.
+    """
+    levels = [np.full(len(radii[level]), depth) for depth, level in enumerate(TEXTS)]
+    figures = {"texts": spearman(np.concatenate(levels), np.concatenate([radii[t] for t in TEXTS]))}
+    depth = np.array([len(c.wnpath) for c in data.concepts])
+    sets = {"names": np.unique(data.concept[index]), "pictures": data.concept[index]}
+    for name, concepts in sets.items():
+        r = radii["name" if name == "names" else "picture"]
+        linked = depth[concepts] > 0
+        figures[f"{name}, WordNet"] = spearman(depth[concepts][linked], r[linked])
+    return {name: value for name, value in figures.items() if np.isfinite(value)}
+
+
+@torch.no_grad()
+def cone_figures(
+    model: ImageTextModel, points: Mapping[str, Tensor], data: EmojiData, index: NDArray[np.int64]
+) -> dict[str, dict[str, float]]:
+    """:func:`cone_scores` within the texts, and of texts above pictures.
+
+    Args:
+        model: one with cones.
+        points: of the levels in ``TEXTS`` and of "picture", for the pictures ``index``, in the
+            order of :func:`level_nodes`.
+        data: where they are from.
+        index: the pictures.
+    """
+    nodes = level_nodes(data, index)
+    texts = torch.cat([points[level] for level in TEXTS])
+    node = np.concatenate([nodes[level] for level in TEXTS])
+    chosen = _evenly(len(index))
+    children = {
+        "texts": (texts, node),
+        "pictures": (
+            points["picture"][chosen],
+            data.hierarchy.concept_node[data.concept[index]][chosen],
+        ),
+    }
+    # Names stand above pictures only.
+    general = len(node) - len(nodes["name"])
+    parents = {"texts": general, "pictures": len(node)}
+    figures = {}
+    for name, (child, place) in children.items():
+        count = parents[name]
+        above = [set(data.hierarchy.path(n)) for n in place]
+        below = np.array([[n in nodes_above for nodes_above in above] for n in node[:count]])
+        same = node[:count, None] == place[None]
+        wanted = ~same if name == "texts" else np.ones_like(same)  # a text is in its own cone
+        margin = _margins(model, texts[:count], child)
+        figures[name] = cone_scores(margin[wanted], below[wanted])
+    return figures
+
+
+def _margins(model: ImageTextModel, parent: Tensor, child: Tensor) -> NDArray[np.floating]:
+    if model.min_radius is None:
+        raise ValueError("cone_figures: the model has no cones; expected one that has.")
+    parts = [
+        cone_margin(
+            parent[k : k + _CHUNK, None],
+            child,
+            manifold=model.manifold,
+            min_radius=model.min_radius,
+        )
+        for k in range(0, len(parent), _CHUNK)
+    ]
+    return torch.cat(parts).double().numpy()
+
+
+def way_figures(
+    model: ImageTextModel,
+    root: Tensor,
+    points: Mapping[str, Tensor],
+    data: EmojiData,
+    index: NDArray[np.int64],
+) -> dict[str, float]:
+    """:func:`path_scores` of the ways from pictures to the root, among the texts of all levels.
+
+    What should be met is the picture's name, subgroup and group. Arguments as in
+    :func:`cone_figures`, and the root, (m,).
+    """
+    nodes = level_nodes(data, index)
+    node = np.concatenate([nodes[level] for level in TEXTS])
+    chosen = _evenly(len(index))
+    ways = traverse(
+        points["picture"][chosen],
+        torch.cat([points[level] for level in TEXTS]),
+        root,
+        manifold=model.manifold,
+        min_radius=model.min_radius,
+    )
+    concept = data.hierarchy.concept_node[data.concept[index]][chosen]
+    wanted = [data.hierarchy.path(c)[1:] for c in concept]  # without the root
+    return path_scores([[int(node[k]) for k in way.texts[:-1]] for way in ways], wanted)
+
+
+def _evenly(count: int) -> NDArray[np.int64]:
+    return np.unique(np.linspace(0, count - 1, min(count, _MOST)).round().astype(np.int64))
