@@ -1,4 +1,4 @@
-"""The commands of ``spaceforms``: train, evaluate, plot, features. Each returns an exit status."""
+"""The commands of the models: train, evaluate, plot, traverse, features."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -61,6 +61,27 @@ class FeaturesOptions:
     """Concepts, a .json of the packaged format; the packaged ones if not given."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: cuda if there is one."""
+
+
+@dataclass(frozen=True)
+class TraverseOptions:
+    """Walk from pictures to the root of a trained model and name what is met on the way.
+
+    The nearest caption of the run's held-out pictures, groups and subgroups at each step, among
+    those whose cone holds the point. Printed, and drawn in DIR/traversal.png.
+    """
+
+    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]
+    """Folder of a run; the picture goes there too."""
+    image: tuple[str, ...] = ()
+    """Names of held-out pictures such as "dog face", or picture files; some of different groups if
+    not given."""
+    count: int = 5
+    """How many pictures if none are given."""
+    steps: int = 50
+    """Points on each way."""
+    dpi: int = 150
+    """Dots an inch."""
 
 
 def train(argv: Sequence[str]) -> int:
@@ -144,6 +165,26 @@ def features(argv: Sequence[str]) -> int:
         return 0
 
     return _command("features", lambda: _parse("features", FeaturesOptions, argv), run)
+
+
+def traverse(argv: Sequence[str]) -> int:
+    """``spaceforms traverse``."""
+
+    def run(options: TraverseOptions) -> int:
+        from .walk import TRAVERSAL, draw, walk
+
+        if options.dpi < 1:
+            raise ValueError(f"dpi is {options.dpi}; expected at least 1.")
+        trained = load_run(options.folder)
+        walks = walk(trained, options.image, count=options.count, steps=options.steps)
+        for way in walks:
+            print(f"{way.title}: {' > '.join(way.captions)}")
+        title = f"{trained.config.model.upper()}: from pictures to the root"
+        draw(walks, options.folder / TRAVERSAL, title=title, dpi=options.dpi)
+        print(f"Drawn: {options.folder / TRAVERSAL}")
+        return 0
+
+    return _command("traverse", lambda: _parse("traverse", TraverseOptions, argv), run)
 
 
 def _parse(name: str, kind: type[T], argv: Sequence[str], default: T | None = None) -> T:

@@ -11,7 +11,8 @@ from .cones import cone_margin
 
 ROOT = -1
 """What stands for the root among the indices of texts."""
-_BLOCK = 32
+_POINTS = 16  # ways at once
+_BLOCK = 32  # texts whose cones are looked at at once
 
 
 class Way(NamedTuple):
@@ -50,16 +51,22 @@ def traverse(
         raise ValueError(f"traverse: steps is {steps}; expected at least 2.")
     times = torch.linspace(0, 1, steps, dtype=points.dtype)
     ways = []
-    for point in points:
-        line = manifold.geodesic(point[None], root[None], times)
-        nearest = nearest_above(line, texts, root, manifold=manifold, min_radius=min_radius)
-        first: dict[int, float] = {}
-        for k, time in zip(nearest.tolist(), times.tolist(), strict=True):
-            first.setdefault(k, time)
-        # The root closes the way, also where it was met before a text was.
-        at = first.pop(ROOT)
-        ways.append(Way([*first, ROOT], [*first.values(), max(at, *first.values(), 0.0)]))
+    for some in points.split(_POINTS):  # type: ignore[no-untyped-call]
+        lines = manifold.geodesic(some[:, None], root, times)
+        nearest = nearest_above(
+            lines.flatten(0, 1), texts, root, manifold=manifold, min_radius=min_radius
+        )
+        ways += [_way(row, times.tolist()) for row in nearest.view(-1, steps).tolist()]
     return ways
+
+
+def _way(nearest: Sequence[int], times: Sequence[float]) -> Way:
+    first: dict[int, float] = {}
+    for k, time in zip(nearest, times, strict=True):
+        first.setdefault(k, time)
+    # The root closes the way, also where it was met before a text was.
+    at = first.pop(ROOT)
+    return Way([*first, ROOT], [*first.values(), max(at, *first.values(), 0.0)])
 
 
 @torch.no_grad()

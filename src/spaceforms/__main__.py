@@ -16,6 +16,7 @@ COMMANDS = {
     "train": "train a reference model on pictures with captions",
     "evaluate": "measure a trained model: retrieval, zero-shot classes, radius by level",
     "plot": "draw a trained model: loss curves, the embedding, distances from the root",
+    "traverse": "walk from pictures to the root of a trained model and name what is met",
     "features": "write features of the packaged pictures and names by frozen encoders",
     "certify": "measure every map against 100 digits and say whether the promise is kept",
 }

@@ -1,0 +1,143 @@
+"""Pictures on their way to the root: what `spaceforms traverse` prints and draws."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import interpolate, pad
+
+from ..datasets import EmojiData
+from ..datasets.augment import to_float
+from .checkpoint import Run
+from .evaluate import held_out, level_texts, root_point, text_points
+from .traversal import captions, traverse
+
+TRAVERSAL = "traversal.png"
+_SHOWN = 7  # captions of a way that find room in a row
+
+
+class Walk(NamedTuple):
+    """One picture, (3, S, S) in [0, 1], what it is called, and the captions on its way."""
+
+    title: str
+    image: Tensor
+    captions: list[str]
+    at: list[float]
+
+
+@torch.no_grad()
+def walk(run: Run, images: Sequence[str] = (), *, count: int = 5, steps: int = 50) -> list[Walk]:
+    """Ways from pictures to the root of a run's model, among the texts of its held-out pictures.
+
+    Args:
+        run: a trained run.
+        images: names of concepts among the run's held-out pictures, or picture files; ``count``
+            held-out pictures of different groups if empty.
+        count: how many then.
+        steps: see :func:`traverse`.
+
+    Raises:
+        ValueError: a name that no held-out picture has, and that is no file.
+    """
+    data, tests = held_out(run)
+    index = next(iter(tests.values()))
+    if count < 1:
+        raise ValueError(f"count is {count}; expected at least 1.")
+    chosen = [_find(name, data, index) for name in images] or _some(data, index, count)
+    texts = [text for level in level_texts(data, index).values() for text in level]
+    texts = list(dict.fromkeys(texts))
+    device = next(run.model.parameters()).device
+    pictures = torch.stack([_fitted(image, run.config.image.size) for _, image in chosen])
+    points, root = run.model.encode_image(pictures.to(device)).cpu(), root_point(run)
+    known = text_points(run, texts)
+    ways = traverse(
+        points,
+        known,
+        root,
+        manifold=run.model.manifold.cpu(),
+        min_radius=run.model.min_radius,
+        steps=steps,
+    )
+    return [
+        Walk(title, image, captions(way, texts), way.at)
+        for (title, image), way in zip(chosen, ways, strict=True)
+    ]
+
+
+def draw(walks: Sequence[Walk], path: Path, *, title: str, dpi: int = 150) -> None:
+    """One row a picture: the picture, and the captions from it to the root, left to right."""
+    from matplotlib.figure import Figure
+
+    columns = 1 + max(min(len(w.captions), _SHOWN) for w in walks)
+    figure = Figure(figsize=(1.4 * columns, 1.35 * len(walks) + 0.5), layout="constrained")
+    figure.suptitle(title, fontsize=10)
+    for ax, way in zip(np.atleast_1d(figure.subplots(len(walks), 1)), walks, strict=True):
+        ax.set(xlim=(0, columns), ylim=(0, 1), xticks=[], yticks=[])
+        ax.axis("off")
+        inset = ax.inset_axes((0.0, 0.08, 1 / columns, 0.84))
+        inset.imshow(way.image.permute(1, 2, 0).numpy())
+        inset.axis("off")
+        for place, k in enumerate(_kept(len(way.captions)), 1):
+            words = textwrap.fill(way.captions[k], 15)
+            ax.text(place + 0.5, 0.55, words, ha="center", va="center", fontsize=8)
+            ax.text(place + 0.5, 0.06, f"{way.at[k]:.0%}", ha="center", fontsize=6, color="0.45")
+            ax.annotate(
+                "", (place + 0.08, 0.55), (place - 0.08, 0.55), arrowprops={"arrowstyle": "->"}
+            )
+    figure.savefig(path, dpi=dpi)
+
+
+def _kept(count: int) -> list[int]:
+    """All, or evenly chosen ones with the first and the last."""
+    return sorted(set(np.linspace(0, count - 1, min(count, _SHOWN)).round().astype(int).tolist()))
+
+
+def _find(name: str, data: EmojiData, index: NDArray[np.int64]) -> tuple[str, Tensor]:
+    rows = [k for k in index if data.names[data.concept[k]] == name]
+    if rows:
+        return name, to_float(data.images[rows[:1]])[0]
+    if not Path(name).is_file():
+        raise ValueError(
+            f"image is {name!r}, which is the name of no held-out picture and no file; expected a "
+            f"name such as {data.names[data.concept[index[0]]]!r}, or a PNG file."
+        )
+    from matplotlib.image import imread
+
+    try:
+        pixels = np.asarray(imread(name))
+    except (OSError, ValueError, SyntaxError) as error:  # SyntaxError: what pillow calls a bad PNG
+        raise ValueError(f"{name}: expected a picture, but {error}.") from error
+    values = torch.from_numpy(pixels / (255.0 if pixels.dtype == np.uint8 else 1.0)).float()
+    values = values[..., None].expand(*values.shape, 3) if values.ndim == 2 else values
+    alpha = values[..., 3:] if values.shape[-1] == 4 else torch.ones(())
+    return Path(name).stem, (values[..., :3] * alpha + 1 - alpha).permute(2, 0, 1)
+
+
+def _some(data: EmojiData, index: NDArray[np.int64], count: int) -> list[tuple[str, Tensor]]:
+    """Pictures of as many groups as there are, the middle one of each; then evenly chosen ones."""
+    group = data.hierarchy.ancestor("group")[data.concept[index]]
+    rows = [index[np.flatnonzero(group == g)] for g in np.unique(group)]
+    chosen = [int(r[len(r) // 2]) for r in rows]
+    chosen += [int(k) for k in index[np.linspace(0, len(index) - 1, count).astype(int)]]
+    chosen = list(dict.fromkeys(chosen))[:count]
+    return [(data.names[data.concept[k]], to_float(data.images[[k]])[0]) for k in chosen]
+
+
+def _fitted(image: Tensor, size: int) -> Tensor:
+    """A picture on a white square of a side: (3, H, W) -> (3, size, size)."""
+    high, wide = image.shape[1:]
+    side = max(high, wide)
+    top, left = (side - high) // 2, (side - wide) // 2
+    square = pad(image, (left, side - wide - left, top, side - high - top), value=1.0)
+    if side == size:
+        return square
+    return interpolate(
+        square[None], (size, size), mode="bilinear", align_corners=False, antialias=True
+    )[0].clamp(0, 1)
