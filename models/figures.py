@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..datasets import EmojiData
-from ..manifolds import PoincareBall
+from ..manifolds import Euclidean, PoincareBall, Product
 from ..plotting import disk, loss_curves, names, project_disk, radius_histogram, thumbnails
 from .checkpoint import METRICS, Run
 from .evaluate import LEVELS, held_out, level_texts, points_by_level, radii_by_level
@@ -75,8 +75,11 @@ def _embedding(run: Run, data: EmojiData, index: NDArray[np.int64], name: str) -
     levels = points_by_level(run, data, index)
     manifold = run.model.manifold.cpu()
     root = run.model.root(run.tokenizer.encode([""])[0].to(levels["picture"].device))
+    every = torch.cat(list(levels.values()))
+    if isinstance(manifold, Product):  # which no disk shows: its normal coordinates, as flat points
+        every, root, manifold = manifold.to_normal(every), manifold.to_normal(root), Euclidean()
     flat = project_disk(
-        torch.cat(list(levels.values())),
+        every,
         manifold=manifold,
         center=root,
         groups=[level for level, points in levels.items() for _ in points],

@@ -87,7 +87,7 @@ def draw(walks: Sequence[Walk], path: Path, *, title: str, dpi: int = 150) -> No
         for place, k in enumerate(_kept(len(way.captions)), 1):
             words = textwrap.fill(way.captions[k], 15)
             ax.text(place + 0.5, 0.55, words, ha="center", va="center", fontsize=8)
-            ax.text(place + 0.5, 0.06, f"{way.at[k]:.0%}", ha="center", fontsize=6, color="0.45")
+            ax.text(place + 0.5, 0.2, f"{way.at[k]:.0%}", ha="center", fontsize=6, color="0.45")
             ax.annotate(
                 "", (place + 0.08, 0.55), (place - 0.08, 0.55), arrowprops={"arrowstyle": "->"}
             )

@@ -7,11 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.image import imsave
 
 from spaceforms.__main__ import main
 from spaceforms.models.checkpoint import EVALUATION, METRICS, MODEL, load_run
-from spaceforms.models.evaluate import as_table, evaluate, image_points, radii_by_level, text_points
+from spaceforms.models.evaluate import (
+    as_table,
+    evaluate,
+    held_out,
+    image_points,
+    radii_by_level,
+    text_points,
+)
+from spaceforms.models.figures import draw_run
 from spaceforms.models.train import load_data, train
+from spaceforms.models.walk import _fitted
 
 
 @pytest.fixture
@@ -189,3 +199,61 @@ def test_what_the_user_can_mend_is_one_sentence(tiny, capsys, tmp_path):
     assert "nobody" in capsys.readouterr().err
     assert main(["train", "--out", str(tmp_path / "x"), "--curvature", "2"]) == 2
     assert "expected a negative number" in capsys.readouterr().err
+
+
+def test_the_hierarchy_is_measured_where_the_model_has_what_it_takes(trained):
+    chain = trained(model="hycoclip", folder="chain", epochs=1)
+    result = evaluate(chain)
+    assert list(result["hierarchy"]) == ["depth and radius", "cones", "ways to the root"]
+    table = as_table(result)
+    for words in ("tree of WordNet", "cones of texts, pictures", "ways to the root", "Spearman"):
+        assert words in table
+    flat = evaluate(trained(model="clip", folder="clip", epochs=1))["hierarchy"]
+    assert list(flat) == ["depth and radius", "ways to the root"]
+    fixed = trained(model="meru", folder="fixed", epochs=1, fixed_radius=1.0)
+    assert list(evaluate(fixed)["hierarchy"]) == ["cones", "ways to the root"]
+
+
+def test_a_product_is_drawn(trained):
+    for path in draw_run(trained(model="phyclip", folder="product", epochs=1), dpi=40):
+        assert path.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_command_traverse_walks_from_names_and_files(trained, tmp_path, capsys):
+    run = trained(epochs=1)
+    data, tests = held_out(run)
+    name = data.names[data.concept[tests["vendor"][3]]]
+    row = tests["vendor"][3]
+    # The same picture as a file, transparent where it is white.
+    pixels = np.concatenate([data.images[row], np.full((16, 16, 1), 255, np.uint8)], 2)
+    pixels[(data.images[row] == 255).all(-1)] = 0
+    imsave(tmp_path / "mine.png", pixels)
+    assert main(["traverse", str(run.folder), "--image", name, str(tmp_path / "mine.png")]) == 0
+    first, second, drawn = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{name}: ")
+    assert first.endswith("[ROOT]")
+    assert second.removeprefix("mine") == first.removeprefix(name)
+    assert Path(drawn.removeprefix("Drawn: ")).read_bytes()[:4] == b"\x89PNG"
+
+    assert main(["traverse", str(run.folder), "--count", "3"]) == 0
+    titles = [line.split(":")[0] for line in capsys.readouterr().out.splitlines()[:-1]]
+    groups = {c.name: c.group for c in data.concepts}
+    assert len({groups[title] for title in titles}) == len(titles) == 3
+
+    (tmp_path / "text.png").write_text("no picture")
+    for words, message in (
+        (["--image", "no such thing"], "which is the name of no held-out picture and no file"),
+        (["--image", str(tmp_path / "text.png")], "text.png: expected a picture, but"),
+        (["--count", "0"], "count is 0; expected at least 1"),
+        (["--steps", "1"], "steps is 1; expected at least 2"),
+    ):
+        assert main(["traverse", str(run.folder), *words]) == 1
+        assert message in capsys.readouterr().err
+
+
+def test_wide_pictures_are_set_on_a_white_square():
+    black = torch.zeros(3, 4, 8)
+    fitted = _fitted(black, 8)
+    assert torch.equal(fitted[:, 2:6], torch.zeros(3, 4, 8))
+    assert (fitted[:, :2] == 1).all()
+    assert (fitted[:, 6:] == 1).all()
