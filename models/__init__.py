@@ -2,6 +2,7 @@
 
 from .adapters import ImageFeatures as ImageFeatures, TextFeatures as TextFeatures
 from .clip import CLIP as CLIP
+from .cones import cone_margin as cone_margin
 from .encoders import (
     ImageEncoder as ImageEncoder,
     ImageEncoderConfig as ImageEncoderConfig,
@@ -19,6 +20,12 @@ from .meru import MERU as MERU
 from .phyclip import PHyCLIP as PHyCLIP
 from .sphere_cones import SphereCones as SphereCones
 from .tokenizer import Tokenizer as Tokenizer
+from .traversal import Way as Way, traverse as traverse
+from .tree_metrics import (
+    cone_scores as cone_scores,
+    path_scores as path_scores,
+    tree_scores as tree_scores,
+)
 
 __all__ = [
     "CLIP",
@@ -37,4 +44,10 @@ __all__ = [
     "TextEncoderConfig",
     "TextFeatures",
     "Tokenizer",
+    "Way",
+    "cone_margin",
+    "cone_scores",
+    "path_scores",
+    "traverse",
+    "tree_scores",
 ]
