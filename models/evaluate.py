@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from torch import Tensor
 from ..datasets import EmojiData, load_emoji
 from ..datasets.augment import to_float
 from ..datasets.emoji import PICTURES
+from ..manifolds import Manifold
 from .checkpoint import Run, evaluation_file
 from .hierarchy import cone_figures, depth_figures, tree_figures, way_figures
 from .metrics import accuracy, chance_recall_at, quantiles, recall_at
@@ -133,7 +135,7 @@ def _test_set(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, 
 
 def _distances(run: Run, x: Tensor, y: Tensor) -> NDArray[np.floating]:
     with torch.no_grad():
-        return run.model.manifold.cpu().cdist(x.double(), y.double(), matmul=True).numpy()
+        return manifold_of(run).cdist(x.double(), y.double(), matmul=True).numpy()
 
 
 def level_texts(data: EmojiData, index: NDArray[np.int64]) -> dict[str, list[str]]:
@@ -154,6 +156,11 @@ def points_by_level(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict
     return {**points, "picture": image_points(run, data, index)}
 
 
+def manifold_of(run: Run) -> Manifold:
+    """The model's space on the CPU, where points are compared; the model stays where it is."""
+    return copy.deepcopy(run.model.manifold).cpu()
+
+
 def root_point(run: Run) -> Tensor:
     """The model's root, (m,), on the CPU."""
     device = next(run.model.parameters()).device
@@ -169,20 +176,21 @@ def radii_by_level(
 
 @torch.no_grad()
 def _radii(run: Run, root: Tensor, points: Mapping[str, Tensor]) -> dict[str, NDArray[np.floating]]:
-    manifold = run.model.manifold.cpu()
+    manifold = manifold_of(run)
     return {level: manifold.dist(root, x).double().numpy() for level, x in points.items()}
 
 
 def _by_level(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, Any]:
     """Radii by level, and what the hierarchy makes of radii, cones and ways to the root."""
-    points, root, model = points_by_level(run, data, index), root_point(run), run.model
+    points, root = points_by_level(run, data, index), root_point(run)
+    space: dict[str, Any] = {"manifold": manifold_of(run), "min_radius": run.model.min_radius}
     radii = _radii(run, root, points)
     hierarchy: dict[str, Any] = {}
-    if model.fixed_radius is None:
+    if run.model.fixed_radius is None:
         hierarchy["depth and radius"] = depth_figures(radii, data, index)
-    if model.min_radius is not None:
-        hierarchy["cones"] = cone_figures(model, points, data, index)
-    hierarchy["ways to the root"] = way_figures(model, root, points, data, index)
+    if run.model.min_radius is not None:
+        hierarchy["cones"] = cone_figures(points, data, index, **space)
+    hierarchy["ways to the root"] = way_figures(points, root, data, index, **space)
     return {
         "radius": {level: quantiles(r) for level, r in radii.items()},
         "hierarchy": hierarchy,

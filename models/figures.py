@@ -17,7 +17,15 @@ from ..datasets import EmojiData
 from ..manifolds import Euclidean, PoincareBall, Product
 from ..plotting import disk, loss_curves, names, project_disk, radius_histogram, thumbnails
 from .checkpoint import METRICS, Run
-from .evaluate import LEVELS, held_out, level_texts, points_by_level, radii_by_level
+from .evaluate import (
+    LEVELS,
+    held_out,
+    level_texts,
+    manifold_of,
+    points_by_level,
+    radii_by_level,
+    root_point,
+)
 from .log import LOG_EVERY, read_log
 
 LOSSES, EMBEDDING, PICTURES, RADII = (
@@ -73,8 +81,8 @@ def _radii(run: Run, data: EmojiData, index: NDArray[np.int64], name: str) -> Fi
 def _embedding(run: Run, data: EmojiData, index: NDArray[np.int64], name: str) -> dict[str, Figure]:
     """One projection drawn twice: every point by its level, and pictures around their words."""
     levels = points_by_level(run, data, index)
-    manifold = run.model.manifold.cpu()
-    root = run.model.root(run.tokenizer.encode([""])[0].to(levels["picture"].device))
+    manifold = manifold_of(run)
+    root = root_point(run)
     every = torch.cat(list(levels.values()))
     if isinstance(manifold, Product):  # which no disk shows: its normal coordinates, as flat points
         every, root, manifold = manifold.to_normal(every), manifold.to_normal(root), Euclidean()

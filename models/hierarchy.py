@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..datasets import EmojiData
+from ..manifolds import Manifold
 from .cones import cone_margin
-from .image_text import ImageTextModel
 from .traversal import traverse
 from .tree_metrics import cone_scores, path_scores, spearman, tree_scores
 
@@ -81,16 +81,22 @@ def depth_figures(
 
 @torch.no_grad()
 def cone_figures(
-    model: ImageTextModel, points: Mapping[str, Tensor], data: EmojiData, index: NDArray[np.int64]
+    points: Mapping[str, Tensor],
+    data: EmojiData,
+    index: NDArray[np.int64],
+    *,
+    manifold: Manifold,
+    min_radius: float,
 ) -> dict[str, dict[str, float]]:
     """:func:`cone_scores` within the texts, and of texts above pictures.
 
     Args:
-        model: one with cones.
         points: of the levels in ``TEXTS`` and of "picture", for the pictures ``index``, in the
             order of :func:`level_nodes`.
         data: where they are from.
         index: the pictures.
+        manifold: the space of the points.
+        min_radius: of its cones.
     """
     nodes = level_nodes(data, index)
     texts = torch.cat([points[level] for level in TEXTS])
@@ -113,37 +119,34 @@ def cone_figures(
         below = np.array([[n in nodes_above for nodes_above in above] for n in node[:count]])
         same = node[:count, None] == place[None]
         wanted = ~same if name == "texts" else np.ones_like(same)  # a text is in its own cone
-        margin = _margins(model, texts[:count], child)
+        margin = _margins(texts[:count], child, manifold, min_radius)
         figures[name] = cone_scores(margin[wanted], below[wanted])
     return figures
 
 
-def _margins(model: ImageTextModel, parent: Tensor, child: Tensor) -> NDArray[np.floating]:
-    if model.min_radius is None:
-        raise ValueError("cone_figures: the model has no cones; expected one that has.")
+def _margins(
+    parent: Tensor, child: Tensor, manifold: Manifold, min_radius: float
+) -> NDArray[np.floating]:
     parts = [
-        cone_margin(
-            parent[k : k + _CHUNK, None],
-            child,
-            manifold=model.manifold,
-            min_radius=model.min_radius,
-        )
+        cone_margin(parent[k : k + _CHUNK, None], child, manifold=manifold, min_radius=min_radius)
         for k in range(0, len(parent), _CHUNK)
     ]
     return torch.cat(parts).double().numpy()
 
 
 def way_figures(
-    model: ImageTextModel,
-    root: Tensor,
     points: Mapping[str, Tensor],
+    root: Tensor,
     data: EmojiData,
     index: NDArray[np.int64],
+    *,
+    manifold: Manifold,
+    min_radius: float | None,
 ) -> dict[str, float]:
     """:func:`path_scores` of the ways from pictures to the root, among the texts of all levels.
 
     What should be met is the picture's name, subgroup and group. Arguments as in
-    :func:`cone_figures`, and the root, (m,).
+    :func:`cone_figures`, and the root, (m,); ``min_radius`` is None for a model without cones.
     """
     nodes = level_nodes(data, index)
     node = np.concatenate([nodes[level] for level in TEXTS])
@@ -152,8 +155,8 @@ def way_figures(
         points["picture"][chosen],
         torch.cat([points[level] for level in TEXTS]),
         root,
-        manifold=model.manifold,
-        min_radius=model.min_radius,
+        manifold=manifold,
+        min_radius=min_radius,
     )
     concept = data.hierarchy.concept_node[data.concept[index]][chosen]
     wanted = [data.hierarchy.path(c)[1:] for c in concept]  # without the root

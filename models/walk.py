@@ -16,7 +16,7 @@ from torch.nn.functional import interpolate, pad
 from ..datasets import EmojiData
 from ..datasets.augment import to_float
 from .checkpoint import Run
-from .evaluate import held_out, level_texts, root_point, text_points
+from .evaluate import held_out, level_texts, manifold_of, root_point, text_points
 from .traversal import captions, traverse
 
 TRAVERSAL = "traversal.png"
@@ -61,7 +61,7 @@ def walk(run: Run, images: Sequence[str] = (), *, count: int = 5, steps: int = 5
         points,
         known,
         root,
-        manifold=run.model.manifold.cpu(),
+        manifold=manifold_of(run),
         min_radius=run.model.min_radius,
         steps=steps,
     )

@@ -8,13 +8,15 @@ import pytest
 import torch
 
 from spaceforms.datasets import EmojiDataset
-from spaceforms.manifolds import Lorentz
+from spaceforms.losses import EntailmentLoss, InfoNCE
+from spaceforms.manifolds import Lorentz, Sphere
 from spaceforms.models import (
     CLIP,
     MERU,
     EuCLIP,
     General,
     HyCoCLIP,
+    ImageTextModel,
     PHyCLIP,
     SphereCones,
     cli,
@@ -317,3 +319,16 @@ def test_small_and_base_are_of_the_size_of_the_vision_transformers_they_are_name
         assert encoder(torch.rand(2, 3, 64, 64)).shape == (2, encoder.width)
     count = sum(p.numel() for p in encoder.parameters()) / 1e6
     assert count == pytest.approx(millions, rel=0.05)
+
+
+def test_cones_on_points_of_the_whole_sphere_and_weights_without_cones_are_refused():
+    sphere = Sphere(1.0)
+    make = {"embed_dim": DIM, "manifold": sphere, "contrastive": InfoNCE(sphere)}
+    with pytest.raises(ValueError, match="beyond the hemisphere of the origin"):
+        ImageTextModel(
+            Features(), Features(), **make, lift="project", entailment=EntailmentLoss(sphere)
+        )
+    with pytest.raises(ValueError, match=r"chain_weight is 0.1 without cones; expected 0"):
+        ImageTextModel(Features(), Features(), **make, chain_weight=0.1)
+    with pytest.raises(ValueError, match="lift is 'exp'; expected normal or project"):
+        ImageTextModel(Features(), Features(), **make, lift="exp")

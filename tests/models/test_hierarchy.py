@@ -42,21 +42,21 @@ def tree(small_data):
     ways["picture"] = ways["name"][name]
     space = Lorentz(-1.0)
     points = {level: space.from_normal(RADIUS[level] * v) for level, v in ways.items()}
-    model = SimpleNamespace(manifold=space, min_radius=0.1)
+    model = {"manifold": space, "min_radius": 0.1}
     return SimpleNamespace(
         data=data, index=index, nodes=nodes, points=points, model=model, name=name
     )
 
 
 def test_all_cones_hold_their_own_and_nothing_else(tree):
-    figures = cone_figures(tree.model, tree.points, tree.data, tree.index)
+    figures = cone_figures(tree.points, tree.data, tree.index, **tree.model)
     perfect = {"AUC": 1.0, "contained": 1.0, "falsely contained": 0.0}
     assert figures == {"texts": perfect, "pictures": perfect}
 
 
 def test_a_picture_of_another_concept_is_outside(tree):
     moved = {**tree.points, "picture": tree.points["picture"].roll(1, 0)}
-    figures = cone_figures(tree.model, moved, tree.data, tree.index)["pictures"]
+    figures = cone_figures(moved, tree.data, tree.index, **tree.model)["pictures"]
     right = tree.name == np.roll(tree.name, 1)
     assert figures["contained"] < (1 + right.mean()) / 2
     assert figures["falsely contained"] > 0
@@ -64,13 +64,13 @@ def test_a_picture_of_another_concept_is_outside(tree):
 
 
 def test_every_way_meets_name_subgroup_and_group_and_nothing_else(tree):
-    root = tree.model.manifold.origin(len(tree.points["group"][0]) - 1, dtype=torch.float64)
-    figures = way_figures(tree.model, root, tree.points, tree.data, tree.index)
+    root = tree.model["manifold"].origin(len(tree.points["group"][0]) - 1, dtype=torch.float64)
+    figures = way_figures(tree.points, root, tree.data, tree.index, **tree.model)
     assert figures == {"precision": 1.0, "recall": 1.0}
     # Without names every way meets two of three.
     points, nodes = tree.points, tree.nodes
     far = points["name"].flip(-1)
-    figures = way_figures(tree.model, root, {**points, "name": far}, tree.data, tree.index)
+    figures = way_figures({**points, "name": far}, root, tree.data, tree.index, **tree.model)
     assert figures["recall"] == pytest.approx(2 / 3)
     assert len(nodes["name"]) == len(far)
 
