@@ -2,11 +2,11 @@
 
     python benchmarks/mammals.py [--dim 5] [--shown 0.5] [--steps 1500] [--seeds 3] ...
 
-The task of Ganea et al. (2018, section 5.1) at the size of one CPU: of the transitive closure's pairs
-the direct edges and a share ``--shown`` of the others are shown; a tenth of the hidden ones chooses
-the threshold, the rest is the test. A pair is judged by its exterior angle less the aperture.
-``hidden`` is the F1 of the test pairs among ten random non-pairs for each (five with the parent
-replaced, five with the child), ``against all`` of all that is hidden among all non-pairs, 1.39
+The task of Ganea et al. (2018, section 5.1) at the size of one CPU: of the transitive closure's
+pairs the direct edges and a share ``--shown`` of the others are shown; a tenth of the hidden ones
+chooses the threshold, the rest is the test. A pair is judged by its exterior angle less the
+aperture. ``hidden`` is the F1 of the test pairs among ten random non-pairs for each, with the
+parent or the child replaced; ``against all`` of all that is hidden among all non-pairs, 1.39
 million, at the threshold best for it; ``pairs`` of the whole closure, shown or not, likewise. The
 row of chance says "yes" to everything. Negatives of the training avoid what is shown, not what is
 hidden. One thread, unless OMP_NUM_THREADS says more.
@@ -87,7 +87,9 @@ def embed(
     return points.detach()
 
 
-def run(space: Manifold, tree: Hierarchy, options: argparse.Namespace, seed: int) -> dict[str, float]:
+def run(
+    space: Manifold, tree: Hierarchy, options: argparse.Namespace, seed: int
+) -> dict[str, float]:
     """F1 scores of one embedding."""
     generator = torch.Generator().manual_seed(1000 + seed)
     direct = tree.distance == 1
@@ -140,7 +142,11 @@ def main() -> None:
     print(f"{tree}, depth {int(tree.depth.max())}; {vars(options)}")
     hidden = round((1 - options.shown) * int((tree.distance > 1).sum()))
     every = tree.nodes * (tree.nodes - 1)
-    chance = [2 / 12, 2 * hidden / (hidden + every), 2 * len(tree.pairs) / (len(tree.pairs) + every)]
+    chance = [
+        2 / 12,
+        2 * hidden / (hidden + every),
+        2 * len(tree.pairs) / (len(tree.pairs) + every),
+    ]
     print(f"{'':14s} {'hidden':>8s} {'against all':>12s} {'pairs':>8s} {'seconds':>8s}")
     print(f"{'chance':14s} {chance[0]:8.3f} {chance[1]:12.4f} {chance[2]:8.4f}")
     for name in options.spaces:

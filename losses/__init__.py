@@ -13,9 +13,14 @@ from .functional import (
     radial_order as radial_order,
 )
 from .hierarchy import Hierarchy as Hierarchy
-from .modules import EntailmentLoss as EntailmentLoss, InfoNCE as InfoNCE
+from .modules import (
+    ConeLikelihood as ConeLikelihood,
+    EntailmentLoss as EntailmentLoss,
+    InfoNCE as InfoNCE,
+)
 
 __all__ = [
+    "ConeLikelihood",
     "EntailmentLoss",
     "Hierarchy",
     "InfoNCE",

@@ -1,6 +1,7 @@
 """Entailment as a likelihood: a law of the exterior angle whose scale may be predicted."""
 
 import math
+from numbers import Real
 from typing import Literal
 
 import torch
@@ -60,13 +61,12 @@ def cone_nll(
     """
     where = "cone_nll"
     check_option(where, "reduction", reduction, ("none", "mean", "sum"))
-    check_option(where, "plateau", plateau, ("cone", "axis"))
+    check_law(where, shape, plateau)
     parent, child = in_float32(where, parent=parent, child=child)
     angle, aperture = manifold.cones(parent, child, min_radius)
     if plateau == "axis":
         aperture = torch.zeros_like(aperture)
-    s = torch.as_tensor(scale, dtype=angle.dtype, device=angle.device)
-    s = s if s.ndim == 0 else s.unsqueeze(-1)
+    s = scale.unsqueeze(-1) if isinstance(scale, Tensor) and scale.ndim > 0 else scale
     return reduce(-cone_log_prob(angle, aperture, s, shape=shape).sum(-1), None, reduction)
 
 
@@ -91,14 +91,14 @@ def cone_log_prob(
             angle is taken as 0, its value inside.
 
     Returns:
-        Nats, the broadcast shape; in float32 (float64 for float64 inputs).
+        Nats, the broadcast shape; in float32 (float64 for float64 inputs). Not below minus the
+        root of the largest number of that dtype, where the gradient ends.
 
     Raises:
         ValueError: a shape that is no number from 0.05 on, a scale that is a non-positive number.
     """
     where = "cone_log_prob"
-    if isinstance(shape, Tensor) or not 0.05 <= shape < math.inf:
-        raise ValueError(f"{where}: shape is {shape}; expected a number from 0.05 on.")
+    check_law(where, shape, "cone")
     if not isinstance(scale, Tensor) and not 0 < scale < math.inf:
         raise ValueError(f"{where}: scale is {scale}; expected a positive number, or a tensor.")
     angle, aperture = in_float32(where, angle=angle, aperture=aperture)
@@ -106,13 +106,23 @@ def cone_log_prob(
     s = torch.as_tensor(scale, dtype=working, device=angle.device)
     excess = (angle - aperture).relu()
     outside = excess > 0
-    fall = (excess.where(outside, 1.0) / s).pow(shape).where(outside, 0.0)
+    largest = torch.finfo(working).max
+    # A sum of such terms shall not overflow either. Inside, the power's slope may be infinite.
+    t = (excess / s).clamp(max=largest ** min(0.5 / shape, 1.0)).where(outside, 1.0)
+    fall = t.pow(shape).where(outside, 0.0)
     beyond = math.pi - aperture
     # Before the power, which may overflow.
-    limit = min(_LARGEST ** (1 / shape), torch.finfo(working).max)
+    limit = min(_LARGEST ** (1 / shape), largest)
     x = (beyond / s).clamp(max=limit).pow(shape)
     # The tail is L (1 - x/(1 + beta) + ...): flat up to rounding, and x may underflow.
     flat = x < torch.finfo(working).eps
     mass = torch.special.gammainc(torch.full_like(x, 1 / shape), x.where(~flat, 1.0))
     tail = torch.where(flat, beyond, s * math.gamma(1 + 1 / shape) * mass)
     return -fall - (aperture + tail).log()
+
+
+def check_law(where: str, shape: object, plateau: object) -> None:
+    """Raises a ValueError for options out of range."""
+    check_option(where, "plateau", plateau, ("cone", "axis"))
+    if not isinstance(shape, Real) or not 0.05 <= float(shape) < math.inf:
+        raise ValueError(f"{where}: shape is {shape}; expected a number from 0.05 on.")

@@ -113,8 +113,8 @@ def entailment_ranking(
     E the penalty of :func:`entailment` (Ganea et al. 2018, eq. 32). Without negatives all
     children may as well crowd on one ray.
 
-    With ``hinge="relu"``, as in the paper, a negative *inside* a cone has E = 0 and no gradient: only
-    those outside by less than the margin are pushed. With ``"leaky"`` and ``"softplus"`` those
+    With ``hinge="relu"``, as in the paper, a negative *inside* a cone has E = 0 and no gradient:
+    only those outside by less than the margin are pushed. With ``"leaky"`` and ``"softplus"`` those
     inside are pushed too; "leaky" needs a margin above softness times psi for that, "softplus" one
     above softness times log 2, its value at the edge.
 
@@ -193,7 +193,8 @@ def chain_entailment(
         levels: at least two batches of points (..., m), from general to particular; leading axes
             broadcast, so one point may stand above a batch.
         manifold, min_radius, aperture_scale, slack, hinge, softness: as in :func:`entailment`.
-        links: ``"consecutive"``, (0, 1), (1, 2), ..., or ``"all"``, (0, 1), (0, 2), ..., (1, 2), ...
+        links: ``"consecutive"``, (0, 1), (1, 2) and so on, or ``"all"``, (0, 1), (0, 2) and so on,
+            (1, 2) and so on.
         weights: one non-negative number for each link, in that order, not all 0; equal if None.
         reduction: over the leading axes: ``"mean"``, ``"sum"`` or ``"none"``: (...).
 
@@ -206,10 +207,9 @@ def chain_entailment(
     where = "chain_entailment"
     check_option(where, "reduction", reduction, ("none", "mean", "sum"))
     check_option(where, "links", links, ("consecutive", "all"))
-    if isinstance(levels, Tensor) or len(levels) < 2:
-        got = f"of shape {tuple(levels.shape)}" if isinstance(levels, Tensor) else len(levels)
+    if len(levels) < 2:
         raise ValueError(
-            f"{where}: levels is {got}; expected a list of two batches of points or more."
+            f"{where}: there are {len(levels)} levels; expected two batches of points or more."
         )
     names = [f"levels[{i}]" for i in range(len(levels))]
     points = in_float32(where, **dict(zip(names, levels, strict=True)))
@@ -246,6 +246,21 @@ def _weights(where: str, weights: Sequence[float] | None, count: int) -> list[fl
     return [w / sum(given) for w in given]
 
 
+def check_hinge(
+    where: str, aperture_scale: float, slack: float, hinge: object, softness: float
+) -> None:
+    """Raises a ValueError for options out of range."""
+    check_option(where, "hinge", hinge, ("relu", "softplus", "leaky"))
+    for name, value in (("aperture_scale", aperture_scale), ("softness", softness)):
+        if not 0 < value < math.inf:
+            raise ValueError(f"{where}: {name} is {value}; expected a positive number.")
+    if not 0 <= slack < math.inf:
+        raise ValueError(
+            f"{where}: slack is {slack}; expected a non-negative number of radians. (For cones "
+            "that are narrower take aperture_scale below 1.)"
+        )
+
+
 def _energy(
     where: str,
     parent: Tensor,
@@ -259,15 +274,7 @@ def _energy(
     softness: float,
 ) -> Tensor:
     """The hinge, averaged over the factors of the space: (...)."""
-    check_option(where, "hinge", hinge, ("relu", "softplus", "leaky"))
-    for name, value in (("aperture_scale", aperture_scale), ("softness", softness)):
-        if not 0 < value < math.inf:
-            raise ValueError(f"{where}: {name} is {value}; expected a positive number.")
-    if not 0 <= slack < math.inf:
-        raise ValueError(
-            f"{where}: slack is {slack}; expected a non-negative number of radians. (Negative would "
-            "be a narrower cone: take aperture_scale below 1 for that.)"
-        )
+    check_hinge(where, aperture_scale, slack, hinge, softness)
     angle, aperture = manifold.cones(parent, child, min_radius)
     excess = angle - aperture_scale * aperture - slack
     if hinge == "softplus":

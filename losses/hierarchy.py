@@ -14,8 +14,8 @@ class Hierarchy:
     """All pairs (ancestor, descendant) of a tree or DAG, and negatives that are none of them.
 
     Built from direct edges, whose two ends have the order of :func:`entailment`, parent first. An
-    edge that follows from others, or comes twice, changes nothing but ``distance``. Everything is on
-    the CPU, int64 and without gradients: indices into a table of points.
+    edge that follows from others, or comes twice, changes nothing but ``distance``. Everything is
+    on the CPU, int64 and without gradients: indices into a table of points.
 
     >>> from spaceforms.losses import Hierarchy
     >>> diamond = Hierarchy([0, 0, 1, 2], [1, 2, 3, 3])
@@ -57,6 +57,8 @@ class Hierarchy:
                 "the two ends of each edge."
             )
         most = max((*upper, *lower), default=-1)
+        if nodes is not None and not nodes >= 0:
+            raise ValueError(f"Hierarchy: nodes is {nodes}; expected a whole number from 0 on.")
         self.nodes = most + 1 if nodes is None else nodes
         if most >= self.nodes or min((*upper, *lower), default=0) < 0:
             raise ValueError(
@@ -78,6 +80,7 @@ class Hierarchy:
         self.pairs = table[:, :2].contiguous()
         self.distance = table[:, 2].contiguous()
         self.depth = torch.tensor(depth, dtype=torch.int64)
+        self._tables = [self._excluded(end) for end in (0, 1)]
 
     def __repr__(self) -> str:
         return f"Hierarchy({self.nodes} nodes, {len(self.pairs)} pairs)"
@@ -135,7 +138,12 @@ class Hierarchy:
         if count < 1:
             raise ValueError(f"{where}: count is {count}; expected at least 1.")
         pairs = pairs.cpu().long()
-        tables = [self._excluded(end) for end in (0, 1)]
+        if len(pairs) and not (int(pairs.min()) >= 0 and int(pairs.max()) < self.nodes):
+            raise ValueError(
+                f"{where}: pairs have indices from {int(pairs.min())} to {int(pairs.max())}; "
+                f"expected 0 to {self.nodes - 1}."
+            )
+        tables = self._tables
         # How many candidates there are when end e is kept.
         room = [self.nodes - sizes[pairs[:, e]] for e, (_, _, sizes) in enumerate(tables)]
         keep_parent = torch.rand(len(pairs), count, generator=generator) < 0.5
@@ -176,9 +184,7 @@ class Hierarchy:
         before = other - (torch.arange(len(node)) - starts[node])
         return node * (self.nodes + 1) + before, starts, sizes
 
-    def _at_rank(
-        self, table: tuple[Tensor, Tensor, Tensor], node: Tensor, rank: Tensor
-    ) -> Tensor:
+    def _at_rank(self, table: tuple[Tensor, Tensor, Tensor], node: Tensor, rank: Tensor) -> Tensor:
         """The node of this rank among those not excluded."""
         keys, starts, _ = table
         passed = torch.searchsorted(keys, node * (self.nodes + 1) + rank, right=True)

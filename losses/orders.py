@@ -8,9 +8,7 @@ from ..manifolds import Manifold
 from ._common import Reduction, check_option, in_float32, reduce
 
 
-def order_embedding(
-    parent: Tensor, child: Tensor, *, reduction: Reduction = "mean"
-) -> Tensor:
+def order_embedding(parent: Tensor, child: Tensor, *, reduction: Reduction = "mean") -> Tensor:
     r"""How far a child is from having every coordinate at least its parent's.
 
     .. math:: E(p, c) = |\max(0,\ p - c)|^2
@@ -113,10 +111,11 @@ def ranked(
     """Energies of positive pairs (...) and of k negative ones for each (..., k), as a loss."""
     if not 0 < margin < math.inf:
         raise ValueError(f"{where}: margin is {margin}; expected a positive number.")
-    if negative.ndim == 0:
+    if negative.ndim <= positive.ndim:
         raise ValueError(
-            f"{where}: negative_parent and negative_child are single points; expected sets, "
-            "(..., k, m)."
+            f"{where}: there are positive pairs of shape {tuple(positive.shape)} and negative ones "
+            f"of shape {tuple(negative.shape)}; expected an axis more, (..., k), for the k "
+            "negatives of each pair: points (..., k, m)."
         )
     return reduce(positive + (margin - negative).relu().sum(-1), None, reduction)
 

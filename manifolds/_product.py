@@ -353,7 +353,10 @@ class ProductKernels(Manifold):
 
     def _only(self, op: str, *lengths: Tensor) -> tuple[Manifold, list[Tensor]]:
         if len(self._which) > 1:
-            self._has_no(op, "cones; expected one factor (cones gives those of each, split the parts of a point)")
+            self._has_no(
+                op,
+                "cones; expected one factor (the method cones gives those of each factor)",
+            )
         factor = self._factor(0)
         radius = factor._radius_in(lengths[0].dtype)
         return factor, [divided(x, radius) for x in lengths]

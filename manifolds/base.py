@@ -402,7 +402,7 @@ class Manifold(UnitKernels):
         """
         self._check_min_radius("cones", min_radius)
         x, y, step, _, call = self._enter_pair("cones", x, y)
-        sn, across, along = self._cone_parts(x, y, step).split(1, -1)
+        sn, across, along = self._cone_parts(x, y, step).chunk(3, dim=-1)
         angle, aperture = atan2_0(across, along), _aperture(sn, min_radius)
         return self._leave_scalar(angle, call), self._leave_scalar(aperture, call)
 
