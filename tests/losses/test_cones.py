@@ -255,7 +255,7 @@ def _mp(x):
 
 @pytest.mark.parametrize("curvature", [-1.0, -0.4])
 def test_on_the_hyperboloid_it_is_merus_loss_at_fifty_digits(curvature):
-    """Desai et al. 2023, eqs. 4 to 7 (space part x, c = -K)."""
+    """Desai et al. 2023, section 3.2 (space part x, c = -K)."""
     lorentz, generator = Lorentz(curvature), torch.Generator().manual_seed(3)
     c = mp.mpf(-curvature)
     with mp.workdps(50):
@@ -273,7 +273,7 @@ def test_on_the_hyperboloid_it_is_merus_loss_at_fifty_digits(curvature):
 
 
 def test_on_the_ball_it_is_ganeas_energy_at_fifty_digits():
-    """Ganea et al. 2018, eqs. 26, 28 and 33; K = 0.1 is a radius in ball coordinates."""
+    """Ganea et al. 2018, section 4; K = 0.1 is a radius in ball coordinates."""
     ball, generator = PoincareBall(), torch.Generator().manual_seed(4)
     with mp.workdps(50):
         for v, w in torch.randn(30, 2, 3, generator=generator, dtype=F64):
