@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from ..manifolds import Manifold, PositiveScalar
 from ._common import Reduction, check_manifold
-from .cones import entailment
+from .cone_likelihood import Plateau, check_law, cone_nll
+from .cones import Hinge, check_hinge, entailment
 from .contrastive import Logits, info_nce
 
 
@@ -83,7 +84,7 @@ class EntailmentLoss(nn.Module):
 
     Args:
         manifold: the space of the points; not a submodule, as in :class:`InfoNCE`.
-        min_radius, aperture_scale, reduction: as in :func:`entailment`.
+        min_radius, aperture_scale, slack, hinge, softness, reduction: as in :func:`entailment`.
     """
 
     def __init__(
@@ -92,16 +93,24 @@ class EntailmentLoss(nn.Module):
         *,
         min_radius: float = 0.1,
         aperture_scale: float = 1.0,
+        slack: float = 0.0,
+        hinge: Hinge = "relu",
+        softness: float = 0.1,
         reduction: Reduction = "mean",
     ) -> None:
         super().__init__()
         check_manifold("EntailmentLoss", manifold)
-        for name, value in (("min_radius", min_radius), ("aperture_scale", aperture_scale)):
-            if not value > 0:
-                raise ValueError(f"EntailmentLoss: {name} is {value}; expected a positive number.")
+        check_hinge("EntailmentLoss", aperture_scale, slack, hinge, softness)
+        if not min_radius > 0:
+            raise ValueError(
+                f"EntailmentLoss: min_radius is {min_radius}; expected a positive number."
+            )
         self._manifold = (manifold,)
         self.min_radius = min_radius
         self.aperture_scale = aperture_scale
+        self.slack = slack
+        self.hinge: Hinge = hinge
+        self.softness = softness
         self.reduction: Reduction = reduction
 
     @property
@@ -117,6 +126,9 @@ class EntailmentLoss(nn.Module):
             manifold=self.manifold,
             min_radius=self.min_radius,
             aperture_scale=self.aperture_scale,
+            slack=self.slack,
+            hinge=self.hinge,
+            softness=self.softness,
             reduction=self.reduction,
         )
 
@@ -124,5 +136,64 @@ class EntailmentLoss(nn.Module):
         """The options."""
         return (
             f"{self.manifold!r}, min_radius={self.min_radius:g}, "
-            f"aperture_scale={self.aperture_scale:g}"
+            f"aperture_scale={self.aperture_scale:g}, slack={self.slack:g}, hinge={self.hinge!r}"
         )
+
+
+class ConeLikelihood(nn.Module):
+    """:func:`cone_nll` with a learned scale, for all pairs or as the unit of a predicted one.
+
+    Args:
+        manifold: the space of the points; not a submodule, as in :class:`InfoNCE`.
+        scale: the initial scale in radians.
+        learnable: whether it is a parameter, kept positive.
+        shape, plateau, min_radius, reduction: as in :func:`cone_nll`.
+    """
+
+    def __init__(
+        self,
+        manifold: Manifold,
+        *,
+        scale: float = 0.3,
+        learnable: bool = True,
+        shape: float = 1.0,
+        plateau: Plateau = "cone",
+        min_radius: float = 0.1,
+        reduction: Reduction = "mean",
+    ) -> None:
+        super().__init__()
+        check_manifold("ConeLikelihood", manifold)
+        check_law("ConeLikelihood", shape, plateau)
+        self._manifold = (manifold,)
+        self.scale = PositiveScalar(scale, learnable=learnable)
+        self.shape = shape
+        self.plateau: Plateau = plateau
+        self.min_radius = min_radius
+        self.reduction: Reduction = reduction
+
+    @property
+    def manifold(self) -> Manifold:
+        """The space of the points."""
+        return self._manifold[0]
+
+    def forward(self, parent: Tensor, child: Tensor, log_scale: Tensor | None = None) -> Tensor:
+        """The loss of children (..., m) against their parents (..., m).
+
+        ``log_scale`` (...), an output of a network, is the logarithm of each pair's scale over the
+        learned one; None for 0.
+        """
+        scale: Tensor = self.scale()
+        return cone_nll(
+            parent,
+            child,
+            scale if log_scale is None else scale * log_scale.exp(),
+            manifold=self.manifold,
+            shape=self.shape,
+            plateau=self.plateau,
+            min_radius=self.min_radius,
+            reduction=self.reduction,
+        )
+
+    def extra_repr(self) -> str:
+        """Manifold and law."""
+        return f"{self.manifold!r}, shape={self.shape:g}, plateau={self.plateau!r}"

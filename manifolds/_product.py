@@ -336,7 +336,12 @@ class ProductKernels(Manifold):
     def _drop_tangent0(self, v: Tensor) -> Tensor:
         return self._join(self._each("_drop_tangent0", [], [v], scale=1))
 
-    # -- cones: those of a single factor --------------------------------------------------------
+    # -- cones: those of each factor; one that is the product's own if it has a single one -------
+
+    def _cone_parts(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        each = self._each("_cone_parts", [x, y, step])
+        joined: Tensor = self._join([parts.flatten(-2) for parts in each])
+        return joined.unflatten(-1, (-1, 3))  # type: ignore[no-untyped-call,no-any-return]
 
     def _sn_radius(self, x: Tensor) -> Tensor:
         factor, (x,) = self._only("half_aperture", x)
@@ -348,7 +353,10 @@ class ProductKernels(Manifold):
 
     def _only(self, op: str, *lengths: Tensor) -> tuple[Manifold, list[Tensor]]:
         if len(self._which) > 1:
-            self._has_no(op, "cones; expected one factor (split gives the parts of a point)")
+            self._has_no(
+                op,
+                "cones; expected one factor (the method cones gives those of each factor)",
+            )
         factor = self._factor(0)
         radius = factor._radius_in(lengths[0].dtype)
         return factor, [divided(x, radius) for x in lengths]

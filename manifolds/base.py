@@ -371,16 +371,9 @@ class Manifold(UnitKernels):
         Where sn(r/R) <= 2 min_radius the cone is the half-space: psi = pi/2 with gradient 0.
         Sphere: the apertures shrink with r up to the equator only; keep points in the hemisphere.
         """
-        if not min_radius > 0:
-            raise ValueError(
-                f"{self._name}.half_aperture: min_radius is {min_radius}; expected a "
-                "positive number."
-            )
+        self._check_min_radius("half_aperture", min_radius)
         (x,), call = self._enter("half_aperture", [("x", x)])
-        sn = self._sn_radius(x)
-        inside = ~(sn <= 2 * min_radius)  # NaN is not inside anything
-        sine = 2 * min_radius / sn.where(inside, 4 * min_radius)
-        return self._leave_scalar(torch.where(inside, sine.asin(), math.pi / 2), call)
+        return self._leave_scalar(_aperture(self._sn_radius(x), min_radius), call)
 
     def exterior_angle(self, x: Tensor, y: Tensor) -> Tensor:
         r"""Angle at x between the outward ray (from the origin through x) and the geodesic to y.
@@ -396,6 +389,28 @@ class Manifold(UnitKernels):
         x, y, step, _, call = self._enter_pair("exterior_angle", x, y)
         across, along = self._outward(x, y, step)
         return self._leave_scalar(atan2_0(across, along), call)
+
+    def cones(self, x: Tensor, y: Tensor, min_radius: float = 0.1) -> tuple[Tensor, Tensor]:
+        r"""The exterior angle of y at x and the half-aperture at x, of each factor of the space.
+
+        On one space form (k = 1) :meth:`exterior_angle` and :meth:`half_aperture`. On
+        :class:`Product`, which has no one cone, those of its k factors, each in its own unit of
+        length: y is in the cone at x if it is in all k of them, an order that is transitive
+        because each of them is (the cones of PHyCLIP, ICLR 2026).
+
+        Shapes: (..., m), (..., m) -> twice (..., k), the aperture's leading axes those of both.
+        """
+        self._check_min_radius("cones", min_radius)
+        x, y, step, _, call = self._enter_pair("cones", x, y)
+        sn, across, along = self._cone_parts(x, y, step).chunk(3, dim=-1)
+        angle, aperture = atan2_0(across, along), _aperture(sn, min_radius)
+        return self._leave_scalar(angle, call), self._leave_scalar(aperture, call)
+
+    def _check_min_radius(self, op: str, min_radius: float) -> None:
+        if not min_radius > 0:
+            raise ValueError(
+                f"{self._name}.{op}: min_radius is {min_radius}; expected a positive number."
+            )
 
     # -- random points --------------------------------------------------------------------------
 
@@ -431,6 +446,12 @@ class Manifold(UnitKernels):
         """
         options = {"generator": generator, "dtype": dtype, "device": device}
         return _sampling.random_uniform(self, size, radius, **options)
+
+
+def _aperture(sn: Tensor, min_radius: float) -> Tensor:
+    inside = ~(sn <= 2 * min_radius)  # NaN is not inside anything
+    sine = 2 * min_radius / sn.where(inside, 4 * min_radius)
+    return torch.where(inside, sine.asin(), math.pi / 2)
 
 
 def check_form(where: str, value: object) -> None:

@@ -66,7 +66,8 @@ class Product(ProductKernels):
     factors' part, that of ``sqdist`` has it. At a tie of the max the gradient is that of one of
     the tied factors, or a mean of them. ``sqdist`` is smooth for l2 only.
 
-    *Cones* and ``curvature``, ``sign``, ``radius`` are those of a space of one curvature and raise
+    *Cones* are those of the factors, side by side: :meth:`cones`. What is of a space of one
+    curvature (``half_aperture``, ``exterior_angle``, ``curvature``, ``sign``, ``radius``) raises
     ``NotImplementedError``; see :attr:`curvatures` and :meth:`split`. (With a single factor, which
     may be any, the cones are that factor's.)
 

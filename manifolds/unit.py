@@ -205,6 +205,11 @@ class UnitKernels(nn.Module, ABC):
         """(across, along): a positive multiple of log_x(y)'s components across and along the
         outward ray at x; across >= 0."""
 
+    def _cone_parts(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        """``_sn_radius`` and the two of ``_outward`` of each factor: (..., k, 3)."""
+        parts = torch.broadcast_tensors(self._sn_radius(x), *self._outward(x, y, step))  # type: ignore[no-untyped-call]
+        return torch.stack(parts, dim=-1)
+
     @abstractmethod
     def _log_sn_ratio(self, v: Tensor) -> Tensor:
         """log|sn(t)/t| at t = |v|."""

@@ -25,6 +25,7 @@ MAPS = {
     "egrad2rgrad": lambda m, x, y, v: m.egrad2rgrad(x, v),
     "half_aperture": lambda m, x, y, v: m.half_aperture(x),
     "exterior_angle": lambda m, x, y, v: m.exterior_angle(x, y),
+    "cones": lambda m, x, y, v: torch.cat(m.cones(x, y), dim=-1),
     "logdetexp": lambda m, x, y, v: m.logdetexp(x, v),
 }
 
