@@ -37,9 +37,9 @@ LIMITS = """## What this cannot show
 
 The pictures are 5,000 emoji at 16 or 32 pixels and the encoders small: a result here says how the
 geometries and losses behave on this data under one budget, not what they do at the papers' size. A
-claim "holds" when the whole 95 % interval lies on its side of the margin, "does not hold" when it lies
-on the other, and is "not decided" otherwise. Intervals of recall are over concepts, with the seeds as
-they were; intervals of other figures are over seeds.
+claim "holds" when the whole 95 % interval lies on its side of the margin, "does not hold" when it
+lies on the other, and is "not decided" otherwise. Intervals of recall are over concepts, the seeds
+as they were; intervals of other figures are over seeds.
 """
 
 
