@@ -1,6 +1,60 @@
 """All losses as pure functions: tensors positional, options by name, geometry explicit."""
 
+from .compositional import (
+    chain_contrastive as chain_contrastive,
+    compositional_contrastive as compositional_contrastive,
+    compositional_entailment as compositional_entailment,
+)
 from .cones import entailment as entailment
 from .contrastive import info_nce as info_nce, pairwise_logits as pairwise_logits
+from .matching import (
+    hard_negatives as hard_negatives,
+    mask_tokens as mask_tokens,
+    masked_language_loss as masked_language_loss,
+    matching_loss as matching_loss,
+)
+from .mutual_information import (
+    donsker_varadhan_bound as donsker_varadhan_bound,
+    info_nce_bound as info_nce_bound,
+    jensen_shannon_bound as jensen_shannon_bound,
+    nwj_bound as nwj_bound,
+)
+from .probabilistic_pairs import (
+    match_probability as match_probability,
+    match_probability_loss as match_probability_loss,
+    pseudo_positives as pseudo_positives,
+    sampled_sqdist as sampled_sqdist,
+)
+from .triple import (
+    cross_modal_alignment as cross_modal_alignment,
+    distilled_targets as distilled_targets,
+    intra_modal_contrastive as intra_modal_contrastive,
+    local_mutual_information as local_mutual_information,
+    pool_patches as pool_patches,
+)
 
-__all__ = ["entailment", "info_nce", "pairwise_logits"]
+__all__ = [
+    "chain_contrastive",
+    "compositional_contrastive",
+    "compositional_entailment",
+    "cross_modal_alignment",
+    "distilled_targets",
+    "donsker_varadhan_bound",
+    "entailment",
+    "hard_negatives",
+    "info_nce",
+    "info_nce_bound",
+    "intra_modal_contrastive",
+    "jensen_shannon_bound",
+    "local_mutual_information",
+    "mask_tokens",
+    "masked_language_loss",
+    "match_probability",
+    "match_probability_loss",
+    "matching_loss",
+    "nwj_bound",
+    "pairwise_logits",
+    "pool_patches",
+    "pseudo_positives",
+    "sampled_sqdist",
+]
