@@ -45,3 +45,11 @@ def check_manifold(where: str, manifold: object) -> None:
         raise TypeError(
             f"{where}: manifold is {manifold!r}; expected a Manifold such as Lorentz(-1.0)."
         )
+
+
+def check_one_shape(where: str, **points: Tensor) -> None:
+    """Raises a ValueError unless all are batches of points (B, m) of one shape."""
+    shapes = {name: tuple(x.shape) for name, x in points.items()}
+    if len(set(shapes.values())) > 1 or any(len(shape) != 2 for shape in shapes.values()):
+        got = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"{where}: got the shapes {got}; expected one shape (B, m) of all.")

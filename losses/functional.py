@@ -1,5 +1,10 @@
 """All losses as pure functions: tensors positional, options by name, geometry explicit."""
 
+from .compositional import (
+    chain_contrastive as chain_contrastive,
+    compositional_contrastive as compositional_contrastive,
+    compositional_entailment as compositional_entailment,
+)
 from .cone_likelihood import cone_log_prob as cone_log_prob, cone_nll as cone_nll
 from .cones import (
     chain_entailment as chain_entailment,
@@ -7,21 +12,66 @@ from .cones import (
     entailment_ranking as entailment_ranking,
 )
 from .contrastive import info_nce as info_nce, pairwise_logits as pairwise_logits
+from .matching import (
+    hard_negatives as hard_negatives,
+    mask_tokens as mask_tokens,
+    masked_language_loss as masked_language_loss,
+    matching_loss as matching_loss,
+)
+from .mutual_information import (
+    donsker_varadhan_bound as donsker_varadhan_bound,
+    info_nce_bound as info_nce_bound,
+    jensen_shannon_bound as jensen_shannon_bound,
+    nwj_bound as nwj_bound,
+)
 from .orders import (
     order_embedding as order_embedding,
     order_ranking as order_ranking,
     radial_order as radial_order,
 )
+from .probabilistic_pairs import (
+    match_probability as match_probability,
+    match_probability_loss as match_probability_loss,
+    pseudo_positives as pseudo_positives,
+    sampled_sqdist as sampled_sqdist,
+)
+from .triple import (
+    cross_modal_alignment as cross_modal_alignment,
+    distilled_targets as distilled_targets,
+    intra_modal_contrastive as intra_modal_contrastive,
+    local_mutual_information as local_mutual_information,
+    pool_patches as pool_patches,
+)
 
 __all__ = [
+    "chain_contrastive",
     "chain_entailment",
+    "compositional_contrastive",
+    "compositional_entailment",
     "cone_log_prob",
     "cone_nll",
+    "cross_modal_alignment",
+    "distilled_targets",
+    "donsker_varadhan_bound",
     "entailment",
     "entailment_ranking",
+    "hard_negatives",
     "info_nce",
+    "info_nce_bound",
+    "intra_modal_contrastive",
+    "jensen_shannon_bound",
+    "local_mutual_information",
+    "mask_tokens",
+    "masked_language_loss",
+    "match_probability",
+    "match_probability_loss",
+    "matching_loss",
+    "nwj_bound",
     "order_embedding",
     "order_ranking",
     "pairwise_logits",
+    "pool_patches",
+    "pseudo_positives",
     "radial_order",
+    "sampled_sqdist",
 ]

@@ -1,0 +1,36 @@
+"""A slowly moving copy of a network: the exponential average of its weights."""
+
+import torch
+from torch import nn
+
+
+@torch.no_grad()
+def momentum_update(target: nn.Module, source: nn.Module, *, momentum: float) -> None:
+    r"""Move the target's parameters: :math:`\theta' \leftarrow m\,\theta' + (1-m)\,\theta`.
+
+    In place (He et al. 2020, eq. 2; 0.995 in ALBEF and TCL). Buffers are
+    copied: they are constants or counts, of which no average is wanted.
+
+    Args:
+        target: the copy, changed.
+        source: the network that learns.
+        momentum: m in [0, 1]; 0 copies, 1 leaves the target as it is.
+
+    Raises:
+        ValueError: a momentum outside [0, 1], or two modules of different parameters or buffers.
+    """
+    if not 0 <= momentum <= 1:
+        raise ValueError(f"momentum_update: momentum is {momentum}; expected 0 to 1.")
+    for kind in ("parameters", "buffers"):
+        ours = dict(getattr(target, f"named_{kind}")())
+        theirs = dict(getattr(source, f"named_{kind}")())
+        if {n: x.shape for n, x in ours.items()} != {n: x.shape for n, x in theirs.items()}:
+            raise ValueError(
+                f"momentum_update: target and source differ in their {kind}; expected a copy, such "
+                "as copy.deepcopy(source)."
+            )
+        for name, x in ours.items():
+            if kind == "parameters":
+                x.lerp_(theirs[name].to(x), 1 - momentum)
+            else:
+                x.copy_(theirs[name])
