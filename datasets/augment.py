@@ -68,7 +68,7 @@ class Augmentation:
         draws = uniform(items, 10, seed=seed, epoch=epoch, stream=_STREAM)
         if mirrorable is not None:
             draws[:, 0] = np.where(mirrorable, draws[:, 0], 1.0)
-        table = torch.from_numpy(draws).to(images.dtype)
+        table = torch.from_numpy(draws).to(images)
         return self._colour(self._move(images, table), table)
 
     def _move(self, images: Tensor, table: Tensor) -> Tensor:

@@ -1,8 +1,10 @@
 """Reference models: CLIP, MERU and their kin, training and evaluation (extra ``train``)."""
 
+from .accumulate import cached_backward as cached_backward
 from .adapters import ImageFeatures as ImageFeatures, TextFeatures as TextFeatures
 from .clip import CLIP as CLIP
 from .cones import cone_margin as cone_margin
+from .ema import Ema as Ema
 from .encoders import (
     ImageEncoder as ImageEncoder,
     ImageEncoderConfig as ImageEncoderConfig,
@@ -19,6 +21,7 @@ from .image_text import (
 from .meru import MERU as MERU
 from .phyclip import PHyCLIP as PHyCLIP
 from .sphere_cones import SphereCones as SphereCones
+from .tcl import TCL as TCL
 from .tokenizer import Tokenizer as Tokenizer
 from .traversal import Way as Way, traverse as traverse
 from .tree_metrics import (
@@ -30,6 +33,8 @@ from .tree_metrics import (
 __all__ = [
     "CLIP",
     "MERU",
+    "TCL",
+    "Ema",
     "EuCLIP",
     "General",
     "HyCoCLIP",
@@ -45,6 +50,7 @@ __all__ = [
     "TextFeatures",
     "Tokenizer",
     "Way",
+    "cached_backward",
     "cone_margin",
     "cone_scores",
     "path_scores",

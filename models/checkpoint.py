@@ -1,4 +1,5 @@
-"""A run on disk: model.safetensors, config.json, tokenizer.json, state.pt, metrics.jsonl."""
+"""A run on disk: model.safetensors, config.json, tokenizer.json, state.pt, metrics.jsonl; and
+ema.safetensors where the weights were averaged."""
 
 import dataclasses
 import os
@@ -11,15 +12,18 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 from torch.optim import Optimizer
 
 from .config import TrainConfig, build_model, from_json, to_json
+from .ema import Ema
 from .image_text import ImageTextModel
 from .tokenizer import Tokenizer
 
 MODEL, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
+EMA = "ema.safetensors"
 STATE, METRICS, EVALUATION = "state.pt", "metrics.jsonl", "evaluation.json"
-FILES = (CONFIG, MODEL, TOKENIZER, STATE, METRICS, EVALUATION)
+FILES = (CONFIG, MODEL, EMA, TOKENIZER, STATE, METRICS, EVALUATION)
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,13 @@ class Run:
     tokenizer: Tokenizer
 
 
-def load_run(folder: str | os.PathLike[str], *, device: str = "cpu") -> Run:
+def load_run(folder: str | os.PathLike[str], *, device: str = "cpu", ema: bool = False) -> Run:
     """Read a run; the model is in evaluation mode.
+
+    Args:
+        folder: where ``spaceforms train`` put it.
+        device: where the model goes.
+        ema: take the averaged weights of a run that was trained with ``--ema``.
 
     Raises:
         FileNotFoundError: no checkpoint in the folder.
@@ -49,7 +58,11 @@ def load_run(folder: str | os.PathLike[str], *, device: str = "cpu") -> Run:
     config = read_config(folder)
     tokenizer = Tokenizer.load(folder / TOKENIZER)
     model = build_model(config, len(tokenizer))
-    load_weights(model, folder)
+    if ema and not config.ema:
+        raise ValueError(
+            f"{folder} was trained without --ema; expected a run with averaged weights."
+        )
+    load_weights(model, folder, EMA if ema else MODEL)
     return Run(folder, config, model.to(device).eval(), tokenizer)
 
 
@@ -60,9 +73,9 @@ def read_config(folder: Path) -> TrainConfig:
     return dataclasses.replace(config, out=folder, resume=False, overwrite=False)
 
 
-def load_weights(model: ImageTextModel, folder: Path) -> None:
+def load_weights(model: ImageTextModel, folder: Path, name: str = MODEL) -> None:
     """Put the saved weights into a model of the same configuration."""
-    path = folder / MODEL
+    path = folder / name
     try:
         weights = load_file(path)
     except SafetensorError as error:
@@ -71,11 +84,16 @@ def load_weights(model: ImageTextModel, folder: Path) -> None:
 
 
 def begin_run(
-    config: TrainConfig, tokenizer: Tokenizer, model: ImageTextModel, optimizer: Optimizer
+    config: TrainConfig,
+    tokenizer: Tokenizer,
+    model: ImageTextModel,
+    optimizer: Optimizer,
+    **more: Any,
 ) -> None:
     """Clear the folder of an earlier run, and of nothing else, and write a checkpoint of step 0.
 
-    The configuration is removed first and written last: where it is, a whole run is.
+    ``more`` is as in :func:`save_state`. The configuration is removed first and written last: where
+    it is, a whole run is.
     """
     folder = config.out
     try:
@@ -88,7 +106,7 @@ def begin_run(
     for path in (*(folder / name for name in FILES), *folder.glob(evaluation_file(Path("*")))):
         path.unlink(missing_ok=True)
     tokenizer.save(folder / TOKENIZER)
-    save_state(folder, model, optimizer, 0)
+    save_state(folder, model, optimizer, 0, **more)
     _replace(folder / CONFIG, lambda path: path.write_text(to_json(config), encoding="utf-8"))
 
 
@@ -97,20 +115,44 @@ def evaluation_file(other: Path | None) -> str:
     return EVALUATION if other is None else f"evaluation-{other.stem}.json"
 
 
-def save_state(folder: Path, model: ImageTextModel, optimizer: Optimizer, step: int) -> None:
+def save_state(
+    folder: Path,
+    model: ImageTextModel,
+    optimizer: Optimizer,
+    step: int,
+    *,
+    ema: dict[str, Tensor] | None = None,
+    data: Tensor | None = None,
+    fingerprint: int = 0,
+) -> None:
     """Write the weights and what a resumption needs. Each file is replaced at once or not at all.
 
     The weights are in ``state.pt`` as well: a process killed between the two files leaves a run
     that resumes from one moment.
+
+    Args:
+        folder, model, optimizer, step: what is saved where, after how many steps.
+        ema: averaged weights.
+        data: where the readers of all processes are.
+        fingerprint: of the data that they read.
     """
-    weights = {name: value.detach().contiguous() for name, value in model.state_dict().items()}
     state = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
-    _replace(folder / MODEL, lambda path: save_file(weights, path))
+    state |= {"ema": ema, "data": data, "fingerprint": fingerprint}
+    _write_weights(folder / MODEL, model.state_dict())
+    if ema is not None:
+        _write_weights(folder / EMA, ema)
     _replace(folder / STATE, lambda path: torch.save(state, path))
 
 
-def load_state(folder: Path, model: ImageTextModel, optimizer: Optimizer) -> int:
-    """Bring model and optimizer to where :func:`save_state` left them; the number of steps done."""
+def load_state(
+    folder: Path,
+    model: ImageTextModel,
+    optimizer: Optimizer,
+    *,
+    ema: Ema | None = None,
+    fingerprint: int = 0,
+) -> tuple[int, Tensor | None]:
+    """Bring all to where :func:`save_state` left it; the number of steps done, and the readers."""
     path = folder / STATE
     anew = f"Begin the run anew: spaceforms train --out {folder} --overwrite"
     if not path.is_file():
@@ -124,12 +166,20 @@ def load_state(folder: Path, model: ImageTextModel, optimizer: Optimizer) -> int
         raise ValueError(
             f"{path}: expected the state of a run, got something else or a part of one. {anew}"
         ) from error
+    if state.get("fingerprint", 0) != fingerprint:
+        raise ValueError(
+            f"{path}: the run was begun on other data: files or captions have come, gone or "
+            f"changed since. {anew}"
+        )
     _fit(model, weights, path)
+    if ema is not None:
+        ema.load(state["ema"])
     optimizer.load_state_dict(moments)
-    return step
+    data = state.get("data")
+    return step, None if data is None else data.cpu()
 
 
-def _fit(model: ImageTextModel, weights: dict[str, torch.Tensor], path: Path) -> None:
+def _fit(model: ImageTextModel, weights: dict[str, Tensor], path: Path) -> None:
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -137,6 +187,11 @@ def _fit(model: ImageTextModel, weights: dict[str, torch.Tensor], path: Path) ->
             f"{path}: expected the weights of the model that {CONFIG} beside it describes, got "
             "those of another."
         ) from error
+
+
+def _write_weights(path: Path, weights: dict[str, Tensor]) -> None:
+    whole = {name: value.detach().contiguous() for name, value in weights.items()}
+    _replace(path, lambda path: save_file(whole, path))
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:

@@ -1,4 +1,4 @@
-"""The commands of the models: train, evaluate, plot, traverse, features."""
+"""The commands of the models: train, evaluate, plot, traverse, features, shards."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -8,6 +8,14 @@ from typing import Annotated, Literal, TypeVar
 
 import tyro
 
+from ..datasets import (
+    CaptionMix,
+    emoji_rows,
+    load_emoji,
+    open_pairs,
+    pair_rows,
+    write_shards,
+)
 from .checkpoint import CONFIG, evaluation_file, load_run, read_config
 from .config import TrainConfig
 from .sizes import Size
@@ -30,6 +38,8 @@ class EvaluateOptions:
     data: Path | None = None
     """Other pictures of the same format, all taken as one test set; the run's own held-out ones if
     not given."""
+    ema: bool = False
+    """Measure the averaged weights of a run that was trained with an ema."""
     concepts: Path | None = None
     """Other concepts for the pictures; if not given the packaged ones for other pictures, the run's
     own for its own."""
@@ -84,6 +94,29 @@ class TraverseOptions:
     """Dots an inch."""
 
 
+@dataclass(frozen=True)
+class ShardsOptions:
+    """Write tar shards for training: the packaged emoji, or a folder of pictures with captions."""
+
+    out: Path
+    """Folder for the shards; it must hold none yet."""
+    data: Path | None = None
+    """A folder of pictures with captions, or shards, whose picture files are taken as they are; or
+    an .npz of the packaged format; the packaged emoji if not given."""
+    concepts: Path | None = None
+    """Emoji: concepts, a .json of the packaged format; the packaged ones if not given."""
+    split: Literal["vendor", "concept", "both"] = "vendor"
+    """Emoji: what is held out, and not written."""
+    held_out: str = "emojione"
+    """Emoji: the vendor held out by the splits vendor and both."""
+    size: int | None = None
+    """Emoji: side of a picture in pixels; the stored one, 64, if not given."""
+    per_shard: int = 1000
+    """Pairs in a shard."""
+    seed: int = 0
+    """Of the order of the pairs, and of the captions drawn for emoji."""
+
+
 def train(argv: Sequence[str]) -> int:
     """``spaceforms train``."""
 
@@ -123,7 +156,7 @@ def evaluate(argv: Sequence[str]) -> int:
         from .evaluate import as_table, evaluate as evaluate_run
 
         result = evaluate_run(
-            load_run(options.folder), data=options.data, concepts=options.concepts
+            load_run(options.folder, ema=options.ema), data=options.data, concepts=options.concepts
         )
         print(as_table(result))
         written = evaluation_file(options.data or options.concepts)
@@ -152,7 +185,6 @@ def features(argv: Sequence[str]) -> int:
     def run(options: FeaturesOptions) -> int:
         import torch
 
-        from ..datasets import load_emoji
         from .frozen import extract, save_features
 
         device = options.device
@@ -185,6 +217,25 @@ def traverse(argv: Sequence[str]) -> int:
         return 0
 
     return _command("traverse", lambda: _parse("traverse", TraverseOptions, argv), run)
+
+
+def shards(argv: Sequence[str]) -> int:
+    """``spaceforms shards``."""
+
+    def run(options: ShardsOptions) -> int:
+        data = options.data
+        if data is None or data.suffix == ".npz":
+            emoji = load_emoji(data, options.concepts, size=options.size)
+            split = emoji.split(options.split, held_out=options.held_out)
+            mix = CaptionMix(unspoken=split.unspoken)
+            rows = emoji_rows(emoji, split.train, mix=mix, seed=options.seed)
+        else:
+            rows = pair_rows(open_pairs(data), seed=options.seed)
+        written = write_shards(rows, options.out, per_shard=options.per_shard)
+        print(f"Written: {len(written)} shards. Next: spaceforms train --data {options.out}")
+        return 0
+
+    return _command("shards", lambda: _parse("shards", ShardsOptions, argv), run)
 
 
 def _parse(name: str, kind: type[T], argv: Sequence[str], default: T | None = None) -> T:

@@ -11,7 +11,8 @@ from ..datasets import Augmentation
 from ..losses.contrastive import Logits
 from .encoders import ImageEncoder, ImageEncoderConfig, TextEncoder, TextEncoderConfig
 from .image_text import ImageTextModel
-from .sizes import IMAGE_SIZES, TEXT_SIZES, Size
+from .sizes import IMAGE_SIZES, TCL_IMAGE, TEXT_SIZES, Size
+from .tcl import QUEUE_SIZE
 from .zoo import OPTIONS, Model, check_options, make_model
 
 
@@ -27,9 +28,12 @@ class TrainConfig:
     model: Model = "meru"
     """meru: hyperboloid with entailment cones; clip: unit sphere; euclip: flat space with cones;
     sphere-cones: hemisphere with cones; hycoclip: meru with groups and subgroups above captions;
-    phyclip: product of hyperboloids. Same encoders, same budget."""
+    phyclip: product of hyperboloids; tcl: unit sphere (or another space, by curvature) with
+    momentum, queues and a fusion encoder. Same encoders, same budget."""
     data: Path | None = None
-    """Pictures, an .npz of the packaged format; the packaged emoji if not given."""
+    """What to train on; the packaged emoji if not given. A folder of pictures with captions (see
+    `spaceforms.datasets.Folder`), shards (shard-{0000..0099}.tar, or a folder of them), or pictures
+    in an .npz of the packaged format."""
     concepts: Path | None = None
     """Concepts, a .json of the packaged format; the packaged ones if not given."""
     split: Literal["vendor", "concept", "both"] = "vendor"
@@ -75,6 +79,20 @@ class TrainConfig:
     encoders: Size = "tiny"
     """Both encoders by name: tiny for a few CPU minutes, small (ViT-S/16) and base (ViT-B/16) for a
     GPU. What the options image and text start from."""
+    momentum: float | None = None
+    """tcl: of the encoders' moving averages."""
+    queue_size: int | None = None
+    """tcl: points of earlier batches, at least a batch; 0 for none."""
+    distill: float | None = None
+    """tcl: the share of the moving average's own guess in the targets."""
+    intra_weight: float | None = None
+    """tcl: weight of the contrast within a modality; 0 for none."""
+    local_weight: float | None = None
+    """tcl: weight of the contrast of wholes with parts; 0 for none."""
+    fusion_weight: float | None = None
+    """tcl: weight of matching and masked words; 0 for no fusion encoder."""
+    fusion_layers: int | None = None
+    """tcl: blocks of the fusion encoder."""
     image: ImageEncoderConfig = field(default_factory=ImageEncoderConfig)
     """The image encoder."""
     text: TextEncoderConfig = field(default_factory=TextEncoderConfig)
@@ -87,11 +105,36 @@ class TrainConfig:
     """Of weights, captions, augmentation and order."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: cuda if there is one, with encoders in bfloat16; geometry is float32 everywhere."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of the encoders: auto is bfloat16 on cuda and float32 on the CPU."""
+    micro_batch: int | None = None
+    """Pairs that a process encodes at once, where its share of a batch does not fit in memory; the
+    gradient is that of the whole batch. Must divide the share; all of it if not given."""
+    recompute: bool = False
+    """Compute the activations of the encoders' blocks again in the backward pass: less memory,
+    about a third more time."""
+    compile: bool = False
+    """Compile the encoders (torch.compile): minutes at the start, then faster steps."""
+    ema: float = 0.0
+    """Also average the weights with this decay, 0.999 for instance; 0 does not. Evaluation takes
+    the averages if told to."""
+    readers: int = 0
+    """Folders and shards: parallel streams over all processes, a divisor of the batch and a
+    multiple of the processes. The order of the pairs depends on it and not on the processes. 0: a
+    power of two, up to 64, that the batch and the shards allow."""
+    workers: int = 4
+    """Folders and shards: threads of a process that decode pictures; 0 for none."""
+    buffer: int = 1024
+    """Shards: pairs among which each reader draws the next one."""
+    pairs: int = 0
+    """Folders and shards: pairs in an epoch; 0 counts them, or takes sizes.json beside shards."""
+    tensorboard: bool = False
+    """Write the log for TensorBoard too; needs the package tensorboard."""
     save_every: int = 10
     """Epochs between checkpoints; at the start, the end and Ctrl-C one is written in any case."""
     resume: bool = False
     """Go on with the run in `out`, to the same numbers as if it had never stopped. Its options are
-    known; only device and save_every may be given anew."""
+    known; device, save_every, workers and tensorboard may be given anew."""
     overwrite: bool = False
     """Begin anew where `out` holds a run already."""
 
@@ -112,17 +155,37 @@ class TrainConfig:
                 )
             if getattr(self, name) == sizes["tiny"]:
                 object.__setattr__(self, name, sizes[self.encoders])
+        if self.model == "tcl":
+            self._check_tcl()
         if not 0 <= self.weight_decay < math.inf:
             raise ValueError(f"weight_decay is {self.weight_decay}; expected 0 or more.")
         check_options(self.model, self.embed_dim, self.model_options())
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas is {self.betas}; expected two numbers from 0 to below 1.")
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"ema is {self.ema}; expected a number from 0 to below 1.")
+        for name in ("readers", "workers", "pairs"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected 0 or more.")
+        if self.buffer < 1:
+            raise ValueError(f"buffer is {self.buffer}; expected at least 1.")
         if self.resume and self.overwrite:
             raise ValueError("resume and overwrite are both set; expected at most one of them.")
         # A run finds its data again from whatever folder it is evaluated in.
         for name in ("data", "concepts"):
             if (path := getattr(self, name)) is not None:
                 object.__setattr__(self, name, path.resolve())
+
+    def _check_tcl(self) -> None:
+        # The tiny encoder leaves one cell, and has no parts.
+        if self.image == IMAGE_SIZES["tiny"]:
+            object.__setattr__(self, "image", TCL_IMAGE)
+        queue = QUEUE_SIZE if self.queue_size is None else self.queue_size
+        if 0 < queue < self.batch_size:
+            raise ValueError(
+                f"queue_size is {queue} with batch_size {self.batch_size}; expected a queue of at "
+                "least a batch, or 0 for none."
+            )
 
     def model_options(self) -> dict[str, Any]:
         """The options of the model that were given."""
@@ -131,7 +194,24 @@ class TrainConfig:
 
 
 # What may differ between a run and its resumption.
-_OF_THE_PROCESS = ("out", "resume", "overwrite", "device", "save_every")
+_OF_THE_PROCESS = (
+    *("out", "resume", "overwrite"),
+    *("device", "save_every", "workers", "tensorboard"),
+)
+
+
+def check_sizes(config: TrainConfig, world: int) -> None:
+    """Refuse batches that ``world`` processes cannot share, in a sentence."""
+    if config.batch_size % world:
+        raise ValueError(
+            f"batch_size is {config.batch_size} with {world} processes; expected a multiple."
+        )
+    share, micro = config.batch_size // world, config.micro_batch
+    if micro is not None and (micro < 1 or share % micro):
+        raise ValueError(
+            f"micro_batch is {micro} and a process has {share} pairs of a batch; expected a "
+            "divisor."
+        )
 
 
 def differences(config: TrainConfig, other: TrainConfig) -> list[str]:
@@ -145,11 +225,12 @@ def differences(config: TrainConfig, other: TrainConfig) -> list[str]:
 
 def build_model(config: TrainConfig, vocabulary: int) -> ImageTextModel:
     """The model of a configuration, with ``vocabulary`` tokens, at its initial weights."""
+    options = config.model_options()
+    if config.model == "tcl":  # one more token, the mask
+        vocabulary, options = vocabulary + 1, options | {"seed": config.seed}
     image = ImageEncoder(config.image)
     text = TextEncoder(dataclasses.replace(config.text, vocabulary=vocabulary))
-    return make_model(
-        config.model, image, text, embed_dim=config.embed_dim, options=config.model_options()
-    )
+    return make_model(config.model, image, text, embed_dim=config.embed_dim, options=options)
 
 
 def to_json(config: TrainConfig) -> str:

@@ -8,7 +8,7 @@ gradients.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -32,6 +32,11 @@ def stop() -> None:
         dist.destroy_process_group()
 
 
+def is_first() -> bool:
+    """Whether this is the process that writes and speaks."""
+    return not dist.is_initialized() or dist.get_rank() == 0
+
+
 def barrier() -> None:
     """Wait for the other processes, if there are any."""
     if dist.is_initialized():
@@ -45,6 +50,24 @@ def any_of(flag: bool, device: str) -> bool:
     raised = torch.tensor(int(flag), device=device)
     dist.all_reduce(raised, dist.ReduceOp.MAX)
     return bool(raised)
+
+
+def from_first(find: Callable[[], int]) -> int:
+    """A number that the first process finds and all use."""
+    if not dist.is_initialized():
+        return find()
+    found = [find() if dist.get_rank() == 0 else None]
+    dist.broadcast_object_list(found, src=0)
+    return int(found[0] or 0)
+
+
+def joined(words: list[str]) -> list[str]:
+    """The words of all processes, in order of rank, each once."""
+    if not dist.is_initialized():
+        return words
+    lists: list[list[str]] = [[] for _ in range(dist.get_world_size())]
+    dist.all_gather_object(lists, words)
+    return list(dict.fromkeys(word for some in lists for word in some))
 
 
 def gather(x: Tensor) -> Tensor:
@@ -71,6 +94,20 @@ def average_gradients(parameters: Iterable[Tensor]) -> None:
     flat /= dist.get_world_size()
     for g, mean in zip(gradients, torch.split(flat, [g.numel() for g in gradients]), strict=True):
         g.copy_(mean.view(g.shape))
+
+
+def place() -> tuple[int, int]:
+    """(rank, world size); (0, 1) alone."""
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+
+
+def longest(length: int, device: torch.device) -> int:
+    """The largest of the lengths of all processes."""
+    if not dist.is_initialized():
+        return length
+    found = torch.tensor(length, device=device)
+    dist.all_reduce(found, dist.ReduceOp.MAX)
+    return int(found)
 
 
 class _Gather(torch.autograd.Function):

@@ -130,11 +130,16 @@ class ImageEncoder(nn.Module):
             before = width
         self.stages = nn.Sequential(*stages)
         side = config.size // 2 ** len(config.widths)
+        self.side = side
         self.transformer = _Transformer(self.width, config.layers, config.heads, side * side)
         # The layout convolutions are written for on GPUs; on CPU it makes no difference.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, images: Tensor) -> Tensor:
+        return self.local(images).mean(1)
+
+    def local(self, images: Tensor) -> Tensor:
+        """Features of each cell of the grid, (B, side * side, width), in reading order."""
         size = self.config.size
         if (
             images.ndim != 4
@@ -147,7 +152,7 @@ class ImageEncoder(nn.Module):
             )
         images = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
         grid = self.stages(images)
-        return cast(Tensor, self.transformer(grid.flatten(2).transpose(1, 2))).mean(1)
+        return cast(Tensor, self.transformer(grid.flatten(2).transpose(1, 2)))
 
 
 class TextEncoder(nn.Module):
@@ -160,12 +165,23 @@ class TextEncoder(nn.Module):
     def __init__(self, config: TextEncoderConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or TextEncoderConfig()
-        self.width = config.width
+        self.width, self.vocabulary = config.width, config.vocabulary
         self.embedding = nn.Embedding(config.vocabulary, config.width)
         nn.init.normal_(self.embedding.weight, std=0.02)
         self.transformer = _Transformer(config.width, config.layers, config.heads, config.context)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        return self.pool(self.local(tokens), tokens)
+
+    @staticmethod
+    def pool(local: Tensor, tokens: Tensor) -> Tensor:
+        """The mean of features (B, L, width) over the tokens that are not padding."""
+        weight = (tokens != 0).to(local.dtype)[:, :, None]
+        # max(1): an empty text divides zeros by one.
+        return (local * weight).sum(1) / weight.sum(1).clamp(min=1)
+
+    def local(self, tokens: Tensor) -> Tensor:
+        """Features of each token, (B, L, width); those of padding mean nothing."""
         if tokens.ndim != 2 or tokens.shape[1] > self.config.context or tokens.is_floating_point():
             raise ValueError(
                 f"TextEncoder: expected token ids (B, L) with L <= {self.config.context}, "
@@ -174,10 +190,7 @@ class TextEncoder(nn.Module):
         mask = tokens != 0
         # As in Vaswani et al. (arXiv 1706.03762, 3.4): without the factor a few steps of the blocks
         # are larger than the embeddings they add to, and training is much slower.
-        features = self.transformer(self.embedding(tokens) * self.width**0.5, mask)
-        weight = mask.to(features.dtype)[:, :, None]
-        # max(1): an empty text divides zeros by one.
-        return cast(Tensor, (features * weight).sum(1) / weight.sum(1).clamp(min=1))
+        return cast(Tensor, self.transformer(self.embedding(tokens) * self.width**0.5, mask))
 
 
 class _ConvBlock(nn.Module):

@@ -20,6 +20,7 @@ from ..manifolds import Manifold
 from .checkpoint import Run, evaluation_file
 from .hierarchy import cone_figures, depth_figures, tree_figures, way_figures
 from .metrics import accuracy, chance_recall_at, quantiles, recall_at
+from .rerank import can_rerank, reranked
 from .train import load_data
 
 KS = (1, 5, 10)
@@ -69,8 +70,10 @@ def evaluate(run: Run, *, data: Path | None = None, concepts: Path | None = None
 
     Retrieval is among the names of a test set's own concepts and the set's own pictures, by
     distance on the manifold, in both directions, "by id" (the very concept) and "by family" (a
-    concept that vendors draw alike). Of the run's own pictures only those held out are tested; of
-    other pictures it cannot be known whether they were trained on, and the result says so.
+    concept that vendors draw alike); of a model with a fusion encoder also "re-ranked", the nearest
+    16 in the order of their matching (by id). Of the run's own pictures only those held out are
+    tested; of other pictures it cannot be known whether they were trained on, and the result says
+    so.
 
     Args:
         run: a trained run.
@@ -91,7 +94,7 @@ def evaluate(run: Run, *, data: Path | None = None, concepts: Path | None = None
     result: dict[str, Any] = {
         "model": run.config.model,
         "manifold": repr(run.model.manifold),
-        "parameters": sum(p.numel() for p in run.model.parameters()),
+        "parameters": sum(p.numel() for p in run.model.parameters() if p.requires_grad),
         "scalars": run.model.scalars(),
         "data": "packaged emoji" if source == PICTURES else str(source),
         "seen in training": seen,
@@ -113,12 +116,20 @@ def _test_set(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, 
     by_id = concept[:, None] == candidates[None]
     by_family = data.family[concept][:, None] == data.family[candidates][None]
     figures: dict[str, Any] = {"pictures": len(index), "names": len(candidates)}
-    for key, table, relevant in (
+    tables = [
         ("image to text, by id", scores, by_id),
         ("image to text, by family", scores, by_family),
         ("text to image, by id", scores.T, by_id.T),
         ("text to image, by family", scores.T, by_family.T),
-    ):
+    ]
+    if can_rerank(run):
+        names_of = [data.names[c] for c in candidates]
+        pictures, texts = reranked(run, data, index, names_of, scores)
+        tables += [
+            ("image to text, re-ranked", pictures, by_id),
+            ("text to image, re-ranked", texts, by_id.T),
+        ]
+    for key, table, relevant in tables:
         figures[key] = {
             "recall": dict(zip(map(str, KS), recall_at(table, relevant, KS), strict=True)),
             "chance": dict(zip(map(str, KS), chance_recall_at(relevant, KS), strict=True)),

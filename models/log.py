@@ -14,17 +14,43 @@ class Log:
     Args:
         path: the file.
         done: the step that a run is resumed from, 0 for a new one.
+        board: write for TensorBoard too, into the folder of ``path``.
     """
 
-    def __init__(self, path: Path, done: int) -> None:
+    def __init__(self, path: Path, done: int, *, board: bool = False) -> None:
         rows = read_log(path) if done and path.exists() else []
         path.write_text("".join(map(_line, (r for r in rows if r["step"] <= done))), "utf-8")
         self._path = path
+        self._board = board_writer()(str(path.parent), purge_step=done + 1) if board else None
 
     def write(self, **values: float) -> None:
         """Add a line, numbers to seven digits."""
+        if self._board is not None:
+            for name, value in values.items():
+                self._board.add_scalar(name, value, int(values["step"]))
         with self._path.open("a", encoding="utf-8") as file:
             file.write(_line({name: _short(value) for name, value in values.items()}))
+
+    def close(self) -> None:
+        """Write what TensorBoard's writer still holds."""
+        if self._board is not None:
+            self._board.close()
+
+
+def board_writer() -> Any:
+    """TensorBoard's writer, a class.
+
+    Raises:
+        ValueError: the package is not installed.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise ValueError(
+            "tensorboard is set, and the package tensorboard is not installed; expected it, by: "
+            "pip install tensorboard"
+        ) from error
+    return SummaryWriter
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

@@ -25,3 +25,6 @@ TEXT_SIZES: dict[Size, TextEncoderConfig] = {
     "small": TextEncoderConfig(vocabulary=8192, context=32, width=384, layers=6, heads=6),
     "base": TextEncoderConfig(vocabulary=16384, context=77, width=512, layers=12, heads=8),
 }
+
+TCL_IMAGE = ImageEncoderConfig(widths=(48, 96, 192), blocks=(0, 0, 0), layers=1)
+"""What TCL takes for tiny: a grid of 4 x 4 cells, which are its pictures' parts."""

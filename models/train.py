@@ -5,35 +5,34 @@
     spaceforms train --out runs/meru --resume                  # after Ctrl-C or a crash
 
 A step is a function of the configuration, the step's number and the state saved: captions,
-augmentation and order are drawn from (seed, epoch, picture), so a resumed run gives the same
-numbers as one that never stopped, bit for bit on CPU.
+augmentation, order and the random numbers of the encoders are drawn from (seed, epoch, picture) or
+(seed, step), so a resumed run gives the same numbers as one that never stopped, bit for bit on CPU.
 """
 
 import math
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from typing import Any
 
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
-from ..datasets import Batch, CaptionMix, EmojiData, EmojiDataset, Split, load_emoji
+from ..datasets import Batch
+from ..datasets.pair import number
+from ..datasets.stream import skipped
 from . import distributed
-from .checkpoint import CONFIG, METRICS, begin_run, load_state, read_config, save_state
-from .config import TrainConfig, build_model, differences
-from .image_text import General, ImageTextModel
-from .log import LOG_EVERY, Log
+from .checkpoint import CONFIG, METRICS, TOKENIZER, begin_run, load_state, read_config, save_state
+from .config import TrainConfig, build_model, check_sizes, differences
+from .ema import Ema
+from .feed import Feed, load_data as load_data, open_feed, training_texts as training_texts
+from .image_text import ImageTextModel
+from .interrupt import polite_interrupt
+from .log import LOG_EVERY, Log, board_writer
 from .optim import learning_rate, parameter_groups
+from .step import AfterStep, Inputs, Level, OwnLoss, explain, gradients, prepare
 from .tokenizer import Tokenizer
-
-
-def load_data(config: TrainConfig) -> tuple[EmojiData, Split]:
-    """The pictures of a configuration, at the image encoder's size, and their split."""
-    data = load_emoji(config.data, config.concepts, size=config.image.size)
-    return data, data.split(config.split, held_out=config.held_out)
 
 
 def train(config: TrainConfig) -> bool:
@@ -44,8 +43,9 @@ def train(config: TrainConfig) -> bool:
 
     Raises:
         FileExistsError: the folder holds a run, and neither resume nor overwrite is set.
-        ValueError: a configuration that cannot work.
-        FloatingPointError: the loss is not finite; the last checkpoint is kept.
+        FileNotFoundError: no data where they should be.
+        ValueError: a configuration that cannot work, or data of which none can be read.
+        FloatingPointError: the loss or a gradient is not finite; the last checkpoint is kept.
     """
     device = config.device
     if device == "auto":
@@ -56,10 +56,9 @@ def train(config: TrainConfig) -> bool:
     try:
         _check_folder(config)
         distributed.barrier()  # or a slow process would find the run that rank 0 begins
-        if config.batch_size % world:
-            raise ValueError(
-                f"batch_size is {config.batch_size} with {world} processes; expected a multiple."
-            )
+        check_sizes(config, world)
+        if config.tensorboard:
+            board_writer()
         return _run(config, device, rank, world)
     finally:
         distributed.stop()
@@ -67,40 +66,60 @@ def train(config: TrainConfig) -> bool:
 
 def _run(config: TrainConfig, device: str, rank: int, world: int) -> bool:
     # -- data and vocabulary
-    data, split = load_data(config)
-    mix = CaptionMix(languages=config.languages, unspoken=split.unspoken)
-    dataset = EmojiDataset(
-        data,
-        split.train,
-        mix=mix,
-        augmentation=config.augmentation,
-        seed=config.seed,
-    )
-    if config.batch_size > len(dataset):
+    feed = open_feed(config, rank, world)
+    if config.batch_size > feed.pairs:
         raise ValueError(
-            f"batch_size is {config.batch_size} with {len(dataset)} training pictures; expected "
+            f"batch_size is {config.batch_size} with {feed.pairs} training pictures; expected "
             "at most that many."
         )
-    tokenizer = Tokenizer.train(
-        training_texts(data, split, mix),
-        vocabulary=config.text.vocabulary,
-        context=config.text.context,
-    )
+    if config.resume:
+        tokenizer = Tokenizer.load(config.out / TOKENIZER)
+    else:
+        tokenizer = Tokenizer.train(
+            feed.texts(), vocabulary=config.text.vocabulary, context=config.text.context
+        )
 
     # -- model and optimiser
     torch.manual_seed(config.seed)
     model = build_model(config, len(tokenizer)).to(device)
+    if config.micro_batch and isinstance(model, OwnLoss):
+        raise ValueError(
+            f"micro_batch is {config.micro_batch}, and {config.model} computes its loss from whole "
+            "batches; expected no micro_batch."
+        )
+    if model.uses_general and not feed.has_levels:
+        raise ValueError(
+            f"{config.model} is trained on texts above its captions, and {config.data} has none; "
+            "expected emoji, or another model."
+        )
+    prepare(model, recompute=config.recompute, compiled=config.compile)
     optimizer = torch.optim.AdamW(
         parameter_groups(model, config.weight_decay), lr=config.lr, betas=config.betas
     )
-    per_epoch = len(dataset) // config.batch_size
+    ema = Ema(model, config.ema) if config.ema else None
+    half = config.precision == "bfloat16" or (config.precision == "auto" and device == "cuda")
+    per_epoch = feed.pairs // config.batch_size
     steps = per_epoch * config.epochs
-    done = 0
+    done, place = 0, feed.start()
+
+    def everything(place: Tensor) -> dict[str, Any]:
+        """What a checkpoint keeps beside model and optimiser; all processes must ask."""
+        return {
+            "ema": ema.weights if ema else None,
+            "data": distributed.gather(place.to(device)).cpu() if place.numel() else None,
+            "fingerprint": feed.fingerprint,
+        }
+
     if config.resume:
-        done = load_state(config.out, model, optimizer)
-    elif rank == 0:
-        begin_run(config, tokenizer, model, optimizer)
-    log = Log(config.out / METRICS, done) if rank == 0 else None
+        done, places = load_state(
+            config.out, model, optimizer, ema=ema, fingerprint=feed.fingerprint
+        )
+        place = place if places is None else places.chunk(world)[rank]
+    else:
+        more = everything(place)
+        if rank == 0:
+            begin_run(config, tokenizer, model, optimizer, **more)
+    log = Log(config.out / METRICS, done, board=config.tensorboard) if rank == 0 else None
 
     # -- loop
     model.train()
@@ -115,59 +134,66 @@ def _run(config: TrainConfig, device: str, rank: int, world: int) -> bool:
         mininterval=0.5 if sys.stderr.isatty() else 20,
     )
     began = time.monotonic()
-    with bar, _polite_interrupt() as interrupted:
+    reached = done
+    with (
+        bar,
+        closing(feed.batches(done, place)) as batches,
+        polite_interrupt() as interrupted,
+    ):
         for step in range(done, steps):
-            epoch, k = divmod(step, per_epoch)
-            order = dataset.order(epoch)[k * config.batch_size : (k + 1) * config.batch_size]
-            share = order.reshape(world, -1)[rank]  # consecutive rows, as gather() joins them
+            batch, place = next(batches)
+            # Dropout and its like: another mask in every step and process, the same after a stop.
+            torch.manual_seed(number(f"{config.seed}/{step}/{rank}"))
             rate = learning_rate(step, peak=config.lr, steps=steps, warmup=config.warmup)
             for group in optimizer.param_groups:
                 group["lr"] = rate
             losses, norm = train_step(
                 model,
                 optimizer,
-                dataset.batch(share, epoch),
+                batch,
                 tokenizer,
                 device=device,
                 clip_norm=config.clip_norm,
+                half=half,
+                micro_batch=config.micro_batch,
             )
-            if not math.isfinite(losses["loss"]):
+            if wrong := explain(step + 1, losses, norm, model):
                 raise FloatingPointError(
-                    f"step {step + 1}: the loss is {losses['loss']} "
-                    f"({', '.join(f'{n} {v:g}' for n, v in losses.items())}; "
-                    f"{', '.join(f'{n} {v:g}' for n, v in model.scalars().items())}). "
-                    f"The last checkpoint in {config.out} is kept; a lower --lr may help, with "
-                    "--overwrite or another --out."
+                    f"{wrong} The last checkpoint in {config.out} is kept; a lower --lr may help, "
+                    "with --overwrite or another --out."
                 )
+            if ema:
+                ema.update(model, step)
             bar.update(config.batch_size)
             last = step + 1 == steps
             stopping = distributed.any_of(interrupted(), device) and not last
-            if log and ((step + 1) % LOG_EVERY == 0 or last):
-                elapsed = time.monotonic() - began
-                log.write(
-                    step=step + 1,
-                    epoch=(step + 1) / per_epoch,
-                    lr=rate,
-                    **losses,
-                    **model.scalars(),
-                    grad_norm=norm,
-                    pairs_per_second=(step + 1 - done) * config.batch_size / elapsed,
-                )
-                bar.set_postfix(loss=f"{losses['loss']:.3f}", refresh=False)
-            saving = (step + 1) % (per_epoch * config.save_every) == 0
-            if rank == 0 and (saving or last or stopping):
-                save_state(config.out, model, optimizer, step + 1)
-            if stopping:
-                bar.close()
-                if rank == 0:
-                    print(
-                        f"Stopped after step {step + 1} of {steps} and saved. Go on with: "
-                        f"spaceforms train --out {config.out} --resume",
-                        file=sys.stderr,
+            if (step + 1) % LOG_EVERY == 0 or last:
+                missed = skipped(distributed.gather(place.to(device)).cpu())
+                if log:
+                    elapsed = time.monotonic() - began
+                    log.write(
+                        step=step + 1,
+                        epoch=(step + 1) / per_epoch,
+                        lr=rate,
+                        **losses,
+                        **model.scalars(),
+                        grad_norm=norm,
+                        pairs_per_second=(step + 1 - done) * config.batch_size / elapsed,
+                        **{f"skipped, {kind}": count for kind, count in missed.items()},
                     )
-                distributed.barrier()  # torchrun ends all processes when the first one leaves
-                return False
-    return True
+                    bar.set_postfix(loss=f"{losses['loss']:.3f}", refresh=False)
+            if (step + 1) % (per_epoch * config.save_every) == 0 or last or stopping:
+                more = everything(place)
+                if rank == 0:
+                    save_state(config.out, model, optimizer, step + 1, **more)
+            reached = step + 1
+            if stopping:
+                break
+    if log:
+        log.close()
+    _report(config, feed, device, reached, steps, began, done, place)
+    distributed.barrier()  # torchrun ends all processes when the first one leaves
+    return reached == steps
 
 
 def train_step(
@@ -178,38 +204,68 @@ def train_step(
     *,
     device: str,
     clip_norm: float,
+    half: bool = False,
+    micro_batch: int | None = None,
 ) -> tuple[dict[str, float], float]:
-    """One optimiser step on this process's share of a batch: (losses, gradient norm)."""
-    above = batch.general if model.uses_general else ()
-    texts = [tokenizer.encode(t).to(device) for t in (batch.caption, *(g.texts for g in above))]
-    with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
-        points = model(batch.image.to(device), *texts)
-    image, text = (distributed.gather(x) for x in points[:2])
-    # A text is encoded once and stands above many captions.
-    general = [
-        General(
-            *(distributed.gather(x) for x in (points[k][g.place.to(device)], g.node.to(device)))
-        )
-        for k, g in enumerate(above, 2)
-    ]
-    family = distributed.gather(batch.family.to(device))
-    # Pictures of one family are positives of each other's captions: see datasets.Concept.
-    losses = model.loss(image, text, family[:, None] == family[None], general=general)
+    """One optimiser step on this process's share of a batch: (losses, gradient norm).
+
+    Where one of them is not finite the weights are left alone. ``half`` and ``micro_batch`` are as
+    in :func:`gradients`.
+    """
+    above = batch.general if getattr(model, "uses_general", False) else ()
+    inputs = Inputs(
+        batch.image.to(device),
+        tokenizer.encode(batch.caption).to(device),
+        batch.family.to(device),
+        tuple(
+            Level(tokenizer.encode(g.texts).to(device), g.place.to(device), g.node.to(device))
+            for g in above
+        ),
+    )
     optimizer.zero_grad(set_to_none=True)
-    losses.total.backward()  # type: ignore[no-untyped-call]
+    losses = gradients(model, inputs, half=half, micro_batch=micro_batch)
     distributed.average_gradients(model.parameters())
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
-    optimizer.step()
+    norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm))
     parts = {"loss": losses.total, **losses.parts}
-    return {name: float(value.detach()) for name, value in parts.items()}, float(norm)
+    values = {name: float(value.detach()) for name, value in parts.items()}
+    if math.isfinite(norm) and math.isfinite(values["loss"]):
+        optimizer.step()
+        if isinstance(model, AfterStep):
+            model.after_step()
+    return values, norm
 
 
-def training_texts(data: EmojiData, split: Split, mix: CaptionMix) -> list[str]:
-    """The names and keywords of trained concepts: what a vocabulary may learn from."""
-    trained = sorted({int(c) for c in data.concept[split.train]})
-    concepts = [data.concepts[c] for c in trained]
-    names = [c.name_in(language) for c in concepts for language in mix.languages]
-    return names + [word for c in concepts for word in mix.words_of(c)]
+def _report(
+    config: TrainConfig,
+    feed: Feed,
+    device: str,
+    reached: int,
+    steps: int,
+    began: float,
+    done: int,
+    place: Tensor,
+) -> None:
+    """Say how fast it went, what was skipped, and after a stop how to go on."""
+    seconds = time.monotonic() - began
+    missed = skipped(distributed.gather(place.to(device)).cpu())
+    named = distributed.joined(feed.named()) if missed else []
+    lines = []
+    if reached < steps:
+        lines.append(
+            f"Stopped after step {reached} of {steps} and saved. Go on with: "
+            f"spaceforms train --out {config.out} --resume"
+        )
+    pairs = (reached - done) * config.batch_size
+    memory = f", at most {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB on a GPU"
+    lines.append(
+        f"{reached - done} steps, {pairs:,} pairs in {seconds:.1f} s: "
+        f"{pairs / max(seconds, 1e-9):,.0f} pairs a second{memory if device == 'cuda' else ''}."
+    )
+    if missed:
+        counts = ", ".join(f"{count} {kind}" for kind, count in missed.items())
+        lines += [f"Skipped in all passes: {counts}. The first:", *(f"  {w}" for w in named)]
+    if distributed.is_first():
+        print("\n".join(lines), file=sys.stderr)
 
 
 def _check_folder(config: TrainConfig) -> None:
@@ -233,24 +289,3 @@ def _check_folder(config: TrainConfig) -> None:
             f"{config.out} was begun with another {', '.join(changed)}; expected the options of "
             f"its {CONFIG}, which need not be repeated, with --resume."
         )
-
-
-@contextmanager
-def _polite_interrupt() -> Iterator[Callable[[], bool]]:
-    """Let Ctrl-C end the loop after the step under way; a second one ends it at once."""
-    hit = False
-
-    def handler(number: int, frame: Any) -> None:
-        nonlocal hit
-        hit = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    try:
-        before = signal.signal(signal.SIGINT, handler)
-    except ValueError:  # not in the main thread: then there is no Ctrl-C to catch
-        yield lambda: False
-        return
-    try:
-        yield lambda: hit
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -14,8 +14,9 @@ from .image_text import ImageTextModel
 from .meru import MERU
 from .phyclip import PHyCLIP
 from .sphere_cones import SphereCones
+from .tcl import TCL
 
-Model = Literal["meru", "clip", "euclip", "sphere-cones", "hycoclip", "phyclip"]
+Model = Literal["meru", "clip", "euclip", "sphere-cones", "hycoclip", "phyclip", "tcl"]
 MODELS: dict[str, type[ImageTextModel]] = {
     "meru": MERU,
     "clip": CLIP,
@@ -23,6 +24,7 @@ MODELS: dict[str, type[ImageTextModel]] = {
     "sphere-cones": SphereCones,
     "hycoclip": HyCoCLIP,
     "phyclip": PHyCLIP,
+    "tcl": TCL,
 }
 OPTIONS = (
     "curvature",
@@ -34,6 +36,13 @@ OPTIONS = (
     "learn_alpha",
     "fixed_radius",
     "min_radius",
+    "momentum",
+    "queue_size",
+    "distill",
+    "intra_weight",
+    "local_weight",
+    "fusion_weight",
+    "fusion_layers",
 )
 """Arguments of the models' constructors that are options of a run."""
 
@@ -67,4 +76,6 @@ def check_options(name: str, embed_dim: int, options: Mapping[str, Any]) -> None
 
 
 class _OneFeature(nn.Module):
-    width = 1
+    """Stands for an encoder of pictures and of texts, with parts."""
+
+    width, side, vocabulary = 1, 2, 3

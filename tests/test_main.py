@@ -102,7 +102,8 @@ def test_a_broken_import_of_our_own_is_not_blamed_on_an_extra(commands: SimpleNa
 def test_the_table_of_extras_agrees_with_the_package() -> None:
     extras = tomllib.loads(PYPROJECT.read_text())["project"]["optional-dependencies"]
     for package, extra in command_line.EXTRA_OF.items():
-        distribution = {"mpl_toolkits": "matplotlib"}.get(package, package.replace("_", "-"))
+        known = {"mpl_toolkits": "matplotlib", "PIL": "pillow"}
+        distribution = known.get(package, package.replace("_", "-"))
         assert any(requirement.startswith(distribution) for requirement in extras[extra])
 
 

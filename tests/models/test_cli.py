@@ -67,7 +67,7 @@ def test_options_of_the_run_may_be_repeated_or_left_out(tiny, stopped):
 def test_save_every_may_be_given_anew(stopped, monkeypatch, words, saved_at):
     config = stopped()
     steps = []
-    monkeypatch.setattr(train_module, "save_state", lambda *args: steps.append(args[-1]))
+    monkeypatch.setattr(train_module, "save_state", lambda *args, **_: steps.append(args[3]))
     assert main(["train", "--resume", "--out", str(config.out), *words]) == 0
     assert steps == saved_at
 

@@ -169,7 +169,7 @@ def test_every_factor_starts_at_distance_about_one():
     assert radii.mean().item() == pytest.approx(1, abs=0.1)
 
 
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", sorted(set(MODELS) - {"tcl"}))  # see test_tcl.py
 def test_every_parameter_of_every_model_learns(name):
     torch.manual_seed(1)
     model = MODELS[name](Features(), Features(), embed_dim=8)

@@ -1,0 +1,49 @@
+"""The packaged emoji, and folders, as pairs that `write_shards` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .captions import CaptionMix, draw_captions
+from .emoji import EmojiData
+from .pair import Fault, Pairs
+from .pictures import encode_png
+
+Row = tuple[str, str, bytes, dict[str, Any]]
+
+
+def emoji_rows(
+    data: EmojiData,
+    indices: NDArray[np.int64],
+    *,
+    mix: CaptionMix | None = None,
+    captions: int = 8,
+    seed: int = 0,
+) -> Iterator[Row]:
+    """Pictures ``indices`` in a random order, each with up to ``captions`` different captions."""
+    for index in np.random.default_rng(seed).permutation(indices):
+        concept = data.concepts[data.concept[index]]
+        drawn = dict.fromkeys(
+            draw_captions([concept], np.array([index]), seed=seed, epoch=k, mix=mix)[0]
+            for k in range(captions)
+        )
+        key = f"{index:06}-{data.vendors[data.vendor[index]]}"
+        content = {"caption": list(drawn), "family": concept.family}
+        yield key, ".png", encode_png(data.images[index]), content
+
+
+def pair_rows(pairs: Pairs, *, seed: int = 0) -> Iterator[Row]:
+    """The pairs of a folder or of other shards in a random order, their picture files as they are.
+
+    Files that are gone are left to the reader of the shards to miss.
+    """
+    found = [item for item in pairs.in_order() if not isinstance(item, Fault)]
+    for k in np.random.default_rng(seed).permutation(len(found)):
+        pair = found[k]
+        if pair.path.is_file():
+            content = {"caption": list(pair.captions), "family": pair.family}
+            yield f"{k:09}", pair.suffix, pair.read(), content

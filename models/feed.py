@@ -1,0 +1,164 @@
+"""Where a run's batches come from: the packaged pictures, a folder, or shards."""
+
+from collections.abc import Generator, Iterable
+from itertools import islice
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ..datasets import (
+    Batch,
+    CaptionMix,
+    EmojiData,
+    EmojiDataset,
+    Pair,
+    Pairs,
+    Split,
+    Stream,
+    load_emoji,
+    open_pairs,
+)
+from ..datasets.stream import STATE_WIDTH, fingerprint, lanes_for
+from . import distributed
+from .config import TrainConfig
+
+_SAMPLE = 100_000
+"""Pairs whose captions a vocabulary is learned from."""
+
+
+class Feed(Protocol):
+    """This process's share of every batch, and what else a run asks of its data."""
+
+    @property
+    def pairs(self) -> int:
+        """In an epoch, over all processes."""
+
+    @property
+    def has_levels(self) -> bool:
+        """Whether batches have the texts above their captions."""
+
+    @property
+    def fingerprint(self) -> int:
+        """Differs if the data are others."""
+
+    def texts(self) -> Iterable[str]:
+        """What the vocabulary may learn from."""
+
+    def start(self) -> Tensor:
+        """The state before the first batch, int64 (lanes of this process, columns)."""
+
+    def batches(self, step: int, state: Tensor) -> Generator[tuple[Batch, Tensor]]:
+        """The batches from a step on, without end, each with the state after it."""
+
+    def named(self) -> list[str]:
+        """The first things that were skipped, in words."""
+
+
+def open_feed(config: TrainConfig, rank: int, world: int) -> Feed:
+    """The data of a configuration.
+
+    Raises:
+        FileNotFoundError, ValueError: data that are not there, or options they cannot serve.
+    """
+    if config.data is None or config.data.suffix == ".npz":
+        return EmojiFeed(config, rank, world)
+    return StreamFeed(config, open_pairs(config.data), rank, world)
+
+
+def load_data(config: TrainConfig) -> tuple[EmojiData, Split]:
+    """The pictures of a configuration, at the image encoder's size, and their split."""
+    if config.data is not None and config.data.suffix != ".npz":
+        raise ValueError(
+            f"{config.data}: expected an .npz of pictures; a folder or shards hold nothing out. "
+            "Give pictures to test on by --data."
+        )
+    data = load_emoji(config.data, config.concepts, size=config.image.size)
+    return data, data.split(config.split, held_out=config.held_out)
+
+
+def training_texts(data: EmojiData, split: Split, mix: CaptionMix) -> list[str]:
+    """The names and keywords of trained concepts: what a vocabulary may learn from."""
+    trained = sorted({int(c) for c in data.concept[split.train]})
+    concepts = [data.concepts[c] for c in trained]
+    names = [c.name_in(language) for c in concepts for language in mix.languages]
+    return names + [word for c in concepts for word in mix.words_of(c)]
+
+
+class EmojiFeed:
+    """Pictures in memory, in a new order every epoch."""
+
+    has_levels = True
+    fingerprint = 0  # the file's arrays are checked where they are loaded
+
+    def __init__(self, config: TrainConfig, rank: int, world: int) -> None:
+        self.data, self.split = load_data(config)
+        self.mix = CaptionMix(languages=config.languages, unspoken=self.split.unspoken)
+        self.dataset = EmojiDataset(
+            self.data,
+            self.split.train,
+            mix=self.mix,
+            augmentation=config.augmentation,
+            seed=config.seed,
+        )
+        self.pairs = len(self.dataset)
+        self._size, self._rank, self._world = config.batch_size, rank, world
+
+    def texts(self) -> list[str]:
+        """See :func:`training_texts`."""
+        return training_texts(self.data, self.split, self.mix)
+
+    def start(self) -> Tensor:
+        """Nothing: the step says it all."""
+        return torch.zeros(0, STATE_WIDTH, dtype=torch.int64)
+
+    def batches(self, step: int, state: Tensor) -> Generator[tuple[Batch, Tensor]]:
+        """Consecutive rows of each batch for each process, as gathering joins them."""
+        while True:
+            epoch, k = divmod(step, self.pairs // self._size)
+            order = self.dataset.order(epoch)[k * self._size : (k + 1) * self._size]
+            share = order.reshape(self._world, -1)[self._rank]
+            yield self.dataset.batch(share, epoch), state
+            step += 1
+
+    def named(self) -> list[str]:
+        """Nothing is skipped."""
+        return []
+
+
+class StreamFeed:
+    """Pictures decoded as they are needed, from a folder or from shards."""
+
+    has_levels = False
+
+    def __init__(self, config: TrainConfig, pairs: Pairs, rank: int, world: int) -> None:
+        self.source = pairs
+        # Not of the number of processes, on which the order must not depend.
+        lanes = config.readers or lanes_for(pairs.parts(), config.batch_size)
+        self.stream = Stream(
+            pairs,
+            size=config.image.size,
+            batch_size=config.batch_size,
+            lanes=lanes,
+            rank=rank,
+            world=world,
+            seed=config.seed,
+            buffer=config.buffer,
+            augmentation=config.augmentation,
+            workers=config.workers,
+        )
+        self.fingerprint = fingerprint(pairs)
+        # One process counts for all.
+        self.pairs = config.pairs or distributed.from_first(pairs.count)
+        self.start, self.named = self.stream.start, self.stream.named
+
+    def texts(self) -> Generator[str]:
+        """The captions of the first pairs."""
+        pairs = (item for item in self.source.in_order() if isinstance(item, Pair))
+        for pair in islice(pairs, _SAMPLE):
+            yield from pair.captions
+
+    def batches(self, step: int, state: Tensor) -> Generator[tuple[Batch, Tensor]]:
+        """See :class:`~spaceforms.datasets.Stream`."""
+        del step  # the state says it all
+        return self.stream.batches(state)

@@ -1,0 +1,419 @@
+"""TCL: contrasts across modalities, within each, and of whole and part; a fusion encoder."""
+
+import copy
+import math
+from typing import Any, NamedTuple, final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..datasets import Augmentation
+from ..losses import (
+    InfoNCE,
+    PointQueue,
+    cross_modal_alignment,
+    hard_negatives,
+    intra_modal_contrastive,
+    local_mutual_information,
+    mask_tokens,
+    masked_language_loss,
+    matching_loss,
+    momentum_update,
+    pairwise_logits,
+    pool_patches,
+)
+from ..losses.contrastive import Logits
+from ..losses.matching import IGNORED
+from ..manifolds import Euclidean, Manifold, Sphere
+from . import distributed
+from .fusion import FusionEncoder
+from .image_text import ImageTextModel, Losses
+from .spaces import hyperboloid, sphere
+from .step import Inputs
+
+QUEUE_SIZE = 2048
+
+
+class Features(NamedTuple):
+    """What a fusion encoder takes: features of patches (B, P, w), of tokens (B, L, w'), and which
+    tokens there are (B, L)."""
+
+    patches: Tensor
+    words: Tensor
+    mask: Tensor
+
+
+class Keys(NamedTuple):
+    """What the momentum encoders give, without gradient: points (B, m) of pictures and captions,
+    of their parts, (B, M, m) and (B, L, m), and features of the pictures' cells (B, P, w)."""
+
+    image: Tensor
+    text: Tensor
+    patches: Tensor
+    words: Tensor
+    cells: Tensor
+
+
+@final
+class TCL(ImageTextModel):
+    r"""Yang et al. 2022 (arXiv 2202.10401), on any manifold.
+
+    .. math:: L = \frac{L_{CMA} + w_i L_{IMC} + w_l L_{LMI}}{1 + w_i + w_l}
+              + w_f (L_{ITM} + L_{MLM}),
+
+    the three contrasts of :mod:`spaceforms.losses.triple`, each the mean of pictures' and captions'
+    (with all weights 1 the paper's loss), image-text matching with hard negatives, and masked
+    language modelling. Keys are points of momentum copies of the encoders, of the batch and of
+    queues of earlier ones; the momentum encoder sees another view of each picture. Parts are the
+    cells of the image encoder's grid, pooled on the manifold, and the tokens of a caption. What is
+    of one family with a row is its positive, in the queue too, and no negative anywhere.
+
+    Against the paper: encoders are small and not pre-trained; captions have no second view (the
+    paper's is dropout, and there is none here); the temperature's inverse is learned, below 100.
+
+    Args:
+        image_encoder: an :class:`ImageEncoder` with more than one cell in its grid.
+        text_encoder: a :class:`TextEncoder`; the last token of its vocabulary is the mask, which no
+            tokenizer gives.
+        embed_dim: number of coordinates of a point on the sphere; dimension of other spaces.
+        manifold: the space; made from ``curvature`` if None. Points are features over their norm
+            on the sphere, and normal coordinates elsewhere (:class:`ImageTextModel`).
+        curvature: of a sphere, flat space or hyperboloid by its sign.
+        learn_curvature: learn it within a factor of 10.
+        logits: the similarity; if None "inner" on the sphere, else "neg_dist".
+        momentum: of the copies (0.995 in the paper).
+        queue_size: points kept of each modality; at least a batch, or 0 for no queue.
+        distill: alpha, the share of the momentum model's own guess in the targets.
+        ramp: steps in which alpha rises from 0.
+        intra_weight: :math:`w_i`.
+        local_weight: :math:`w_l`.
+        fusion_weight: :math:`w_f`; with 0 there is no fusion encoder.
+        fusion_layers: blocks of it.
+        pool: side of the squares of cells whose mean is one part.
+        learn_alpha: see :class:`ImageTextModel`.
+        second_view: how the momentum encoder's picture differs from the other.
+        seed: of what is drawn in training: views, negatives, masks.
+
+    Everything drawn is a function of the seed, the number of the step and the process, and the
+    copies, the queues and that number are in the ``state_dict``: training goes on from a checkpoint
+    to the same numbers.
+    """
+
+    steps: Tensor
+
+    def __init__(
+        self,
+        image_encoder: nn.Module,
+        text_encoder: nn.Module,
+        *,
+        embed_dim: int = 128,
+        manifold: Manifold | None = None,
+        curvature: float = 1.0,
+        learn_curvature: bool = False,
+        logits: Logits | None = None,
+        momentum: float = 0.995,
+        queue_size: int = QUEUE_SIZE,
+        distill: float = 0.4,
+        ramp: int = 100,
+        intra_weight: float = 1.0,
+        local_weight: float = 1.0,
+        fusion_weight: float = 1.0,
+        fusion_layers: int = 1,
+        pool: int = 1,
+        learn_alpha: bool = True,
+        second_view: Augmentation | None = None,
+        seed: int = 0,
+    ) -> None:
+        space = _space(curvature, learn_curvature) if manifold is None else manifold
+        round_ = isinstance(space, Sphere)
+        super().__init__(
+            image_encoder,
+            text_encoder,
+            embed_dim=embed_dim,
+            manifold=space,
+            contrastive=InfoNCE(space, logits=logits or ("inner" if round_ else "neg_dist")),
+            lift="project" if round_ else "normal",
+            learn_alpha=learn_alpha,
+        )
+        _check(momentum, distill, queue_size, (intra_weight, local_weight, fusion_weight))
+        self.side = _integer(image_encoder, "side")
+        if self.side < 2 or pool < 1 or self.side % pool:
+            raise ValueError(
+                f"TCL: the image encoder leaves a grid of {self.side} x {self.side} cells with "
+                f"pool {pool}; expected more than one cell, and a pool that divides the side."
+            )
+        self.mask_id = _integer(text_encoder, "vocabulary") - 1
+        self.momentum, self.distill, self.ramp, self.pool = momentum, distill, ramp, pool
+        self.intra_weight, self.local_weight = intra_weight, local_weight
+        self.fusion_weight, self.seed = fusion_weight, seed
+        # A picture that must not be mirrored is not known here.
+        self.second_view = second_view or Augmentation(mirror=0.0)
+        averaged = ["image_encoder", "text_encoder", "image_projection", "text_projection"]
+        self.fusion: FusionEncoder | None = None
+        if fusion_weight > 0:
+            width = _integer(text_encoder, "width")
+            self.fusion = FusionEncoder(
+                width, _integer(image_encoder, "width"), layers=fusion_layers
+            )
+            self.matches = nn.Linear(width, 1)
+            self.word = nn.Linear(width, self.mask_id + 1)
+            averaged += ["fusion", "word"]
+        self.teacher = nn.ModuleDict(
+            {name: copy.deepcopy(getattr(self, name)) for name in averaged}
+        )
+        self.teacher.requires_grad_(False)
+        self.image_queue: PointQueue | None = None
+        self.text_queue: PointQueue | None = None
+        if queue_size:
+            dim = embed_dim - 1 if round_ else embed_dim
+            self.image_queue = PointQueue(space, dim, size=queue_size)
+            self.text_queue = PointQueue(space, dim, size=queue_size)
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+        self._pending: tuple[Tensor, Tensor, Tensor] | None = None
+
+    # -- points and features --------------------------------------------------------------------
+
+    def image_features(self, images: Tensor) -> Tensor:
+        """Features of the cells of pictures (B, 3, H, W) -> (B, P, width)."""
+        features: Tensor = self.image_encoder.local(images)  # type: ignore[operator]
+        return features
+
+    def text_features(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Features of tokens (B, L) -> (B, L, width), and which of them there are."""
+        return self.text_encoder.local(tokens), tokens != 0  # type: ignore[operator]
+
+    def match(self, features: Features) -> Tensor:
+        """Logits (B,) of "this caption is of this picture", by the fusion encoder.
+
+        Raises:
+            ValueError: a model without one.
+        """
+        fused = self._fuse(features)
+        weight = features.mask.to(fused.dtype)[:, :, None]
+        mean = (fused * weight).sum(1) / weight.sum(1).clamp(min=1)
+        logits: Tensor = self.matches(mean).squeeze(-1)
+        return logits.float()
+
+    def _fuse(self, features: Features) -> Tensor:
+        if self.fusion is None:
+            raise ValueError("TCL: fusion_weight is 0, so there is no fusion encoder to match by.")
+        fused: Tensor = self.fusion(features.words, features.mask, features.patches)
+        return fused
+
+    @torch.no_grad()
+    def keys(self, images: Tensor, tokens: Tensor) -> Keys:
+        """What the momentum encoders make of pictures and captions."""
+        teacher = self.teacher
+        cells = teacher["image_encoder"].local(images)  # type: ignore[operator]
+        words = teacher["text_encoder"].local(tokens)  # type: ignore[operator]
+
+        def points(features: Tensor, modality: str) -> Tensor:
+            projected: Tensor = teacher[f"{modality}_projection"](features)
+            return self.lift(projected.float(), modality)
+
+        caption = teacher["text_encoder"].pool(words, tokens)  # type: ignore[operator]
+        grid = points(cells, "image")
+        grid = grid.view(len(grid), self.side, self.side, -1)
+        return Keys(
+            points(cells.mean(1), "image"),
+            points(caption, "text"),
+            pool_patches(grid, manifold=self.manifold, size=self.pool),
+            points(words, "text"),
+            cells,
+        )
+
+    # -- training -------------------------------------------------------------------------------
+
+    def training_loss(self, inputs: Inputs) -> Losses:
+        """The loss of this process's share of a batch; its keys wait for :meth:`after_step`.
+
+        The contrasts are of the whole batch, gathered; matching and masked words of the share.
+        """
+        images, tokens = inputs.images, inputs.tokens
+        share, step = len(images), int(self.steps)
+        rank, _ = distributed.place()
+        view = self.second_view(
+            images, rank * share + np.arange(share), seed=self.seed + 1, epoch=step
+        )
+        cells = self.image_features(images)
+        words, mask = self.text_features(tokens)
+        pooled = self.text_encoder.pool(words, tokens)  # type: ignore[operator]
+        image = self.lift(self.image_projection(cells.mean(1)).float(), "image")
+        text = self.lift(self.text_projection(pooled).float(), "text")
+        keys = self.keys(view, tokens)
+
+        parts = self._contrasts(image, text, keys, mask, inputs.family)
+        weights = {"alignment": 1.0, "intra": self.intra_weight, "local": self.local_weight}
+        weighted = [weight * parts[name] for name, weight in weights.items() if weight]
+        total = torch.stack(weighted).sum() / sum(weights.values())
+        if self.fusion is not None:
+            generator = torch.Generator(images.device).manual_seed(_mixed(self.seed, step, rank))
+            same = inputs.family[:, None] == inputs.family
+            similarity = self._similarity(image, text)
+            parts["matching"] = self._matching(
+                Features(cells, words, mask), similarity, same, generator
+            )
+            parts["language"] = self._language(cells, keys.cells, tokens, generator)
+            total = total + self.fusion_weight * (parts["matching"] + parts["language"])
+        return Losses(total, parts)
+
+    def _contrasts(
+        self, image: Tensor, text: Tensor, keys: Keys, mask: Tensor, family: Tensor
+    ) -> dict[str, Tensor]:
+        """CMA, IMC and LMI of the whole batch."""
+        gather = distributed.gather
+        image, text, family = gather(image), gather(text), gather(family)
+        image_keys, text_keys = gather(keys.image), gather(keys.text)
+        options: dict[str, Any] = {
+            "manifold": self.manifold,
+            "scale": self.contrastive.scale(),
+            "logits": self.contrastive.logits,
+        }
+        queued: tuple[Tensor | None, Tensor | None] = (None, None)
+        positives = family[:, None] == family
+        if self.image_queue is not None and self.text_queue is not None:
+            queued = self.image_queue()[0], self.text_queue()[0]
+            positives = self.image_queue.positives(family, family)
+        self._pending = (image_keys, text_keys, family)
+        parts = {
+            "alignment": cross_modal_alignment(
+                image,
+                text,
+                image_keys,
+                text_keys,
+                weight=self._alpha(),
+                image_queue=queued[0],
+                text_queue=queued[1],
+                positives=positives,
+                **options,
+            )
+        }
+        if self.intra_weight:
+            sides = (
+                intra_modal_contrastive(x, k, queue=q, positives=positives, **options)
+                for x, k, q in ((image, image_keys, queued[0]), (text, text_keys, queued[1]))
+            )
+            parts["intra"] = torch.stack(list(sides)).mean()
+        if self.local_weight:
+            same = family[:, None] == family
+            longest = distributed.longest(mask.shape[1], mask.device)
+            local = (
+                (image, gather(keys.patches), None),
+                (text, gather(_padded(keys.words, longest)), gather(_padded(mask.long(), longest))),
+            )
+            sides = (
+                local_mutual_information(x, part, mask=there, same=same, **options)
+                for x, part, there in local
+            )
+            parts["local"] = torch.stack(list(sides)).mean()
+        return parts
+
+    @torch.no_grad()
+    def _similarity(self, image: Tensor, text: Tensor) -> Tensor:
+        return pairwise_logits(
+            image,
+            text,
+            manifold=self.manifold,
+            scale=self.contrastive.scale(),
+            logits=self.contrastive.logits,
+        )
+
+    def _matching(
+        self,
+        features: Features,
+        similarity: Tensor,
+        same: Tensor,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """ITM: each pair, its picture with a hard caption, its caption with a hard picture."""
+        cells, words, mask = features
+        caption = hard_negatives(similarity, same, generator=generator)
+        picture = hard_negatives(similarity.T, same, generator=generator)
+        there = torch.ones_like(caption.found)
+        logits = self.match(
+            Features(
+                torch.cat([cells, cells, cells[picture.column]]),
+                torch.cat([words, words[caption.column], words]),
+                torch.cat([mask, mask[caption.column], mask]),
+            )
+        )
+        return matching_loss(
+            logits,
+            torch.cat([there, ~there, ~there]),
+            counted=torch.cat([there, caption.found, picture.found]),
+        )
+
+    def _language(
+        self, cells: Tensor, teachers: Tensor, tokens: Tensor, generator: torch.Generator
+    ) -> Tensor:
+        """MLM, with the picture in sight, and with the momentum model's guesses."""
+        holes, labels = mask_tokens(
+            tokens, mask_id=self.mask_id, vocabulary=self.mask_id, generator=generator
+        )
+        words, mask = self.text_features(holes)
+        # Only what is asked for goes through the widest layer.
+        asked = labels != IGNORED
+        logits = self.word(self._fuse(Features(cells, words, mask))[asked])
+        with torch.no_grad():
+            teacher = self.teacher
+            hidden = teacher["text_encoder"].local(holes)  # type: ignore[operator]
+            guess = teacher["word"](teacher["fusion"](hidden, mask, teachers)[asked])
+        return masked_language_loss(logits, labels[asked], teacher=guess, weight=self._alpha())
+
+    def _alpha(self) -> float:
+        return self.distill * min(1.0, int(self.steps) / max(self.ramp, 1))
+
+    def after_step(self) -> None:
+        """Move the momentum copies and push the keys of the step into the queues."""
+        for name, module in self.teacher.items():
+            momentum_update(module, getattr(self, name), momentum=self.momentum)
+        if self._pending is not None and self.image_queue is not None:
+            assert self.text_queue is not None
+            image, text, family = self._pending
+            self.image_queue.push(image, family)
+            self.text_queue.push(text, family)
+        self._pending = None
+        self.steps += 1
+
+
+def _padded(x: Tensor, length: int) -> Tensor:
+    """(B, L, ...) with zeros up to a length, for a gather."""
+    missing = length - x.shape[1]
+    return torch.cat([x, x.new_zeros(len(x), missing, *x.shape[2:])], 1) if missing else x
+
+
+def _mixed(*words: int) -> int:
+    """A seed from several numbers."""
+    return int(np.random.SeedSequence([w & 0xFFFFFFFF for w in words]).generate_state(1)[0])
+
+
+def _space(curvature: float, learnable: bool) -> Manifold:
+    if curvature == 0:
+        if learnable:
+            raise ValueError("learn_curvature is set with curvature 0; expected a curved space.")
+        return Euclidean()
+    make = sphere if curvature > 0 else hyperboloid
+    return make(curvature, learnable=learnable)
+
+
+def _check(momentum: float, distill: float, queue_size: int, weights: tuple[float, ...]) -> None:
+    for name, share in (("momentum", momentum), ("distill", distill)):
+        if not 0 <= share <= 1:
+            raise ValueError(f"TCL: {name} is {share}; expected 0 to 1.")
+    if queue_size < 0:
+        raise ValueError(f"TCL: queue_size is {queue_size}; expected 0 or more.")
+    names = ("intra_weight", "local_weight", "fusion_weight")
+    for name, weight in zip(names, weights, strict=True):
+        if not 0 <= weight < math.inf:
+            raise ValueError(f"TCL: {name} is {weight}; expected 0 or more.")
+
+
+def _integer(encoder: nn.Module, name: str) -> int:
+    value = getattr(encoder, name, None)
+    if not isinstance(value, int):
+        raise ValueError(
+            f"TCL: {type(encoder).__name__} has {name} {value!r}; expected an encoder with parts, "
+            "such as ImageEncoder and TextEncoder."
+        )
+    return value

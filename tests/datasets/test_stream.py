@@ -1,0 +1,389 @@
+"""Folders and shards: every pair once a pass, the same batches however they are read."""
+
+import io
+import itertools
+import json
+import tarfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from spaceforms.datasets import (
+    Augmentation,
+    Fault,
+    Folder,
+    Pair,
+    Shards,
+    Stream,
+    emoji_rows,
+    load_emoji,
+    open_pairs,
+    pair_rows,
+    write_shards,
+)
+from spaceforms.datasets.pictures import decode, encode_png
+from spaceforms.datasets.shards import SIZES, expand_braces, read_shard
+from spaceforms.datasets.stream import lanes_for, skipped
+
+PER_SHARD, SHARDS = 7, 5
+
+
+@pytest.fixture(scope="module")
+def emoji():
+    return load_emoji(size=16)
+
+
+@pytest.fixture(scope="module")
+def shards(emoji, tmp_path_factory) -> Path:
+    """Five shards of seven pairs."""
+    folder = tmp_path_factory.mktemp("shards")
+    rows = np.arange(PER_SHARD * SHARDS) * 30
+    write_shards(emoji_rows(emoji, rows), folder, per_shard=PER_SHARD)
+    return folder
+
+
+@pytest.fixture
+def copy(shards, tmp_path) -> Path:
+    """The shards, to be broken."""
+    for shard in shards.glob("*.tar"):
+        (tmp_path / shard.name).write_bytes(shard.read_bytes())
+    return tmp_path
+
+
+def _stream(path: Path, **options) -> Stream:
+    return Stream(open_pairs(path), **{"size": 16, "batch_size": 8, "buffer": 5, **options})
+
+
+def _take(stream: Stream, count: int, state=None):
+    batches = stream.batches(state)
+    taken = list(itertools.islice(batches, count))
+    batches.close()
+    return taken
+
+
+def _equal(a, b) -> bool:
+    return (
+        torch.equal(a.image, b.image)
+        and a.caption == b.caption
+        and torch.equal(a.family, b.family)
+        and torch.equal(a.index, b.index)
+    )
+
+
+def test_braces_count_list_and_multiply():
+    assert expand_braces("s-{08..11}.tar") == [f"s-{k:02}.tar" for k in (8, 9, 10, 11)]
+    assert expand_braces("{a,b}{0..1}") == ["a0", "a1", "b0", "b1"]
+    assert expand_braces("plain{x}.tar") == ["plain{x}.tar"]
+
+
+def test_what_is_written_is_read_and_the_same_pairs_give_the_same_bytes(emoji, shards, tmp_path):
+    rows = list(emoji_rows(emoji, np.arange(PER_SHARD * SHARDS) * 30))
+    again = write_shards(rows, tmp_path, per_shard=PER_SHARD)
+    assert [p.read_bytes() for p in again] == [(shards / p.name).read_bytes() for p in again]
+    pairs = list(Shards(shards).in_order())
+    assert len(pairs) == len(rows) == Shards(shards).count()
+    for pair, (key, _, _, content) in zip(pairs, rows, strict=True):
+        index = int(key.split("-")[0])
+        # Every kind of white space is a space.
+        assert pair.captions == tuple(c.replace("\xa0", " ") for c in content["caption"])
+        assert pair.family == emoji.concepts[emoji.concept[index]].family
+        assert np.array_equal(decode(pair.read(), 16), emoji.images[index])
+
+
+def test_pairs_are_counted_where_sizes_are_not_written(copy, shards):
+    assert not (copy / SIZES).exists()
+    assert Shards(copy).count() == PER_SHARD * SHARDS
+    assert sum(json.loads((shards / SIZES).read_text()).values()) == PER_SHARD * SHARDS
+
+
+def test_shards_and_the_folder_that_they_unpack_to_hold_the_same_pairs(shards, tmp_path):
+    for shard in shards.glob("*.tar"):
+        with tarfile.open(shard) as tar:
+            tar.extractall(tmp_path / shard.stem, filter="data")
+
+    def content(pairs):
+        return {p.key: (p.captions, p.family, p.read()) for p in pairs.in_order()}
+
+    assert content(Folder(tmp_path)) == content(Shards(shards))
+    again = tmp_path / "again"
+    write_shards(pair_rows(Folder(tmp_path)), again, per_shard=4)
+    assert sorted(v[1:] for v in content(Shards(again)).values()) == sorted(
+        v[1:] for v in content(Folder(tmp_path)).values()
+    )
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3, 5])
+@pytest.mark.parametrize("kind", [Shards, Folder])
+def test_a_pass_of_all_lanes_has_every_pair_once(kind, lanes, shards, tmp_path):
+    if kind is Folder:
+        for shard in shards.glob("*.tar"):
+            with tarfile.open(shard) as tar:
+                tar.extractall(tmp_path / shard.stem, filter="data")
+    pairs = kind(tmp_path if kind is Folder else shards)
+    listed = Counter(pair.key for pair in pairs.in_order())
+    orders = []
+    for number in range(2):
+        parts = [
+            [p.key for p in pairs.one_pass(lane, lanes, np.random.default_rng(number), 5)]
+            for lane in range(lanes)
+        ]
+        assert Counter(itertools.chain(*parts)) == listed
+        orders.append(parts)
+    assert orders[0] != orders[1]
+
+
+def test_the_buffer_mixes_neighbours_and_holds_no_more_than_it_may(shards, monkeypatch):
+    read, real = [], Shards._read
+
+    def counted(self, index):
+        for pair in real(self, index):
+            read.append(pair.key)
+            yield pair
+
+    monkeypatch.setattr(Shards, "_read", counted)
+    given = []
+    for pair in Shards(shards).one_pass(0, 1, np.random.default_rng(0), 4):
+        given.append(pair.key)
+        assert len(read) - len(given) <= 4
+    assert sorted(given) == sorted(read)
+    assert given != read
+    read.clear()
+    one = [p.key for p in Shards(shards).one_pass(0, 1, np.random.default_rng(0), 1)]
+    assert one == read  # a buffer of one mixes nothing but whole shards
+
+
+def test_batches_depend_neither_on_processes_nor_on_threads(shards):
+    options = {"lanes": 4, "augmentation": Augmentation()}
+    alone = _take(_stream(shards, **options), 12)
+    assert len({tuple(batch.index.tolist()) for batch, _ in alone}) == 12
+    for world in (2, 4):
+        shares = [
+            _take(_stream(shards, rank=rank, world=world, workers=rank, **options), 12)
+            for rank in range(world)
+        ]
+        for (batch, state), *parts in zip(alone, *shares, strict=True):
+            assert torch.equal(torch.cat([p.image for p, _ in parts]), batch.image)
+            assert [c for p, _ in parts for c in p.caption] == batch.caption
+            assert torch.equal(torch.cat([s for _, s in parts]), state)
+
+
+def test_a_stream_goes_on_from_any_state(shards, copy):
+    (copy / "shard-000001.tar").unlink()
+    broken = copy / "shard-000003.tar"
+    broken.write_bytes(broken.read_bytes()[:4000])
+    for path in (shards, str(copy / "shard-{000000..000004}.tar")):
+        options = {"lanes": 2, "augmentation": Augmentation(), "workers": 1}
+        whole = _take(_stream(Path(path), **options), 20)
+        assert whole[-1][1][:, 0].min() > 1  # passes were crossed
+        for k in (0, 1, 7, 13):
+            rest = _take(_stream(Path(path), **options), 19 - k, whole[k][1])
+            for (a, at_a), (b, at_b) in zip(whole[k + 1 :], rest, strict=True):
+                assert _equal(a, b)
+                assert torch.equal(at_a, at_b)
+
+
+def test_seed_pass_and_lane_change_the_order_and_the_captions(shards):
+    a, b = (_take(_stream(shards, seed=seed), 8) for seed in (0, 1))
+    assert [x.index.tolist() for x, _ in a] != [x.index.tolist() for x, _ in b]
+    said = {}
+    for batch, _ in _take(_stream(shards), 40):
+        for key, caption in zip(batch.index.tolist(), batch.caption, strict=True):
+            said.setdefault(key, set()).add(caption)
+    assert len(said) == PER_SHARD * SHARDS
+    assert sum(len(captions) > 1 for captions in said.values()) > 20
+
+
+def test_equal_captions_are_positives_and_families_are(tmp_path):
+    picture = encode_png(np.zeros((4, 4, 3), np.uint8))
+    rows = [
+        ("a", ".png", picture, {"caption": "A cat"}),
+        ("b", ".png", picture, {"caption": "a cat"}),
+        ("c", ".png", picture, {"caption": "a dog", "family": "pet"}),
+        ("d", ".png", picture, {"caption": "a hen", "family": "pet"}),
+    ]
+    write_shards(rows, tmp_path)
+    ((batch, _),) = _take(_stream(tmp_path, size=4, batch_size=4), 1)
+    family = dict(zip(batch.caption, batch.family.tolist(), strict=True))
+    assert family["A cat"] == family["a cat"] != family["a dog"] == family["a hen"]
+
+
+def _tar(path: Path, files: dict[str, bytes]) -> None:
+    with tarfile.open(path, "w") as tar:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+
+
+def test_each_fault_is_counted_named_and_skipped(tmp_path):
+    picture = encode_png(np.full((16, 16, 3), 200, np.uint8))
+    good = {f"{k}.{s}": d for k in range(4) for s, d in (("png", picture), ("txt", b"a cat"))}
+    _tar(tmp_path / "0.tar", good)
+    _tar(
+        tmp_path / "1.tar",
+        {
+            **{"a.png": picture, "a.txt": b"fine"},
+            **{"b.png": picture[:60], "b.txt": b"cut picture"},
+            **{"c.png": b"no picture", "c.txt": b"no picture"},
+            **{"d.png": picture, "d.txt": b" \n"},
+            **{"e.png": picture, "e.json": b'{"caption": ["", "kept"]}'},
+            **{"f.png": picture, "f.json": b"{broken"},
+            **{"g.png": picture},
+            **{"h.txt": b"no picture beside"},
+            **{"i.jpg": picture, "i.json": b'{"width": 3}', "i.txt": b"text beside json"},
+        },
+    )
+    whole = (tmp_path / "0.tar").read_bytes()
+    (tmp_path / "2.tar").write_bytes(whole[:2100])  # inside the second pair
+    stream = _stream(tmp_path / "{0..3}.tar", batch_size=1)
+    seen, state = set(), stream.start()
+    for batch, state in stream.batches():
+        if int(state[0, 0]) == 1:  # the first pass is over, and its last fault counted
+            break
+        seen.update(batch.caption)
+        last = state
+    assert seen == {"a cat", "fine", "kept", "text beside json"}
+    first = {"pictures unreadable": 2, "captions empty": 2, "pairs incomplete": 2}
+    assert skipped(last) | first == skipped(last)
+    assert skipped(state)["shards missing"] >= 1
+    assert skipped(state)["shards cut short"] >= 1
+    faults = [
+        item for item in Shards(tmp_path / "{0..3}.tar").in_order() if isinstance(item, Fault)
+    ]
+    assert Counter(fault.kind for fault in faults) == {
+        "captions empty": 2,
+        "pairs incomplete": 2,
+        "shards cut short": 1,
+        "shards missing": 1,
+    }
+    assert all(any(str(tmp_path / f"{k}.tar") in f.where for k in range(4)) for f in faults)
+    assert 1 <= len(stream.named()) <= 5
+
+
+def test_a_shard_cut_anywhere_keeps_what_is_whole_and_says_so(shards, tmp_path):
+    shard = shards / "shard-000000.tar"
+    content, whole = shard.read_bytes(), list(read_shard(shard))
+    assert all(isinstance(pair, Pair) for pair in whole)
+    path = tmp_path / shard.name
+    with tarfile.open(shard) as tar:
+        members = tar.getmembers()
+    # In a header, in a picture, in its padding, at the border of two files, at the end mark.
+    cuts = [members[6].offset + 100, members[6].offset_data + 9, members[6].offset]
+    cuts += [members[7].offset, members[8].offset, members[-1].offset_data + 512, 1, 0]
+    for cut in cuts:
+        path.write_bytes(content[:cut])
+        *pairs, fault = read_shard(path)
+        assert fault.kind == "shards cut short", cut
+        assert str(path) in fault.where
+        pairs = [pair for pair in pairs if isinstance(pair, Pair)]
+        count = sum(m.offset_data + m.size <= cut for m in members) // 2
+        assert [(p.captions, p.read()) for p in pairs] == [
+            (p.captions, p.read()) for p in whole[:count]
+        ]
+    damaged = bytearray(content)
+    damaged[members[6].offset + 150] ^= 0xFF  # the checksum of a header
+    path.write_bytes(damaged)
+    assert [type(item) for item in read_shard(path)] == [Pair] * 3 + [Fault]
+
+
+def test_data_without_one_good_pair_end_in_a_sentence(tmp_path):
+    _tar(tmp_path / "0.tar", {"a.png": b"x", "a.txt": b"cat"})
+    with pytest.raises(ValueError, match=r"no pair that can be used.*pictures unreadable.*0/a"):
+        _take(_stream(tmp_path, batch_size=1, workers=1), 1)
+    with pytest.raises(FileNotFoundError, match="found none of 2 names"):
+        Shards(tmp_path / "{7..8}.tar")
+    with pytest.raises(FileNotFoundError, match="expected pictures with captions"):
+        Folder(tmp_path)
+    with pytest.raises(FileNotFoundError, match="found no such folder"):
+        Folder(tmp_path / "nowhere")
+    with pytest.raises(FileExistsError, match="holds shards already"):
+        write_shards([], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"lanes": 4, "world": 3}, "readers is 4 with 3 processes; expected a multiple"),
+        ({"lanes": 3}, "batch_size is 8 with 3 readers"),
+        ({"lanes": 8}, r"readers is 8 and Shards\(.*5 shards\) has 5 shards; expected a shard for"),
+        ({"buffer": 0}, "buffer is 0"),
+    ],
+)
+def test_a_stream_that_cannot_work_is_refused(shards, options, message):
+    with pytest.raises(ValueError, match=message):
+        _stream(shards, **options)
+
+
+def test_as_many_lanes_as_batch_and_shards_allow():
+    assert [lanes_for(parts, 48) for parts in (1, 3, 8, 9, 1000)] == [1, 2, 8, 8, 16]
+    assert lanes_for(1000, 4096) == 64
+    assert lanes_for(1000, 7) == 1
+
+
+def test_lists_of_captions_are_read_in_three_forms(tmp_path):
+    def folder(name: str, text: str | None = None) -> list[tuple[str, tuple[str, ...]]]:
+        path = tmp_path / name.replace(".", "-")
+        (path / "sub").mkdir(parents=True)
+        for k in "ab":
+            (path / "sub" / f"{k}.png").write_bytes(encode_png(np.zeros((4, 4, 3), np.uint8)))
+            if text is None:
+                (path / "sub" / f"{k}.txt").write_text(f" the {k}\n")
+        if text is not None:
+            (path / name).write_text(text)
+        return [(p.key, p.captions) for p in open_pairs(path).in_order() if isinstance(p, Pair)]
+
+    expected = [("sub/a", ("the a",)), ("sub/b", ("the b",))]
+    assert folder("siblings") == expected
+    assert folder("captions.tsv", "file\tcaption\nsub/a.png\tthe a\nsub/b.png\tthe b\n") == expected
+    lines = '{"file": "sub/a.png", "caption": "the a"}\n{"image": "sub/b.png", "text": "the b"}\n'
+    assert folder("captions.jsonl", lines) == expected
+    several = '{"file_name": "sub/a.png", "captions": ["one", "two"]}'
+    assert folder("metadata.jsonl", several) == [("sub/a", ("one", "two"))]
+    for name, text, message in (
+        ("captions.tsv", "sub/a.png the a", "line 1: expected file<TAB>caption"),
+        ("captions.jsonl", "3", "line 1: expected a JSON object, got int"),
+        ("captions.jsonl", '{"caption": "x"}', "expected a text under 'file', got None"),
+    ):
+        (tmp_path / "bad").mkdir(exist_ok=True)
+        for old in (tmp_path / "bad").iterdir():
+            old.unlink()
+        (tmp_path / "bad" / name).write_text(text if name[-1] != "v" else "a.png\tb\n" + text)
+        with pytest.raises(ValueError, match=message.replace("line 1", "line .")):
+            Folder(tmp_path / "bad")
+
+
+def _file(image: Image.Image, form: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format=form, **options)
+    return buffer.getvalue()
+
+
+def test_pictures_are_cut_turned_and_put_on_white():
+    wide = np.zeros((8, 24, 3), np.uint8)
+    wide[:, 8:16] = (250, 10, 20)  # the central square
+    assert (decode(encode_png(wide), 8) == (250, 10, 20)).all()
+    clear = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+    assert (decode(_file(clear, "PNG"), 8) == 255).all()
+    palette = Image.new("P", (8, 8), 0)
+    assert (decode(_file(palette, "GIF", transparency=0), 8) == 255).all()
+    deep = Image.fromarray(np.full((8, 8), 200 * 256, np.uint16))
+    assert (decode(_file(deep, "PNG"), 8) == 200).all()
+    upper = np.zeros((64, 64, 3), np.uint8)
+    upper[:32] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 3  # taken upside down
+    turned = decode(_file(Image.fromarray(upper), "JPEG", exif=exif.tobytes()), 16)
+    assert turned[:6].max() < 10
+    assert turned[10:].min() > 245
+    big = decode(_file(Image.new("L", (900, 500), 77), "JPEG"), 16)
+    assert big.shape == (16, 16, 3)
+    assert (big == 77).all()
+    noise = encode_png(np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8))
+    assert decode(noise, 8).std() > 10
+    for content in (b"", b"GIF89a", noise[: len(noise) // 2], noise[:20]):
+        with pytest.raises(ValueError, match="expected a picture, but"):
+            decode(content, 8)
