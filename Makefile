@@ -13,10 +13,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check $(if $(CI),--quiet)
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8
 
 .NOTPARALLEL:
-.PHONY: help demo test test-slow lint format types docs check clean
+.PHONY: help demo test test-slow lint format types docs check experiments-quick experiments clean
 
 help:  ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.installed-demo  ## Train MERU on real pictures, evaluate and plot it; into runs/demo
 	$(BIN)/spaceforms train --model meru --out $(OUT) --overwrite
@@ -47,6 +47,14 @@ docs: $(VENV)/.installed-dev  ## Build the documentation into docs/_build/html; 
 
 check: lint types docs  ## Everything CI does after the tests
 	$(BIN)/python -m pytest -m slow tests/test_packaging.py
+
+experiments-quick: $(VENV)/.installed-dev  ## The experiments cut down to some minutes; into runs/experiments
+	$(BIN)/python experiments/run.py --quick
+	$(BIN)/python experiments/report.py runs/experiments/quick --page runs/experiments/quick/results.md
+
+experiments: $(VENV)/.installed-dev  ## All experiments, hours on two cores; rewrites docs/results.md
+	$(BIN)/python experiments/run.py
+	$(BIN)/python experiments/report.py
 
 clean:  ## Remove what was built, and caches; environments and runs/ stay
 	rm -rf build dist docs/_build htmlcov .coverage* .pytest_cache .mypy_cache .ruff_cache \

@@ -62,21 +62,27 @@ def select(runs: Runs, variant: str, at: dict[str, Any]) -> dict[int, dict[str, 
 
 
 def difference(
-    runs: Runs, one: str, other: str, figure: str, at: dict[str, Any]
+    runs: Runs, one: str, other: str | None, figure: str, at: dict[str, Any]
 ) -> Difference | None:
-    """One less other over their common seeds; None where there are not enough of them."""
-    a, b = select(runs, one, at), select(runs, other, at)
+    """One less other over their common seeds, or one less 0 if other is None.
+
+    None where there are not enough of them.
+    """
+    a = select(runs, one, at)
+    b = a if other is None else select(runs, other, at)
     seeds = sorted(a.keys() & b.keys())
     if not seeds:
         return None
-    if hits(a[seeds[0]], figure) is not None:
+    if other is not None and hits(a[seeds[0]], figure) is not None:
         pairs = [(hits(a[s], figure), hits(b[s], figure)) for s in seeds]
         each = np.mean([x - y for x, y in pairs if x is not None and y is not None], axis=0)
         generator = np.random.default_rng(0)
         draws = each[generator.integers(len(each), size=(RESAMPLES, len(each)))].mean(1)
         low, high = np.quantile(draws, [0.025, 0.975])
         return Difference(each.mean(), low, high, len(seeds))
-    each = np.asarray([value(a[s], figure) - value(b[s], figure) for s in seeds])
+    each = np.asarray([value(a[s], figure) for s in seeds])
+    if other is not None:
+        each = each - [value(b[s], figure) for s in seeds]
     if len(seeds) < 2 or not np.isfinite(each).all():
         return None
     half = stats.t.ppf(0.975, len(each) - 1) * each.std(ddof=1) / len(each) ** 0.5

@@ -63,6 +63,12 @@ def train(folder: Path, options: dict[str, Any], device: str) -> Figures:
     test = result["tests"][main_test]
     values = flat(result["scalars"]) | flat(result["radius"]) | flat(result.get("hierarchy", {}))
     values |= flat({k: e for k, e in test.items() if isinstance(e, dict) and "recall" not in e})
+    for direction in ("image to text", "text to image"):
+        again = test.get(f"{direction}, re-ranked")
+        if again:
+            values |= flat({f"{direction}, re-ranked": again["recall"]})
+            gain = again["recall"]["1"] - test[f"{direction}, by id"]["recall"]["1"]
+            values[f"{direction}, re-ranked gain at 1"] = gain
     return {"ranks": retrieval(run, main_test), "values": values}
 
 

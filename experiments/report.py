@@ -18,6 +18,11 @@ RETRIEVAL = tuple(f"{d} R@{k}" for d in ("image to text", "text to image") for k
 COLUMNS = {
     "widths": RETRIEVAL,
     "ablations": (*RETRIEVAL, "curvature"),
+    "tcl": (
+        *RETRIEVAL,
+        *(f"{d}, re-ranked, 1" for d in ("image to text", "text to image")),
+        "seconds",
+    ),
     "hierarchy": (
         *("image to text R@10", "depth and radius, texts", "depth and radius, pictures, WordNet"),
         *("cones, texts, AUC", "cones, texts, contained", "cones, texts, falsely contained"),
@@ -67,9 +72,10 @@ def claim_rows(name: str, result: dict[str, Any]) -> list[tuple[str, ...]]:
     rows = []
     for claim in content.get("claims", ()):
         at, figure = claim.get("at", {}), claim["figure"]
-        found = difference(result["runs"], claim["better"], claim["than"], figure, at)
+        found = difference(result["runs"], claim["better"], claim.get("than"), figure, at)
         place = "".join(f", {k} = {v}" for k, v in at.items())
-        what = f"{figure}: {claim['better']} less {claim['than']}{place}"
+        less = f" less {claim['than']}" if "than" in claim else ""
+        what = f"{figure}: {claim['better']}{less}{place}"
         if found is None:
             rows.append((claim["text"], claim["source"], what, "", "not measured"))
             continue
