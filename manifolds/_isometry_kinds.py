@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ._checks import check_broadcast, check_coordinates
 from ._isometry import Isometry
-from ._numerics import dot, unit
+from ._numerics import dot, power_of_two, unit
 from ._tangents import tangents
 from .base import Manifold
 from .unit import Call, divided
@@ -128,7 +128,7 @@ class Reflection(_Based):
     def _differential(self, dtype: torch.dtype) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         space, kept = self.manifold, tangents(self.manifold)
         (p, a), _ = space._enter(self._op, [("p", self.p.to(dtype))], [("a", self.a.to(dtype))])
-        a = kept.enter(p, a)
+        a = kept.enter(p, a / power_of_two(a))  # only its direction counts: none is subnormal
         direction, length = unit(kept.frame(p, a))
         normal = a / length.where(length > 0, 1.0)
         return p, lambda w: w - 2 * dot(direction, kept.frame(p, w)) * normal

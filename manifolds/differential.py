@@ -1,14 +1,13 @@
 """Jacobi fields, and the differentials of exp and log that are made of them."""
 
-import math
-
 import torch
 from torch import Tensor
 
 from ._checks import check_broadcast
-from ._numerics import signed_cs, signed_csm1c, signed_sn, signed_snm1c
+from ._jacobi import Kept, kept_vectors
+from ._numerics import power_of_two, signed_cs, signed_csm1c, signed_sn, signed_snm1c
 from .base import Manifold, check_manifold
-from .curvature import curvature_at, entered, inner
+from .curvature import curvature_at, entered
 
 
 def jacobi_field(
@@ -42,10 +41,13 @@ def jacobi_field(
     check_broadcast("jacobi_field", "t", time, time.shape, v.shape[:-1])
     time = time.unsqueeze(-1)
     v = time * v
-    z = _squared(manifold, x, v)
-    field = _across(manifold, x, v, value, signed_cs(z), signed_csm1c(z))
-    field = field + time * _across(manifold, x, v, slope, signed_sn(z), signed_snm1c(z))
-    return _carried(manifold, x, v, field).to(dtype)
+    kept = kept_vectors(manifold)
+    both = torch.maximum(power_of_two(value), power_of_two(slope))  # linear in the two
+    a, value, slope = (kept.enter(x, u) for u in (v, value / both, slope / both))
+    z = _squared(kept, x, a)
+    field = _across(kept, x, a, value, signed_cs(z), signed_csm1c(z))
+    field = field + time * _across(kept, x, a, slope, signed_sn(z), signed_snm1c(z))
+    return (both * kept.carried(x, v, field)).to(dtype)
 
 
 def expmap_differential(manifold: Manifold, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
@@ -70,7 +72,9 @@ def expmap_differential(manifold: Manifold, x: Tensor, v: Tensor, w: Tensor) -> 
         (..., m), tangent at ``manifold.expmap(x, v)``.
     """
     (x, v, w), dtype = entered("expmap_differential", manifold, [("x", x), ("v", v), ("w", w)])
-    return _carried(manifold, x, v, _stretched(manifold, x, v, w)).to(dtype)
+    kept, scale = kept_vectors(manifold), power_of_two(w)  # linear in w
+    moved = _stretched(kept, x, kept.enter(x, v), kept.enter(x, w / scale))
+    return (scale * kept.carried(x, v, moved)).to(dtype)
 
 
 def expmap_adjoint(manifold: Manifold, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
@@ -88,7 +92,9 @@ def expmap_adjoint(manifold: Manifold, x: Tensor, v: Tensor, w: Tensor) -> Tenso
         (..., m), tangent at x.
     """
     (x, v, w), dtype = entered("expmap_adjoint", manifold, [("x", x), ("v", v), ("w", w)])
-    return _stretched(manifold, x, v, _carried_back(manifold, x, v, w)).to(dtype)
+    kept, scale = kept_vectors(manifold), power_of_two(w)
+    back = kept.carried_back(x, v, w / scale)
+    return (scale * kept.leave(x, _stretched(kept, x, kept.enter(x, v), back))).to(dtype)
 
 
 def expmap_differential_inverse(manifold: Manifold, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
@@ -107,7 +113,9 @@ def expmap_differential_inverse(manifold: Manifold, x: Tensor, v: Tensor, w: Ten
     """
     named = [("x", x), ("v", v), ("w", w)]
     (x, v, w), dtype = entered("expmap_differential_inverse", manifold, named)
-    return _shrunk(manifold, x, v, _carried_back(manifold, x, v, w)).to(dtype)
+    kept, scale = kept_vectors(manifold), power_of_two(w)
+    back = kept.carried_back(x, v, w / scale)
+    return (scale * kept.leave(x, _shrunk(kept, x, kept.enter(x, v), back))).to(dtype)
 
 
 def logmap_differential(manifold: Manifold, x: Tensor, y: Tensor, w: Tensor) -> Tensor:
@@ -130,8 +138,12 @@ def logmap_differential(manifold: Manifold, x: Tensor, y: Tensor, w: Tensor) -> 
         (..., m), tangent at x.
     """
     (x, y, w), dtype = entered("logmap_differential", manifold, [("x", x), ("y", y), ("w", w)])
-    v = manifold.logmap(x, y)
-    return _shrunk(manifold, x, v, manifold.transport(y, x, w)).to(dtype)
+    kept = kept_vectors(manifold)
+    # Split at y, where w is: carried first, a large orthogonal part would leak into the other.
+    scale = power_of_two(w)
+    back, ratio = kept.log(y, x)
+    shrunk = _shrunk(kept, y, back, kept.enter(y, w / scale), ratio)
+    return (scale * kept.leave(x, kept.transport(y, x, shrunk))).to(dtype)
 
 
 def logmap_differential_base(manifold: Manifold, x: Tensor, y: Tensor, u: Tensor) -> Tensor:
@@ -153,12 +165,15 @@ def logmap_differential_base(manifold: Manifold, x: Tensor, y: Tensor, u: Tensor
     """
     named = [("x", x), ("y", y), ("u", u)]
     (x, y, u), dtype = entered("logmap_differential_base", manifold, named)
-    v = manifold.logmap(x, y)
-    z = _squared(manifold, x, v)
+    kept = kept_vectors(manifold)
+    v, _ = kept.log(x, y)
+    z = _squared(kept, x, v)
     near = (signed_csm1c(z) - signed_snm1c(z)) / signed_sn(z.clamp(-1, 1))
     # As cosine over sine, where both are huge, through the logarithm's derivative: t coth t.
     ratio = _cotangent(z)
-    return -_across(manifold, x, v, u, ratio, near).to(dtype)
+    scale = power_of_two(u)
+    change = _across(kept, x, v, kept.enter(x, u / scale), ratio, near)
+    return (-scale * kept.leave(x, change)).to(dtype)
 
 
 def volume_density(manifold: Manifold, x: Tensor, v: Tensor) -> Tensor:
@@ -174,35 +189,37 @@ def volume_density(manifold: Manifold, x: Tensor, v: Tensor) -> Tensor:
 # -- the parts of a vector along and across v ---------------------------------------------------
 
 
-def _across(
-    manifold: Manifold, x: Tensor, v: Tensor, w: Tensor, factor: Tensor, slope: Tensor
-) -> Tensor:
+def _across(kept: Kept, x: Tensor, v: Tensor, w: Tensor, factor: Tensor, slope: Tensor) -> Tensor:
     """w with its part orthogonal to v multiplied by ``factor``, a function of z = K |v|^2.
 
     Where abs(z) <= 1 as w + slope (z w - K <v, w> v), slope = (factor - 1)/z: at v = 0 there is no
-    direction, but this has every derivative. Beyond, split: for a large factor the sum cancels.
+    direction, but this has every derivative. Beyond, split, twice for what rounding leaves of the
+    other part: for a large factor the sum cancels, and for a small one too.
     """
-    k = curvature_at(manifold, x)
-    square = inner(manifold, x, v, v)
-    near = (k * square).abs() <= 1
+    k = curvature_at(kept.manifold, x)
+    near = _squared(kept, x, v).abs() <= 1
     short = v.where(near, 0.0)
-    z = k * inner(manifold, x, short, short)
-    smooth = w + slope.where(near, 0.0) * (z * w - k * inner(manifold, x, short, w) * short)
-    size = square.where(~near, 1.0).sqrt()
-    direction = v / size
-    along = inner(manifold, x, direction, w) * direction
-    return torch.where(near, smooth, along + factor * (w - along))
+    z, share = (kept.product(x, k * short, u) for u in (short, w))
+    smooth = w + slope.where(near, 0.0) * (z * w - share * short)
+    largest = power_of_two(v).where(~near, 1.0)  # whose square may overflow
+    direction = v / largest
+    size = kept.product(x, direction, direction).where(~near, 1.0).sqrt()
+    direction = direction / size
+    along = kept.product(x, direction, w) * direction
+    aside = w - along
+    rest = kept.product(x, direction, aside) * direction
+    return torch.where(near, smooth, along + rest + factor * (aside - rest))
 
 
-def _stretched(manifold: Manifold, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
-    z = _squared(manifold, x, v)
-    return _across(manifold, x, v, w, signed_sn(z), signed_snm1c(z))
+def _stretched(kept: Kept, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
+    z = _squared(kept, x, v)
+    return _across(kept, x, v, w, signed_sn(z), signed_snm1c(z))
 
 
-def _shrunk(manifold: Manifold, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
-    z = _squared(manifold, x, v)
+def _shrunk(kept: Kept, x: Tensor, v: Tensor, w: Tensor, ratio: Tensor | None = None) -> Tensor:
+    z = _squared(kept, x, v)
     factor = signed_sn(z)
-    return _across(manifold, x, v, w, 1 / factor, -signed_snm1c(z) / factor)
+    return _across(kept, x, v, w, 1 / factor if ratio is None else ratio, -signed_snm1c(z) / factor)
 
 
 def _cotangent(z: Tensor) -> Tensor:
@@ -212,42 +229,11 @@ def _cotangent(z: Tensor) -> Tensor:
     return torch.where(far, t / t.tanh(), signed_cs(z) / signed_sn(z))
 
 
-def _squared(manifold: Manifold, x: Tensor, v: Tensor) -> Tensor:
+def _squared(kept: Kept, x: Tensor, v: Tensor) -> Tensor:
     """K |v|^2, (..., 1); for K < 0 not beyond what two points of the dtype can be apart."""
     longest = 56.0 if v.dtype == torch.float32 else 472.0
     # For K > 0 no digit of the sine is left by then, but infinity has none at all.
     turns = 1 / torch.finfo(v.dtype).eps
-    return (curvature_at(manifold, x) * inner(manifold, x, v, v)).clamp(-(longest**2), turns**2)
-
-
-# -- transport along a geodesic given by its velocity -------------------------------------------
-
-
-def _halfway(manifold: Manifold, x: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    """exp_x(v/2) and exp_x(v), v less its full turns around the sphere.
-
-    A full turn carries a vector to itself, and of two points the transport is along the shorter
-    arc: each half of what is left, at most half a turn, is one.
-    """
-    turn = 2 * math.pi * curvature_at(manifold, x).rsqrt()
-    length = manifold.norm(x, v).unsqueeze(-1)
-    long = length > turn / 2
-    rest = length - turn * (length / turn).detach().round()
-    v = torch.where(long, rest / length.where(long, 1.0) * v, v)
-    return manifold.expmap(x, v / 2), manifold.expmap(x, v)
-
-
-def _carried(manifold: Manifold, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
-    """w at x carried to exp_x(v) along the geodesic of velocity v."""
-    if manifold.sign <= 0:
-        return manifold.transport(x, manifold.expmap(x, v), w)
-    middle, y = _halfway(manifold, x, v)
-    return manifold.transport(middle, y, manifold.transport(x, middle, w))
-
-
-def _carried_back(manifold: Manifold, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
-    """The inverse of :func:`_carried`."""
-    if manifold.sign <= 0:
-        return manifold.transport(manifold.expmap(x, v), x, w)
-    middle, y = _halfway(manifold, x, v)
-    return manifold.transport(middle, x, manifold.transport(y, middle, w))
+    # The square of a long vector may overflow, and 0 times infinity is no number.
+    square = kept.product(x, v, v).clamp(max=torch.finfo(v.dtype).max)
+    return (curvature_at(kept.manifold, x) * square).clamp(-(longest**2), turns**2)

@@ -10,6 +10,7 @@ import math
 import multiprocessing
 import platform
 import warnings
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -19,12 +20,36 @@ from typing import Any
 import numpy as np
 import torch
 
+from .chart_models import MODELS
 from .judge import DEFINITIONS, DTYPES, Sample, run_batch
-from .regimes import MODELS, REGIMES
+from .reference_operations import operations
+from .regimes import REGIMES
 
 VALUES, GRADIENTS = 8.0, 32.0
 """The promise: error of values and of gradients in units of u (1 + kappa)."""
-WEAKER: dict[tuple[str, str, str], str] = {}
+_END = "carried to the end point as it is rounded, which the rounding moves by u cosh(r/R)"
+_LOGARITHM = "the exponential of a logarithm, whose size multiplies its rounding"
+WEAKER: dict[tuple[str, str, str], str] = {
+    **{
+        (manifold, name, "value"): _END
+        for manifold in ("Lorentz", "PoincareBall")
+        for name in ("expmap_differential", "jacobi_field")
+    },
+    **{
+        (manifold, "reflection", "value"): "by way of p, whose rounding the image inherits"
+        for manifold in ("Lorentz", "PoincareBall")
+    },
+    ("PoincareBall", "translation.push", "value"): "by forward-mode derivatives, where the two "
+    "sides of a radial part cancel in 1 - |x|^2",
+    ("Sphere", "logmap_differential_base", "value"): "next to the antipode by the length of a "
+    "logarithm, not by what is left of half a turn",
+    **{
+        (manifold, name, quantity): _LOGARITHM
+        for manifold in ("Lorentz", "Sphere", "Euclidean")
+        for name in ("sphere_area", "ball_volume")
+        for quantity in ("value", "gradient", "curvature")
+    },
+}
 """(manifold, map, quantity) -> why the promise is not made there."""
 _WELL_CONDITIONED = 16.0
 
@@ -39,10 +64,16 @@ class Plan:
     """Batches a regime."""
     largest: int
     """The largest dimension."""
+    every: int = 1
+    """Of the regimes of an operation only each so many-th is drawn."""
+    operation_batches: int = 0
+    """Batches a regime of an operation; as many as of a map if 0."""
 
 
-QUICK = Plan(count=2, batches=1, largest=32)
-FULL = Plan(count=4, batches=4, largest=512)
+QUICK = Plan(count=2, batches=1, largest=32, every=13)
+FULL = Plan(count=4, batches=4, largest=512, operation_batches=2)
+OPERATIONS = tuple(operations())
+"""What is judged beside the maps of a manifold: charts, isometries, hyperplanes and so on."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +140,23 @@ def tasks(
         for name in maps
         for dtype in dtypes
         if library == "spaceforms" or dtype in ("float64", "float32")
-        for regime in REGIMES
+        for regime in _regimes(manifold, name, dtype, plan)
+        if library == "spaceforms" or name not in OPERATIONS
     ]
+
+
+def _regimes(manifold: str, name: str, dtype: str, plan: Plan) -> list[str]:
+    """Those in which a model has the map; of an operation a share that depends on the cell."""
+    definition = DEFINITIONS[name]
+    if manifold not in definition.models:
+        return []
+    regimes = list(definition.regimes or REGIMES)
+    if name not in OPERATIONS:
+        return regimes
+    cell = zlib.crc32(f"{manifold} {name} {dtype}".encode())
+    if plan.every >= len(regimes):
+        return [regimes[cell % len(regimes)]]
+    return regimes[cell % plan.every :: plan.every]
 
 
 def work(task: Task) -> tuple[Task, list[Sample]]:
@@ -119,7 +165,8 @@ def work(task: Task) -> tuple[Task, list[Sample]]:
     samples: list[Sample] = []
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for seed in range(task.plan.batches):
+        batches = task.plan.operation_batches if task.map in OPERATIONS else 0
+        for seed in range(batches or task.plan.batches):
             batch = run_batch(
                 task.manifold, task.map, task.dtype, task.regime, count=task.plan.count,
                 gradients=task.gradients, seed=seed, largest=task.plan.largest,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -27,9 +27,9 @@ class CertifyOptions:
     quick: bool = False
     """Few problems, up to dimension 32 (under 2 minutes on two cores): the default, said aloud."""
     manifold: tuple[str, ...] = ()
-    """Only these: Lorentz, PoincareBall, Sphere, Euclidean, Stereographic."""
+    """Only these: Lorentz, PoincareBall, Sphere, Euclidean, Stereographic, Klein, HalfSpace, ..."""
     map: tuple[str, ...] = ()
-    """Only these: dist, expmap, logmap, ..."""
+    """Only these: dist, expmap, logmap, ..., convert (to every chart), busemann, ..."""
     dtype: tuple[str, ...] = ()
     """Only these: float64, float32, bfloat16, float16."""
     against: tuple[Literal["geoopt", "textbook"], ...] = ()
@@ -61,8 +61,8 @@ def _run(options: CertifyOptions) -> int:
     from tqdm import tqdm
 
     from .certificate import FULL, QUICK, certify as run, report, tasks
+    from .chart_models import MODELS
     from .judge import DEFINITIONS, DTYPES
-    from .regimes import MODELS
     from .report import as_text
 
     if options.full and options.quick:
@@ -70,7 +70,7 @@ def _run(options: CertifyOptions) -> int:
     which = {
         "libraries": ("spaceforms", *options.against),
         "manifolds": _chosen("--manifold", options.manifold, list(MODELS)),
-        "maps": _chosen("--map", options.map, list(DEFINITIONS)),
+        "maps": _chosen("--map", _with_targets(options.map, DEFINITIONS), list(DEFINITIONS)),
         "dtypes": _chosen("--dtype", options.dtype, list(DTYPES)),
     }
     plan = FULL if options.full else QUICK
@@ -92,6 +92,13 @@ def _run(options: CertifyOptions) -> int:
         problems = sum(row.problems for row in rows if row.library == "spaceforms")
         print(f"The promise is kept: {problems:,} results.")
     return 1 if broken else 0
+
+
+def _with_targets(wanted: Sequence[str], known: Iterable[str]) -> list[str]:
+    """``convert`` stands for convert:Klein and all others."""
+    names = list(known)
+    found = [[n for n in names if n.startswith(f"{name}:")] or [name] for name in wanted]
+    return [name for some in found for name in some]
 
 
 def _chosen(option: str, wanted: Sequence[str], known: Sequence[str]) -> Sequence[str]:

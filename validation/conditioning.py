@@ -61,7 +61,7 @@ class Problem:
         output_time: whether the output has a coordinate along the axis of the origin.
         curvature: K.
         scalar: whether the output is a number.
-        digits: of the working precision.
+        turns: whether the function commutes with rotations; if not, all dimensions are worked in.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class Problem:
         output_time: bool,
         curvature: float,
         scalar: bool,
+        turns: bool = True,
     ) -> None:
         self.scalar, self.output_time = scalar, output_time
         self.arguments, self.cotangent = list(arguments), cotangent
@@ -80,7 +81,8 @@ class Problem:
         self.digits = _digits(self.arguments, abs(curvature))
         with mp.workdps(self.digits):
             vectors = self.arguments + ([] if cotangent is None else [cotangent])
-            self._basis, coordinates = _orthonormal([v.space for v in vectors])
+            spaces = [v.space for v in vectors]
+            self._basis, coordinates = _orthonormal(spaces) if turns else _standard(spaces)
             self.n = len(self.arguments[0].space)
             self.m = len(self._basis)
             self.extra = self.m < self.n
@@ -274,6 +276,13 @@ def _orthonormal(vectors: Sequence[Array]) -> tuple[list[list[Any]], list[list[A
         if size > tiny * whole and len(basis) < len(v):
             basis.append([a / size for a in rest])
     return basis, [[mp.fdot(q, v) for q in basis] for v in exact]
+
+
+def _standard(vectors: Sequence[Array]) -> tuple[list[list[Any]], list[list[Any]]]:
+    """The standard basis, and the vectors as they are."""
+    n = len(vectors[0])
+    basis = [[mp.mpf(i == j) for j in range(n)] for i in range(n)]
+    return basis, [[mp.mpf(float(c)) for c in v] for v in vectors]
 
 
 def _lengths(arguments: Sequence[Argument]) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,18 +12,36 @@ from torch import Tensor
 
 from .. import manifolds
 from ..manifolds import Manifold, Stereographic
-from .reference import COVECTOR, NORMAL, POINT, SCALAR, TANGENT, TANGENT0, Definition
-from .regimes import Draw, Model, Source
+from .chart_models import FACTORS, MODELS, ProductModel
+from .models import Model
+from .operations import CALLS, build_chart, build_product, convert_by_name
+from .reference import (
+    COVECTOR,
+    DIRECTION,
+    NORMAL,
+    NUMBER,
+    POINT,
+    SCALAR,
+    TANGENT,
+    TANGENT0,
+    VECTOR,
+    Definition,
+)
+from .regimes import Draw, Source
 
 MIN_RADIUS, TIME = 0.1, 0.25
-"""What ``half_aperture`` and ``geodesic`` are called with."""
+"""What ``half_aperture``, ``geodesic`` and ``jacobi_field`` are called with."""
+_EMBEDDED = ("hyperboloid", "sphere")  # whose coordinates have one along the axis of the origin
 
 
-def build(manifold: str, k: float, *, learnable: bool = False) -> Manifold:
-    """The manifold of that class and curvature."""
+def build(manifold: str, k: float, *, learnable: bool = False) -> Any:
+    """The manifold of that class and curvature, or the chart."""
+    if manifold == "Product":
+        return build_product()
+    if type(MODELS[manifold]) is not Model:
+        return build_chart(manifold, k)
     kind = getattr(manifolds, manifold)
-    made: Manifold = kind() if k == 0 else kind(k, learnable=learnable)
-    return made
+    return kind() if k == 0 else kind(k, learnable=learnable)
 
 
 def make(library: str, manifold: str, k: float) -> Any:
@@ -37,22 +55,39 @@ def make(library: str, manifold: str, k: float) -> Any:
 
 def has_time(model: Model, kind: str) -> bool:
     """Whether the free coordinates of a kind of argument begin with one along the origin's axis."""
-    if model.chart == "sphere":
+    if kind == NUMBER:  # which is all there is of it: the rest is 0
+        return True
+    if model.chart in ("sphere", "hemisphere"):
         return kind in (POINT, TANGENT, COVECTOR)
     return model.chart == "hyperboloid" and kind == COVECTOR
 
 
 def draw_inputs(
-    model: Model, definition: Definition, draw: Draw, source: Source, radius: float,
-    dtype: torch.dtype,
+    model: Model, definition: Definition, regime: Callable[[Source], Draw], source: Source,
+    radius: float, dtype: torch.dtype,
 ) -> list[Tensor]:  # fmt: skip
     """Free coordinates in the dtype, what the exact problem is about."""
+    draw = regime(source)
     points, tangents, made = [draw.x, draw.y], [draw.u, draw.v], []
-    for kind in definition.inputs:
+    if definition.inputs.count(POINT) > len(points):  # another of the regime, or the first again
+        points.append(np.where(source.uniform(0, 1) < 0.25, draw.x, regime(source).y))
+    if definition.inputs.count(TANGENT) > len(tangents):
+        tangents.insert(0, source.tangents(draw.x, source.uniform(0.1, source.within(2.0)))[0])
+    for kind, scaled in zip(definition.inputs, definition.scaled, strict=True):
         if kind == POINT:
             value = radius * points.pop(0)
         elif kind == TANGENT:
             value = radius * tangents.pop()
+        elif kind == NUMBER:
+            alone = len(definition.inputs) == 1
+            size = model.distance(draw.x if alone else draw.y)
+            sign = 1.0 if alone else source.rng.choice([-1.0, 1.0], size=size.shape)
+            value = sign * size * (radius if scaled or alone else 1.0)
+            value = np.concatenate([value, np.zeros((source.count, source.n))], axis=-1)
+        elif kind == VECTOR:
+            value = source.scattered(1e-3, 1e3) * source.direction()
+        elif kind == DIRECTION:
+            value = source.scattered(0.1, 10.0) * source.towards(draw.x)
         elif kind == COVECTOR:
             size = draw.x.shape[1] + (model.chart == "hyperboloid")
             value = source.rng.standard_normal((source.count, size))
@@ -72,7 +107,7 @@ def _rounded(x: Tensor, dtype: torch.dtype) -> Tensor:
 def draw_cotangent(
     model: Model, definition: Definition, source: Source, dtype: torch.dtype
 ) -> Tensor | None:
-    if definition.output == SCALAR:
+    if definition.output == SCALAR or not definition.gradients:
         return None
     size = source.n + has_time(model, definition.output)
     return torch.from_numpy(source.rng.standard_normal((source.count, size))).to(dtype)
@@ -80,6 +115,12 @@ def draw_cotangent(
 
 def _stored(model: Model, kinds: Sequence[str], free: Sequence[Tensor], k: float) -> list[Tensor]:
     """Coordinates as libraries take them: on the hyperboloid with the redundant time part."""
+    if isinstance(model, ProductModel):
+        parts = [
+            _stored(factor, kinds, [x[..., place] for x in free], k)
+            for factor, k, _, place, _ in model.parts()
+        ]
+        return [torch.cat(part, dim=-1) for part in zip(*parts, strict=True)]
     if model.chart != "hyperboloid":
         zero = model.chart == "sphere"  # where tangent vectors at the origin have one
         return [
@@ -105,9 +146,15 @@ def _stored(model: Model, kinds: Sequence[str], free: Sequence[Tensor], k: float
 
 
 def _free(model: Model, kind: str, stored: Tensor) -> Tensor:
-    if model.chart in ("ball", "flat") or kind in (NORMAL, SCALAR) or has_time(model, kind):
+    if kind in (NORMAL, SCALAR, VECTOR) or has_time(model, kind):
         return stored
-    return stored[..., 1:]
+    if isinstance(model, ProductModel):
+        parts = stored.split([n + (chart in _EMBEDDED) for _, chart, _, _, n, _ in FACTORS], -1)
+        return torch.cat(
+            [_free(part[0], kind, x) for part, x in zip(model.parts(), parts, strict=True)],
+            dim=-1,
+        )
+    return stored[..., 1:] if model.chart in _EMBEDDED else stored
 
 
 def _unit_of_min_radius(manifold: Any) -> float:
@@ -118,6 +165,10 @@ def _unit_of_min_radius(manifold: Any) -> float:
 
 def call(manifold: Any, name: str, arguments: Sequence[Tensor]) -> Tensor:
     """A map by its name, batched: cdist pairs each point with one other."""
+    if ":" in name:
+        return convert_by_name(manifold, name, arguments)
+    if name in CALLS:
+        return CALLS[name](manifold, *arguments)
     if name == "cdist":
         x, y = arguments
         return manifold.cdist(x.unsqueeze(-2), y.unsqueeze(-2)).squeeze(-1).squeeze(-1)  # type: ignore[no-any-return]
@@ -134,11 +185,12 @@ def evaluate(
     cotangent: Tensor | None, k: float, gradients: bool, manifold: Any,
 ) -> tuple[Tensor, list[Tensor]]:  # fmt: skip
     """The output in free coordinates, and gradients by each input and by log|K|."""
+    target = MODELS[definition.target] if definition.target else model
     free = [x.clone().requires_grad_(gradients) for x in inputs]
 
     def output(space: Any, values: Sequence[Tensor]) -> Tensor:
         stored = _stored(model, definition.inputs, values, k)
-        return _free(model, definition.output, call(space, name, stored))
+        return _free(target, definition.output, call(space, name, stored))
 
     result = output(manifold, free)
     if not gradients:

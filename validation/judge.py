@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from mpmath import mp
 from torch import Tensor
 
+from .chart_models import MODELS
 from .conditioning import Answer, Argument, Array, Problem
 from .evaluation import (
     MIN_RADIUS,
@@ -26,6 +28,7 @@ from .evaluation import (
     has_time,
     make,
 )
+from .models import Model
 from .reference import (
     COVECTOR,
     NORMAL,
@@ -34,12 +37,13 @@ from .reference import (
     TANGENT,
     TANGENT0,
     Definition,
-    Space,
     definitions as all_definitions,
 )
-from .regimes import MODELS, REGIMES, Model, Source, curvature, dimension
+from .reference_operations import operations
+from .regimes import REGIMES, Source
 
-DEFINITIONS = all_definitions(min_radius=MIN_RADIUS, t=TIME)
+DEFINITIONS = {**all_definitions(min_radius=MIN_RADIUS, t=TIME), **operations(t=TIME)}
+"""Every map and operation by name."""
 DTYPES = {str(d).removeprefix("torch."): d for d in (
     torch.float64, torch.float32, torch.bfloat16, torch.float16,
 )}  # fmt: skip
@@ -83,13 +87,16 @@ def run_batch(
     model, definition, torch_dtype = MODELS[manifold], DEFINITIONS[name], DTYPES[dtype]
     model = model.of_batch(list(REGIMES).index(regime) + seed)
     rng = np.random.default_rng(_seed(manifold, name, dtype, regime, seed))
-    k, n = curvature(model, rng), dimension(rng, largest=largest)
+    k, n = model.draw_curvature(rng), model.draw_dimension(rng, largest=largest)
+    if not _turns(model, definition):
+        n = min(n, definition.dimension or 8)
     radius = 1.0 if k == 0 else 1 / math.sqrt(abs(k))
     space = make(library, manifold, k)
     if library != "spaceforms" and not hasattr(space, name):
         return None
+    gradients = gradients and definition.gradients
     source = Source(model, rng, count, n, model.reach(torch_dtype, radius))
-    inputs = draw_inputs(model, definition, REGIMES[regime](source), source, radius, torch_dtype)
+    inputs = draw_inputs(model, definition, REGIMES[regime], source, radius, torch_dtype)
     cotangent = draw_cotangent(model, definition, source, torch_dtype)
     results, derivatives = evaluate(model, name, definition, inputs, cotangent, k, gradients, space)
     samples = []
@@ -104,6 +111,12 @@ def run_batch(
             results[row], [d[row] for d in derivatives], k, radius, torch_dtype,
         )  # fmt: skip
     return samples
+
+
+def _turns(model: Model, definition: Definition) -> bool:
+    """Whether the problem commutes with rotations about the origin."""
+    target = MODELS[definition.target] if definition.target else model
+    return model.turns and target.turns and definition.dimension is None
 
 
 def _seed(*parts: Any) -> int:
@@ -122,12 +135,10 @@ def _argument(model: Model, kind: str, value: Tensor) -> Argument:
 
 def _exact(model: Model, definition: Definition, n: int, radius: float) -> Any:
     """The reference on reduced arguments as a function of curvature."""
-    space = Space(model.sign, model.chart)
-    options: dict[str, Any] = (
-        {"dimension": n} if definition.function.__name__ == "logdetexp" else {}
-    )
+    space = model.space()
+    options: dict[str, Any] = {"dimension": n} if "dimension" in definition.takes else {}
     # The least radius of a cone is a length on the one manifold that has no unit of length.
-    lengths = model.name == "Stereographic" and definition.function.__name__ == "aperture"
+    lengths = model.name == "Stereographic" and "least" in definition.takes
 
     def function(z: list[list[Any]], k: Any) -> list[Any]:
         r = 1 / space.field.sqrt(abs(k)) if k else space.field.mpf(1)
@@ -137,6 +148,8 @@ def _exact(model: Model, definition: Definition, n: int, radius: float) -> Any:
         ]
         if lengths:
             options["unit"] = radius / r
+        elif "unit" in definition.takes:
+            options["unit"] = r
         out = definition.function(space, *values, **options)
         factor = r**definition.scale
         return [factor * out] if definition.output == SCALAR else [factor * c for c in out]
@@ -150,6 +163,8 @@ def _judge(
     radius: float, dtype: torch.dtype,
 ) -> list[Sample]:  # fmt: skip
     finite = bool(result.isfinite().all())
+    if definition.end is not None:  # a vector may overflow where its point is pulled back
+        finite = not bool(result.isnan().any())
     names = [*_argument_names(definition), "K"]
     if _too_long(definition, arguments, radius, model):
         finite_all = [finite, *(not bool(d.isnan().any()) for d in derivatives)]
@@ -158,19 +173,26 @@ def _judge(
             for q, ok in zip(["value", *names], finite_all, strict=False)
         ]
     n = len(arguments[0].space)
+    target = MODELS[definition.target] if definition.target else model
     problem = Problem(
         _exact(model, definition, n, radius), arguments, cotangent=cotangent,
-        output_time=has_time(model, definition.output), curvature=k,
-        scalar=definition.output == SCALAR,
+        output_time=has_time(target, definition.output), curvature=k,
+        scalar=definition.output == SCALAR, turns=_turns(model, definition),
     )  # fmt: skip
     answer = problem.value()
-    inside = _inside(model, definition, answer, radius, dtype)
+    if definition.end is None:
+        inside = _inside(model, definition, answer, radius, dtype)
+    else:
+        inside = _within_reach(model, definition, problem, radius, dtype)
     # A point at the end of a long vector moves by a factor of e^(what rounding does to the
     # length): beyond the first digit, what a first-order condition number says is void.
-    known = definition.output != POINT or bool(
+    known = (definition.output != POINT and definition.end is None) or bool(
         _size(answer.spread) * torch.finfo(dtype).eps <= 2 * _size(answer.value)
     )
     samples = [_sample("value", answer, result, dtype, inside and known, n)]
+    if definition.target and definition.output == TANGENT and not inside:
+        # At the edge to which its point is put a vector may be infinite.
+        samples = [replace(samples[0], finite=True)]
     # Where the rounding of the inputs leaves hardly a digit of the value, a gradient such as
     # v/|v| may turn round within it, and what a first-order condition number says is void.
     info, size = torch.finfo(dtype), _size(answer.value)
@@ -196,7 +218,7 @@ def _judge(
 
 
 def _argument_names(definition: Definition) -> list[str]:
-    points, tangents = iter("xy"), iter("vu")
+    points, tangents = iter("xyz"), iter("vuw")
     return [next(points) if kind == POINT else next(tangents) for kind in definition.inputs]
 
 
@@ -209,8 +231,8 @@ def _too_long(
         alone = len(definition.inputs) == 1 and kind in (TANGENT0, NORMAL)
         if alone and _size(argument.space) / radius > _FARTHEST:
             return True
-    if definition.output == POINT and TANGENT in definition.inputs:
-        x, v = arguments[0].space / radius, arguments[-1].space / radius
+    if definition.velocity is not None:
+        x, v = arguments[0].space / radius, arguments[definition.velocity].space / radius
         if model.chart == "ball":
             return bool(2 * _size(v) / (1 - _size(x) ** 2) > _FARTHEST)
         x2 = np.dot(x, x)
@@ -233,6 +255,23 @@ def _inside(
     if definition.output == POINT and model.chart == "ball" and model.sign < 0:
         return bool(size < (1 - 2.5 * torch.finfo(dtype).eps) * radius)
     return True
+
+
+def _within_reach(
+    model: Model, definition: Definition, problem: Problem, radius: float, dtype: torch.dtype
+) -> bool:
+    """Whether the dtype can hold the point where the result is."""
+    target = MODELS[definition.target] if definition.target else model
+    if model.sign == 0 or definition.end is None:
+        return True
+    with mp.workdps(problem.digits):
+        scaled = [
+            [c / mp.mpf(radius) for c in v] if by else v
+            for v, by in zip(problem.z, definition.scaled, strict=True)
+        ]
+        t = definition.end(model.space(), *scaled)[0]
+        reach = mp.mpf(target.reach(dtype, radius))
+        return bool(t <= mp.cosh(reach) if model.sign < 0 else t >= mp.cos(reach))
 
 
 def _along_sphere(

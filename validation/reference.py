@@ -22,6 +22,9 @@ Vector = list[Any]
 POINT, TANGENT, TANGENT0, NORMAL, COVECTOR, SCALAR = (
     "point", "tangent", "tangent0", "normal", "covector", "scalar",
 )  # fmt: skip
+NUMBER, VECTOR, DIRECTION = "number", "vector", "direction"
+"""Of operations only: a length or a factor; any vector of R^n; one of which only the direction
+counts, often that of the first point or its opposite."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +176,8 @@ class Definition:
     """A map of the public interface on free coordinates at unit curvature.
 
     ``inputs`` and ``output`` are kinds of arguments; ``scale`` says by which power of the unit of
-    length R the output is multiplied, ``scaled`` which inputs are divided by R before.
+    length R the output is multiplied, ``scaled`` which inputs are divided by R before. What comes
+    after is for operations that not every manifold has, or not in every regime.
     """
 
     inputs: tuple[str, ...]
@@ -181,6 +185,23 @@ class Definition:
     function: Callable[..., Any]
     scale: int = 1
     scaled: tuple[bool, ...] = ()
+    models: tuple[str, ...] = ("Lorentz", "PoincareBall", "Sphere", "Euclidean", "Stereographic")
+    """Which of the certificate's models have it."""
+    regimes: tuple[str, ...] | None = None
+    """Which regimes differ in what it takes; None for all."""
+    gradients: bool = True
+    """Whether gradients are judged too."""
+    takes: tuple[str, ...] = ()
+    """Options of the function: dimension (n), unit (R), least (a radius as
+    a length)."""
+    target: str = ""
+    """The model whose coordinates the output has, if another."""
+    velocity: int | None = None
+    """Which input is the velocity of a geodesic that may end beyond every dtype."""
+    end: Callable[..., Vector] | None = None
+    """The embedded point that the dtype must be able to hold, where it is not the output."""
+    dimension: int | None = None
+    """The only dimension, for a function that does not commute with rotations."""
 
 
 def definitions(*, min_radius: float = 0.1, t: float = 0.25) -> dict[str, Definition]:
@@ -248,7 +269,7 @@ def definitions(*, min_radius: float = 0.1, t: float = 0.25) -> dict[str, Defini
                 pair("exterior_angle", lambda s, a, b: s.angle(a, b), 0),
             ]
         ),
-        "expmap": Definition((POINT, TANGENT), POINT, expmap, 1, both),
+        "expmap": Definition((POINT, TANGENT), POINT, expmap, 1, both, velocity=1),
         "logmap": Definition((POINT, POINT), TANGENT, logmap, 1, both),
         "geodesic": Definition(
             (POINT, POINT), POINT, lambda s, x, y: geodesic(s, x, y, x[0] * 0 + t), 1, both
@@ -267,8 +288,8 @@ def definitions(*, min_radius: float = 0.1, t: float = 0.25) -> dict[str, Defini
         "transport": Definition(
             (POINT, POINT, TANGENT), TANGENT, transport, 0, (True, True, False)
         ),
-        "half_aperture": Definition((POINT,), SCALAR, aperture, 0, (True,)),
-        "logdetexp": Definition((POINT, TANGENT), SCALAR, logdetexp, 0, both),
+        "half_aperture": Definition((POINT,), SCALAR, aperture, 0, (True,), takes=("least",)),
+        "logdetexp": Definition((POINT, TANGENT), SCALAR, logdetexp, 0, both, takes=("dimension",)),
     }
 
 

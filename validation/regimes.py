@@ -8,92 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-DIMENSIONS = (2, 2, 3, 3, 8, 8, 32, 128, 512)
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model of a space form as the certificate meets it."""
-
-    name: str
-    chart: str
-    sign: int
-
-    def reach(self, dtype: torch.dtype, radius: float) -> float:
-        """The largest distance from the origin to draw, at unit curvature."""
-        if self.sign > 0 and self.chart == "ball":  # the antipode of the origin is at infinity
-            return 2 * math.atan(min(4 / torch.finfo(dtype).eps, torch.finfo(dtype).max / 8))
-        if self.sign > 0:
-            return math.pi
-        if self.chart == "ball" and self.sign < 0:
-            return 0.99 * math.log(1 / torch.finfo(dtype).eps)
-        if self.sign == 0:
-            return 1e3
-        largest = 2.0**40 if dtype != torch.float64 else 2.0**340
-        return 0.99 * math.asinh(min(largest, torch.finfo(dtype).max / (4 * max(1.0, radius))))
-
-    def point(self, r: Array, direction: Array) -> Array:
-        """Free coordinates at distance r in a direction: (S, 1), (S, n) -> (S, m)."""
-        if self.chart == "hyperboloid":
-            return np.sinh(r) * direction
-        if self.chart == "ball":
-            half = r / 2
-            return (
-                np.tanh(half) if self.sign < 0 else np.tan(half) if self.sign else half
-            ) * direction
-        if self.chart == "sphere":
-            return np.concatenate([np.cos(r), np.sin(r) * direction], axis=-1)
-        return r * direction
-
-    def tangent(self, x: Array, length: Array, lean: Array, rng: np.random.Generator) -> Array:
-        """A tangent vector at x of a length, at an angle ``lean`` from the outward ray."""
-        if self.chart == "sphere":
-            pole = np.zeros_like(x)
-            pole[:, 0] = -1.0
-            outward = _unit(pole - (pole * x).sum(-1, keepdims=True) * x)
-        else:
-            outward = _unit(x)
-        side = rng.standard_normal(x.shape)
-        if self.chart == "sphere":
-            side -= (side * x).sum(-1, keepdims=True) * x
-        side = _unit(side - (side * outward).sum(-1, keepdims=True) * outward)
-        x2 = (x * x).sum(-1, keepdims=True)
-        along = np.cos(lean) * (np.sqrt(1 + x2) if self.chart == "hyperboloid" else 1.0)
-        vector = length * (along * outward + np.sin(lean) * side)
-        if self.chart == "sphere":  # once more: near the pole the ray above is tangent to 1e-8
-            for _ in range(2):
-                vector = vector - (vector * x).sum(-1, keepdims=True) / x2 * x
-        if self.chart == "ball":
-            vector = vector * (1 + self.sign * x2) / 2
-        return np.asarray(vector)
-
-    def antipode(self, x: Array) -> Array:
-        """Of points of a sphere."""
-        return -x if self.chart == "sphere" else -x / (x * x).sum(-1, keepdims=True).clip(1e-30)
-
-    def of_batch(self, number: int) -> Model:
-        """The model of the sign that a batch has: each in turn, of a model of every sign."""
-        return self if self.name != "Stereographic" else replace(self, sign=(-1, 1, 0)[number % 3])
-
-
-MODELS = {
-    model.name: model
-    for model in (
-        Model("Lorentz", "hyperboloid", -1),
-        Model("PoincareBall", "ball", -1),
-        Model("Sphere", "sphere", 1),
-        Model("Euclidean", "flat", 0),
-        Model("Stereographic", "ball", 0),
-    )
-}
+from .models import Array, Model, unit
 
 
 @dataclass(frozen=True)
@@ -126,7 +45,7 @@ class Source:
 
     def direction(self) -> Array:
         """Unit vectors (S, n), a quarter of them along coordinate axes."""
-        z = _unit(self.rng.standard_normal((self.count, self.n)))
+        z = unit(self.rng.standard_normal((self.count, self.n)))
         axis = np.eye(self.n)[self.rng.integers(self.n, size=self.count)]
         return np.where(self.uniform(0, 1) < 0.25, axis, z)
 
@@ -142,6 +61,14 @@ class Source:
             self.model.tangent(x, length * self.uniform(0.5, 1), tilt, self.rng),
             self.model.tangent(x, length, self.lean(), self.rng),
         )
+
+    def towards(self, x: Array) -> Array:
+        """Unit vectors (S, n): along x, against it, next to either, or any."""
+        tilt = self.scattered(1e-8, 1e-2) * (self.uniform(0, 1) < 0.7)
+        sign = self.rng.choice([-1.0, 1.0], size=(self.count, 1))
+        near = sign * unit(unit(x) + tilt * self.direction())
+        any_way = (self.uniform(0, 1) < 0.3) | ~near.any(-1, keepdims=True)
+        return np.where(any_way, self.direction(), near)
 
     def within(self, high: float) -> float:
         """A distance the model has."""
@@ -174,10 +101,7 @@ def _edge(s: Source) -> Draw:
 
 def _step(s: Source, x: Array, separation: Array) -> Draw:
     away = s.model.tangent(x, separation, s.lean(), s.rng)
-    y = x + away
-    if s.model.chart == "sphere":
-        y = _unit(y)
-    return Draw(x, y, *s.tangents(x, separation))
+    return Draw(x, s.model.settled(x + away), *s.tangents(x, separation))
 
 
 def _close(s: Source) -> Draw:
@@ -204,7 +128,7 @@ def _opposite(s: Source) -> Draw:
     direction = s.direction()
     x = s.model.point(s.uniform(0.0, s.within(6.0)), direction)
     tilt = s.scattered(1e-8, 1e-2) * (s.uniform(0, 1) < 0.7)
-    y = s.model.point(s.uniform(0.0, s.within(6.0)), -_unit(direction + tilt * s.direction()))
+    y = s.model.point(s.uniform(0.0, s.within(6.0)), -unit(direction + tilt * s.direction()))
     return Draw(x, y, *s.tangents(x, s.uniform(0.1, s.within(2.0))))
 
 
@@ -257,21 +181,3 @@ REGIMES: dict[str, Callable[[Source], Draw]] = {
     "tiny": _tiny,
     "huge": _huge,
 }
-
-
-def curvature(model: Model, rng: np.random.Generator) -> float:
-    """K of a batch: 1 in size half of the time, else between 1e-6 and 1e3."""
-    if model.sign == 0:
-        return 0.0
-    plain = rng.uniform() < 0.5
-    return model.sign * (1.0 if plain else float(10 ** rng.uniform(-6, 3)))
-
-
-def dimension(rng: np.random.Generator, *, largest: int = 512) -> int:
-    """n of a batch."""
-    return int(rng.choice([n for n in DIMENSIONS if n <= largest]))
-
-
-def _unit(v: Any) -> Any:
-    size = np.sqrt((v * v).sum(-1, keepdims=True))
-    return v / np.where(size > 0, size, 1.0)

@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .certificate import WEAKER, Row
+from .certificate import FULL, OPERATIONS, WEAKER, Row
+from .chart_models import MODELS
 from .judge import DEFINITIONS, DTYPES
-from .regimes import MODELS, REGIMES
+from .reference_operations import HYPERBOLIC_CHARTS, SPHERICAL_CHARTS
+from .regimes import REGIMES
 
 _QUANTITIES = ("value", "gradient", "curvature")
 
@@ -17,7 +19,7 @@ def as_text(rows: Sequence[Row]) -> str:
     """A line a map, manifold and dtype: worst and 99th percentile of values and gradients."""
     heads = ("library", "manifold", "map", "dtype", "values", "99 %", "gradients", "99 %", "by K",
              "problems", "not finite")  # fmt: skip
-    widths = (11, 14, 15, 9, 9, 9, 10, 9, 9, 9, 11)
+    widths = (11, 19, 33, 9, 9, 9, 10, 9, 9, 9, 11)
     lines = ["".join(f"{h:<{w}}" if w > 10 or h == "dtype" else f"{h:>{w}}" for h, w in
                      zip(heads, widths, strict=True))]  # fmt: skip
     for (library, manifold, name, dtype), cell in _cells(rows).items():
@@ -61,8 +63,9 @@ def as_page(result: dict[str, Any]) -> str:
         *(
             f"## {manifold}\n\n{_table(rows, manifold)}"
             for manifold in MODELS
-            if any(row.manifold == manifold for row in rows)
+            if any(row.manifold == manifold and row.map not in OPERATIONS for row in rows)
         ),
+        *_operations(rows),
         "## Beside geoopt and the textbook",
         "The same inputs in float32, the time part of points on the hyperboloid computed in "
         "float64 and rounded. In brackets the results that are NaN or infinite and should not be, "
@@ -129,6 +132,8 @@ def _table(rows: Sequence[Row], manifold: str) -> str:
     dtypes = [d for d in DTYPES if any(r.dtype == d for r in rows)]
     lines = ["| map | " + " | ".join(dtypes) + " |", "|---" * (len(dtypes) + 1) + "|"]
     for name in DEFINITIONS:
+        if name in OPERATIONS:
+            continue
         cells = []
         for dtype in dtypes:
             found = {
@@ -139,6 +144,71 @@ def _table(rows: Sequence[Row], manifold: str) -> str:
             cells.append(" / ".join(_number(found.get(q), "worst") for q in _QUANTITIES))
         lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
     return "Worst value / gradient / gradient by log abs(K):\n\n" + "\n".join(lines)
+
+
+_CHARTS = """\
+Worst value of `convert` / `convert_vector` in float64, then in float32, from the model of a line to
+that of a column. A result is judged where the target can hold the point; on Gnomonic (`Klein` of a
+sphere) that is the half of the sphere about the origin. Azimuthal is `NormalCoordinates` of a
+sphere."""
+_OTHERS = """\
+Worst values, and gradients by points and by log abs(K) where they are judged. In as many
+regimes as differ for an operation, {batches} batches each. What is not promised is marked with a
+star; the reason is above. The product has a hyperboloid, a sphere, a ball and a line as factors.
+Not here: `rotation`, `horosphere_distance` (`busemann` less a number), the adjoint and the inverse
+of `expmap_differential`."""
+
+
+def _operations(rows: Sequence[Row]) -> list[str]:
+    """Sections on what is no map of a manifold; none if nothing of that was run."""
+    own = {
+        (r.manifold, r.map, r.dtype, r.quantity): r
+        for r in rows
+        if r.library == "spaceforms" and r.map in OPERATIONS
+    }
+    parts = []
+    if any(name.startswith("convert") for _, name, _, _ in own):
+        parts += ["## Charts", _CHARTS]
+        for charts in (HYPERBOLIC_CHARTS, SPHERICAL_CHARTS):
+            lines = ["| from | " + " | ".join(charts) + " |", "|---" * (len(charts) + 1) + "|"]
+            for source in charts:
+                cells = [_pair(own, source, target) for target in charts]
+                lines.append(f"| {source} | " + " | ".join(cells) + " |")
+            parts.append("\n".join(lines))
+    cells = list(dict.fromkeys((m, n) for m, n, _, _ in own if not n.startswith("convert")))
+    cells.sort(key=lambda cell: (OPERATIONS.index(cell[1]), list(MODELS).index(cell[0])))
+    if cells:
+        lines = [
+            "| operation | of | " + " | ".join(DTYPES) + " |",
+            "|---" * (len(DTYPES) + 2) + "|",
+        ]
+        for manifold, name in cells:
+            star = "*" * any((manifold, name, q) in WEAKER for q in _QUANTITIES)
+            shown = [
+                " / ".join(
+                    _number(own[manifold, name, dtype, q], "worst")
+                    for q in _QUANTITIES
+                    if (manifold, name, dtype, q) in own
+                )
+                for dtype in DTYPES
+            ]
+            lines.append(f"| `{name}`{star and chr(92) + star} | {manifold} | "
+                         + " | ".join(shown) + " |")  # fmt: skip
+        text = _OTHERS.format(batches=FULL.operation_batches)
+        parts += ["## Operations", text, "\n".join(lines)]
+    return parts
+
+
+def _pair(own: dict[tuple[str, str, str, str], Row], source: str, target: str) -> str:
+    """One cell of the table of charts."""
+    shown = [
+        " / ".join(
+            _number(own.get((source, f"{kind}:{target}", dtype, "value")), "worst")
+            for kind in ("convert", "convert_vector")
+        )
+        for dtype in ("float64", "float32")
+    ]
+    return "" if source == target else ", ".join(shown)
 
 
 def peers_table(rows: Sequence[Row], dtype: str = "float32") -> str:

@@ -9,8 +9,8 @@ from spaceforms.__main__ import main
 from spaceforms.manifolds import Lorentz
 from spaceforms.validation import evaluation
 from spaceforms.validation.certificate import QUICK, Plan, certify, report
+from spaceforms.validation.chart_models import MODELS
 from spaceforms.validation.judge import DEFINITIONS, DTYPES
-from spaceforms.validation.regimes import MODELS
 from spaceforms.validation.report import as_page, as_text
 
 SMALL = Plan(count=2, batches=1, largest=3)
@@ -20,9 +20,11 @@ SMALL = Plan(count=2, batches=1, largest=3)
 @pytest.mark.parametrize("manifold", MODELS)
 def test_the_promise_is_kept(manifold, dtype):
     rows = certify(QUICK, manifolds=[manifold], dtypes=[dtype])
-    assert {row.map for row in rows} == set(DEFINITIONS)
+    assert {row.map for row in rows} == {
+        name for name, definition in DEFINITIONS.items() if manifold in definition.models
+    }
     assert all(row.kept for row in rows), as_text([row for row in rows if not row.kept])
-    assert sum(row.judged for row in rows) > sum(row.problems for row in rows) / 2
+    assert sum(row.judged for row in rows) > sum(row.problems for row in rows) / 3
 
 
 @pytest.mark.parametrize("library", ["geoopt", "textbook"])
@@ -87,3 +89,21 @@ def test_the_hyperboloid_ignores_the_stored_time_part():
     x = space.from_normal(torch.randn(3, 2, dtype=torch.float64))
     other = torch.cat([torch.full((3, 1), 7.0), x[:, 1:]], dim=-1)
     assert torch.equal(space.dist(x, x.flip(0)), space.dist(other, other.flip(0)))
+
+
+def test_the_page_has_the_charts_and_the_operations(tmp_path, capsys):
+    file = tmp_path / "certificate.json"
+    words = "--manifold Klein Lorentz --map convert busemann --dtype float32 --processes 1"
+    assert main(["certify", *words.split(), "--json", str(file)]) == 0
+    capsys.readouterr()
+    page = as_page(json.loads(file.read_text()))
+    assert "| Klein | , " not in page.split("## Operations")[0]
+    assert "| `busemann` | Lorentz |" in page
+
+
+def test_a_wrong_operation_breaks_the_promise(monkeypatch):
+    true = evaluation.call
+    monkeypatch.setattr(evaluation, "call", lambda *args: true(*args) * (1 + 1e-4))
+    rows = certify(SMALL, manifolds=["Klein"], maps=["convert:HalfSpace"], dtypes=["float32"])
+    assert rows
+    assert not any(row.kept for row in rows)

@@ -1,0 +1,157 @@
+"""Vectors along a geodesic, kept so that their parts along and across it have all digits.
+
+Far out in hyperbolic space a vector's coordinates are cosh r times longer along the ray than
+across it, so that what is across is lost in them; there vectors are kept by components in a frame,
+see ``_frames``. Lengths are real ones, K included; the last axis is kept.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from . import _frames
+from ._frames import embedded
+from ._hyperboloid import lift, tangent, time
+from ._numerics import asinhc, dot, power_of_two
+from .base import Manifold
+from .checked import Checked
+from .curvature import curvature_at, inner
+from .lorentz import Lorentz
+from .poincare_ball import PoincareBall
+from .unit import divided
+
+
+def kept_vectors(manifold: Manifold) -> Kept:
+    """How vectors of the manifold are kept."""
+    plain = manifold.manifold if isinstance(manifold, Checked) else manifold
+    framed = isinstance(plain, Lorentz | PoincareBall)
+    return KeptInFrames(manifold) if framed else Kept(manifold)
+
+
+class Kept:
+    """In the manifold's coordinates."""
+
+    def __init__(self, manifold: Manifold) -> None:
+        self.manifold = manifold
+
+    def enter(self, x: Tensor, v: Tensor) -> Tensor:
+        """A tangent vector at x, as it is kept."""
+        return v
+
+    def leave(self, x: Tensor, w: Tensor) -> Tensor:
+        """The inverse of ``enter``."""
+        return w
+
+    def product(self, x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        """Inner product of kept vectors, (..., 1)."""
+        return inner(self.manifold, x, a, b)
+
+    def log(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(log_x y as it is kept, d/sn(d) where that is known better than from the length)."""
+        return self.manifold.logmap(x, y), None
+
+    def transport(self, x: Tensor, y: Tensor, w: Tensor) -> Tensor:
+        """Parallel transport of a kept vector from x to y."""
+        return self.manifold.transport(x, y, w)
+
+    def carried(self, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
+        """A kept w carried along the geodesic of velocity v, its end in coordinates."""
+        if self.manifold.sign <= 0:
+            return self.manifold.transport(x, self.manifold.expmap(x, v), w)
+        middle, y = self._halfway(x, v)
+        return self.manifold.transport(middle, y, self.manifold.transport(x, middle, w))
+
+    def carried_back(self, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
+        """The inverse of ``carried``."""
+        if self.manifold.sign <= 0:
+            return self.manifold.transport(self.manifold.expmap(x, v), x, w)
+        middle, y = self._halfway(x, v)
+        return self.manifold.transport(middle, x, self.manifold.transport(y, middle, w))
+
+    def _halfway(self, x: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """exp_x(v/2) and exp_x(v), v less its full turns around the sphere.
+
+        A full turn carries a vector to itself, and of two points the transport is along the shorter
+        arc: each half of what is left, at most half a turn, is one.
+        """
+        turn = 2 * math.pi * curvature_at(self.manifold, x).rsqrt()
+        length = self.manifold.norm(x, v).unsqueeze(-1)
+        long = length > turn / 2
+        rest = length - turn * (length / turn).detach().round()
+        v = torch.where(long, rest / length.where(long, 1.0) * v, v)
+        return self.manifold.expmap(x, v / 2), self.manifold.expmap(x, v)
+
+
+class KeptInFrames(Kept):
+    """By components in an orthonormal frame: for Lorentz and PoincareBall.
+
+    Points are space parts at unit curvature, from beginning to end: next to the ball's boundary
+    the rounding of an end point to the ball's coordinates is large in 1 - |y|^2.
+    """
+
+    def enter(self, x: Tensor, v: Tensor) -> Tensor:
+        scale = power_of_two(v)  # a product with x may overflow
+        return scale * self._entered(self._space(x), v / scale)
+
+    def leave(self, x: Tensor, w: Tensor) -> Tensor:
+        return self._left(self._space(x), w)
+
+    def product(self, x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        return dot(a, b)
+
+    def log(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor | None]:
+        w, h = _frames.sinh_log(self._space(x), self._space(y), self._step(x, y))
+        ratio = asinhc(h) / (1 + h).sqrt()
+        return w * ratio * curvature_at(self.manifold, x).neg().rsqrt(), ratio
+
+    def transport(self, x: Tensor, y: Tensor, w: Tensor) -> Tensor:
+        return _frames.turned(self._space(x), self._space(y), self._step(x, y), w)
+
+    def carried(self, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
+        start = self._space(x)
+        end = self._end(x, start, v)
+        return self._left(end, _frames.turned(start, end, end - start, w))
+
+    def carried_back(self, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
+        start = self._space(x)
+        end = self._end(x, start, v)
+        return _frames.turned(end, start, start - end, self._entered(end, w))
+
+    def _end(self, x: Tensor, start: Tensor, v: Tensor) -> Tensor:
+        """Space part of exp_x(v)."""
+        scale = power_of_two(v)
+        w = self._entered(start, v / scale)
+        velocity = divided(scale * tangent(start, _frames.join(start, w)), self._radius(x))
+        end = _HYPERBOLOID._expmap(lift(start), velocity)
+        return _HYPERBOLOID._proj(end, x.dtype)[..., 1:]
+
+    def _entered(self, s: Tensor, v: Tensor) -> Tensor:
+        if embedded(self.manifold):
+            return _frames.split(s, v[..., 1:])
+        # By the 1 - |x|^2 that the space part has, as on the way back: another rounding of it
+        # would be another factor.
+        return _frames.split_carried(s, (1 + time(s)) * v)
+
+    def _left(self, s: Tensor, w: Tensor) -> Tensor:
+        if embedded(self.manifold):
+            return tangent(s, _frames.join(s, w))
+        return _frames.join_carried(s, w) / (1 + time(s))
+
+    def _radius(self, x: Tensor) -> float | Tensor:
+        return self.manifold._radius_in(x.dtype)
+
+    def _unit(self, x: Tensor) -> Tensor:
+        return divided(x, self._radius(x))
+
+    def _space(self, x: Tensor) -> Tensor:
+        return _frames.space_part(self.manifold, self._unit(x))
+
+    def _step(self, x: Tensor, y: Tensor) -> Tensor:
+        step = divided(y - x, self._radius(x))
+        return _frames.space_step(self.manifold, self._unit(x), self._unit(y), step)
+
+
+_HYPERBOLOID = Lorentz(-1.0)

@@ -1,0 +1,124 @@
+"""The models of space forms as the certificate meets them: how points and vectors are drawn."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .reference import Space
+from .reference_charts import space_of
+
+Array = NDArray[np.float64]
+DIMENSIONS = (2, 2, 3, 3, 8, 8, 32, 128, 512)
+_MOST = 8  # dimensions where there is no rotation to reduce a problem by
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of a space form as the certificate meets it."""
+
+    name: str
+    chart: str
+    sign: int
+    turns: ClassVar[bool] = True
+    """Whether rotations about the origin turn the coordinates; none does those of a half-space."""
+
+    def space(self) -> Space:
+        """As the reference has it."""
+        return space_of(self.sign, self.chart)
+
+    def reach(self, dtype: torch.dtype, radius: float) -> float:
+        """The largest distance from the origin to draw, at unit curvature."""
+        if self.sign > 0 and self.chart == "ball":  # the antipode of the origin is at infinity
+            return 2 * math.atan(min(4 / torch.finfo(dtype).eps, torch.finfo(dtype).max / 8))
+        if self.sign > 0:
+            return math.pi
+        if self.chart == "ball" and self.sign < 0:
+            return 0.99 * math.log(1 / torch.finfo(dtype).eps)
+        if self.sign == 0:
+            return 1e3
+        largest = 2.0**40 if dtype != torch.float64 else 2.0**340
+        return 0.99 * math.asinh(min(largest, torch.finfo(dtype).max / (4 * max(1.0, radius))))
+
+    def point(self, r: Array, direction: Array) -> Array:
+        """Free coordinates at distance r in a direction: (S, 1), (S, n) -> (S, m)."""
+        if self.chart == "hyperboloid":
+            return np.sinh(r) * direction
+        if self.chart == "ball":
+            half = r / 2
+            return (
+                np.tanh(half) if self.sign < 0 else np.tan(half) if self.sign else half
+            ) * direction
+        if self.chart == "sphere":
+            return np.concatenate([np.cos(r), np.sin(r) * direction], axis=-1)
+        return r * direction
+
+    def tangent(self, x: Array, length: Array, lean: Array, rng: np.random.Generator) -> Array:
+        """A tangent vector at x of a length, at an angle ``lean`` from the outward ray."""
+        if self.chart == "sphere":
+            pole = np.zeros_like(x)
+            pole[:, 0] = -1.0
+            outward = unit(pole - (pole * x).sum(-1, keepdims=True) * x)
+        else:
+            outward = unit(x)
+        side = rng.standard_normal(x.shape)
+        if self.chart == "sphere":
+            side -= (side * x).sum(-1, keepdims=True) * x
+        side = unit(side - (side * outward).sum(-1, keepdims=True) * outward)
+        x2 = (x * x).sum(-1, keepdims=True)
+        along = np.cos(lean) * (np.sqrt(1 + x2) if self.chart == "hyperboloid" else 1.0)
+        vector = length * (along * outward + np.sin(lean) * side)
+        if self.chart == "sphere":  # once more: near the pole the ray above is tangent to 1e-8
+            for _ in range(2):
+                vector = vector - (vector * x).sum(-1, keepdims=True) / x2 * x
+        if self.chart == "ball":
+            vector = vector * (1 + self.sign * x2) / 2
+        return np.asarray(vector)
+
+    def settled(self, x: Array) -> Array:
+        """A point next to these coordinates."""
+        return np.asarray(unit(x)) if self.chart == "sphere" else x
+
+    def distance(self, x: Array) -> Array:
+        """From the origin, (S, 1)."""
+        size = np.sqrt((x * x).sum(-1, keepdims=True))
+        if self.chart == "sphere":
+            height = np.sqrt((x[:, 1:] * x[:, 1:]).sum(-1, keepdims=True))
+            return np.asarray(np.arctan2(height, x[:, :1]))
+        if self.chart == "hyperboloid":
+            return np.asarray(np.arcsinh(size))
+        if self.chart == "ball" and self.sign:
+            half = np.arctan(size) if self.sign > 0 else np.arctanh(size.clip(max=1 - 1e-16))
+            return np.asarray(2 * half)
+        return np.asarray(size * (2 if self.chart == "ball" else 1))
+
+    def antipode(self, x: Array) -> Array:
+        """Of points of a sphere."""
+        return -x if self.chart == "sphere" else -x / (x * x).sum(-1, keepdims=True).clip(1e-30)
+
+    def of_batch(self, number: int) -> Model:
+        """The model of the sign that a batch has: each in turn, of a model of every sign."""
+        return self if self.name != "Stereographic" else replace(self, sign=(-1, 1, 0)[number % 3])
+
+    def draw_curvature(self, rng: np.random.Generator) -> float:
+        """K of a batch: 1 in size half of the time, else between 1e-6 and 1e3."""
+        if self.sign == 0:
+            return 0.0
+        plain = rng.uniform() < 0.5
+        return self.sign * (1.0 if plain else float(10 ** rng.uniform(-6, 3)))
+
+    def draw_dimension(self, rng: np.random.Generator, *, largest: int = 512) -> int:
+        """n of a batch."""
+        most = largest if self.turns else min(largest, _MOST)
+        return int(rng.choice([n for n in DIMENSIONS if n <= most]))
+
+
+def unit(v: Any) -> Any:
+    """Divided by its length; 0 stays."""
+    size = np.sqrt((v * v).sum(-1, keepdims=True))
+    return v / np.where(size > 0, size, 1.0)

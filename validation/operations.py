@@ -1,0 +1,112 @@
+"""How the certificate calls the operations that are no methods of a manifold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .. import manifolds
+from ..manifolds import (
+    Chart,
+    Euclidean,
+    Klein,
+    Lorentz,
+    Manifold,
+    NormalCoordinates,
+    PoincareBall,
+    Product,
+    Sphere,
+    ball_volume,
+    busemann,
+    convert,
+    convert_vector,
+    expmap_differential,
+    horosphere_project,
+    jacobi_field,
+    log_ball_volume,
+    log_sphere_area,
+    logits,
+    logmap_differential,
+    logmap_differential_base,
+    point_reflection,
+    reflection,
+    signed_distance,
+    sphere_area,
+    towards,
+    translation,
+    volume_density,
+)
+from .chart_models import FACTORS
+
+TIME = 0.25
+"""What ``jacobi_field`` is called with."""
+
+
+def build_chart(name: str, k: float) -> Chart:
+    """A chart by the name that the certificate has for it."""
+    if name in ("Gnomonic", "Azimuthal"):
+        return (Klein if name == "Gnomonic" else NormalCoordinates)(Sphere(k))
+    made: Chart = getattr(manifolds, name)(k)
+    return made
+
+
+def build_product() -> Product:
+    """The product that is judged."""
+    kinds = {"Lorentz": Lorentz, "Sphere": Sphere, "PoincareBall": PoincareBall}
+    made = [kinds[f[0]](f[3]) if f[0] in kinds else Euclidean() for f in FACTORS]
+    return Product(made, dims=[f[4] for f in FACTORS], weights=[f[5] for f in FACTORS])
+
+
+def convert_by_name(source: Any, name: str, arguments: Sequence[Tensor]) -> Tensor:
+    """``convert:Klein`` and ``convert_vector:Klein``: to that chart of the same space."""
+    kind, _, wanted = name.partition(":")
+    k = source.curvature.item()
+    plain = wanted in ("Lorentz", "PoincareBall", "Sphere")
+    target: Manifold | Chart = getattr(manifolds, wanted)(k) if plain else build_chart(wanted, k)
+    return (convert if kind == "convert" else convert_vector)(*arguments, source, target)
+
+
+def _first(number: Tensor) -> Tensor:
+    return number[..., 0]
+
+
+def _of_radius(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    return lambda m, r: function(m, r[..., 0], r.shape[-1] - 1)
+
+
+CALLS: dict[str, Callable[..., Tensor]] = {
+    "translation": lambda m, p, q, x: translation(m, p, q)(x),
+    "translation.push": lambda m, x, p, q, v: translation(m, p, q).push(x, v),
+    "reflection": lambda m, p, x, a: reflection(m, p, a)(x),
+    "point_reflection": lambda m, p, x: point_reflection(m, p)(x),
+    "busemann": busemann,
+    "horosphere_project": lambda m, x, i, c: horosphere_project(m, x, i, _first(c)),
+    "towards": lambda m, x, i, t: towards(m, x, i, _first(t)),
+    "signed_distance": lambda m, p, x, a: signed_distance(m, x, p, a),
+    "logits": lambda m, p, x, a: logits(m, x, p.unsqueeze(-2), a.unsqueeze(-2)).squeeze(-1),
+    "jacobi_field": lambda m, x, v, value, slope: jacobi_field(m, x, v, value, slope, TIME),
+    "expmap_differential": expmap_differential,
+    "logmap_differential": lambda m, y, x, w: logmap_differential(m, x, y, w),
+    "logmap_differential_base": logmap_differential_base,
+    "volume_density": volume_density,
+    "sphere_area": _of_radius(sphere_area),
+    "log_sphere_area": _of_radius(log_sphere_area),
+    "ball_volume": _of_radius(ball_volume),
+    "log_ball_volume": _of_radius(log_ball_volume),
+    "mobius_add": lambda m, x, y: m.mobius_add(x, y),
+    "coadd": lambda m, x, y: m.coadd(x, y),
+    "gyration": lambda m, x, y, v: m.gyration(x, y, v),
+    "mobius_scalar": lambda m, x, r: m.mobius_scalar(_first(r), x),
+    "mobius_matvec": lambda m, x, *rows: m.mobius_matvec(_rows(rows), x),
+    "product_dist": lambda m, x, y: m.dist(x, y),
+    "product_expmap": lambda m, x, v: m.expmap(x, v),
+    "product_logmap": lambda m, x, y: m.logmap(x, y),
+}
+"""(manifold, arguments in the order of the definition) -> result, batched."""
+
+
+def _rows(rows: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(rows), dim=-2)

@@ -1,0 +1,417 @@
+"""The operations beyond the maps of a manifold at any precision, from their definitions.
+
+Charts, isometries, horospheres, hyperplanes, Jacobi fields, volumes, gyrovectors and products; the
+kinds of arguments are those of ``reference``. The first point is where tangent vectors are.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from .reference import (
+    DIRECTION,
+    NUMBER,
+    POINT,
+    SCALAR,
+    TANGENT,
+    VECTOR,
+    Definition,
+    Space,
+    Vector,
+    _dot,
+    definitions,
+)
+from .reference_charts import ProductSpace, slope, space_of
+
+FORMS = ("Lorentz", "PoincareBall", "Sphere", "Euclidean")
+OPEN = ("Lorentz", "PoincareBall", "Euclidean")
+GYRO = ("Stereographic",)
+HYPERBOLIC_CHARTS = {
+    "Lorentz": "hyperboloid", "PoincareBall": "ball", "Klein": "klein", "HalfSpace": "halfspace",
+    "Hemisphere": "hemisphere", "NormalCoordinates": "normal",
+}  # fmt: skip
+SPHERICAL_CHARTS = {
+    "Sphere": "sphere", "StereographicPlane": "ball", "Gnomonic": "klein", "Azimuthal": "normal",
+}  # fmt: skip
+"""Name in the certificate -> chart. Gnomonic is ``Klein`` of a sphere, Azimuthal its
+``NormalCoordinates``."""
+_ONE_POINT = ("everyday", "near the origin", "far", "edge", "radial", "origin", "antipodal")
+_ONE_VECTOR = (*_ONE_POINT, "coincident", "tiny", "huge")
+_PRODUCT = (
+    "everyday", "near the origin", "far", "close", "close, far", "radial", "opposite", "coincident",
+    "origin", "tiny",
+)  # fmt: skip
+
+
+def operations(*, t: float = 0.25) -> dict[str, Definition]:
+    """Every operation by name; ``convert:Klein`` is ``convert`` with the target Klein."""
+    return {
+        **_charts(), **_isometries(), **_horospheres(), **_hyperplanes(), **_jacobi(t),
+        **_volumes(), **_gyrovectors(), **_products(),
+    }  # fmt: skip
+
+
+# -- charts --------------------------------------------------------------------------------------
+
+
+def _charts() -> dict[str, Definition]:
+    def point(s: Space, x: Vector, chart: str) -> Vector:
+        return space_of(s.sign, chart).drop(s.lift(x))
+
+    def vector(s: Space, x: Vector, v: Vector, chart: str) -> Vector:
+        return space_of(s.sign, chart).pull(s.lift(x), s.push(x, v))
+
+    def end(s: Space, x: Vector, *_: Vector) -> Vector:
+        return s.lift(x)
+
+    made = {}
+    for charts in (HYPERBOLIC_CHARTS, SPHERICAL_CHARTS):
+        for target, chart in charts.items():
+            sources = tuple(name for name in charts if name != target)
+            made[f"convert:{target}"] = Definition(
+                (POINT,), POINT, partial(point, chart=chart), 1, (True,), models=sources,
+                regimes=_ONE_POINT, target=target, end=end, gradients=False,
+            )  # fmt: skip
+            made[f"convert_vector:{target}"] = Definition(
+                (POINT, TANGENT), TANGENT, partial(vector, chart=chart), 0, (True, False),
+                models=sources, regimes=_ONE_VECTOR, target=target, end=end, gradients=False,
+            )  # fmt: skip
+    return made
+
+
+# -- isometries ----------------------------------------------------------------------------------
+
+
+def _translated(s: Space, p: Vector, q: Vector, x: Vector) -> Vector:
+    return s.exp(q, s.transport(p, q, s.log(p, x)))
+
+
+def _unit(s: Space, v: Vector) -> Vector:
+    size = s.length(v)
+    return [c / size for c in v] if size > 0 else v
+
+
+def _isometries() -> dict[str, Definition]:
+    def translation(s: Space, p: Vector, q: Vector, x: Vector) -> Vector:
+        return s.drop(_translated(s, s.lift(p), s.lift(q), s.lift(x)))
+
+    def push(s: Space, x: Vector, p: Vector, q: Vector, v: Vector) -> Vector:
+        p, q, a, w = s.lift(p), s.lift(q), s.lift(x), s.push(x, v)
+        moved = slope(
+            lambda h: _translated(s, p, q, s.exp(a, [h * c for c in w])), s.field
+        )  # by definition
+        return s.pull(_translated(s, p, q, a), moved)
+
+    def push_end(s: Space, x: Vector, p: Vector, q: Vector, v: Vector) -> Vector:
+        return _translated(s, s.lift(p), s.lift(q), s.lift(x))
+
+    def reflection(s: Space, p: Vector, x: Vector, a: Vector) -> Vector:
+        p_, normal = s.lift(p), _unit(s, s.push(p, a))
+        v = s.log(p_, s.lift(x))
+        share = 2 * s.dot(v, normal)
+        return s.drop(s.exp(p_, [b - share * c for b, c in zip(v, normal, strict=True)]))
+
+    def point_reflection(s: Space, p: Vector, x: Vector) -> Vector:
+        p_ = s.lift(p)
+        return s.drop(s.exp(p_, [-c for c in s.log(p_, s.lift(x))]))
+
+    three, two = (True, True, True), (True, True)
+    return {
+        "translation": Definition(
+            (POINT, POINT, POINT), POINT, translation, 1, three, models=FORMS, gradients=False
+        ),
+        "translation.push": Definition(
+            (POINT, POINT, POINT, TANGENT), TANGENT, push, 0, (*three, False), models=FORMS,
+            end=push_end, gradients=False,
+        ),
+        "reflection": Definition(
+            (POINT, POINT, TANGENT), POINT, reflection, 1, (*two, False), models=FORMS,
+            gradients=False,
+        ),
+        "point_reflection": Definition(
+            (POINT, POINT), POINT, point_reflection, 1, two, models=FORMS, gradients=False
+        ),
+    }  # fmt: skip
+
+
+# -- horospheres and hyperplanes -----------------------------------------------------------------
+
+
+def _busemann(s: Space, x: Vector, ideal: Vector) -> Any:
+    """The limit of d(x, ray(t)) - t: log(-<x, (1, xi)>), -x.xi on flat space."""
+    size = s.field.sqrt(_dot(ideal, ideal))
+    null = [ideal[0] * 0 + 1, *[c / size for c in ideal]]
+    product = s.dot(s.lift(x), null)
+    return -product if s.sign == 0 else s.field.log(-product)
+
+
+def _towards(s: Space, x: Vector, ideal: Vector, t: Any) -> Vector:
+    """exp of t times the unit vector at x that is -grad of the Busemann function."""
+    size = s.field.sqrt(_dot(ideal, ideal))
+    a = s.lift(x)
+    null = [ideal[0] * 0 + 1, *[c / size for c in ideal]]
+    if s.sign == 0:
+        return s.drop([p + t * q for p, q in zip(a, [t * 0, *null[1:]], strict=True)])
+    # (1, xi) is a null vector; scaled to have product -1 with x, it is x and a unit tangent vector.
+    share = -s.dot(a, null)
+    return s.drop(s.exp(a, [t * (k / share - p) for p, k in zip(a, null, strict=True)]))
+
+
+def _horospheres() -> dict[str, Definition]:
+    def project(s: Space, x: Vector, ideal: Vector, level: Vector) -> Vector:
+        return _towards(s, x, ideal, _busemann(s, x, ideal) - level[0])
+
+    def towards(s: Space, x: Vector, ideal: Vector, t: Vector) -> Vector:
+        return _towards(s, x, ideal, t[0])
+
+    kinds, scaled = (POINT, DIRECTION, NUMBER), (True, False, True)
+    regimes = (*_ONE_POINT, "coincident")
+    return {
+        "busemann": Definition(
+            (POINT, DIRECTION),
+            SCALAR,
+            _busemann,
+            1,
+            scaled[:2],
+            models=OPEN,
+            regimes=regimes,
+            gradients=False,
+        ),
+        "horosphere_project": Definition(
+            kinds, POINT, project, 1, scaled, models=OPEN, regimes=regimes, gradients=False
+        ),
+        "towards": Definition(
+            kinds, POINT, towards, 1, scaled, models=OPEN, regimes=regimes, gradients=False
+        ),
+    }
+
+
+def _hyperplanes() -> dict[str, Definition]:
+    def signed(s: Space, p: Vector, x: Vector, a: Vector) -> Any:
+        """The law of sines in the right-angled triangle of x, p and the foot of x."""
+        p_, normal = s.lift(p), _unit(s, s.push(p, a))
+        v = s.log(p_, s.lift(x))
+        d = s.length(v)
+        share = s.dot(v, normal) / d if d > 0 else d
+        if s.sign == 0:
+            return d * share
+        sine = s.sn(d) * share
+        return s.field.asinh(sine) if s.sign < 0 else s.field.asin(sine)
+
+    def logit(s: Space, p: Vector, x: Vector, a: Vector) -> Any:
+        return s.length(s.push(p, a)) * signed(s, p, x, a)
+
+    kinds, scaled = (POINT, POINT, TANGENT), (True, True, False)
+    return {
+        "signed_distance": Definition(
+            kinds, SCALAR, signed, 1, scaled, models=FORMS, gradients=False
+        ),
+        "logits": Definition(kinds, SCALAR, logit, 1, scaled, models=FORMS, gradients=False),
+    }
+
+
+# -- Jacobi fields and volumes -------------------------------------------------------------------
+
+
+def _jacobi(t: float) -> dict[str, Definition]:
+    """All by difference quotients of exp and log."""
+
+    def exp_differential(s: Space, x: Vector, v: Vector, w: Vector) -> Vector:
+        a, velocity, change = s.lift(x), s.push(x, v), s.push(x, w)
+        moved = slope(lambda h: s.exp(a, _moved(velocity, change, h)), s.field)
+        return s.pull(s.exp(a, velocity), moved)
+
+    def end(s: Space, x: Vector, v: Vector, *_: Vector) -> Vector:
+        return s.exp(s.lift(x), s.push(x, v))
+
+    def jacobi_field(s: Space, x: Vector, v: Vector, value: Vector, change: Vector) -> Vector:
+        """A variation by geodesics: x moves along value, and v, carried along, by change."""
+        a, velocity = s.lift(x), [t * c for c in s.push(x, v)]
+        first, second = s.push(x, value), [t * c for c in s.push(x, change)]
+
+        def curve(h: Any) -> Vector:
+            b = s.exp(a, [h * c for c in first])
+            return s.exp(b, s.transport(a, b, _moved(velocity, second, h)))
+
+        return s.pull(s.exp(a, velocity), slope(curve, s.field))
+
+    def log_differential(s: Space, y: Vector, x: Vector, w: Vector) -> Vector:
+        a, b, change = s.lift(x), s.lift(y), s.push(y, w)
+        return s.pull(a, slope(lambda h: s.log(a, s.exp(b, [h * c for c in change])), s.field))
+
+    def log_differential_base(s: Space, x: Vector, y: Vector, u: Vector) -> Vector:
+        a, b, change = s.lift(x), s.lift(y), s.push(x, u)
+        moved = slope(lambda h: s.log(s.exp(a, [h * c for c in change]), b), s.field)
+        if s.sign:  # the covariant derivative is the tangent part
+            share = s.sign * s.dot(a, moved)
+            moved = [p - share * q for p, q in zip(moved, a, strict=True)]
+        return s.pull(a, moved)
+
+    def density(s: Space, x: Vector, v: Vector, dimension: int = 0) -> Any:
+        return s.field.exp(definitions()["logdetexp"].function(s, x, v, dimension=dimension))
+
+    both = (POINT, TANGENT, TANGENT)
+    return {
+        "jacobi_field": Definition(
+            (*both, TANGENT), TANGENT, jacobi_field, 0, (True, True, False, False), models=FORMS,
+            gradients=False, velocity=1, end=end,
+        ),
+        "expmap_differential": Definition(
+            both, TANGENT, exp_differential, 0, (True, True, False), models=FORMS,
+            gradients=False, velocity=1, end=end,
+        ),
+        "logmap_differential": Definition(
+            (POINT, POINT, TANGENT), TANGENT, log_differential, 0, (True, True, False),
+            models=FORMS, gradients=False,
+        ),
+        "logmap_differential_base": Definition(
+            (POINT, POINT, TANGENT), TANGENT, log_differential_base, 0, (True, True, False),
+            models=FORMS, gradients=False,
+        ),
+        "volume_density": Definition(
+            (POINT, TANGENT), SCALAR, density, 0, (True, True), models=FORMS, gradients=False,
+            regimes=_ONE_VECTOR, takes=("dimension",), end=lambda s, x, v: s.lift(x),
+        ),
+    }  # fmt: skip
+
+
+def _moved(a: Vector, b: Vector, h: Any) -> Vector:
+    return [p + h * q for p, q in zip(a, b, strict=True)]
+
+
+def _volumes() -> dict[str, Definition]:
+    def area(s: Space, r: Vector, dimension: int, unit: Any) -> Any:
+        f, n = s.field, dimension
+        whole = 2 * f.pi ** (f.mpf(n) / 2) / f.gamma(f.mpf(n) / 2)
+        return whole * (unit * s.sn(r[0] / unit)) ** (n - 1)
+
+    def volume(s: Space, r: Vector, dimension: int, unit: Any) -> Any:
+        f, n = s.field, dimension
+        whole = 2 * f.pi ** (f.mpf(n) / 2) / f.gamma(f.mpf(n) / 2)
+        return whole * unit**n * _integral(s, r[0] / unit, n - 1)
+
+    def logarithm(function: Any) -> Any:
+        return lambda s, r, **options: s.field.log(function(s, r, **options))
+
+    def made(function: Any) -> Definition:
+        return Definition(
+            (NUMBER,), SCALAR, function, 0, (False,), models=("Lorentz", "Sphere", "Euclidean"),
+            takes=("dimension", "unit"), regimes=("everyday", "near the origin", "far", "edge"),
+        )  # fmt: skip
+
+    return {
+        "sphere_area": made(area), "log_sphere_area": made(logarithm(area)),
+        "ball_volume": made(volume), "log_ball_volume": made(logarithm(volume)),
+    }  # fmt: skip
+
+
+def _integral(s: Space, r: Any, m: int) -> Any:
+    """Of sn^m from 0 to r, by parts: m I_m = -K (sn^(m-1) cs - (m - 1) I_(m-2)), K = 1 or -1.
+
+    The terms are as large as 1 and the result as small as r^(m+1): so many digits more.
+    """
+    if s.sign == 0:
+        return r ** (m + 1) / (m + 1)
+    f = s.field
+    with f.workdps(f.dps + 10 + m + int((m + 1) * max(0.0, -float(f.log10(r))))):
+        sine, cosine = s.sn(r), s.cs(r)
+        value = r * 1 if m % 2 == 0 else s.sign * (1 - cosine)
+        power = sine if m % 2 == 0 else sine * sine  # sn^(j-1) below
+        for j in range(2 if m % 2 == 0 else 3, m + 1, 2):
+            value = s.sign * ((j - 1) * value - power * cosine) / j
+            power = power * sine * sine
+    return value
+
+
+# -- gyrovectors ---------------------------------------------------------------------------------
+
+
+def _added(s: Space, x: Vector, y: Vector) -> Vector:
+    """Bachmann, Becigneul & Ganea 2020, equation 2."""
+    xy, x2, y2, k = _dot(x, y), _dot(x, x), _dot(y, y), s.sign
+    first, second = 1 - 2 * k * xy - k * y2, 1 + k * x2
+    below = 1 - 2 * k * xy + k * k * x2 * y2
+    return [(first * a + second * b) / below for a, b in zip(x, y, strict=True)]
+
+
+def _gyration(s: Space, x: Vector, y: Vector, v: Vector) -> Vector:
+    """-(x + y) + (x + (y + v)) at a short v: it is linear, whatever the length."""
+    size = s.field.sqrt(_dot(v, v))
+    if not size > 0:
+        return v
+    short = s.field.mpf(10) ** -30 / size
+    turned = _added(s, x, _added(s, y, [short * c for c in v]))
+    back = [-c for c in _added(s, x, y)]
+    return [c / short for c in _added(s, back, turned)]
+
+
+def _gyrovectors() -> dict[str, Definition]:
+    def coadd(s: Space, x: Vector, y: Vector) -> Vector:
+        return _added(s, x, _gyration(s, x, [-c for c in y], y))
+
+    def scaled(s: Space, x: Vector, r: Vector) -> Vector:
+        a = s.lift(x)
+        return s.drop(s.exp(s.origin(a), [r[0] * c for c in s.log(s.origin(a), a)]))
+
+    def matvec(s: Space, x: Vector, *rows: Vector) -> Vector:
+        a = s.lift(x)
+        v = s.log(s.origin(a), a)[1:]
+        return s.drop(s.exp(s.origin(a), [v[0] * 0, *[_dot(row, v) for row in rows]]))
+
+    two = (True, True)
+    return {
+        "mobius_add": Definition(
+            (POINT, POINT), POINT, _added, 1, two, models=GYRO, gradients=False
+        ),
+        "coadd": Definition((POINT, POINT), POINT, coadd, 1, two, models=GYRO, gradients=False),
+        "mobius_scalar": Definition(
+            (POINT, NUMBER), POINT, scaled, 1, (True, False), models=GYRO, regimes=_ONE_POINT,
+            gradients=False,
+        ),
+        "mobius_matvec": Definition(
+            (POINT, VECTOR, VECTOR), POINT, matvec, 1, (True, False, False), models=GYRO,
+            regimes=_ONE_POINT, gradients=False, dimension=2,
+        ),
+        "gyration": Definition(
+            (POINT, POINT, VECTOR), VECTOR, _gyration, 0, (True, True, False), models=GYRO,
+            gradients=False,
+        ),
+    }  # fmt: skip
+
+
+# -- products ------------------------------------------------------------------------------------
+
+
+def _products() -> dict[str, Definition]:
+    def dist(s: ProductSpace, x: Vector, y: Vector) -> Any:
+        total = x[0] * 0
+        for part, r, weight, both in s.each(x, y):
+            a, b = ([c / r for c in v] for v in both)
+            total += weight * (r * part.dist(part.lift(a), part.lift(b))) ** 2
+        return s.field.sqrt(total)
+
+    def mapped(name: str) -> Any:
+        maps = definitions()
+
+        def function(s: ProductSpace, x: Vector, y: Vector) -> Vector:
+            result: Vector = []
+            for part, r, _, both in s.each(x, y):
+                a, b = ([c / r for c in v] for v in both)
+                result += [r * c for c in maps[name].function(part, a, b)]
+            return result
+
+        return function
+
+    points, vector = (POINT, POINT), (POINT, TANGENT)
+    return {
+        f"product_{name}": Definition(
+            inputs, output, function, 1, (True, True), models=("Product",), regimes=_PRODUCT,
+            gradients=False,
+        )
+        for name, inputs, output, function in (
+            ("dist", points, SCALAR, dist),
+            ("expmap", vector, POINT, mapped("expmap")),
+            ("logmap", points, TANGENT, mapped("logmap")),
+        )
+    }  # fmt: skip
