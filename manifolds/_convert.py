@@ -69,7 +69,8 @@ def convert_vector(
     through the orthonormal frame that is carried from the origin along the ray, so that no chart
     loses to the coordinates of another. The result is tangent at ``convert(x, source, target)``;
     where that one had to be pulled back, it is a vector of the point at the reach of Lorentz. At
-    the antipode of a sphere's origin, which no other chart contains, it is not finite.
+    the antipode of a sphere's origin, which no other chart contains, it is not finite, nor need it
+    be in ``Klein`` of a sphere for a point of the other half.
     Shapes: (..., m), (..., m) -> (..., m').
 
     Args:

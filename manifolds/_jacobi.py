@@ -15,7 +15,7 @@ from torch import Tensor
 from . import _frames
 from ._frames import embedded
 from ._hyperboloid import lift, tangent, time
-from ._numerics import asinhc, dot, power_of_two
+from ._numerics import asinhc, dot, power_of_two, shortened, sinhc
 from .base import Manifold
 from .checked import Checked
 from .curvature import curvature_at, inner
@@ -122,11 +122,16 @@ class KeptInFrames(Kept):
 
     def _end(self, x: Tensor, start: Tensor, v: Tensor) -> Tensor:
         """Space part of exp_x(v)."""
+        if embedded(self.manifold):
+            return divided(self.manifold.expmap(x, v), self._radius(x))[..., 1:]
         scale = power_of_two(v)
-        w = self._entered(start, v / scale)
-        velocity = divided(scale * tangent(start, _frames.join(start, w)), self._radius(x))
-        end = _HYPERBOLOID._expmap(lift(start), velocity)
-        return _HYPERBOLOID._proj(end, x.dtype)[..., 1:]
+        w = divided(self._entered(start, v / scale) * scale, self._radius(x))
+        # Not beyond what two points of the dtype can be apart, where squares would overflow.
+        w = shortened(w, 56.0 if x.dtype == torch.float32 else 472.0)
+        square = dot(w, w)
+        half = square / 4
+        end = _frames.sinh_exp(start, sinhc(square) * w, half * sinhc(half).square())
+        return _HYPERBOLOID._proj(lift(end), x.dtype)[..., 1:]
 
     def _entered(self, s: Tensor, v: Tensor) -> Tensor:
         if embedded(self.manifold):

@@ -68,6 +68,10 @@ def expmap_differential(manifold: Manifold, x: Tensor, v: Tensor, w: Tensor) -> 
         v: tangent vectors (..., m) at x, where the differential is taken.
         w: tangent vectors (..., m) at x, what it is applied to.
 
+    In hyperbolic space the result is carried to the end point as it is rounded, which far out is
+    u cosh(r/R) from the true one: weaker than the promise of the certificate, whose page
+    ``docs/accuracy.md`` has what was measured. :func:`jacobi_field` likewise.
+
     Returns:
         (..., m), tangent at ``manifold.expmap(x, v)``.
     """
@@ -153,7 +157,8 @@ def logmap_differential_base(manifold: Manifold, x: Tensor, y: Tensor, u: Tensor
               -u^\parallel - d\,\frac{\mathrm{cs}_K(d)}{\mathrm{sn}_K(d)}\,u^\perp,
 
     minus the Hessian of half the squared distance to y (Karcher 1977, appendix C); -u at y = x.
-    On the sphere it grows without bound towards the antipode of y.
+    On the sphere it grows without bound towards the antipode of y, and loses there what the
+    length of a logarithm loses against what is left of half a turn (``docs/accuracy.md``).
 
     Args:
         manifold: the space.

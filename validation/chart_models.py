@@ -43,7 +43,7 @@ class ChartModel(Model):
     def point(self, r: Array, direction: Array) -> Array:
         """Coordinates at distance r in a direction: (S, 1), (S, n) -> (S, m)."""
         if self.chart == "klein":
-            return (np.tanh(r) if self.sign < 0 else np.tan(r)) * direction
+            return np.asarray((np.tanh(r) if self.sign < 0 else np.tan(r)) * direction)
         if self.chart == "hemisphere":
             return np.concatenate([1 / np.cosh(r), np.tanh(r) * direction], axis=-1)
         if self.chart == "normal":
@@ -53,8 +53,8 @@ class ChartModel(Model):
             side, last = s[:, :-1], s[:, -1:]
             up = (1 + (side * side).sum(-1, keepdims=True)) / (np.cosh(r) + last.clip(min=0))
             depth = np.where(last > 0, up, np.cosh(r) - last.clip(max=0))
-            return np.concatenate([side, np.ones_like(last)], axis=-1) / depth
-        return super().point(r, direction)
+            return np.asarray(np.concatenate([side, np.ones_like(last)], axis=-1) / depth)
+        return Model.point(self, r, direction)
 
     def tangent(self, x: Array, length: Array, lean: Array, rng: np.random.Generator) -> Array:
         """A tangent vector at x of a length, at an angle ``lean`` from the outward ray."""
@@ -65,7 +65,7 @@ class ChartModel(Model):
             up[:, -1] = 1.0
             side = rng.standard_normal(x.shape)
             side[:, -1] = 0.0
-            return length * x[:, -1:] * (np.cos(lean) * up + np.sin(lean) * unit(side))
+            return np.asarray(length * x[:, -1:] * (np.cos(lean) * up + np.sin(lean) * unit(side)))
         free = x[:, 1:] if self.chart == "hemisphere" else x
         outward, size = unit(free), np.sqrt((free * free).sum(-1, keepdims=True))
         side = rng.standard_normal(free.shape)

@@ -149,7 +149,8 @@ def _free(model: Model, kind: str, stored: Tensor) -> Tensor:
     if kind in (NORMAL, SCALAR, VECTOR) or has_time(model, kind):
         return stored
     if isinstance(model, ProductModel):
-        parts = stored.split([n + (chart in _EMBEDDED) for _, chart, _, _, n, _ in FACTORS], -1)
+        sizes = [n + (chart in _EMBEDDED) for _, chart, _, _, n, _ in FACTORS]
+        parts = torch.split(stored, sizes, dim=-1)
         return torch.cat(
             [_free(part[0], kind, x) for part, x in zip(model.parts(), parts, strict=True)],
             dim=-1,

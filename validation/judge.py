@@ -190,9 +190,10 @@ def _judge(
         _size(answer.spread) * torch.finfo(dtype).eps <= 2 * _size(answer.value)
     )
     samples = [_sample("value", answer, result, dtype, inside and known, n)]
-    if definition.target and definition.output == TANGENT and not inside:
-        # At the edge to which its point is put a vector may be infinite.
-        samples = [replace(samples[0], finite=True)]
+    if definition.end is not None and not inside:
+        # At the edge to which its point is put a result may overflow, and a vector have no end.
+        vector = bool(definition.target) and definition.output == TANGENT
+        samples = [replace(samples[0], finite=vector or not bool(result.isnan().any()))]
     # Where the rounding of the inputs leaves hardly a digit of the value, a gradient such as
     # v/|v| may turn round within it, and what a first-order condition number says is void.
     info, size = torch.finfo(dtype), _size(answer.value)

@@ -55,7 +55,9 @@ def build_chart(name: str, k: float) -> Chart:
 
 def build_product() -> Product:
     """The product that is judged."""
-    kinds = {"Lorentz": Lorentz, "Sphere": Sphere, "PoincareBall": PoincareBall}
+    kinds: dict[str, Callable[[float], Manifold]] = {
+        "Lorentz": Lorentz, "Sphere": Sphere, "PoincareBall": PoincareBall,
+    }  # fmt: skip
     made = [kinds[f[0]](f[3]) if f[0] in kinds else Euclidean() for f in FACTORS]
     return Product(made, dims=[f[4] for f in FACTORS], weights=[f[5] for f in FACTORS])
 
@@ -66,7 +68,9 @@ def convert_by_name(source: Any, name: str, arguments: Sequence[Tensor]) -> Tens
     k = source.curvature.item()
     plain = wanted in ("Lorentz", "PoincareBall", "Sphere")
     target: Manifold | Chart = getattr(manifolds, wanted)(k) if plain else build_chart(wanted, k)
-    return (convert if kind == "convert" else convert_vector)(*arguments, source, target)
+    if kind == "convert":
+        return convert(arguments[0], source, target)
+    return convert_vector(arguments[0], arguments[1], source, target)
 
 
 def _first(number: Tensor) -> Tensor:

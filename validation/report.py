@@ -169,11 +169,11 @@ def _operations(rows: Sequence[Row]) -> list[str]:
     parts = []
     if any(name.startswith("convert") for _, name, _, _ in own):
         parts += ["## Charts", _CHARTS]
-        for charts in (HYPERBOLIC_CHARTS, SPHERICAL_CHARTS):
+        for charts in (list(HYPERBOLIC_CHARTS), list(SPHERICAL_CHARTS)):
             lines = ["| from | " + " | ".join(charts) + " |", "|---" * (len(charts) + 1) + "|"]
             for source in charts:
-                cells = [_pair(own, source, target) for target in charts]
-                lines.append(f"| {source} | " + " | ".join(cells) + " |")
+                pairs = [_pair(own, source, target) for target in charts]
+                lines.append(f"| {source} | " + " | ".join(pairs) + " |")
             parts.append("\n".join(lines))
     cells = list(dict.fromkeys((m, n) for m, n, _, _ in own if not n.startswith("convert")))
     cells.sort(key=lambda cell: (OPERATIONS.index(cell[1]), list(MODELS).index(cell[0])))
@@ -184,7 +184,7 @@ def _operations(rows: Sequence[Row]) -> list[str]:
         ]
         for manifold, name in cells:
             star = "*" * any((manifold, name, q) in WEAKER for q in _QUANTITIES)
-            shown = [
+            numbers = [
                 " / ".join(
                     _number(own[manifold, name, dtype, q], "worst")
                     for q in _QUANTITIES
@@ -193,7 +193,7 @@ def _operations(rows: Sequence[Row]) -> list[str]:
                 for dtype in DTYPES
             ]
             lines.append(f"| `{name}`{star and chr(92) + star} | {manifold} | "
-                         + " | ".join(shown) + " |")  # fmt: skip
+                         + " | ".join(numbers) + " |")  # fmt: skip
         text = _OTHERS.format(batches=FULL.operation_batches)
         parts += ["## Operations", text, "\n".join(lines)]
     return parts
