@@ -83,6 +83,8 @@ def draw_inputs(
             size = model.distance(draw.x if alone else draw.y)
             sign = 1.0 if alone else source.rng.choice([-1.0, 1.0], size=size.shape)
             value = sign * size * (radius if scaled or alone else 1.0)
+            if alone:  # a radius that is not rounded to 0, of which there is no logarithm
+                value = value.clip(min=torch.finfo(dtype).tiny)
             value = np.concatenate([value, np.zeros((source.count, source.n))], axis=-1)
         elif kind == VECTOR:
             value = source.scattered(1e-3, 1e3) * source.direction()
