@@ -30,6 +30,7 @@ from sympy.printing.latex import LatexPrinter
 
 from . import (
     _derive_ball,
+    _derive_carry,
     _derive_charts,
     _derive_cones,
     _derive_flat,
@@ -61,6 +62,7 @@ def derivations() -> tuple[Derivation, ...]:
         _derive_volume,
         _derive_cones,
         _derive_kernels,
+        _derive_carry,
         _derive_transport,
     )
     return tuple(chain.from_iterable(module.derivations() for module in modules))
