@@ -114,13 +114,13 @@ def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[
     vector u at x stands U - u_t X/T_x. What has no lateral digits left is not subtracted: Pv - ...
     at y is put together from what is across X and, both points being far out, X's part across Y.
     """
-    _, side_v, *outward, along, left_v, across, c, e = kept[:10]
+    _, side_v, direction, unit, square, along, left_v, across, c, e = kept[:10]
     pair = _Pair(*kept[10:])
     length = 1.0 if len(inputs) < 4 else inputs[3]
     area = length * length
     x, gs = inputs[0][..., 1:], g[..., 1:]
     tx, ty, far, both = pair.tx, pair.ty, pair.far, pair.both
-    split = split_off(gs, Ray(*outward, far, area))
+    split = split_off(gs, Ray(direction, unit, square, far, area))
     lean = g[..., :1] / (ty * length)  # the time part moves as Y does, over T_y
     share = far * pair.product / (pair.x2 + (1 - far))  # Y's along X
     on_x = split.ahead + far * split.rest

@@ -140,7 +140,7 @@ def _prove_pulled(form: Form) -> Proof:
     alpha, beta = sp.symbols("alpha beta")
     residuals: dict[str, Any] = {}
     moving_x, moving_y = _moving(r, sp.S.Zero, alpha, beta), _moving(rho, theta, alpha, beta)
-    moves = {
+    moves: dict[int, tuple[Point, Any, Callable[[Point], Any]]] = {
         0: (moving_x, r, lambda x: _exact(x, Q, v)),
         1: (moving_y, rho, lambda y: _exact(P, y, v)),
     }

@@ -30,6 +30,7 @@ from sympy.printing.latex import LatexPrinter
 
 from . import (
     _derive_ball,
+    _derive_ball_slopes,
     _derive_carry,
     _derive_charts,
     _derive_cones,
@@ -59,6 +60,7 @@ def derivations() -> tuple[Derivation, ...]:
         _derive_quadric,
         _derive_forms,
         _derive_ball,
+        _derive_ball_slopes,
         _derive_volume,
         _derive_cones,
         _derive_kernels,
