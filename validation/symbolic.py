@@ -41,6 +41,7 @@ from . import (
     _derive_kernels,
     _derive_quadric,
     _derive_series,
+    _derive_sphere_slopes,
     _derive_transport,
     _derive_volume,
 )
@@ -58,6 +59,7 @@ def derivations() -> tuple[Derivation, ...]:
         _derive_isometries,
         _derive_flat,
         _derive_quadric,
+        _derive_sphere_slopes,
         _derive_forms,
         _derive_ball,
         _derive_ball_slopes,
