@@ -41,7 +41,7 @@ def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[
     x, v = inputs[0], inputs[1]
     length = 1.0 if len(inputs) < 3 else inputs[2]
     area = length * length
-    most = torch.finfo(g.dtype).max
+    most = torch.finfo(g.dtype).max  # beyond it only where it counts for nothing, times 0
     g_x, g_v = dot(g, x), dot(g, v).clamp(min=-most, max=most)
     g_y = c * g_x + f * g_v
     slope = fall * (g_v - g_y * f * s) - f * (g_x - g_y * c)
