@@ -75,7 +75,7 @@ def closed_form(value: Value, pull: Pull, *, scaled: int, degree: int) -> Callab
         if not by_radius:
             return *gradients, None
         # Of each row: the radii of a product's factors may be several.
-        grown = degree * dot(g, kept[0])
+        grown = degree * dot(g, kept[0]) if degree else torch.zeros_like(g[..., :1])
         for x, d in zip(inputs[:scaled], gradients, strict=False):
             grown = grown - dot(x, d)
         return *gradients, grown / inputs[-1]

@@ -106,8 +106,11 @@ def turned(x: Tensor, y: Tensor, step: Tensor, w: Tensor) -> Tensor:
 
 
 def _turned_near(x: Tensor, y: Tensor, step: Tensor, w: Tensor) -> Tensor:
-    """|x| <= 1 or |y| <= 1: the frames carried to the origin differ by the gyration of
-    p = y/(1 + T_y) and q = x/(1 + T_x); see ``_hyperboloid._transport_inwards``."""
+    """|x| <= 1 or |y| <= 1: radially to the origin, a rotation by the triangle's area, out again.
+
+    The rotation is the gyration of p = y/(1 + T_y) and q = x/(1 + T_x) on the ball: with
+    B w = q (p.w) - p (q.w), it is w + 2 ((1 - p.q) B w + B B w)/|1 - p.q + B|^2.
+    """
     tx, ty = time(x), time(y)
     w = join_carried(x, w)
     q, p = x / (1 + tx), y / (1 + ty)
@@ -119,23 +122,33 @@ def _turned_near(x: Tensor, y: Tensor, step: Tensor, w: Tensor) -> Tensor:
 
 
 def _turned_far(x: Tensor, y: Tensor, step: Tensor, w: Tensor) -> Tensor:
-    """|x|, |y| > 1: the rotation of the frames of the outward rays; see
-    ``_hyperboloid._transport_far``, whose names these are."""
+    r"""|x|, |y| > 1: a rotation of the frames of the outward rays at x and y.
+
+    The geodesic meets the rays at angles whose difference phi is the sum of the triangle's angles
+    at x and y less pi. By Napier's analogy, theta the angle at the origin,
+
+    tan(phi/2) = -tan(theta/2) cosh((r_x + r_y)/2)/cosh((r_x - r_y)/2),
+
+    to full relative accuracy. Written in two multiples of e, the direction across the ray at x in
+    which y lies: q = sin(theta) e, and ``turn`` whose length is |tan(phi/2)| or its inverse, the
+    one that is 0 with theta. They need no norm and are smooth where they vanish.
+    """
     tx, ty = time(x), time(y)
     along, across = w[..., :1], w[..., 1:]
     outward_x, size_x, side, reach, _ = seen_from(x, y, step)
     _, size_y = unit(y)
     q, cosine = side / size_y, reach / size_y
-    spread = (1 + tx * ty + size_x * size_y).sqrt()
-    lengths = dot(step, x + y) / (size_x + size_y)
+    spread = (1 + tx * ty + size_x * size_y).sqrt()  # of 1 + cosh(r_x + r_y)
+    lengths = dot(step, x + y) / (size_x + size_y)  # |y| - |x|
     ratio = (2 + (lengths / spread).square()).sqrt() / spread
     ahead = cosine >= 0
     sign = torch.where(ahead, 1.0, -1.0)
-    wide = 1 + sign * cosine
+    wide = 1 + sign * cosine  # 1 + |cosine|, with a slope where it is 0
     turn = q * torch.where(ahead, 1 / (wide * ratio), ratio / wide)
+    # Its sine and cosine, never 1/(1 + turn^2): the square of that vanishes in a gradient.
     hypotenuse = (1 + dot(turn, turn)).sqrt()
     cos, sin = 1 / hypotenuse, turn / hypotenuse
-    stay = sign * (1 - 2 * dot(sin, sin))
+    stay = sign * (1 - 2 * dot(sin, sin))  # cos(phi)
     cosine = sign * (1 - dot(q, q) / wide)
     swing, sway = dot(q, across), dot(sin, across)
     lateral = 2 * (cos * cosine * along + sway) * sin + sign * stay * swing / wide * q

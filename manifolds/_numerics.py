@@ -108,11 +108,6 @@ def shortened(v: Tensor, limit: float) -> Tensor:
     return cut
 
 
-def chosen(x: Tensor, mask: Tensor) -> Tensor:
-    """x where the mask, of 0 and 1, is 1, else ones. ``where`` takes five times as long."""
-    return torch.addcmul(1 - mask, x, mask)
-
-
 def largest_entry(x: Tensor) -> Tensor:
     """Largest absolute value of a coordinate, kept: shape (..., 1); without a derivative."""
     return x.detach().abs().amax(-1, keepdim=True)

@@ -148,13 +148,13 @@ class ProductKernels(Manifold):
             results.append(times(result, self._scale_of(group, like), scale))
         return results
 
-    def _each_at(self, kernel: str, x: Tensor, y: Tensor, *, scale: int = 0) -> list[Tensor]:
-        """The same for a kernel of two points as they are stored, which takes R beside them."""
+    def _each_at(self, kernel: str, *stored: Tensor, scale: int = 0) -> list[Tensor]:
+        """The same for a kernel of tensors as they are stored, which takes R beside them."""
         results = []
-        gathered = zip(self._groups, self._layout.gather(x), self._layout.gather(y), strict=True)
-        for group, a, b in gathered:
-            result = getattr(self._kernels_of(group), kernel)(a, b, self._radius_of(group, a))
-            results.append(times(result, self._scale_of(group, a), scale))
+        for group, *some in zip(self._groups, *map(self._layout.gather, stored), strict=True):
+            radius = self._radius_of(group, some[0])
+            result = getattr(self._kernels_of(group), kernel)(*some, radius)
+            results.append(times(result, self._scale_of(group, some[0]), scale))
         return results
 
     def _join(self, groups: Sequence[Tensor]) -> Tensor:
@@ -281,7 +281,10 @@ class ProductKernels(Manifold):
         return self._join(self._each("_midpoint", [x, y, step], power=1))
 
     def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
-        return self._join(self._each("_transport", [x, y, step], [v]))
+        return self._transport_at(x, y, v, 1.0)
+
+    def _transport_at(self, x: Tensor, y: Tensor, v: Tensor, radius: float | Tensor) -> Tensor:
+        return self._join(self._each_at("_transport_at", x, y, v))
 
     def _logdetexp(self, x: Tensor, v: Tensor) -> Tensor:
         each = self._each("_logdetexp", [x, v])

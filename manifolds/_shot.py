@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ._closed import closed_form, minus
 from ._numerics import coth_fraction, dot, largest_entry
-from ._split import split_off
+from ._split import outward_ray, split_off, squared
 
 
 def farthest(dtype: torch.dtype) -> float:
@@ -45,7 +45,10 @@ def _value(x: Tensor, v: Tensor, radius: Tensor | None, largest: float) -> tuple
     v = v * cut
     far = (x2 > 1).to(dtype)
     near = 1 - far
-    side, share, ahead, square, rest, left, across = split_off(v, x, square_x, far, area)
+    ray = outward_ray(x, square_x, far, area)
+    split = split_off(v, ray)
+    side, share, ahead, rest, left = split
+    square, across = squared(split, ray)
     size = x2.clamp(min=1).sqrt()
     radial = (ahead + rest) / (size * tx)  # V's outward component on the manifold
     s = far * (radial * radial + across) + near * (square - (ahead / tx).square()).clamp(min=0)

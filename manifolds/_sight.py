@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ._closed import closed_form, in_forward_mode, minus
 from ._numerics import coth_fraction, dot, largest_entry
-from ._split import split_off
+from ._split import outward_ray, split_off, squared
 
 
 def _tiny(x: Tensor) -> tuple[float, float]:
@@ -79,7 +79,10 @@ def sight(x: Tensor, y: Tensor, radius: Tensor | None, difference: Tensor | None
     scale = 1 + (0 if in_forward_mode() else large) * like * (longest < tiny).to(dtype)
     step = step * scale
     # From here on what is of the first order in the step is times ``scale``, until divided by it.
-    side, _, ahead, square, rest, left, across = split_off(step, x, square_x, far, area)
+    ray = outward_ray(x, square_x, far, area)
+    split = split_off(step, ray)
+    side, _, ahead, rest, left = split
+    square, across = squared(split, ray)
     size_x, size_y = x2.clamp(min=1).sqrt(), y2.clamp(min=1).sqrt()
     along = (ahead + rest) / size_x
     reach = along / scale + like * size_x

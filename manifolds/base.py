@@ -329,8 +329,8 @@ class Manifold(UnitKernels):
         A linear isometry of tangent spaces, the identity at x = y. Sphere: at antipodes, along
         the geodesic that :meth:`logmap` names.
         """
-        x, y, step, (v,), call = self._enter_pair("transport", x, y, [("v", v)])
-        return self._leave_vector(self._transport(x, y, step, v), call)
+        (x, y, v), call = self._enter("transport", [("x", x), ("y", y)], [("v", v)], unit=False)
+        return self._leave_vector(self._transport_at(x, y, v, call.radius), call)
 
     def transport0(self, y: Tensor, v: Tensor) -> Tensor:
         """Parallel transport from the origin to y: (..., m), (..., m) -> (..., m)."""

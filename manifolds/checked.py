@@ -178,7 +178,7 @@ _KERNELS = (
     *sorted(Manifold.__abstractmethods__),
     *("_dist", "_sqdist", "_geodesic", "_midpoint", "_centroid"),
     *("_unit_origin", "_norm", "_logdetexp", "_cone_parts"),
-    *("_dist_at", "_sqdist_at", "_logmap_at", "_expmap_at"),
+    *("_dist_at", "_sqdist_at", "_logmap_at", "_expmap_at", "_transport_at"),
 )
 for _name in _KERNELS:
     setattr(Checked, _name, _delegate(_name))

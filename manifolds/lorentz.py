@@ -5,8 +5,8 @@ from typing import final
 import torch
 from torch import Tensor
 
-from . import _shot, _sight
-from ._hyperboloid import across_along, lift, outward, tangent, time, transport
+from . import _shot, _sight, _transport
+from ._hyperboloid import across_along, lift, outward, tangent, time
 from ._numerics import (
     asinh_squared,
     asinhc,
@@ -169,9 +169,10 @@ class Lorentz(Manifold):
         return lift(sinh_ratio(1 - t, h) * x[..., 1:] + sinh_ratio(t, h) * y[..., 1:])
 
     def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
-        h = _sight.haversine(x, y, 1.0)
-        x, y, step, v = (a[..., 1:] for a in (x, y, step, v))
-        return tangent(y, transport(x, y, step, v, h))
+        return _transport.transport(x, y, v, 1.0)
+
+    def _transport_at(self, x: Tensor, y: Tensor, v: Tensor, radius: float | Tensor) -> Tensor:
+        return _transport.transport(x, y, v, radius)
 
     # -- origin and cones -----------------------------------------------------------------------
 

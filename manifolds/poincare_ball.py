@@ -5,6 +5,7 @@ from typing import final
 import torch
 from torch import Tensor
 
+from . import _ball_shot
 from ._numerics import (
     asinh_squared,
     asinhc,
@@ -15,10 +16,10 @@ from ._numerics import (
     norm,
     seen_from,
     shortened,
-    sinhc,
     tanhc,
 )
 from .base import Manifold
+from .unit import Call
 
 
 @final
@@ -102,15 +103,10 @@ class PoincareBall(Manifold):
         return 4 * asinh_squared(haversine)
 
     def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
-        gap = _gap(x)
-        v = _saturated(v, gap)
-        s = dot(v, v)
-        w = tanhc(s) * v
-        w2 = dot(w, w)
-        gap_w = 1 / (1 + s * sinhc(s).square())  # 1 - tanh^2 = 1/cosh^2, without the difference
-        both = x + w
-        # x (+) w - x, so that a zero vector gives x back to the last bit.
-        return x + gap * (w + w2 * x) / (gap * gap_w + dot(both, both))
+        return _ball_shot.EXPMAP[x.dtype](x, v, 1.0)
+
+    def _expmap_at(self, x: Tensor, v: Tensor, call: Call) -> Tensor:
+        return _ball_shot.EXPMAP[call.dtype](x, v, call.radius)
 
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         gap_x, gap_y = _gap(x), _gap(y)

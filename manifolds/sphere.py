@@ -6,7 +6,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from . import _arc
+from . import _arc, _arc_shot
 from ._numerics import (
     asin_squared,
     cosm1c,
@@ -20,6 +20,7 @@ from ._numerics import (
     unit,
 )
 from .base import Manifold
+from .unit import Call
 
 
 @final
@@ -123,10 +124,10 @@ class Sphere(Manifold):
         return torch.where(near, 4 * asin_squared(haversine), far.square())
 
     def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
-        v = _within_one_turn(v)
-        s = dot(v, v)
-        # x + (cos - 1) x rather than cos x: a zero vector gives x back to the last bit.
-        return x + s * cosm1c(s) * x + sinc(s) * v
+        return _arc_shot.expmap(x, v, 1.0)
+
+    def _expmap_at(self, x: Tensor, v: Tensor, call: Call) -> Tensor:
+        return _arc_shot.expmap(x, v, call.radius)
 
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return _arc.logmap(x, y, 1.0)

@@ -237,6 +237,9 @@ class UnitKernels(nn.Module, ABC):
     def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
         return times(self._logmap(*_unit_pair(x, y, radius)), radius, 1)
 
+    def _transport_at(self, x: Tensor, y: Tensor, v: Tensor, radius: float | Tensor) -> Tensor:
+        return self._transport(*_unit_pair(x, y, radius), v)
+
     def _expmap_at(self, x: Tensor, v: Tensor, call: Call) -> Tensor:
         y = self._expmap(divided(x, call.radius), divided(v, call.radius))
         return times(self._proj(y, call.dtype), call.radius, 1)

@@ -1,7 +1,7 @@
 r"""The forms in which the hyperboloid's kernels compute: identities at K = -1.
 
 What is subtracted in the textbook formulas is subtracted here before it is multiplied. A form is
-written as the kernel is (`manifolds/_sight.py`, `_shot.py`, `_hyperboloid.py`), on the space parts
+written as the kernel is (`manifolds/_sight.py`, `_shot.py`, `_split.py`), on the space parts
 x, y of points at distances r, rho from the origin and angle theta apart; T is the time part.
 """
 

@@ -1,4 +1,4 @@
-"""The three forms in which the hyperboloid's transport is computed, at K = -1."""
+"""The hyperboloid's transport as isometries have it, by components in frames, at K = -1."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,14 +8,11 @@ import sympy as sp
 from ._derive import Cs, Derivation, K, Proof, equation, euclidean_dot as dot
 from ._derive_kernels import (
     HAVERSINE,
-    NAMED_X,
-    NAMED_Y,
     SPACE,
     VECTOR,
     P,
     Point,
     Q,
-    V,
     W,
     frame_far,
     r,
@@ -24,14 +21,6 @@ from ._derive_kernels import (
 from ._derive_quadric import transport
 
 Form = Callable[..., Any]
-
-
-def transport_near(x: Point, y: Point, v: Any, h: Any) -> Any:
-    """v + <y, v>/(1 + cosh d) (x + y) from the step y - x, h = sinh(d/2)^2."""
-    step = y.space - x.space
-    time_step = dot(step, x.space + y.space) / (x.time + y.time)
-    product = dot(step, v) - dot(x.space / x.time, v) * time_step
-    return v + product / (2 * (1 + h)) * (x.space + y.space)
 
 
 def transport_inwards(x: Point, y: Point, v: Any, h: Any) -> Any:
@@ -101,11 +90,6 @@ def _off(w: Any) -> dict[str, Any]:
     return {"the transport": list(w - _exact_transport())}
 
 
-def _prove_transport_near(form: Form) -> Proof:
-    shown = equation(r"P_{x\to y}\,v", form(NAMED_X, NAMED_Y, V, sp.Symbol("h")))
-    return Proof((shown,), _off(form(P, Q, VECTOR, HAVERSINE)))
-
-
 def _prove_transport_inwards(form: Form) -> Proof:
     p, q, k = sp.symbols("p q k")
     product = equation("B w", swing(p, q, W))
@@ -141,11 +125,6 @@ def _prove_transport_far(form: Form) -> Proof:
 def derivations() -> Iterator[Derivation]:
     """Forms of the transport."""
     rows: tuple[tuple[str, str, str, Form, Callable[[Form], Proof]], ...] = (
-        (
-            "transport, near",
-            "The transport from differences of space parts.",
-            *(SPACE, transport_near, _prove_transport_near),
-        ),
         (
             "transport, inwards",
             "The transport as a gyration between radial transports, p and q being x and y on the "

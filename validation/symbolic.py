@@ -30,6 +30,8 @@ from sympy.printing.latex import LatexPrinter
 
 from . import (
     _derive_ball,
+    _derive_ball_slopes,
+    _derive_carry,
     _derive_charts,
     _derive_cones,
     _derive_flat,
@@ -39,6 +41,7 @@ from . import (
     _derive_kernels,
     _derive_quadric,
     _derive_series,
+    _derive_sphere_slopes,
     _derive_transport,
     _derive_volume,
 )
@@ -56,11 +59,14 @@ def derivations() -> tuple[Derivation, ...]:
         _derive_isometries,
         _derive_flat,
         _derive_quadric,
+        _derive_sphere_slopes,
         _derive_forms,
         _derive_ball,
+        _derive_ball_slopes,
         _derive_volume,
         _derive_cones,
         _derive_kernels,
+        _derive_carry,
         _derive_transport,
     )
     return tuple(chain.from_iterable(module.derivations() for module in modules))

@@ -10,6 +10,8 @@ import torch
 from spaceforms.manifolds import Lorentz, PoincareBall, Sphere
 from spaceforms.validation import (
     _derive_ball as ball,
+    _derive_ball_slopes as slopes,
+    _derive_carry as carry,
     _derive_cones as cones,
     _derive_kernels as kernels,
     _derive_quadric as quadric,
@@ -137,6 +139,17 @@ FAULTS = {
     "exponential map that does not turn": (
         "kernels/expmap, slopes",
         lambda r, t, mu, nu: (*kernels.expmap_slopes(r, t, mu, nu)[:2], sp.S.Zero),
+    ),
+    "gradient of a transport that does not depend on x": (
+        "kernels/transport, slopes",
+        lambda x, *others: (0 * x.space, *carry.pulled(x, *others)[1:]),
+    ),
+    "a ball whose conformal factor does not change with x": (
+        "ball/expmap, slopes",
+        lambda x, v, g, length: (
+            slopes.expmap_slopes(x, v, g, length)[0] - x,
+            slopes.expmap_slopes(x, v, g, length)[1],
+        ),
     ),
     "Napier's analogy upside down": (
         "kernels/transport, far",

@@ -1,0 +1,91 @@
+"""The exponential map of the ball of curvature -1, with its derivative written out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from ._closed import closed_form, minus
+from ._numerics import coth_fraction, dot, largest_entry
+
+
+def _value(x: Tensor, v: Tensor, radius: Tensor | None, eps: float) -> tuple[Tensor, ...]:
+    r"""x (+) w = x + gap (w + |w|^2 x)/D, gap = 1 - |x|^2, w = tanh(t) v/|v|, t = |v|/gap.
+
+    D = gap (1 - |w|^2) + |x + w|^2, a sum of terms of one sign. A zero vector gives x back to the
+    last bit.
+    """
+    length = 1.0 if radius is None else radius
+    area, dtype = length * length, x.dtype
+    gap = (1 - dot(x, x) / area).clamp(min=torch.finfo(dtype).eps)
+    # A coordinate of v/gap beyond this, and tanh is 1.
+    limit = 32.0 if dtype == torch.float32 else 64.0
+    largest = largest_entry(v).clamp(min=torch.finfo(dtype).tiny)
+    shrunk = torch.minimum(1 / (gap * length), limit / largest)
+    v = v * shrunk
+    s = dot(v, v)
+    small = (s <= 1).to(dtype)
+    near, t = s * small, s.clamp(min=1).sqrt()
+    fraction = coth_fraction(near)
+    # tanh(t)/t, what of it is missing to 1, over t^2; and 1 - tanh^2.
+    f = small / (1 + near / fraction) + (1 - small) * t.clamp(max=limit).tanh() / t
+    missing = small * f / fraction + (1 - small) * (1 - f) / (t * t)
+    w2 = s * f * f
+    gap_w = small * (1 - near * f * f) + (1 - small) / t.clamp(max=limit).cosh().square()
+
+    both = torch.addcmul(x, v, f * length)
+    d = gap * gap_w + dot(both, both) / area
+    y = torch.addcmul(x * (1 + gap * w2 / d), v, gap * f * length / d)
+    # What is stored must stay inside: the product with R, the rounding to a dtype of this eps and a
+    # later division by R move the norm by at most eps/2 of itself each.
+    edge = (1 - 2 * eps) * length
+    inside = edge / dot(y, y).clamp(min=edge * edge).sqrt()
+    numbers = (f, missing - f * f, gap, gap_w, w2, s, d, dot(v, both) / length, inside)
+    return y * inside, v, both, shrunk, *numbers
+
+
+def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
+    """With q = (w + |w|^2 x)/D, by w at fixed x gap/D times the rotation
+    g + 2 (g.x) w - 2 (g.q) (x + |x|^2 w), and by x at fixed w (1 + gap |w|^2/D) g - 2 (g.q) y.
+
+    Of x + |x|^2 w and w + |w|^2 x, that vanish with D, x + w is taken as it is.
+    """
+    y, v, both, shrunk, f, fall, gap, gap_w, w2, s, d, v_both, inside = kept
+    x = inputs[0]
+    length = 1.0 if len(inputs) < 3 else inputs[2]
+    g_x, g_v, g_both = dot(g, x) / length, dot(g, v), dot(g, both) / length
+    # Beyond the edge the part along y = on_x x + on_both (x + w), there of length 1, has no effect.
+    on_x, on_both = 1 - gap * gap_w / d, gap / d
+    beyond = (inside < 1).to(x.dtype) * (on_x * g_x + on_both * g_both)
+    x2, both2 = 1 - gap, d - gap * gap_w
+    x_w = (both2 - x2 - w2) / 2
+    x_both = x2 + x_w
+    g_x = g_x - beyond * (on_x * x2 + on_both * x_both)
+    g_both = g_both - beyond * (on_x * x_both + on_both * both2)
+    g_v = g_v - beyond * (on_x * x_w + on_both * (w2 + x_w)) / f
+
+    g_q = (g_both - gap_w * g_x) / d
+    v_h = on_both * (g_v + 2 * g_x * f * s - 2 * g_q * (v_both - gap * f * s))
+    turned = f * on_both
+    by_v = turned * (2 * f * (g_x + gap * g_q) + beyond * on_x * f) + fall * v_h
+    by_both = turned * (2 * g_q + beyond * (on_x + on_both)) / length
+    straight = 1 + gap * w2 / d
+    share = inside * shrunk * length
+    by_v = minus(minus(g * (turned * share), v, -by_v * share), both, by_both * share)
+    by_x = minus(g * (straight * inside), y, (2 * g_q + straight * beyond) / length)
+    return minus(by_x, x, -2 * inside * gap_w * v_h / (gap * length)), by_v
+
+
+def _map(stored: torch.dtype) -> Callable[..., Tensor]:
+    eps = torch.finfo(stored).eps
+
+    def value(x: Tensor, v: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
+        return _value(x, v, radius, eps)
+
+    return closed_form(value, _pull, scaled=2, degree=1)
+
+
+# By the dtype of what is stored: the farther from the boundary, the fewer digits it has.
+EXPMAP = {t: _map(t) for t in (torch.float64, torch.float32, torch.bfloat16, torch.float16)}

@@ -1,0 +1,156 @@
+"""Parallel transport on the hyperboloid of curvature -1, with its derivative written out.
+
+On space parts P v = V + c (X + Y), c = <y, v>/(1 + cosh d). Far out V's radial part is T times
+longer in coordinates than on the manifold and must not be left to cancel; so V, and on the way
+back the gradient, are split along X, and what the radial parts add up to is written down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ._closed import closed_form, minus
+from ._numerics import dot
+from ._split import Ray, Split, outward_ray, split_off
+
+
+class _Pair(NamedTuple):
+    """Y as seen from X. Shapes (..., 1), but for ``side``; at unit curvature, but for ``side``."""
+
+    side: Tensor
+    """Y's part across X over T_y; all of Y where X is near the origin."""
+    rest: Tensor
+    """side.X T_y, what rounding left of the radial part; where nothing is split off, Y.X"""
+    left: Tensor
+    """The same as a share of X; 0 where nothing is split off."""
+    square: Tensor
+    """|Y's part across X|^2"""
+    part: Tensor
+    """Y is part X + T_y side, but for ``left``; 0 where nothing is split off."""
+    product: Tensor
+    """X.Y"""
+    a: Tensor
+    """P takes the unit radial vector at x to b Y + a X, for X far out; ..."""
+    b: Tensor
+    """... else V to V + b (X.V) (X + Y) + ..., a = b."""
+    z: Tensor
+    """1 + cosh d"""
+    x2: Tensor
+    y2: Tensor
+    tx: Tensor
+    ty: Tensor
+    far: Tensor
+    """1 where |X| > 1, else 0."""
+    both: Tensor
+    """The same of |Y| too."""
+
+
+def _pair(x: Tensor, y: Tensor, area: float | Tensor) -> tuple[_Pair, Ray]:
+    """1 + cosh d is sinh^2(d/2) of ``_sight``, twice, and 2, where both points are far out; else
+    nothing cancels in 1 + T_x T_y - X.Y."""
+    square_x = dot(x, x)
+    x2, y2 = square_x / area, dot(y, y) / area
+    tx, ty = (1 + x2).sqrt(), (1 + y2).sqrt()
+    far = (x2 > 1).to(x.dtype)
+    both = far * (y2 > 1).to(x.dtype)
+    like = far * (((1 + ty) / (1 + tx) - 1.25).abs() <= 0.75).to(x.dtype)  # between 1/2 and 2
+
+    ray = outward_ray(x, square_x, far, area, level=True)
+    side, share, ahead, rest, left = split_off(minus(y, x, like), ray)
+    square = (dot(side, side) / area - rest * left).clamp(min=0)
+    # No product with a vector overflows now.
+    side = side / ty if torch.is_grad_enabled() else side.div_(ty)
+    product = like * x2 + ahead + far * rest
+    part = far * (like + share)
+
+    size_x, size_y = x2.clamp(min=1).sqrt(), y2.clamp(min=1).sqrt()
+    reach = product / size_x  # Y.X/|X|
+    backwards = (reach < 0).to(x.dtype)
+    behind = (1 - backwards) * square / (size_y + reach.abs()) + backwards * (size_y - reach)
+    longer = like * (behind + (ahead + rest) / size_x) + (1 - like) * (size_y - size_x)
+    sizes = size_x * size_y
+    z = both * (2 + longer.square() / (1 + tx * ty + sizes) + size_x * behind)
+    z = z + (1 - both) * (1 + tx * ty - product)
+    # <y, v> for a unit radial v, T_x Y.X/|X| - |X| T_y.
+    slope = both * (longer * (size_x + size_y) / (size_x * ty + size_y * tx) - tx * behind)
+    slope = slope + (far - both) * (tx * reach - size_x * ty)
+    b = (slope - (1 - far) * ty / tx) / z
+    a = far * (tx + ty) / (size_x * z) + (1 - far) * b
+    return _Pair(side, rest, left, square, part, product, a, b, z, x2, y2, tx, ty, far, both), ray
+
+
+def _along(pair: _Pair, v: Split) -> Tensor:
+    """V's radial component on the manifold; where nothing is split off, X.V"""
+    size = pair.x2.clamp(min=1).sqrt()
+    return pair.far * (v.ahead + v.rest) / (size * pair.tx) + (1 - pair.far) * v.ahead
+
+
+def _value(x: Tensor, y: Tensor, v: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
+    """P v = V across X + c Y + e X."""
+    x, y, v = x[..., 1:], y[..., 1:], v[..., 1:]
+    length = 1.0 if radius is None else radius
+    area = length * length
+    pair, ray = _pair(x, y, area)
+    parts = split_off(v, ray)
+    along = _along(pair, parts)
+    swept = dot(parts.side, pair.side) / area
+    across = swept * (pair.ty / pair.z) - parts.left * (pair.rest / pair.z)  # <y, v across x>/z
+    c, e = across + along * pair.b, across + along * pair.a
+    moved = minus(minus(parts.side, y, -c), x, parts.left - e)
+    time = c * (pair.y2 / pair.ty) + (e - parts.left) * (pair.product / pair.ty)
+    time = time + (pair.part * (parts.rest / pair.ty) + swept)
+    result = torch.cat([time * length, moved], dim=-1)
+    return result, parts.side, *ray[:3], along, parts.left, across, c, e, *pair
+
+
+def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
+    """With k = g.(x + y)/(1 + cosh d), in ambient coordinates:
+
+    by v, p = g + k y; by x, c p + (g_t - k T_y)/T_x v; by y, c g + k P v: covectors, so that of a
+    vector u at x stands U - u_t X/T_x. What has no lateral digits left is not subtracted: Pv - ...
+    at y is put together from what is across X and, both points being far out, X's part across Y.
+    """
+    _, side_v, direction, unit, square, along, left_v, across, c, e = kept[:10]
+    pair = _Pair(*kept[10:])
+    length = 1.0 if len(inputs) < 4 else inputs[3]
+    area = length * length
+    x, gs = inputs[0][..., 1:], g[..., 1:]
+    tx, ty, far, both = pair.tx, pair.ty, pair.far, pair.both
+    split = split_off(gs, Ray(direction, unit, square, far, area))
+    lean = g[..., :1] / (ty * length)  # the time part moves as Y does, over T_y
+    share = far * pair.product / (pair.x2 + (1 - far))  # Y's along X
+    on_x = split.ahead + far * split.rest
+    on_y = (dot(split.side, pair.side) / area) * ty - split.left * pair.rest + share * on_x
+    on_x, on_y = on_x + lean * pair.product, on_y + lean * pair.y2
+    k = (on_x + on_y) / pair.z
+    full = k + lean
+
+    size = pair.x2.clamp(min=1).sqrt()
+    radial = (pair.b * on_y + pair.a * on_x) * (far / (size * tx) + (1 - far))
+    by_v = minus(split.side, pair.side, -full * ty)
+    by_v = minus(by_v, x, split.left + full * pair.left - radial)
+
+    turn = -k * ty / tx
+    flat = along * (far / (size * tx) - (1 - far) / (tx * tx)) - left_v
+    by_x = minus(minus(by_v * c, side_v, -turn), x, -turn * flat)
+
+    # P v at y as a covector is side_v + (w - left) X + reach side.
+    inverse = both / (pair.y2 + (1 - both))
+    facing = pair.product * inverse
+    rho = c / (ty * ty) - across * (pair.z / (ty * ty))
+    rho = rho + e * ((facing - (1 - both) * pair.product) / (ty * ty))
+    w = e * (pair.square * inverse + (1 - both)) + share * rho
+    reach = rho - e * facing
+    on_side = full * reach + c * lean
+    by_y = minus(gs * c, side_v, -full)
+    by_y = minus(by_y, pair.side, -on_side * ty)
+    by_y = minus(by_y, x, full * (left_v - w) + on_side * pair.left - c * lean * share)
+    zero = torch.zeros_like(lean * c)
+    return tuple(torch.cat([zero, d], dim=-1) for d in (by_x, by_y, by_v))
+
+
+transport = closed_form(_value, _pull, scaled=2, degree=0)
