@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ._closed import closed_form, minus
+from ._closed import closed_form, in_forward_mode, minus
 from ._numerics import cot_fraction, dot
 
 
@@ -63,7 +63,11 @@ def _sqdist_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[T
     here = (1 - apart) * (part > 0).to(x.dtype)
     slope = 2 * (apart * d / (sine + (1 - apart)) + here)
     weight = slope * (length / _larger(x))
-    return d * d * (length * length), side, weight, part, slope * sine * sine
+    square = d * d
+    if in_forward_mode():  # where the points coincide this, which is 0, has the derivatives
+        step = side / _larger(x)
+        square = square + here * dot(step, step)
+    return square * (length * length), side, weight, part, slope * sine * sine
 
 
 def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:

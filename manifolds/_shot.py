@@ -58,8 +58,10 @@ def _value(x: Tensor, v: Tensor, radius: Tensor | None, largest: float) -> tuple
     short = limit / t.clamp(min=limit)  # 1 for all that is not
     t, radial, share, ahead = t * short, radial * short, share * short, ahead * short
     across, square = across * short.square(), square * short.square()
-    s, left_v = t * t, left * short
-    z, f = t.cosh(), (t.sinh() + still) / (t + still)
+    s, left_v = s * short.square(), left * short
+    # At s = 0 the last terms, which are 0, have the derivatives by s.
+    z = t.cosh() + still * (s / 2)
+    f = (t.sinh() + still) / (t + still) + still * (s / 6)
     small = (t <= 1).to(dtype)
     fall = (z - f) / s.clamp(min=1)  # 2 df/ds; where it cancels, by a continued fraction
     fall = small * f / coth_fraction(s.clamp(max=1)) + (1 - small) * fall

@@ -136,7 +136,8 @@ def _sqdist_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[T
     root = half / seen.scale
     d = 2 * root.asinh() * apart
     weight = 2 * (apart * d / (2 * root * cosh) + (1 - apart)) / seen.scale  # 2 d/sinh d
-    square = d * d
+    # Where the points coincide the last term, which is 0, has the derivatives.
+    square = d * d + (1 - apart) * 4 * (seen.h / seen.scale) / seen.scale
     if radius is not None:
         square = square * radius * radius
     return square, seen.side, seen.slope * seen.scale, weight, -seen.tx / seen.ty

@@ -89,6 +89,34 @@ def test_vmap_and_forward_and_reverse_derivatives_agree(manifold, name):
     torch.testing.assert_close(forward.detach(), reverse.detach(), rtol=1e-10, atol=1e-11)
 
 
+def test_second_derivatives_agree_where_vectors_are_zero_and_points_coincide(manifold):
+    x = points(manifold, 3, seed=1, spread=0.7)
+    v, w = (tangent(manifold, x, normals(manifold, 3, seed=s, spread=0.5)) for s in (2, 3))
+    end = manifold.expmap(x, v).detach()
+    curves = {
+        "expmap": lambda t: manifold.expmap(x, t * v),
+        "transport": lambda t: manifold.transport(x, manifold.expmap(x, t * v), w),
+        "geodesic": lambda t: manifold.geodesic(x, end, t),
+        "logmap": lambda t: manifold.logmap(x, manifold.expmap(x, t * v)),
+        "sqdist": lambda t: manifold.sqdist(x, manifold.expmap(x, t * v)),
+        "logdetexp": lambda t: manifold.logdetexp(x, t * v),
+    }
+    zero, h = torch.tensor(0.0, dtype=torch.float64), 1e-4
+
+    def derivative(f):
+        return lambda t: torch.func.jvp(f, (t,), (torch.ones_like(t),))[1]
+
+    for name, curve in curves.items():
+        forward = derivative(derivative(curve))(zero).detach()
+        along = torch.cos(torch.arange(max(forward.numel(), 1)).double()).view(forward.shape)
+        reverse = torch.func.grad(torch.func.grad(lambda t, f=curve, a=along: (f(t) * a).sum()))
+        agree = torch.testing.assert_close
+        agree((forward * along).sum(), reverse(zero).detach(), rtol=1e-10, atol=1e-10, msg=name)
+        # The error of a difference quotient: h^2 f''''/12 and 4 eps f/h^2, of numbers of order 1.
+        quotient = (curve(zero + h) - 2 * curve(zero) + curve(zero - h)).detach() / h**2
+        agree(forward, quotient, rtol=2e-6, atol=2e-6, msg=name)
+
+
 @pytest.mark.parametrize("manifold", thinned(CASES), indirect=True)
 @pytest.mark.parametrize("name", MAPS)
 def test_second_derivatives_agree_in_forward_and_in_reverse_mode(manifold, name):
