@@ -3,6 +3,7 @@
 from ._chart import Chart as Chart
 from ._convert import convert as convert, convert_vector as convert_vector
 from ._geoopt import as_geoopt as as_geoopt
+from ._pair_form import PairForm as PairForm, PairTerm as PairTerm
 from .base import Manifold as Manifold
 from .charts import (
     HalfSpace as HalfSpace,
@@ -84,6 +85,8 @@ __all__ = [
     "Lorentz",
     "Manifold",
     "NormalCoordinates",
+    "PairForm",
+    "PairTerm",
     "PoincareBall",
     "PositiveScalar",
     "Product",
