@@ -1,17 +1,18 @@
 """Logits of all pairs, in either of two ways, and the checks of what the pair losses are given."""
 
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from ..manifolds import Checked, Manifold, PairForm
 from ._common import check_manifold, check_option, in_float32
-from ._tiled import Numbers, Pairs, features, spans
+from ._tiled import NO_SECOND, Numbers, Pairs, features, spans
 
 Logits = Literal["neg_dist", "neg_sqdist", "inner"]
 Precision = Literal["auto", "float32", "float64"]
+Function = Callable[[Tensor, Tensor], Tensor]
 Tile = int | Literal["auto"] | None
 
 _KINDS: dict[str, Literal["dist", "sqdist", "inner"]] = {
@@ -55,17 +56,39 @@ class Table(NamedTuple):
         one = self.manifold.dist if self.logits == "neg_dist" else self.manifold.sqdist
         if self.pairs is None:
             return -self.scale * one(x, y)
-        # By blocks, each computed again for the gradient: a distance has several temporaries of
-        # the size of its points. (Not with a learnable curvature, which may by then be another.)
-        again = not any(p.requires_grad for p in self.manifold.parameters())
-        blocks = []
-        for a, b in zip(x.split(1024), y.split(1024), strict=True):  # type: ignore[no-untyped-call]
-            if again:
-                d = checkpoint(one, a, b, use_reentrant=False, preserve_rng_state=False)
-            else:
-                d = one(a, b)
-            blocks.append(d)
-        return -self.scale * torch.cat(blocks)
+        if any(p.requires_grad for p in self.manifold.parameters()):
+            return -self.scale * one(x, y)
+        found: Tensor = _ByBlocks.apply(one, x, y)  # type: ignore[no-untyped-call]
+        return -self.scale * found
+
+
+class _ByBlocks(torch.autograd.Function):
+    """A function of pairs of rows, computed again for the gradient, block by block.
+
+    A distance has several temporaries of the size of its points. (Not for a function with
+    parameters, which would get no gradient.)
+    """
+
+    @staticmethod
+    def forward(ctx: Any, function: Function, x: Tensor, y: Tensor) -> Tensor:
+        ctx.function = function
+        ctx.save_for_backward(x, y)
+        blocks = spans(x.shape[0], _SIDE)
+        return torch.cat([function(x[i], y[i]) for i in blocks])
+
+    @staticmethod
+    def backward(ctx: Any, *by: Tensor) -> tuple[None, Tensor, Tensor]:
+        if torch.is_grad_enabled():
+            raise RuntimeError(NO_SECOND)
+        x, y = ctx.saved_tensors
+        found = torch.empty_like(x), torch.empty_like(y)
+        for i in spans(x.shape[0], _SIDE):
+            with torch.enable_grad():
+                pair = x[i].detach().requires_grad_(), y[i].detach().requires_grad_()
+                value = ctx.function(*pair)
+            for whole, part in zip(found, torch.autograd.grad(value, pair, by[0][i]), strict=True):
+                whole[i] = part
+        return None, *found
 
 
 def pairwise_logits(
@@ -180,7 +203,7 @@ def _rounding(pairs: Pairs, numbers: Numbers, x: Tensor, y: Tensor) -> float:
     return float((size * factors * 4 * 2.0**-24).sum())
 
 
-def check_points(where: str, *, check_finite: bool = False, **points: Tensor) -> None:
+def check_points(where: str, check_finite: bool = False, **points: Tensor) -> None:
     """Raise a sentence unless all are batches (B, m) of points of one width."""
     shapes = {name: tuple(p.shape) for name, p in points.items() if isinstance(p, Tensor)}
     said = " and ".join(f"{name} has shape {shape}" for name, shape in shapes.items())

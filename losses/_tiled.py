@@ -12,6 +12,11 @@ from ..manifolds import PairForm
 Span = slice
 # Matrix products with odd numbers of columns take up to a fifth longer.
 _ALIGNED = 8
+
+NO_SECOND = (
+    "The tiled form of a loss was asked for its second derivative (create_graph=True); expected "
+    "first derivatives only: pass tile=None for the dense form."
+)
 Context = Any
 
 
@@ -310,11 +315,7 @@ class _Sweep(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Context, *by: Tensor) -> tuple[Any, ...]:
         if torch.is_grad_enabled():
-            raise RuntimeError(
-                "The tiled form of a loss was asked for its second derivative "
-                "(create_graph=True); expected first derivatives only: pass tile=None for the "
-                "dense form."
-            )
+            raise RuntimeError(NO_SECOND)
         pairs, reader = ctx.work
         saved = list(ctx.saved_tensors)
         entries = Entries(saved.pop(0), saved.pop(0)) if ctx.known else None

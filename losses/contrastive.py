@@ -127,13 +127,13 @@ def info_nce(
     )
     positives = positives_of(where, targets, groups, table.shape, table.x.device)
     compared = compared_of(where, mask, table.shape)
-    job = _Job(table, positives, compared, symmetric, label_smoothing, decoupled, apart)
+    job = Job(table, positives, compared, symmetric, label_smoothing, decoupled, apart)
     rows, columns = softmax_losses(job)
-    of_rows, of_columns = weights_of(where, weights, table.shape, symmetric, x.device)
-    one = _reduced(rows, of_rows, reduction)
+    of_rows, of_columns = weights_of(where, weights, table.shape, symmetric)
+    one = reduced(*rows, of_rows, reduction)
     if columns is None:
         return one.to(table.x.dtype)
-    other = _reduced(columns, of_columns, reduction)
+    other = reduced(*columns, of_columns, reduction)
     if reduction == "none":
         if one.shape != other.shape:
             raise ValueError(
@@ -144,7 +144,7 @@ def info_nce(
     return ((one + other) / 2).to(table.x.dtype)
 
 
-class _Job(NamedTuple):
+class Job(NamedTuple):
     table: Table
     positives: Positives
     compared: Compared
@@ -162,7 +162,7 @@ class Losses(NamedTuple):
     counted: Tensor
 
 
-def softmax_losses(job: _Job) -> tuple[Losses, Losses | None]:
+def softmax_losses(job: Job) -> tuple[Losses, Losses | None]:
     """The losses of rows, and of columns if symmetric; 0 where there is no positive."""
     table, positives, columns = job.table, job.positives, job.table.shape[1]
     index = positives.column
@@ -179,21 +179,21 @@ def softmax_losses(job: _Job) -> tuple[Losses, Losses | None]:
     )
     entries = None
     if index is not None:
-        known = _rows_of(table.y, index)
+        known = in_column_order(table.y, index)
         value = table.of_pairs(table.x, known)
         entries = Entries(index, value)
     if table.pairs is None:
-        logits = table.dense()
-        if entries is not None:
-            rows = torch.arange(table.shape[0], device=logits.device)
-            some = entries.column >= 0
-            logits = logits.index_put(
-                (rows[some], entries.column[some]), entries.value[some].to(logits.dtype)
-            )
-        results = reader.whole(logits)
+        results = reader.whole(with_entries_in(table.dense(), entries))
     else:
         assert table.numbers is not None
         results = sweep(table.pairs, reader, table.x, table.y, entries, table.numbers, fixed=4)
+    return losses_of(job, results, entries)
+
+
+def losses_of(
+    job: Job, results: list[Tensor], entries: Entries | None
+) -> tuple[Losses, Losses | None]:
+    """From the sums over rows and columns to their losses."""
     of_rows, of_columns = SoftmaxReader.sides(results)
     if entries is not None:
         of_rows, of_columns = _with_entries(job, entries, of_rows, of_columns)
@@ -203,7 +203,16 @@ def softmax_losses(job: _Job) -> tuple[Losses, Losses | None]:
     )
 
 
-def _rows_of(y: Tensor, index: Tensor) -> Tensor:
+def with_entries_in(logits: Tensor, entries: Entries | None) -> Tensor:
+    """The table with what is known better in its place."""
+    if entries is None:
+        return logits
+    rows = (entries.column >= 0).nonzero().squeeze(1)
+    at = (rows, entries.column[rows])
+    return logits.index_put(at, entries.value[rows].to(logits.dtype))
+
+
+def in_column_order(y: Tensor, index: Tensor) -> Tensor:
     """y[index], y itself if they are all of it in order: a copy is as large as the points."""
     in_order = index.shape[0] == y.shape[0] and bool(
         (index == torch.arange(y.shape[0], device=y.device)).all()
@@ -211,7 +220,7 @@ def _rows_of(y: Tensor, index: Tensor) -> Tensor:
     return y if in_order else y[index.clamp(min=0)]
 
 
-def _with_entries(job: _Job, entries: Entries, rows: Side, columns: Side) -> tuple[Side, Side]:
+def _with_entries(job: Job, entries: Entries, rows: Side, columns: Side) -> tuple[Side, Side]:
     """Put in what is known of the positives: one a row, any number a column."""
     index, size = entries.column, job.table.shape[1]
     some = index >= 0
@@ -252,8 +261,9 @@ def _cross_entropy(side: Side, smoothing: float) -> Losses:
     return Losses(loss, counted)
 
 
-def _reduced(losses: Losses, weights: Tensor | None, reduction: Reduction) -> Tensor:
-    loss, share = losses.loss, losses.counted.to(losses.loss.dtype)
+def reduced(loss: Tensor, counted: Tensor, weights: Tensor | None, reduction: Reduction) -> Tensor:
+    """Weighted; the mean over what is counted."""
+    share = counted.to(loss.dtype)
     if weights is not None:
         share = share * weights.to(loss.dtype)
         loss = loss * weights.to(loss.dtype)
@@ -340,7 +350,7 @@ def compared_of(where: str, mask: Sides, shape: tuple[int, int]) -> Compared:
 
 
 def weights_of(
-    where: str, weights: Sides, shape: tuple[int, int], symmetric: bool, device: torch.device
+    where: str, weights: Sides, shape: tuple[int, int], symmetric: bool
 ) -> tuple[Tensor | None, Tensor | None]:
     """Those of rows and of columns."""
     if weights is None:

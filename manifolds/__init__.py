@@ -62,7 +62,7 @@ from .isometries import (
 from .lorentz import Lorentz as Lorentz
 from .poincare_ball import PoincareBall as PoincareBall
 from .product import Product as Product
-from .scalar import PositiveScalar as PositiveScalar
+from .scalar import PositiveScalar as PositiveScalar, SignedScalar as SignedScalar
 from .sphere import Sphere as Sphere
 from .stereographic import Stereographic as Stereographic
 from .volume import (
@@ -90,6 +90,7 @@ __all__ = [
     "PoincareBall",
     "PositiveScalar",
     "Product",
+    "SignedScalar",
     "Sphere",
     "Stereographic",
     "StereographicPlane",

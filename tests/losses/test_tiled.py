@@ -350,5 +350,6 @@ def test_memory_grows_with_the_points_and_not_with_their_pairs():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_a_batch_of_32768_in_512_dimensions_takes_less_than_400_mb():
     assert _peak(32768, 512) < 400
