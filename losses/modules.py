@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..manifolds import Manifold
+from ..manifolds import Manifold, PositiveScalar
 from ._common import Reduction, check_manifold
 from ._logits import Logits, Precision, Tile
 from ._scaled import Scaled
