@@ -3,7 +3,7 @@
 Functions are in ``functional`` as well; modules own what a loss learns or remembers.
 """
 
-from . import functional as functional
+from . import distributed as distributed, functional as functional
 from .functional import (
     chain_contrastive as chain_contrastive,
     chain_entailment as chain_entailment,
@@ -27,6 +27,7 @@ from .functional import (
     match_probability as match_probability,
     match_probability_loss as match_probability_loss,
     matching_loss as matching_loss,
+    nt_xent as nt_xent,
     nwj_bound as nwj_bound,
     order_embedding as order_embedding,
     order_ranking as order_ranking,
@@ -35,6 +36,10 @@ from .functional import (
     pseudo_positives as pseudo_positives,
     radial_order as radial_order,
     sampled_sqdist as sampled_sqdist,
+    sigmoid_bias as sigmoid_bias,
+    sigmoid_pairs as sigmoid_pairs,
+    supervised_contrastive as supervised_contrastive,
+    triplet as triplet,
 )
 from .hierarchy import Hierarchy as Hierarchy
 from .modules import (
@@ -43,6 +48,12 @@ from .modules import (
     InfoNCE as InfoNCE,
 )
 from .momentum import momentum_update as momentum_update
+from .pair_modules import (
+    NTXent as NTXent,
+    SigmoidPairs as SigmoidPairs,
+    SupervisedContrastive as SupervisedContrastive,
+    Triplet as Triplet,
+)
 from .queue import PointQueue as PointQueue
 
 __all__ = [
@@ -50,7 +61,11 @@ __all__ = [
     "EntailmentLoss",
     "Hierarchy",
     "InfoNCE",
+    "NTXent",
     "PointQueue",
+    "SigmoidPairs",
+    "SupervisedContrastive",
+    "Triplet",
     "chain_contrastive",
     "chain_entailment",
     "compositional_contrastive",
@@ -59,6 +74,7 @@ __all__ = [
     "cone_nll",
     "cross_modal_alignment",
     "distilled_targets",
+    "distributed",
     "donsker_varadhan_bound",
     "entailment",
     "entailment_ranking",
@@ -75,6 +91,7 @@ __all__ = [
     "match_probability_loss",
     "matching_loss",
     "momentum_update",
+    "nt_xent",
     "nwj_bound",
     "order_embedding",
     "order_ranking",
@@ -83,4 +100,8 @@ __all__ = [
     "pseudo_positives",
     "radial_order",
     "sampled_sqdist",
+    "sigmoid_bias",
+    "sigmoid_pairs",
+    "supervised_contrastive",
+    "triplet",
 ]

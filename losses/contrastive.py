@@ -1,14 +1,20 @@
 """Contrastive loss: softmax cross-entropy over the distances of all pairs."""
 
-from typing import Literal
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ._common import Reduction, check_option, in_float32, reduce
+from ._common import Reduction, check_option
+from ._logits import Logits, Precision, Table, Tile, pairwise_logits, table_of
+from ._readers import Compared, Positives, Side, SoftmaxReader
+from ._tiled import Entries, sweep
 
-Logits = Literal["neg_dist", "neg_sqdist", "inner"]
+__all__ = ["Logits", "info_nce", "pairwise_logits"]
+
+Groups = tuple[Tensor, Tensor]
+Sides = Tensor | tuple[Tensor | None, Tensor | None] | None
 
 
 def info_nce(
@@ -18,8 +24,16 @@ def info_nce(
     manifold: Manifold,
     scale: Tensor | float,
     targets: Tensor | None = None,
+    groups: Groups | None = None,
     logits: Logits = "neg_dist",
     symmetric: bool = True,
+    tile: Tile = "auto",
+    mask: Sides = None,
+    weights: Sides = None,
+    label_smoothing: float = 0.0,
+    decoupled: bool = False,
+    precision: Precision = "auto",
+    check_finite: bool = False,
     reduction: Reduction = "mean",
 ) -> Tensor:
     r"""Contrastive loss between two batches of points: x_i should be nearer to y_i than to any y_j.
@@ -33,26 +47,51 @@ def info_nce(
     with ``logits="inner"`` on the unit sphere; Desai et al. 2023, section 3.2, with
     ``"neg_dist"`` on Lorentz).
 
-    *Several positives.* ``targets`` may say that several pairs belong together (two pictures of
-    one concept in a batch are not negatives of each other). They share the target mass of their
-    row equally, so the smallest possible loss of a row with k positives is log k.
+    *Several positives.* ``targets`` or ``groups`` may say that several pairs belong together (two
+    pictures of one concept in a batch are not negatives of each other). They share the target mass
+    of their row equally, so the smallest possible loss of a row with k positives is log k.
 
-    Logits are computed in float64 from one matrix product and used in float32 or better, whatever
-    the inputs' dtype and autocast: at scale 100 a distance rounded to bfloat16 is off by half a
-    unit of the logit.
+    *Dense and tiled.* Dense, all B C logits are kept for the gradient, several times over. Tiled,
+    they are computed tile by tile with a running log-sum-exp of rows and columns, and once more in
+    the backward pass, in memory of B + C points (after Milakov & Gimelshein 2018, section 3, and
+    Rabe & Staats 2021). Values and gradients are equal up to rounding; the tiled form has no
+    second derivative and runs eagerly.
+
+    *Accuracy.* float16 and bfloat16 are computed in float32, whatever autocast and TF32 say. Dense
+    logits come from one float64 product. The tiled form of float32 points takes float32 products
+    where they are good enough: they give sn(d/2)^2 to 4e-7 c(r_x) c(r_y), with c = cosh(r/R) on
+    hyperbolic space, 1 on the sphere and half of :math:`|x|^2 + |y|^2` for c c on flat space, so
+    that the logit of a pair at distance d is off by at most 4e-7 s R c c/sinh(d/R), and a
+    coincident pair by 1.3e-3 s R sqrt(c c). The positive of each row, the pair that is near, is
+    therefore taken from ``manifold.dist`` (but for tables, ``groups`` and ``"inner"``).
 
     Args:
         x: points (B, m).
         y: points (C, m).
         manifold: the space of both.
         scale: s > 0, the inverse temperature.
-        targets: None (x_i belongs to y_i, B = C); integers (B,), the positive column of each row;
-            or (B, C), boolean (positives) or non-negative weights, normalised along each row (for
-            the columns' half, along each column). A row without any positive is left out of the
-            mean and is 0 under ``"none"``.
+        targets: None (x_i belongs to y_i, B = C); integers (B,), the positive column of each row,
+            -1 for none; or (B, C), boolean (positives) or non-negative weights, normalised along
+            each row (for the columns' half, along each column), constants for the gradient. A row
+            without any positive is left out of the mean and is 0 under ``"none"``.
+        groups: in place of targets, integers (B,) and (C,): points of equal number belong
+            together. As a table of these would, but in memory of B + C.
         logits: what the softmax is taken of.
-        symmetric: average the losses of rows and columns. Needs targets for columns as well:
-            None or (B, C).
+        symmetric: average the losses of rows and columns.
+        tile: None, dense; a number, the side of a tile; ``"auto"``, dense up to B C = 2^20 and
+            tiles of 512 beyond. (Dense under ``torch.compile`` and ``torch.func``, and for products
+            with the max metric or of products.)
+        mask: what takes part, boolean: (B, C), pairs that are compared (False for a known false
+            negative, which is then no positive either); (B,) for B = C, whether x_i and y_i do
+            (False for padding); or a pair of (B,) and (C,), either of which may be None.
+        weights: of each row, (B,), and if symmetric of each column: the same for B = C, or a pair
+            of (B,) and (C,). Non-negative. Under ``"mean"`` the mean is weighted.
+        label_smoothing: e in [0, 1): p becomes (1 - e) p + e/n over the n compared in the row.
+        decoupled: leave the positives out of the denominator (Yeh et al. 2022, eq. 5).
+        precision: of the products of float32 points in the tiled form. ``"auto"`` takes float32
+            where it moves no logit of a pair at distance R (1 on flat space) by more than 1e-3,
+            else float64, which halves the speed; float64 for tables and groups.
+        check_finite: raise for points that are not finite, naming tensor and row.
         reduction: ``"mean"`` over rows with a positive (the mean of rows' and columns' means if
             symmetric), ``"sum"``, or ``"none"``: (B,), or (B, 2) with the columns' losses beside
             if symmetric and B = C.
@@ -61,83 +100,273 @@ def info_nce(
         A scalar in float32 (float64 for float64 inputs), or see ``reduction``.
 
     Raises:
-        ValueError: shapes that do not fit, an unknown option, integer targets with symmetric.
+        ValueError: shapes that do not fit, an empty batch, an unknown option, numbers out of range.
 
     At coincident points the distance has gradient 0, so a row whose positive coincides gets its
     gradient from the other entries alone; nothing is NaN.
     """
     where = "info_nce"
     check_option(where, "reduction", reduction, ("none", "mean", "sum"))
-    if x.ndim != 2 or y.ndim != 2:
+    if not 0 <= label_smoothing < 1:
         raise ValueError(
-            f"{where}: x has shape {tuple(x.shape)} and y has shape {tuple(y.shape)}; expected two "
-            "batches of points, (B, m) and (C, m)."
+            f"{where}: label_smoothing is {label_smoothing}; expected a number in [0, 1)."
         )
-    table = pairwise_logits(x, y, manifold=manifold, scale=scale, logits=logits)
-    weights = _targets(where, targets, table, symmetric)
-    rows = _soft_cross_entropy(table, weights)
-    if not symmetric:
-        return reduce(rows, weights.sum(1) > 0, reduction)
-    columns = _soft_cross_entropy(table.T, weights.T)
+    one_each = groups is None and (targets is None or targets.ndim == 1)
+    apart = one_each and logits != "inner"
+    table = table_of(
+        where,
+        x,
+        y,
+        manifold=manifold,
+        scale=scale,
+        logits=logits,
+        tile=tile,
+        precision=precision,
+        apart=one_each,
+        check_finite=check_finite,
+    )
+    positives = positives_of(where, targets, groups, table.shape, table.x.device)
+    compared = compared_of(where, mask, table.shape)
+    job = Job(table, positives, compared, symmetric, label_smoothing, decoupled, apart)
+    rows, columns = softmax_losses(job)
+    of_rows, of_columns = weights_of(where, weights, table.shape, symmetric)
+    one = reduced(*rows, of_rows, reduction)
+    if columns is None:
+        return one.to(table.x.dtype)
+    other = reduced(*columns, of_columns, reduction)
     if reduction == "none":
-        if rows.shape != columns.shape:
+        if one.shape != other.shape:
             raise ValueError(
-                f"{where}: reduction is 'none' for {rows.shape[0]} rows and {columns.shape[0]} "
+                f"{where}: reduction is 'none' for {one.shape[0]} rows and {other.shape[0]} "
                 "columns; expected equal numbers (or symmetric=False) to put them side by side."
             )
-        return torch.stack([rows, columns], dim=1)
-    one = reduce(rows, weights.sum(1) > 0, reduction)
-    other = reduce(columns, weights.sum(0) > 0, reduction)
-    return (one + other) / 2
+        return torch.stack([one, other], dim=1).to(table.x.dtype)
+    return ((one + other) / 2).to(table.x.dtype)
 
 
-def pairwise_logits(
-    x: Tensor, y: Tensor, *, manifold: Manifold, scale: Tensor | float, logits: Logits = "neg_dist"
-) -> Tensor:
-    """Scale * (-dist, -sqdist or inner product) of all pairs: (B, m), (C, m) -> (B, C).
+class Job(NamedTuple):
+    table: Table
+    positives: Positives
+    compared: Compared
+    symmetric: bool
+    label_smoothing: float
+    decoupled: bool
+    apart: bool
+    """Whether each row's one positive is computed apart from the table."""
 
-    In float32, or float64 if an input is.
-    """
-    check_option("pairwise_logits", "logits", logits, ("neg_dist", "neg_sqdist", "inner"))
-    x, y = in_float32("pairwise_logits", x=x, y=y)
-    if logits == "inner":
-        similarity = manifold.cinner(x, y)
+
+class Losses(NamedTuple):
+    """Of rows or of columns, and which of them count."""
+
+    loss: Tensor
+    counted: Tensor
+
+
+def softmax_losses(job: Job) -> tuple[Losses, Losses | None]:
+    """The losses of rows, and of columns if symmetric; 0 where there is no positive."""
+    table, positives, columns = job.table, job.positives, job.table.shape[1]
+    index = positives.column
+    if index is not None and not job.apart:
+        numbers = torch.arange(columns, device=index.device)
+        positives, index = Positives(groups=(index, numbers)), None
+    reader = SoftmaxReader(
+        columns,
+        job.compared,
+        positives,
+        job.symmetric,
+        job.label_smoothing > 0,
+        job.decoupled,
+    )
+    entries = None
+    if index is not None:
+        known = in_column_order(table.y, index)
+        value = table.of_pairs(table.x, known)
+        entries = Entries(index, value)
+    if table.pairs is None:
+        results = reader.whole(with_entries_in(table.dense(), entries))
     else:
-        similarity = -manifold.cdist(x, y, squared=logits == "neg_sqdist", matmul=True)
-    return scale * similarity
+        assert table.numbers is not None
+        results = sweep(table.pairs, reader, table.x, table.y, entries, table.numbers, fixed=4)
+    return losses_of(job, results, entries)
 
 
-def _targets(where: str, targets: Tensor | None, table: Tensor, symmetric: bool) -> Tensor:
-    """Weights (B, C), not normalised."""
-    rows, columns = table.shape
+def losses_of(
+    job: Job, results: list[Tensor], entries: Entries | None
+) -> tuple[Losses, Losses | None]:
+    """From the sums over rows and columns to their losses."""
+    of_rows, of_columns = SoftmaxReader.sides(results)
+    if entries is not None:
+        of_rows, of_columns = _with_entries(job, entries, of_rows, of_columns)
+    return (
+        _cross_entropy(of_rows, job.label_smoothing),
+        _cross_entropy(of_columns, job.label_smoothing) if job.symmetric else None,
+    )
+
+
+def with_entries_in(logits: Tensor, entries: Entries | None) -> Tensor:
+    """The table with what is known better in its place."""
+    if entries is None:
+        return logits
+    rows = (entries.column >= 0).nonzero().squeeze(1)
+    at = (rows, entries.column[rows])
+    return logits.index_put(at, entries.value[rows].to(logits.dtype))
+
+
+def in_column_order(y: Tensor, index: Tensor) -> Tensor:
+    """y[index], y itself if they are all of it in order: a copy is as large as the points."""
+    in_order = index.shape[0] == y.shape[0] and bool(
+        (index == torch.arange(y.shape[0], device=y.device)).all()
+    )
+    return y if in_order else y[index.clamp(min=0)]
+
+
+def _with_entries(job: Job, entries: Entries, rows: Side, columns: Side) -> tuple[Side, Side]:
+    """Put in what is known of the positives: one a row, any number a column."""
+    index, size = entries.column, job.table.shape[1]
+    some = index >= 0
+    kept = _kept_at(job.compared, index.clamp(min=0), size) & some
+    mass = kept.to(rows.lse.dtype)
+    near = entries.value.to(rows.lse.dtype).where(kept, 0.0)
+    rows = rows._replace(near=near, mass=mass)
+    if job.symmetric:
+        at = index.clamp(min=0)
+        zero = torch.zeros(size, dtype=near.dtype, device=near.device)
+        columns = columns._replace(
+            near=zero.index_add(0, at, near), mass=zero.index_add(0, at, mass)
+        )
+    return rows, columns
+
+
+def _kept_at(compared: Compared, index: Tensor, size: int) -> Tensor:
+    """Whether the pairs (i, index_i) are compared, (B,)."""
+    kept = torch.ones_like(index, dtype=torch.bool)
+    if compared.pairs is not None:
+        kept = kept & compared.pairs.gather(1, index[:, None]).squeeze(1)
+    if compared.rows is not None:
+        kept = kept & compared.rows
+    if compared.columns is not None:
+        kept = kept & compared.columns[index]
+    if compared.skip is not None:
+        kept = kept & (compared.skip != index)
+    return kept
+
+
+def _cross_entropy(side: Side, smoothing: float) -> Losses:
+    counted = (side.mass > 0) & (side.lse > -torch.inf)
+    loss = side.lse.where(counted, 0.0) - (1 - smoothing) * side.near.where(
+        counted, 0.0
+    ) / side.mass.where(counted, 1.0)
+    if smoothing > 0:
+        loss = loss - smoothing * side.total.where(counted, 0.0) / side.number.where(counted, 1.0)
+    return Losses(loss, counted)
+
+
+def reduced(loss: Tensor, counted: Tensor, weights: Tensor | None, reduction: Reduction) -> Tensor:
+    """Weighted; the mean over what is counted."""
+    share = counted.to(loss.dtype)
+    if weights is not None:
+        share = share * weights.to(loss.dtype)
+        loss = loss * weights.to(loss.dtype)
+    if reduction == "none":
+        return loss
+    total = loss.sum()
+    if reduction == "sum":
+        return total
+    mass = share.sum()
+    return total / mass.where(mass > 0, 1.0)
+
+
+def positives_of(
+    where: str,
+    targets: Tensor | None,
+    groups: Groups | None,
+    shape: tuple[int, int],
+    device: torch.device,
+) -> Positives:
+    """What the options say belongs together."""
+    rows, columns = shape
+    if groups is not None:
+        if targets is not None:
+            raise ValueError(f"{where}: both targets and groups are given; expected one of them.")
+        for name, group, size in zip(("x", "y"), groups, shape, strict=True):
+            if group.shape != (size,) or group.is_floating_point():
+                raise ValueError(
+                    f"{where}: groups of {name} have shape {tuple(group.shape)} and dtype "
+                    f"{group.dtype}; expected integers ({size},)."
+                )
+        return Positives(groups=groups)
     if targets is None:
         if rows != columns:
             raise ValueError(
                 f"{where}: x has {rows} points and y has {columns} with targets None; expected "
                 "equal numbers, or targets that say which belong together."
             )
-        return torch.eye(rows, dtype=table.dtype, device=table.device)
+        return Positives(column=torch.arange(rows, device=device))
     if not isinstance(targets, Tensor):
         raise TypeError(
             f"{where}: targets are a {type(targets).__name__}; expected None or a tensor."
         )
     if targets.ndim == 1 and targets.shape[0] == rows and not targets.is_floating_point():
-        if symmetric:
+        index = targets.long()
+        out = (index < -1) | (index >= columns)
+        if bool(out.any()):
             raise ValueError(
-                f"{where}: targets are integers of shape {tuple(targets.shape)} with symmetric "
-                "True; expected a (B, C) table for the columns' half, or symmetric=False."
+                f"{where}: targets have {int(index[out][0])} at row {int(out.nonzero()[0])}; "
+                f"expected columns from 0 to {columns - 1}, or -1 for none."
             )
-        return torch.nn.functional.one_hot(targets.long(), columns).to(table.dtype)
-    if targets.shape != table.shape:
+        return Positives(column=index)
+    if targets.shape != (rows, columns):
         raise ValueError(
             f"{where}: targets have shape {tuple(targets.shape)} and dtype {targets.dtype}; "
             f"expected None, integers ({rows},), or a table ({rows}, {columns})."
         )
-    return targets.to(table.dtype)
+    return Positives(table=targets.detach())
 
 
-def _soft_cross_entropy(table: Tensor, weights: Tensor) -> Tensor:
-    """Cross entropy of each row with its normalised weights; 0 for a row of zeros."""
-    mass = weights.sum(1, keepdim=True)
-    share = weights / mass.where(mass > 0, 1.0)
-    return -(share * table.log_softmax(1)).sum(1)
+def compared_of(where: str, mask: Sides, shape: tuple[int, int]) -> Compared:
+    """What the mask says takes part."""
+    rows, columns = shape
+    if mask is None:
+        return Compared()
+    given = mask if isinstance(mask, tuple) else (mask,)
+    if any(m is not None and m.dtype != torch.bool for m in given):
+        raise ValueError(
+            f"{where}: mask has dtype {', '.join(str(m.dtype) for m in given if m is not None)}; "
+            "expected bool, True for what takes part."
+        )
+    shapes = [None if m is None else tuple(m.shape) for m in given]
+    if isinstance(mask, tuple):
+        if len(mask) == 2 and shapes[0] in (None, (rows,)) and shapes[1] in (None, (columns,)):
+            return Compared(rows=mask[0], columns=mask[1])
+    elif shapes[0] == (rows, columns):
+        return Compared(pairs=mask)
+    elif shapes[0] == (rows,) and rows == columns:
+        return Compared(rows=mask, columns=mask)
+    raise ValueError(
+        f"{where}: mask has shape {shapes if isinstance(mask, tuple) else shapes[0]}; expected "
+        f"({rows}, {columns}), a pair of ({rows},) and ({columns},), or ({rows},) for as many "
+        "rows as columns."
+    )
+
+
+def weights_of(
+    where: str, weights: Sides, shape: tuple[int, int], symmetric: bool
+) -> tuple[Tensor | None, Tensor | None]:
+    """Those of rows and of columns."""
+    if weights is None:
+        return None, None
+    one, other = weights if isinstance(weights, tuple) else (weights, weights)
+    pair = (one, other if symmetric else None)
+    for side, value, size in zip(("rows", "columns"), pair, shape, strict=True):
+        if value is None:
+            continue
+        if value.shape != (size,):
+            raise ValueError(
+                f"{where}: weights of the {side} have shape {tuple(value.shape)}; expected "
+                f"({size},)."
+            )
+        if not bool((value >= 0).all()):
+            raise ValueError(
+                f"{where}: weights of the {side} have {float(value.min())}; expected none below 0."
+            )
+    return pair

@@ -29,6 +29,13 @@ from .orders import (
     order_ranking as order_ranking,
     radial_order as radial_order,
 )
+from .pairs import (
+    nt_xent as nt_xent,
+    sigmoid_bias as sigmoid_bias,
+    sigmoid_pairs as sigmoid_pairs,
+    supervised_contrastive as supervised_contrastive,
+    triplet as triplet,
+)
 from .probabilistic_pairs import (
     match_probability as match_probability,
     match_probability_loss as match_probability_loss,
@@ -66,6 +73,7 @@ __all__ = [
     "match_probability",
     "match_probability_loss",
     "matching_loss",
+    "nt_xent",
     "nwj_bound",
     "order_embedding",
     "order_ranking",
@@ -74,4 +82,8 @@ __all__ = [
     "pseudo_positives",
     "radial_order",
     "sampled_sqdist",
+    "sigmoid_bias",
+    "sigmoid_pairs",
+    "supervised_contrastive",
+    "triplet",
 ]

@@ -1,17 +1,19 @@
 """Losses as modules. They own their learnable scalars and nothing else."""
 
-from typing import get_args
+from typing import Any
 
 from torch import Tensor, nn
 
 from ..manifolds import Manifold, PositiveScalar
 from ._common import Reduction, check_manifold
+from ._logits import Logits, Precision, Tile
+from ._scaled import Scaled
 from .cone_likelihood import Plateau, check_law, cone_nll
 from .cones import Hinge, check_hinge, entailment
-from .contrastive import Logits, info_nce
+from .contrastive import info_nce
 
 
-class InfoNCE(nn.Module):
+class InfoNCE(Scaled):
     """:func:`info_nce` with a learned inverse temperature.
 
     Args:
@@ -22,7 +24,8 @@ class InfoNCE(nn.Module):
         max_scale: the scale stays strictly below it, smoothly (see :class:`PositiveScalar`); 100
             in the papers, as a hard clamp. None for no bound.
         learnable: whether the scale is a parameter.
-        logits, symmetric, reduction: as in :func:`info_nce`.
+        logits, symmetric, tile, label_smoothing, decoupled, precision, reduction: as in
+            :func:`info_nce`.
     """
 
     def __init__(
@@ -34,49 +37,47 @@ class InfoNCE(nn.Module):
         learnable: bool = True,
         logits: Logits = "neg_dist",
         symmetric: bool = True,
+        tile: Tile = "auto",
+        label_smoothing: float = 0.0,
+        decoupled: bool = False,
+        precision: Precision = "auto",
         reduction: Reduction = "mean",
     ) -> None:
-        super().__init__()
-        check_manifold("InfoNCE", manifold)
-        if logits not in get_args(Logits):
-            raise ValueError(
-                f"InfoNCE: logits is {logits!r}; expected one of {', '.join(get_args(Logits))}."
-            )
-        if max_scale is not None and not 0 < scale < max_scale:
-            raise ValueError(
-                f"InfoNCE: scale is {scale} with max_scale {max_scale}; expected a positive scale "
-                "below max_scale."
-            )
-        # In a tuple, nn.Module does not see it and its parameters stay the model's.
-        self._manifold = (manifold,)
-        # A lower bound far from anything a run visits: the upper one is what the papers have.
-        bounds = None if max_scale is None else (scale * 1e-6, max_scale)
-        self.scale = PositiveScalar(scale, bounds=bounds, learnable=learnable)
-        self.logits: Logits = logits
+        super().__init__(
+            manifold,
+            scale=scale,
+            max_scale=max_scale,
+            learnable=learnable,
+            logits=logits,
+            tile=tile,
+            precision=precision,
+            reduction=reduction,
+        )
         self.symmetric = symmetric
-        self.reduction: Reduction = reduction
+        self.label_smoothing = label_smoothing
+        self.decoupled = decoupled
 
-    @property
-    def manifold(self) -> Manifold:
-        """The space of the points."""
-        return self._manifold[0]
+    def forward(
+        self, x: Tensor, y: Tensor, targets: Tensor | None = None, **options: Any
+    ) -> Tensor:
+        """The loss of points x (B, m) against y (C, m).
 
-    def forward(self, x: Tensor, y: Tensor, targets: Tensor | None = None) -> Tensor:
-        """The loss of points x (B, m) against y (C, m); targets as in :func:`info_nce`."""
+        targets, and by name groups, mask, weights and check_finite, as in :func:`info_nce`.
+        """
         return info_nce(
             x,
             y,
-            manifold=self.manifold,
-            scale=self.scale(),
             targets=targets,
-            logits=self.logits,
             symmetric=self.symmetric,
-            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
+            decoupled=self.decoupled,
+            **self._options(),
+            **options,
         )
 
     def extra_repr(self) -> str:
         """Manifold, logits and symmetry."""
-        return f"{self.manifold!r}, logits={self.logits!r}, symmetric={self.symmetric}"
+        return f"{super().extra_repr()}, symmetric={self.symmetric}"
 
 
 class EntailmentLoss(nn.Module):

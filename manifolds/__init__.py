@@ -3,6 +3,7 @@
 from ._chart import Chart as Chart
 from ._convert import convert as convert, convert_vector as convert_vector
 from ._geoopt import as_geoopt as as_geoopt
+from ._pair_form import PairForm as PairForm, PairTerm as PairTerm
 from .base import Manifold as Manifold
 from .charts import (
     HalfSpace as HalfSpace,
@@ -61,7 +62,7 @@ from .isometries import (
 from .lorentz import Lorentz as Lorentz
 from .poincare_ball import PoincareBall as PoincareBall
 from .product import Product as Product
-from .scalar import PositiveScalar as PositiveScalar
+from .scalar import PositiveScalar as PositiveScalar, SignedScalar as SignedScalar
 from .sphere import Sphere as Sphere
 from .stereographic import Stereographic as Stereographic
 from .volume import (
@@ -84,9 +85,12 @@ __all__ = [
     "Lorentz",
     "Manifold",
     "NormalCoordinates",
+    "PairForm",
+    "PairTerm",
     "PoincareBall",
     "PositiveScalar",
     "Product",
+    "SignedScalar",
     "Sphere",
     "Stereographic",
     "StereographicPlane",

@@ -155,6 +155,29 @@ def half_of_haversine(k: Tensor, haversine: Tensor) -> tuple[Tensor, Tensor, Ten
     return z.where(~far, 0.0), far, angle * k.where(far, 1.0).rsqrt()
 
 
+def arc(k: Tensor, half: Tensor) -> Tensor:
+    """The distance from sn(d/2)."""
+    z, far, length = half_of_haversine(k, half.square())
+    return 2 * torch.where(far, length, half * asnc(z))
+
+
+def arc_of(k: Tensor, haversine: Tensor) -> Tensor:
+    """The distance from sn(d/2)^2, gradient 0 at 0."""
+    return arc(k, sqrt0(haversine))
+
+
+def arc_squared(k: Tensor, haversine: Tensor) -> Tensor:
+    """The squared distance from sn(d/2)^2."""
+    z, far, length = half_of_haversine(k, haversine)
+    return 4 * torch.where(far, length.square(), haversine * asnc(z).square())
+
+
+def pair_features(k: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(X, p, q) with sn(d/2)^2 = (p_x q_y + q_x p_y - X_x.X_y)/2."""
+    g = gap(k, x)
+    return 2 * x / g, 2 * dot(x, x) / g, 1 / g
+
+
 def separation(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
     """g_x s + k|s|^2 x, of the direction of log_x(y) and of length |s| cs(d/2) sqrt(g_x g_y).
 

@@ -252,6 +252,9 @@ class ProductKernels(Manifold):
     def _arc_squared(self, haversine: Tensor) -> Tensor:
         return 4 * haversine
 
+    def _pair_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        self._has_no("pair features", "one form of all pairs; expected pair_form")
+
     def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
         return all_distances(self, x, y, squared=True, matmul=True) / 4
 

@@ -10,6 +10,7 @@ from ._checks import check_broadcast, check_coordinates
 from ._closed import scaled_dot
 from ._mean import frechet_mean
 from ._numerics import atan2_0, norm, sqrt0
+from ._pair_form import Kind, Number, PairForm, PairTerm, value_of
 from .unit import Call, UnitKernels, divided, times
 
 
@@ -193,6 +194,34 @@ class Manifold(UnitKernels):
             return (x.double() @ y.double().mT).to(dtype)
         haversine, call = self._all_pairs("cinner", x, y)
         return self._leave_vector(at_coincidence - 2 * haversine, call, 2)
+
+    def pair_form(self, kind: Kind, m: int) -> PairForm | None:
+        r"""``"dist"``, ``"sqdist"`` or ``"inner"`` (as ``cinner``) of all pairs as matrix products.
+
+        What a loss needs that cannot hold the table of all pairs: features :math:`(X, p, q)` of
+        each point with :math:`\mathrm{sn}^2(d/2) = h = (p_x q_y + q_x p_y - X_x\cdot X_y)/2`, and
+        phi with derivative, so that the function is a sum of phi(h). A product is that of features
+        with n + 2 columns; its rounding is at most a few units of its dtype times
+        (p_x q_y + q_x p_y)/2, which is about cs(r_x) cs(r_y)/2 on a curved space and
+        (|x|^2 + |y|^2)/4 on flat space.
+
+        Args:
+            kind: which function.
+            m: how many coordinates the points have.
+
+        Returns:
+            None where there is no such form: a product with the max metric, or of products.
+        """
+        radius, at_coincidence = self.radius, self._form_at_coincidence
+        flat_inner = kind == "inner" and at_coincidence is None
+
+        def features(x: Tensor, number: Number) -> tuple[Tensor, Tensor, Tensor]:
+            body, p, q = self._pair_features(divided(x, number))
+            return (body, 0 * p, 0 * q) if flat_inner else (body, p, q)
+
+        value = value_of(kind, self.sign, float(at_coincidence or 0))
+        factor = radius if kind == "dist" else radius * radius
+        return PairForm((PairTerm(slice(0, m), features, value, radius, factor, kind != "inner"),))
 
     def _check_sets(self, op: str, x: Tensor, y: Tensor) -> None:
         named = [("x", x), ("y", y)]

@@ -5,6 +5,7 @@ from typing import Any, final
 
 from torch import Tensor, nn
 
+from ._pair_form import Kind, PairForm
 from .base import Manifold, check_manifold
 from .unit import Call
 
@@ -126,6 +127,10 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
             self._enter("mean", [("start", start)])
         return self.manifold._mean(x, weights, start)
 
+    def pair_form(self, kind: Kind, m: int) -> PairForm | None:
+        """That of the wrapped manifold: its features are not checked."""
+        return self.manifold.pair_form(kind, m)
+
     def _leave_stored(self, x: Tensor, call: Call) -> Tensor:
         result = self.manifold._leave_stored(x, call)
         self._expect(
@@ -177,6 +182,7 @@ def _delegate(name: str) -> Callable[..., Any]:
 _KERNELS = (
     *sorted(Manifold.__abstractmethods__),
     *("_dist", "_sqdist", "_geodesic", "_midpoint", "_centroid"),
+    "_pairwise_haversine",
     *("_unit_origin", "_norm", "_logdetexp", "_cone_parts"),
     *("_dist_at", "_sqdist_at", "_logmap_at", "_expmap_at", "_transport_at"),
 )

@@ -48,12 +48,9 @@ class Euclidean(Manifold):
     def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return step / 2
 
-    def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
-        x2, y2 = dot(x, x), dot(y, y).mT
-        square = x2 + y2 - 2 * (x @ y.mT)
-        # What the cancellation leaves of equal points is noise of this size: call it zero.
-        noise = 4 * torch.finfo(x.dtype).eps * (x2 + y2)
-        return square.where(square > noise, square * 0) / 4
+    def _pair_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        square = dot(x, x)
+        return x, square / 2, torch.ones_like(square)
 
     def _arc(self, half: Tensor) -> Tensor:
         return 2 * half

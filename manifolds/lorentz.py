@@ -137,13 +137,12 @@ class Lorentz(Manifold):
     def _expmap_at(self, x: Tensor, v: Tensor, call: Call) -> Tensor:
         return _shot.EXPMAP[call.dtype](x, v, call.radius)
 
-    def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
-        x, y = x[..., 1:], y[..., 1:]
-        product = time(x) * time(y).mT
-        haversine = (product - x @ y.mT - 1) / 2
-        # What the cancellation leaves of equal points is noise of this size: call it zero.
-        noise = 2 * torch.finfo(x.dtype).eps * product
-        return haversine.where(haversine > noise, haversine * 0)
+    def _pair_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        # T_x T_y - 1 by way of T - 1, which near the origin is small and has all its digits.
+        s = x[..., 1:]
+        square = dot(s, s)
+        rise = square / (1 + (1 + square).sqrt())
+        return s, rise, 1 + rise / 2
 
     def _arc(self, half: Tensor) -> Tensor:
         return 2 * half.asinh()

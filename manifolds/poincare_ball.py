@@ -89,12 +89,9 @@ class PoincareBall(Manifold):
     def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return step / (_gap(x) * _gap(y)).sqrt()
 
-    def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
-        x2, y2 = dot(x, x), dot(y, y).mT
-        square = x2 + y2 - 2 * (x @ y.mT)
-        # What the cancellation leaves of equal points is noise of this size: call it zero.
-        noise = 4 * torch.finfo(x.dtype).eps * (x2 + y2)
-        return square.where(square > noise, square * 0) / (_gap(x) * _gap(y).mT)
+    def _pair_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        gap = _gap(x)
+        return 2 * x / gap, 2 * dot(x, x) / gap, 1 / gap
 
     def _arc(self, half: Tensor) -> Tensor:
         return 2 * half.asinh()

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ._checks import check_broadcast, check_coordinates
 from ._layout import Layout, side_by_side
+from ._pair_form import Kind, PairForm
 from ._pairs import all_distances, all_inner
 from ._product import Group, Metric, ProductKernels
 from .base import Manifold, check_manifold
@@ -333,6 +334,32 @@ class Product(ProductKernels):
         (x,), call = self._enter("cinner", [("x", x.double())])
         (y,), _ = self._enter("cinner", [("y", y.double())])
         return self._leave_vector(all_inner(self, x, y), Call("cinner", call.radius, dtype))
+
+    def pair_form(self, kind: Kind, m: int) -> PairForm | None:
+        """See :meth:`Manifold.pair_form`: the factors' terms, each with its weight."""
+        if kind == "inner":
+            self._needs_l2("cinner")
+        if self.metric == "max" or self._nested:
+            return None
+        n = m - self._extra_coordinates
+        inside: Kind = "sqdist" if kind != "inner" and self.metric == "l2" else kind
+        if self.metric == "l1":
+            inside = "dist"
+        terms = []
+        for i, (factor, weight) in enumerate(zip(self.factors, self.weights, strict=True)):
+            start = self._layout.start(i, n)
+            width = factor.ambient_dim(self._layout.dim(i, n))
+            form = factor.pair_form(inside, width)
+            if form is None or len(form.terms) != 1 or form.outer != "same":
+                return None
+            (term,) = form.terms
+            columns = slice(start, start + width)
+            terms.append(term._replace(columns=columns, factor=term.factor * weight))
+        if kind == "dist" and self.metric == "l2":
+            return PairForm(tuple(terms), "root")
+        return PairForm(
+            tuple(terms), "square" if kind == "sqdist" and self.metric == "l1" else "same"
+        )
 
 
 def _dims(dims: Sequence[int], k: int) -> list[int]:

@@ -107,13 +107,16 @@ class Sphere(Manifold):
     def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
         return _arc.logmap(x, y, radius)
 
-    def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
+    def _pair_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         # |x - y|^2/4, not (1 - x.y)/2: a point rounded to float32 is off the sphere by a relative
         # 1e-7, which the second would take for a distance.
-        haversine = (dot(x, x) + dot(y, y).mT - 2 * (x @ y.mT)) / 4
-        noise = 4 * torch.finfo(x.dtype).eps
-        haversine = haversine.where(haversine > noise, haversine * 0)
-        return haversine.where(haversine < 1 - noise, haversine * 0 + 1)
+        square = dot(x, x)
+        return x, square / 2, torch.ones_like(square)
+
+    def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
+        haversine = super()._pairwise_haversine(x, y)
+        antipodal = 1 - haversine <= 4 * torch.finfo(x.dtype).eps
+        return haversine.where(~antipodal, haversine * 0 + 1)
 
     def _arc(self, half: Tensor) -> Tensor:
         return 2 * half.clamp(max=1.0).asin()

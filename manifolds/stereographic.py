@@ -7,8 +7,9 @@ from torch import Tensor
 
 from . import _kappa, _kappa_maps
 from ._gyro import Gyrovectors
-from ._numerics import dot, expanded, norm, seen_from
-from ._signed import asnc, ctn_times, log_snc
+from ._numerics import expanded, norm, seen_from
+from ._pair_form import Kind, Number, PairForm, PairTerm, value_by_autograd, value_of
+from ._signed import ctn_times, log_snc
 from .scalar import SignedScalar
 
 
@@ -147,21 +148,30 @@ class Stereographic(Gyrovectors):
     def _sqdist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return _kappa.sqdist(self._k(x), x, y, step)
 
-    def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
-        k, x2, y2 = self._k(x), dot(x, x), dot(y, y).mT
-        square = x2 + y2 - 2 * (x @ y.mT)
-        # What the cancellation leaves of equal points is noise of this size: call it zero.
-        noise = 4 * torch.finfo(x.dtype).eps * (x2 + y2)
-        square = square.where(square > noise, square * 0)
-        return square / _kappa.gap(k, x) / _kappa.gap(k, y).mT
+    def _pair_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return _kappa.pair_features(self._k(x), x)
+
+    def pair_form(self, kind: Kind, m: int) -> PairForm:
+        """See :meth:`Manifold.pair_form`; the number is K."""
+        k = (
+            self.curvature
+            if self._curvature.learnable
+            else torch.tensor(self._curvature.value, dtype=torch.float64)
+        )
+        functions = {"dist": _kappa.arc_of, "sqdist": _kappa.arc_squared}
+        value = value_of("inner", 0, 0.0) if kind == "inner" else value_by_autograd(functions[kind])
+
+        def features(x: Tensor, number: Number) -> tuple[Tensor, Tensor, Tensor]:
+            return _kappa.pair_features(torch.as_tensor(number).to(x), x)
+
+        term = PairTerm(slice(0, m), features, value, k, 1.0, kind != "inner")
+        return PairForm((term,))
 
     def _arc(self, half: Tensor) -> Tensor:
-        z, far, arc = _kappa.half_of_haversine(self._k(half), half.square())
-        return 2 * torch.where(far, arc, half * asnc(z))
+        return _kappa.arc(self._k(half), half)
 
     def _arc_squared(self, haversine: Tensor) -> Tensor:
-        z, far, arc = _kappa.half_of_haversine(self._k(haversine), haversine)
-        return 4 * torch.where(far, arc.square(), haversine * asnc(z).square())
+        return _kappa.arc_squared(self._k(haversine), haversine)
 
     # -- maps -----------------------------------------------------------------------------------
 

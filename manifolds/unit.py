@@ -159,8 +159,21 @@ class UnitKernels(nn.Module, ABC):
         raise NotImplementedError
 
     @abstractmethod
+    def _pair_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(X, p, q) of (..., m): (..., n), (..., 1) and (..., 1), p and q not negative.
+
+        sn(d/2)^2 is the bilinear form (p_x q_y + q_x p_y - X_x.X_y)/2, and that is how the
+        distances of all pairs become one matrix product.
+        """
+
     def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
         """sn(d/2)^2 of (..., p, m) against (..., q, m) -> (..., p, q) by one matrix product."""
+        (a, p, q), (b, r, s) = self._pair_features(x), self._pair_features(y)
+        size = p * s.mT + q * r.mT
+        haversine = (size - a @ b.mT) / 2
+        # What the cancellation leaves of equal points is noise of this size: call it zero.
+        noise = 2 * torch.finfo(x.dtype).eps * size
+        return haversine.where(haversine > noise, haversine * 0)
 
     @abstractmethod
     def _arc(self, half: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Training on several processes: the whole of what this library knows about ranks.
+"""Training on several processes: how they start, stop and agree.
 
 Each process encodes its share of a batch, gathers all points (with gradients) and computes the
 loss of the whole batch. The gather's backward sums over processes, the parameters' gradients are
@@ -9,11 +9,12 @@ gradients.
 
 import os
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+from ..losses.distributed import gather as gather
 
 
 def start(device: str) -> tuple[int, int]:
@@ -70,16 +71,6 @@ def joined(words: list[str]) -> list[str]:
     return list(dict.fromkeys(word for some in lists for word in some))
 
 
-def gather(x: Tensor) -> Tensor:
-    """Rows (B, ...) of all W processes in order of rank, (W B, ...), with gradients.
-
-    Every process must bring the same number of rows. x itself if there is one process.
-    """
-    if not dist.is_initialized():
-        return x
-    return _Gather.apply(x)  # type: ignore[no-any-return, no-untyped-call]
-
-
 def average_gradients(parameters: Iterable[Tensor]) -> None:
     """Replace each parameter's gradient by its mean over processes, in one message."""
     if not dist.is_initialized():
@@ -108,19 +99,3 @@ def longest(length: int, device: torch.device) -> int:
     found = torch.tensor(length, device=device)
     dist.all_reduce(found, dist.ReduceOp.MAX)
     return int(found)
-
-
-class _Gather(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        parts = [torch.empty_like(x) for _ in range(dist.get_world_size())]
-        dist.all_gather(parts, x.contiguous())
-        return torch.cat(parts)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        # Everyone's loss depends on everyone's rows. (An all-reduce and a cut, because gloo has no
-        # reduce-scatter.)
-        gradient = gradient.contiguous()
-        dist.all_reduce(gradient)
-        return gradient.chunk(dist.get_world_size())[dist.get_rank()]

@@ -180,14 +180,14 @@ def test_modules_own_their_learnable_scalars_and_nothing_else():
     ("change", "sentence"),
     [
         (
-            {"targets": torch.zeros(3, dtype=torch.int64)},
-            r"integers of shape \(3,\) with symm",
+            {"targets": torch.tensor([0, 3, 1])},
+            r"targets have 3 at row 1; expected columns from 0 to 2, or -1 for none",
         ),
         ({"targets": torch.ones(3, 4)}, r"targets have shape \(3, 4\).*a table \(3, 3\)"),
         ({"logits": "cosine"}, r"logits is 'cosine'; expected one of neg_dist, neg_sqdist, inner"),
         ({"reduction": "max"}, r"reduction is 'max'; expected one of none, mean, sum"),
         ({"y": torch.zeros(4, 3)}, r"x has 3 points and y has 4 with targets None"),
-        ({"x": torch.zeros(3)}, r"expected two batches of points, \(B, m\) and \(C, m\)"),
+        ({"x": torch.zeros(3)}, r"expected batches of points, \(B, m\) and \(C, m\)"),
     ],
 )
 def test_refusals_are_sentences(change, sentence):
