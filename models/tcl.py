@@ -83,7 +83,8 @@ class TCL(ImageTextModel):
         learn_curvature: learn it within a factor of 10.
         logits: the similarity; if None "inner" on the sphere, else "neg_dist".
         momentum: of the copies (0.995 in the paper).
-        queue_size: points kept of each modality; at least a batch, or 0 for no queue.
+        queue_size: points kept of each modality; at least a batch, or 0 for no queue. With a queue
+            the momentum must be near 1, or its keys are told from the batch's by their age.
         distill: alpha, the share of the momentum model's own guess in the targets.
         ramp: steps in which alpha rises from 0.
         intra_weight: :math:`w_i`.
