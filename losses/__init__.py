@@ -1,7 +1,23 @@
-"""What is minimised: contrastive and entailment losses on any manifold of ``..manifolds``."""
+"""What is minimised, and how its outcome is judged: losses on any manifold of ``..manifolds``.
 
-from . import functional as functional
-from .functional import entailment as entailment, info_nce as info_nce
+Contrastive and entailment losses, and the likelihood of generalized Gaussian laws; the measures of
+an uncertainty are in ``losses.metrics``.
+"""
+
+from . import functional as functional, metrics as metrics
+from .functional import (
+    entailment as entailment,
+    generalized_gaussian_nll as generalized_gaussian_nll,
+    info_nce as info_nce,
+)
 from .modules import EntailmentLoss as EntailmentLoss, InfoNCE as InfoNCE
 
-__all__ = ["EntailmentLoss", "InfoNCE", "entailment", "functional", "info_nce"]
+__all__ = [
+    "EntailmentLoss",
+    "InfoNCE",
+    "entailment",
+    "functional",
+    "generalized_gaussian_nll",
+    "info_nce",
+    "metrics",
+]
