@@ -8,9 +8,14 @@ from . import _divergence, _power_divergence
 from .generalized_gaussian import GeneralizedGaussian as GeneralizedGaussian
 from .isotropic import Isotropic as Isotropic, OnManifold as OnManifold
 from .power_spherical import PowerSpherical as PowerSpherical
+from .riemannian_generalized_gaussian import (
+    RiemannianGeneralizedGaussian as RiemannianGeneralizedGaussian,
+)
 from .riemannian_normal import RiemannianNormal as RiemannianNormal
 from .uniform import UniformBall as UniformBall, UniformSphere as UniformSphere
 from .von_mises_fisher import VonMisesFisher as VonMisesFisher
+from .wrapped import Wrapped as Wrapped
+from .wrapped_generalized_gaussian import WrappedGeneralizedGaussian as WrappedGeneralizedGaussian
 from .wrapped_normal import WrappedNormal as WrappedNormal
 
 _divergence.register()
@@ -21,9 +26,12 @@ __all__ = [
     "Isotropic",
     "OnManifold",
     "PowerSpherical",
+    "RiemannianGeneralizedGaussian",
     "RiemannianNormal",
     "UniformBall",
     "UniformSphere",
     "VonMisesFisher",
+    "Wrapped",
+    "WrappedGeneralizedGaussian",
     "WrappedNormal",
 ]

@@ -60,12 +60,17 @@ def power(z: Tensor, shape: Tensor) -> Tensor:
 
 
 def log_normaliser(scale: Tensor, shape: Tensor) -> Tensor:
-    """log of 2 a Gamma(1 + 1/b). (lgamma(1/b) - log b cancels for large b.)"""
-    return math.log(2) + scale.log() + (1 + 1 / shape).lgamma()
+    """log of 2 a Gamma(1 + 1/b)."""
+    return scale.log() + log_unit_normaliser(shape)
+
+
+def log_unit_normaliser(shape: Tensor) -> Tensor:
+    """log of 2 Gamma(1 + 1/b). (lgamma(1/b) - log b cancels for large b.)"""
+    return math.log(2) + (1 + 1 / shape).lgamma()
 
 
 def _density(z: Tensor, shape: Tensor) -> Tensor:
-    return (-power(z, shape) - log_normaliser(torch.ones_like(shape), shape)).exp()
+    return (-power(z, shape) - log_unit_normaliser(shape)).exp()
 
 
 def _sums(z: Tensor, shape: Tensor) -> tuple[Tensor, ...]:

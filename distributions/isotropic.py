@@ -34,7 +34,7 @@ class OnManifold(constraints.Constraint):
 
 
 class Isotropic(Distribution):
-    r"""A law of density :math:`e^{k(d(x, \mu))}/Z` with one parameter of the kernel k.
+    r"""A law of density :math:`e^{k(d(x, \mu))}/Z` with one parameter of the kernel k, or several.
 
     In n dimensions the distance from the centre has the density
     :math:`\omega_{n-1}\,\mathrm{sn}_K(t)^{n-1}\,e^{k(t)}/Z` and the direction is uniform, so
@@ -43,57 +43,70 @@ class Isotropic(Distribution):
     the closed forms, where there are any, lose all their digits by n = 30 to 40.
 
     ``rsample`` takes the quantile of a uniform number for the distance and a normal vector for the
-    direction: differentiable in centre, parameter and a learnable curvature (implicit
+    direction: differentiable in centre, parameters and a learnable curvature (implicit
     reparametrisation, Figurnov, Mohamed & Mnih 2018; derivatives of first order). No sample is
     rejected. Points too far out for the dtype are pulled back to its edge, as by ``expmap``.
 
-    A subclass gives ``_name_of_parameter``, the attribute that holds it, ``_log_kernel`` and
+    A subclass gives ``_names``, the attributes that hold the parameters, ``_log_kernel`` and
     ``_top``.
     """
 
     has_rsample = True
-    _name_of_parameter: str
+    _names: tuple[str, ...]
 
     def __init__(
         self,
         manifold: Manifold,
         loc: Tensor,
-        parameter: Tensor | float,
-        *,
+        *parameters: Tensor | float,
         validate_args: bool | None = None,
     ) -> None:
-        where, name = type(self).__name__, self._name_of_parameter
+        where = type(self).__name__
         check_arguments(where, manifold, loc)
-        parameter = as_parameter(where, name, parameter, loc)
-        batch_shape = broadcast(where, name, parameter.shape, loc)
+        batch_shape = loc.shape[:-1]
+        tensors = {}
+        for name, value in zip(self._names, parameters, strict=True):
+            tensors[name] = as_parameter(where, name, value, loc)
+            like = loc.new_empty(()).expand(*batch_shape, 0)
+            batch_shape = broadcast(where, name, tensors[name].shape, like)
         self.manifold = manifold
         self.loc = loc.expand(*batch_shape, loc.shape[-1])
-        setattr(self, name, parameter.expand(batch_shape))
+        for name, tensor in tensors.items():
+            setattr(self, name, tensor.expand(batch_shape))
         super().__init__(batch_shape, loc.shape[-1:], validate_args=validate_args)
 
     # -- what a law gives -----------------------------------------------------------------------
 
-    def _log_kernel(self, square: Tensor, parameter: Tensor) -> Tensor:
+    def _log_kernel(self, square: Tensor, *parameters: Tensor) -> Tensor:
         """k as a function of the squared distance, in which it is smooth."""
         raise NotImplementedError
 
-    def _top(self, parameter: Tensor) -> Tensor:
+    def _top(self, *parameters: Tensor) -> Tensor:
         """A distance beyond which there is nothing, or nothing to speak of."""
         raise NotImplementedError
 
     @property
+    def _parameters(self) -> tuple[Tensor, ...]:
+        return tuple(getattr(self, name) for name in self._names)
+
+    @property
     def _parameter(self) -> Tensor:
-        parameter: Tensor = getattr(self, self._name_of_parameter)
+        """The only one."""
+        (parameter,) = self._parameters
         return parameter
+
+    def _columns(self) -> list[Tensor]:
+        """In float64, with one axis behind those of the batch, for distances."""
+        return [p.double().unsqueeze(-1) for p in self._parameters]
 
     # -- torch.distributions --------------------------------------------------------------------
 
     @property
     def arg_constraints(self) -> dict[str, constraints.Constraint]:
-        """The centre lies on the manifold; the parameter is not negative."""
+        """The centre lies on the manifold; the parameters are not negative."""
         return {
             "loc": OnManifold(self.manifold),
-            self._name_of_parameter: constraints.nonnegative,
+            **dict.fromkeys(self._names, constraints.nonnegative),
         }
 
     @property
@@ -117,11 +130,10 @@ class Isotropic(Distribution):
         return self.loc
 
     def __repr__(self) -> str:
-        name = self._name_of_parameter
-        return (
-            f"{type(self).__name__}({self.manifold!r}, loc: {tuple(self.loc.shape)}, "
-            f"{name}: {tuple(self._parameter.shape)})"
+        shapes = ", ".join(
+            f"{name}: {tuple(getattr(self, name).shape)}" for name in ("loc", *self._names)
         )
+        return f"{type(self).__name__}({self.manifold!r}, {shapes})"
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
         """The same law with its batch axes expanded."""
@@ -129,7 +141,8 @@ class Isotropic(Distribution):
         batch_shape = torch.Size(batch_shape)
         new.manifold = self.manifold
         new.loc = self.loc.expand(*batch_shape, self._event_shape[0])
-        setattr(new, self._name_of_parameter, self._parameter.expand(batch_shape))
+        for name in self._names:
+            setattr(new, name, getattr(self, name).expand(batch_shape))
         Distribution.__init__(new, batch_shape, self._event_shape, validate_args=False)
         new._validate_args = self._validate_args
         return new
@@ -138,9 +151,9 @@ class Isotropic(Distribution):
         """Logarithm of the density at points (..., m) -> (...), smooth at the centre."""
         if self._validate_args:
             self._validate_sample(value)
-        dtype, compute = working(self.loc, self._parameter, value)
+        dtype, compute = working(self.loc, *self._parameters, value)
         square = self.manifold.sqdist(self.loc.to(compute), value.to(compute)).double()
-        kernel = self._log_kernel(square, self._parameter.double())
+        kernel = self._log_kernel(square, *(p.double() for p in self._parameters))
         return (kernel - self.log_normaliser()).to(dtype)
 
     def log_normaliser(self) -> Tensor:
@@ -149,16 +162,16 @@ class Isotropic(Distribution):
 
     def entropy(self) -> Tensor:
         """Differential entropy, log Z - E k, by quadrature: batch_shape."""
-        law, parameter = self._law(), self._parameter.double().unsqueeze(-1)
-        kernel = law.expectation(lambda t: self._log_kernel(t.square(), parameter))
+        law, parameters = self._law(), self._columns()
+        kernel = law.expectation(lambda t: self._log_kernel(t.square(), *parameters))
         total = law.log_normaliser() + log_area_of_unit_sphere(self.n) - kernel
-        return total.to(working(self.loc, self._parameter)[0])
+        return total.to(working(self.loc, *self._parameters)[0])
 
     @property
     def mean_sqdist(self) -> Tensor:
         """Mean squared distance from the centre, the Fréchet variance: batch_shape."""
         mean = self._law().expectation(torch.square)
-        return mean.to(working(self.loc, self._parameter)[0])
+        return mean.to(working(self.loc, *self._parameters)[0])
 
     def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: B008
         """Points (sample_shape + batch_shape, m) with gradients."""
@@ -172,23 +185,23 @@ class Isotropic(Distribution):
     # -- the distance ---------------------------------------------------------------------------
 
     def _law(self) -> RadialLaw:
-        """Of the distance from the centre; parameters have one axis behind those of the batch."""
-        parameter = self._parameter.double().unsqueeze(-1)
+        """Of the distance from the centre."""
+        parameters = self._columns()
         n, manifold = self.n, self.manifold
 
         def log_density(t: Tensor) -> Tensor:
-            kernel = self._log_kernel(t.square(), parameter)
+            kernel = self._log_kernel(t.square(), *parameters)
             if n == 1:  # 0 times log 0 is not 0
                 return kernel
             return (n - 1) * (t.log() + log_sn_ratio(manifold, t)) + kernel
 
-        return RadialLaw(log_density, self._top(parameter.detach()))
+        return RadialLaw(log_density, self._top(*(p.detach() for p in parameters)))
 
     def _distances(self, u: Tensor, *, implicit: bool) -> Tensor:
         return self._law().quantile(u, implicit=implicit)
 
     def _draw(self, sample_shape: torch.Size, *, implicit: bool) -> Tensor:
-        dtype, compute = working(self.loc, self._parameter)
+        dtype, compute = working(self.loc, *self._parameters)
         device = self.loc.device
         shape = self._extended_shape(sample_shape)[:-1]
         count = math.prod(sample_shape)

@@ -37,7 +37,7 @@ class PowerSpherical(Isotropic):
     """
 
     concentration: Tensor
-    _name_of_parameter = "concentration"
+    _names = ("concentration",)
 
     def __init__(
         self,
@@ -55,7 +55,8 @@ class PowerSpherical(Isotropic):
         """E cos(d(x, loc)/R) = kappa/(kappa + n), the mean resultant length: batch_shape."""
         return self._parameter / (self._parameter + self.n)
 
-    def _log_kernel(self, square: Tensor, parameter: Tensor) -> Tensor:
+    def _log_kernel(self, square: Tensor, *parameters: Tensor) -> Tensor:
+        (parameter,) = parameters
         # ((1 + cos)/2)^kappa, 1 at the centre. 1 + cos as a difference is noise near the antipode,
         # where the half-angle still has digits.
         z = self.manifold.curvature.to(square) * square
@@ -66,5 +67,6 @@ class PowerSpherical(Isotropic):
             near, (short * cosm1c(short) / 2).log1p(), 2 * half.cos().abs().log()
         )
 
-    def _top(self, parameter: Tensor) -> Tensor:
+    def _top(self, *parameters: Tensor) -> Tensor:
+        (parameter,) = parameters
         return diameter(self.manifold).detach().to(parameter).expand(parameter.shape)

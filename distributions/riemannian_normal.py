@@ -45,7 +45,7 @@ class RiemannianNormal(Isotropic):
     """
 
     scale: Tensor
-    _name_of_parameter = "scale"
+    _names = ("scale",)
 
     def __init__(
         self,
@@ -62,10 +62,12 @@ class RiemannianNormal(Isotropic):
         """The centre lies on the manifold; the scale is positive."""
         return {"loc": OnManifold(self.manifold), "scale": constraints.positive}
 
-    def _log_kernel(self, square: Tensor, parameter: Tensor) -> Tensor:
+    def _log_kernel(self, square: Tensor, *parameters: Tensor) -> Tensor:
+        (parameter,) = parameters
         return -square / (2 * parameter.square())
 
-    def _top(self, parameter: Tensor) -> Tensor:
+    def _top(self, *parameters: Tensor) -> Tensor:
+        (parameter,) = parameters
         # Where (n - 1) ct(t) = t/sigma^2 the density is highest, and t ct(t) <= 1 + t sqrt(-K).
         across = self.n - 1
         bend = (-self.manifold.curvature.detach()).clamp(min=0).sqrt().to(parameter)

@@ -39,7 +39,7 @@ class UniformBall(Isotropic):
     """
 
     radius: Tensor
-    _name_of_parameter = "radius"
+    _names = ("radius",)
 
     def __init__(
         self,
@@ -85,7 +85,8 @@ class UniformBall(Isotropic):
         mean = reach.square() * self._law().expectation(torch.square)
         return mean.to(working(self.loc, self._parameter)[0])
 
-    def _log_kernel(self, square: Tensor, parameter: Tensor) -> Tensor:
+    def _log_kernel(self, square: Tensor, *parameters: Tensor) -> Tensor:
+        (parameter,) = parameters
         # A point made at the radius may be a few roundings beyond.
         inside = square <= (parameter * (1 + 16 * torch.finfo(self.loc.dtype).eps)).square()
         return torch.where(inside, 0.0, -math.inf).to(square)

@@ -40,7 +40,7 @@ class VonMisesFisher(Isotropic):
     """
 
     concentration: Tensor
-    _name_of_parameter = "concentration"
+    _names = ("concentration",)
 
     def __init__(
         self,
@@ -63,11 +63,13 @@ class VonMisesFisher(Isotropic):
         k = self.manifold.curvature
         return self._law().expectation(lambda t: cosine_less_1(k * t.square()))
 
-    def _log_kernel(self, square: Tensor, parameter: Tensor) -> Tensor:
+    def _log_kernel(self, square: Tensor, *parameters: Tensor) -> Tensor:
+        (parameter,) = parameters
         # Less kappa, which at 1e6 would leave ten digits of the normaliser.
         return parameter * cosine_less_1(self.manifold.curvature.to(square) * square)
 
-    def _top(self, parameter: Tensor) -> Tensor:
+    def _top(self, *parameters: Tensor) -> Tensor:
+        (parameter,) = parameters
         return diameter(self.manifold).detach().to(parameter).expand(parameter.shape)
 
 

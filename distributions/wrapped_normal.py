@@ -1,19 +1,15 @@
 """The wrapped normal law: a normal vector at the centre, sent out by exp."""
 
 import math
-from typing import Any, Self
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
 
 from ..manifolds import Manifold
-from ..manifolds._carried import components, from_components
-from ._arguments import as_parameter, broadcast, check_arguments, working
-from .isotropic import OnManifold
+from .wrapped import Wrapped
 
 
-class WrappedNormal(Distribution):
+class WrappedNormal(Wrapped):
     r"""The law of :math:`\exp_\mu(v)` for a normal vector v at the centre (Nagano et al. 2019).
 
     The components of v in the orthonormal frame carried from the origin to :math:`\mu` by parallel
@@ -53,7 +49,8 @@ class WrappedNormal(Distribution):
     far out for the dtype are pulled back to its edge, as by ``expmap``.
     """
 
-    has_rsample = True
+    scale: Tensor
+    _names = ("scale",)
 
     def __init__(
         self,
@@ -63,90 +60,13 @@ class WrappedNormal(Distribution):
         *,
         validate_args: bool | None = None,
     ) -> None:
-        where = "WrappedNormal"
-        check_arguments(where, manifold, loc)
-        scale = as_parameter(where, "scale", scale, loc)
-        n = loc.shape[-1] - manifold.ambient_dim(0)
-        if scale.ndim and scale.shape[-1] not in (1, n):
-            raise ValueError(
-                f"{where}: scale has shape {tuple(scale.shape)}; expected (), (..., 1) or "
-                f"(..., {n}), the last axis that of the components of a tangent vector."
-            )
-        batch_shape = broadcast(where, "scale", scale.shape[:-1], loc)
-        self.manifold = manifold
-        self.loc = loc.expand(*batch_shape, loc.shape[-1])
-        self.scale = scale.expand(*batch_shape, n)
-        super().__init__(batch_shape, loc.shape[-1:], validate_args=validate_args)
+        super().__init__(manifold, loc, scale, validate_args=validate_args)
 
-    @property
-    def arg_constraints(self) -> dict[str, constraints.Constraint]:
-        """The centre lies on the manifold; the scales are positive."""
-        return {
-            "loc": OnManifold(self.manifold),
-            "scale": constraints.independent(constraints.positive, 1),  # type: ignore[no-untyped-call]
-        }
-
-    @property
-    def support(self) -> constraints.Constraint:
-        """The manifold."""
-        return OnManifold(self.manifold)
-
-    @property
-    def n(self) -> int:
-        """Dimension of the space."""
-        return self._event_shape[0] - self.manifold.ambient_dim(0)
-
-    @property
-    def mean(self) -> Tensor:
-        """The Fréchet mean: the centre, by symmetry (on the sphere, of laws narrow enough)."""
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        """The centre, on Euclidean and hyperbolic space.
-
-        Raises:
-            NotImplementedError: on the sphere, where the density grows towards the antipode again.
-        """
-        if self.manifold.sign > 0:
-            raise NotImplementedError("WrappedNormal.mode: there is none on the sphere.")
-        return self.loc
-
-    def __repr__(self) -> str:
-        return (
-            f"WrappedNormal({self.manifold!r}, loc: {tuple(self.loc.shape)}, "
-            f"scale: {tuple(self.scale.shape)})"
-        )
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
-        """The same law with its batch axes expanded."""
-        new: Self = type(self).__new__(type(self)) if _instance is None else _instance
-        batch_shape = torch.Size(batch_shape)
-        new.manifold = self.manifold
-        new.loc = self.loc.expand(*batch_shape, self._event_shape[0])
-        new.scale = self.scale.expand(*batch_shape, self.n)
-        Distribution.__init__(new, batch_shape, self._event_shape, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Logarithm of the density at points (..., m) -> (...); see the class for the sphere."""
-        if self._validate_args:
-            self._validate_sample(value)
-        dtype, compute = working(self.loc, self.scale, value)
-        loc = self.loc.to(compute)
-        v = self.manifold.logmap(loc, value.to(compute))
+    def _log_density(self, v: Tensor) -> Tensor:
         scale = self.scale.double()
-        score = components(self.manifold, loc, v).double() / scale
         log_unit = self.n / 2 * math.log(2 * math.pi)
-        normal = -score.square().sum(-1) / 2 - scale.log().sum(-1) - log_unit
-        return (normal - self.manifold.logdetexp(loc, v)).to(dtype)
+        return -(v / scale).square().sum(-1) / 2 - scale.log().sum(-1) - log_unit
 
-    def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: B008
-        """Points (sample_shape + batch_shape, m) with gradients."""
-        dtype, compute = working(self.loc, self.scale)
-        shape = self._extended_shape(torch.Size(sample_shape))
-        z = torch.randn((*shape[:-1], self.n), dtype=compute, device=self.loc.device)
-        loc = self.loc.to(compute).expand(shape)
-        v = from_components(self.manifold, loc, self.scale.to(compute) * z)
-        return self.manifold.expmap(loc, v).to(dtype)
+    def _vector(self, shape: torch.Size, dtype: torch.dtype) -> Tensor:
+        z = torch.randn((*shape, self.n), dtype=dtype, device=self.loc.device)
+        return self.scale.to(dtype) * z

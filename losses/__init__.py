@@ -1,10 +1,12 @@
-"""What is minimised: contrastive and entailment losses on any manifold of ``..manifolds``.
+"""What is minimised, and how its outcome is judged: losses on any manifold of ``..manifolds``.
 
-Functions are in ``functional`` as well; modules own what a loss learns or remembers.
+Contrastive and entailment losses, and the likelihood of generalized Gaussian laws; the measures of
+an uncertainty are in ``losses.metrics``.
 """
 
-from . import distributed as distributed, functional as functional
+from . import distributed as distributed, functional as functional, metrics as metrics
 from .functional import (
+    bounded_shape as bounded_shape,
     chain_contrastive as chain_contrastive,
     chain_entailment as chain_entailment,
     compositional_contrastive as compositional_contrastive,
@@ -12,16 +14,19 @@ from .functional import (
     cone_log_prob as cone_log_prob,
     cone_nll as cone_nll,
     cross_modal_alignment as cross_modal_alignment,
+    cross_nll as cross_nll,
     distilled_targets as distilled_targets,
     donsker_varadhan_bound as donsker_varadhan_bound,
     entailment as entailment,
     entailment_ranking as entailment_ranking,
+    generalized_gaussian_nll as generalized_gaussian_nll,
     hard_negatives as hard_negatives,
     info_nce as info_nce,
     info_nce_bound as info_nce_bound,
     intra_modal_contrastive as intra_modal_contrastive,
     jensen_shannon_bound as jensen_shannon_bound,
     local_mutual_information as local_mutual_information,
+    log_overlap as log_overlap,
     mask_tokens as mask_tokens,
     masked_language_loss as masked_language_loss,
     match_probability as match_probability,
@@ -33,6 +38,7 @@ from .functional import (
     order_ranking as order_ranking,
     pairwise_logits as pairwise_logits,
     pool_patches as pool_patches,
+    probvlm_surrogate_nll as probvlm_surrogate_nll,
     pseudo_positives as pseudo_positives,
     radial_order as radial_order,
     sampled_sqdist as sampled_sqdist,
@@ -66,6 +72,7 @@ __all__ = [
     "SigmoidPairs",
     "SupervisedContrastive",
     "Triplet",
+    "bounded_shape",
     "chain_contrastive",
     "chain_entailment",
     "compositional_contrastive",
@@ -73,23 +80,27 @@ __all__ = [
     "cone_log_prob",
     "cone_nll",
     "cross_modal_alignment",
+    "cross_nll",
     "distilled_targets",
     "distributed",
     "donsker_varadhan_bound",
     "entailment",
     "entailment_ranking",
     "functional",
+    "generalized_gaussian_nll",
     "hard_negatives",
     "info_nce",
     "info_nce_bound",
     "intra_modal_contrastive",
     "jensen_shannon_bound",
     "local_mutual_information",
+    "log_overlap",
     "mask_tokens",
     "masked_language_loss",
     "match_probability",
     "match_probability_loss",
     "matching_loss",
+    "metrics",
     "momentum_update",
     "nt_xent",
     "nwj_bound",
@@ -97,6 +108,7 @@ __all__ = [
     "order_ranking",
     "pairwise_logits",
     "pool_patches",
+    "probvlm_surrogate_nll",
     "pseudo_positives",
     "radial_order",
     "sampled_sqdist",

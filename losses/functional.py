@@ -12,6 +12,13 @@ from .cones import (
     entailment_ranking as entailment_ranking,
 )
 from .contrastive import info_nce as info_nce, pairwise_logits as pairwise_logits
+from .generalized_gaussian import (
+    bounded_shape as bounded_shape,
+    cross_nll as cross_nll,
+    generalized_gaussian_nll as generalized_gaussian_nll,
+    log_overlap as log_overlap,
+    probvlm_surrogate_nll as probvlm_surrogate_nll,
+)
 from .matching import (
     hard_negatives as hard_negatives,
     mask_tokens as mask_tokens,
@@ -51,6 +58,7 @@ from .triple import (
 )
 
 __all__ = [
+    "bounded_shape",
     "chain_contrastive",
     "chain_entailment",
     "compositional_contrastive",
@@ -58,16 +66,19 @@ __all__ = [
     "cone_log_prob",
     "cone_nll",
     "cross_modal_alignment",
+    "cross_nll",
     "distilled_targets",
     "donsker_varadhan_bound",
     "entailment",
     "entailment_ranking",
+    "generalized_gaussian_nll",
     "hard_negatives",
     "info_nce",
     "info_nce_bound",
     "intra_modal_contrastive",
     "jensen_shannon_bound",
     "local_mutual_information",
+    "log_overlap",
     "mask_tokens",
     "masked_language_loss",
     "match_probability",
@@ -79,6 +90,7 @@ __all__ = [
     "order_ranking",
     "pairwise_logits",
     "pool_patches",
+    "probvlm_surrogate_nll",
     "pseudo_positives",
     "radial_order",
     "sampled_sqdist",

@@ -1,0 +1,280 @@
+"""How good an uncertainty is: what it predicts of errors, and how often a law holds its data."""
+
+import math
+from dataclasses import dataclass
+from itertools import permutations
+
+import torch
+from torch import Tensor
+
+from ..distributions import GeneralizedGaussian
+
+__all__ = [
+    "Calibration",
+    "aleatoric_variance",
+    "aurc",
+    "calibration",
+    "epistemic_variance",
+    "interval_coverage",
+    "pit",
+    "risk_coverage",
+]
+
+
+def aleatoric_variance(scale: Tensor, shape: Tensor, *, log: bool = False) -> Tensor:
+    r"""Variance :math:`a^2\,\Gamma(3/b)/\Gamma(1/b)` of generalized Gaussian laws: noise in data.
+
+    (Upadhyay et al. 2023, "ProbVLM", eq. 9.) By logarithms, since :math:`\Gamma(3/b)` is beyond
+    float32 from b = 0.086 down.
+
+    Args:
+        scale, shape: a and b (...), broadcasting.
+        log: give the logarithm, which is finite at any shape.
+
+    Returns:
+        (...) in the dtype of the inputs.
+    """
+    law = GeneralizedGaussian(torch.zeros_like(scale), scale, shape, validate_args=False)
+    return law.log_variance if log else law.variance
+
+
+def epistemic_variance(samples: Tensor, *, correction: int = 0) -> Tensor:
+    r"""Variance over Monte-Carlo passes, of each item alone: doubt about the model.
+
+    :math:`\frac1M\sum_m(\hat z_m - \bar z)^2` (Upadhyay et al. 2023, eq. 9; Gal & Ghahramani 2016).
+
+    Args:
+        samples: (M, ...), the passes in the first axis.
+        correction: 0 as in the paper; 1 for the unbiased estimate.
+
+    Returns:
+        (...), computed in float32 or better.
+
+    Raises:
+        ValueError: fewer passes than correction + 1.
+    """
+    if samples.ndim == 0 or samples.shape[0] <= correction:
+        raise ValueError(
+            f"epistemic_variance: samples have shape {tuple(samples.shape)}; expected (M, ...) "
+            f"with at least {correction + 1} passes."
+        )
+    wide = samples.to(torch.promote_types(samples.dtype, torch.float32))
+    return wide.var(0, correction=correction).to(samples.dtype)
+
+
+# -- calibration ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Calibration:
+    r"""What :func:`calibration` finds; for a perfect uncertainty S is -1 and ``score`` 1."""
+
+    uncertainty: Tensor
+    """Mean uncertainty of each bin, (bins,), from the most certain one on."""
+    hit: Tensor
+    """Mean hit of each bin, (bins,)."""
+    count: Tensor
+    """Items in each bin, (bins,): equal but for one."""
+    spearman: float
+    """S, the rank correlation of a bin's number with its mean hit; 0 if all hits are equal."""
+    p_value: float
+    """The chance of an S as far from 0, either way, had uncertainty nothing to do with hits."""
+    squared_correlation: float
+    """The square of Pearson's correlation of a bin's number with its mean hit."""
+    r2: float
+    """1 - residual/total sum of squares of the least-squares line of hits on mean uncertainty."""
+
+    @property
+    def score(self) -> float:
+        """-S R^2, R^2 the squared correlation: the figure of merit of ProbVLM's table 1."""
+        return -self.spearman * self.squared_correlation
+
+
+def calibration(
+    uncertainty: Tensor,
+    hit: Tensor,
+    *,
+    bins: int = 10,
+    orders: int = 10_000,
+    seed: int = 0,
+) -> Calibration:
+    r"""Whether items of more uncertainty are hit less often, in bins of equal numbers of items.
+
+    The items are sorted by uncertainty and cut into bins; S is Spearman's correlation of the bins'
+    numbers with their mean hits, R^2 that of a line (Upadhyay et al. 2023, section 4). Items of
+    equal uncertainty share their mean hit, so their order does not count.
+
+    *S has few values*: with 5 bins 21 of them, and 1 - 2/120 of all orders lie between -1 and 1. So
+    read it with its p-value, which is over orders of the bins: all of them up to 7 bins, else a
+    random sample with the observed one counted in, so it is never 0 (Phipson & Smyth 2010).
+
+    Args:
+        uncertainty: (N,), finite.
+        hit: (N,), a number that should fall with uncertainty, such as recall at 1: 0 or 1.
+        bins: how many, 3 to N.
+        orders: how many random orders of the bins, where not all are taken.
+        seed: of the random orders.
+
+    Returns:
+        A :class:`Calibration`, float64 on the CPU.
+
+    Raises:
+        ValueError: shapes that differ, numbers that are not finite, too few or too many bins.
+    """
+    where = "calibration"
+    u, h = _items(where, uncertainty, hit, "hit")
+    if not 3 <= bins <= len(u):
+        raise ValueError(f"{where}: bins is {bins} for {len(u)} items; expected 3 to {len(u)}.")
+    order = u.argsort(stable=True)
+    parts = order.tensor_split(bins)
+    h = _shared(u, h)
+    mean_u, mean_h = (torch.stack([x[part].mean() for part in parts]) for x in (u, h))
+    level = torch.arange(bins, dtype=torch.float64)
+    ranks = _ranks(mean_h)
+    rank_orders = ranks[_orders(bins, orders, seed)]
+    spearman = _correlation(level, ranks)
+    others = _correlation(level, rank_orders).abs()
+    extreme = others >= spearman.abs() - 1e-12
+    exact = math.factorial(bins) <= _ALL
+    count = extreme.sum().item()
+    p = count / len(others) if exact else (1 + count) / (1 + len(others))
+    return Calibration(
+        uncertainty=mean_u,
+        hit=mean_h,
+        count=torch.tensor([len(part) for part in parts]),
+        spearman=spearman.item(),
+        p_value=p,
+        squared_correlation=_correlation(level, mean_h).square().item(),
+        r2=_line_r2(mean_u, mean_h),
+    )
+
+
+# 7 bins have 5,040 orders.
+_ALL = 5040
+
+
+def _orders(bins: int, count: int, seed: int) -> Tensor:
+    """All orders of the bins, or a random sample of them: (count, bins)."""
+    if math.factorial(bins) <= _ALL:
+        return torch.tensor(list(permutations(range(bins))))
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(count, bins, generator=generator, dtype=torch.float64).argsort(-1)
+
+
+def _ranks(x: Tensor) -> Tensor:
+    """Ranks from 0, the mean one for ties that rounding may have parted."""
+    near = 1e-12 * x.abs().max()
+    below = (x[:, None] - x[None] > near).sum(1).double()
+    equal = ((x[:, None] - x[None]).abs() <= near).sum(1).double()
+    return below + (equal - 1) / 2
+
+
+def _correlation(x: Tensor, y: Tensor) -> Tensor:
+    """Pearson's, in the last axis; 0 where one is constant."""
+    x, y = x - x.mean(-1, keepdim=True), y - y.mean(-1, keepdim=True)
+    product = (x.square().sum(-1) * y.square().sum(-1)).sqrt()
+    return torch.where(product > 0, (x * y).sum(-1) / product.where(product > 0, 1.0), 0.0)
+
+
+def _line_r2(x: Tensor, y: Tensor) -> float:
+    x, y = x - x.mean(), y - y.mean()
+    total, spread = y.square().sum(), x.square().sum()
+    if total == 0 or spread == 0:
+        return 0.0
+    residual = y - (x * y).sum() / spread * x
+    return (1 - residual.square().sum() / total).item()
+
+
+# -- selection ------------------------------------------------------------------------------------
+
+
+def risk_coverage(uncertainty: Tensor, loss: Tensor) -> tuple[Tensor, Tensor]:
+    r"""Mean loss of the most certain k of N items, for k = 1 to N.
+
+    (Geifman & El-Yaniv 2017.) Items of equal uncertainty share their mean loss.
+
+    Args:
+        uncertainty: (N,), finite.
+        loss: (N,), such as 1 - hit.
+
+    Returns:
+        (coverage k/N, risk), both (N,), float64 on the CPU.
+
+    Raises:
+        ValueError: shapes that differ, no items, or numbers that are not finite.
+    """
+    u, l = _items("risk_coverage", uncertainty, loss, "loss")
+    k = torch.arange(1, len(u) + 1, dtype=torch.float64)
+    shared = _shared(u, l)[u.argsort(stable=True)]
+    return k / len(u), shared.cumsum(0) / k
+
+
+def aurc(uncertainty: Tensor, loss: Tensor, *, excess: bool = False) -> float:
+    """Area under the risk-coverage curve, the mean risk over all coverages; smaller is better.
+
+    With ``excess``, less the area of the best order there is, that of the loss itself (Geifman,
+    Uziel & El-Yaniv 2019). Arguments and errors as in :func:`risk_coverage`.
+    """
+    area = risk_coverage(uncertainty, loss)[1].mean().item()
+    return area - risk_coverage(loss, loss)[1].mean().item() if excess else area
+
+
+def _items(where: str, uncertainty: Tensor, value: Tensor, name: str) -> tuple[Tensor, Tensor]:
+    if uncertainty.ndim != 1 or uncertainty.shape != value.shape or not len(value):
+        raise ValueError(
+            f"{where}: uncertainty has shape {tuple(uncertainty.shape)} and {name} "
+            f"{tuple(value.shape)}; expected (N,) both, with N > 0."
+        )
+    u, v = (x.detach().double().cpu() for x in (uncertainty, value))
+    for label, x in (("uncertainty", u), (name, v)):
+        if not x.isfinite().all():
+            first = x[~x.isfinite()][0].item()
+            raise ValueError(f"{where}: {label} holds {first:g}; expected finite numbers.")
+    return u, v
+
+
+def _shared(key: Tensor, value: Tensor) -> Tensor:
+    """Each value replaced by the mean of those of the same key."""
+    _, group = torch.unique(key, return_inverse=True)
+    size = int(group.max()) + 1
+    total, count = (
+        torch.zeros(size, dtype=value.dtype).index_add(0, group, x)
+        for x in (value, torch.ones_like(value))
+    )
+    mean: Tensor = (total / count)[group]
+    return mean
+
+
+# -- whether a law holds its data -----------------------------------------------------------------
+
+
+def pit(x: Tensor, loc: Tensor, scale: Tensor, shape: Tensor) -> Tensor:
+    """Probability integral transform: the chance F(x) of less, under generalized Gaussian laws.
+
+    Uniform on [0, 1] where the laws are those of the data (Dawid 1984; Gneiting et al. 2007).
+    Shapes: all (...), broadcasting.
+    """
+    return GeneralizedGaussian(loc, scale, shape, validate_args=False).cdf(x)
+
+
+def interval_coverage(chances: Tensor, levels: Tensor) -> Tensor:
+    """Share of data inside of the central intervals of given probabilities.
+
+    Args:
+        chances: :func:`pit` of the data (...).
+        levels: probabilities of the intervals (L,), such as 0.5 and 0.9.
+
+    Returns:
+        (L,), float64: equal to ``levels`` for right laws, below for laws too narrow.
+
+    Raises:
+        ValueError: no data, or chances or levels outside of [0, 1].
+    """
+    for name, x in (("chances", chances), ("levels", levels)):
+        inside = (x >= 0) & (x <= 1)
+        if not x.numel() or not inside.all():
+            got = f"{x[~inside][0].item():g}" if x.numel() else "nothing"
+            raise ValueError(f"interval_coverage: {name} hold {got}; expected numbers in [0, 1].")
+    width = (2 * chances.double().flatten() - 1).abs()
+    inside = width.unsqueeze(-1) <= levels.double().flatten()
+    return inside.double().mean(0)

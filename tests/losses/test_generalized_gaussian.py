@@ -1,0 +1,266 @@
+"""Likelihoods of generalized Gaussian laws and their overlap, against scipy and mpmath."""
+
+import math
+
+import mpmath as mp
+import pytest
+import scipy.stats as st
+import torch
+from torch.autograd import gradcheck, gradgradcheck
+
+from spaceforms.distributions import GeneralizedGaussian
+from spaceforms.losses.functional import (
+    bounded_shape,
+    cross_nll,
+    generalized_gaussian_nll,
+    log_overlap,
+    probvlm_surrogate_nll,
+)
+
+F64 = torch.float64
+EPS = torch.finfo(F64).eps
+
+
+def t(value, grad=False):
+    return torch.tensor(value, dtype=F64, requires_grad=grad)
+
+
+# -- the likelihood -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("b", [0.3, 0.684, 1.0, 2.0, 8.0])
+def test_the_loss_is_scipys_density(b):
+    x, m, a = torch.linspace(-6, 6, 101, dtype=F64), 0.3, 1.7
+    loss = generalized_gaussian_nll(x, t(m), t(math.log(a)), t(b), reduction="none")
+    expected = torch.from_numpy(-st.gennorm.logpdf(x.numpy(), b, m, a))
+    size = ((x - m) / a).abs() ** b * (1 + b) + 1 + math.lgamma(1 + 1 / b)
+    assert ((loss - expected).abs() <= 8 * EPS * size).all()
+    for reduction, value in (("sum", expected.sum()), ("mean", expected.mean())):
+        got = generalized_gaussian_nll(x, t(m), t(math.log(a)), t(b), reduction=reduction)
+        torch.testing.assert_close(got, value, rtol=64 * EPS, atol=0)
+
+
+@pytest.mark.parametrize("b", [0.3, 1.0, 2.0, 8.0])
+def test_the_loss_has_the_gradients_of_finite_differences(b):
+    arguments = (t([-1.4, 0.9], True), t(0.1, True), t(-0.2, True), t(b, True))
+    assert gradcheck(generalized_gaussian_nll, arguments, check_forward_ad=True)
+    assert gradgradcheck(generalized_gaussian_nll, arguments)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, F64])
+@pytest.mark.parametrize("b", [0.05, 0.3, 1.0, 1.5, 2.0, 8.0, 300.0])
+def test_all_gradients_are_defined_at_a_zero_residual(b, dtype):
+    # The scales reach beyond the range of exp in float32.
+    for log_scale in (-1000.0, 0.25, 80.0):
+        arguments = [torch.tensor(v, dtype=dtype) for v in (0.75, 0.75, log_scale, b)]
+        x, m, a, s = (v.requires_grad_() for v in arguments)
+        loss = generalized_gaussian_nll(x, m, a, s)
+        by_x, by_m, by_a, by_s = torch.autograd.grad(loss, (x, m, a, s))
+        assert by_x == by_m == 0
+        assert by_a == 1
+        shape = s.detach().double()
+        psi = -torch.digamma(1 + 1 / shape) / shape**2
+        unit = max(torch.finfo(dtype).eps, 1e-6)
+        assert by_s.item() == pytest.approx(psi.item(), rel=4 * unit, abs=4 * unit)
+        expected = log_scale + math.log(2) + math.lgamma(1 + 1 / shape.item())
+        assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_computed_in_float32(dtype):
+    torch.manual_seed(0)
+    x, m, a = (torch.randn(500, dtype=dtype) for _ in range(3))
+    shape = bounded_shape(torch.randn(500, dtype=dtype))
+    assert shape.dtype == torch.float32
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = generalized_gaussian_nll(x, m, a, shape.to(dtype), reduction="none")
+    assert loss.dtype == torch.float32
+    wide = (v.double() for v in (x, m, a, shape.to(dtype)))
+    expected = generalized_gaussian_nll(*wide, reduction="none")
+    assert ((loss - expected).abs() <= 64 * 2**-24 * (1 + expected.abs())).all()
+
+
+def test_it_is_minus_the_laws_own_log_prob_and_finds_the_law():
+    torch.manual_seed(3)
+    true = GeneralizedGaussian(t([1.0, -2.0]), t([0.5, 2.0]), t([0.8, 4.0]))
+    x = true.sample((20_000,))
+    found = GeneralizedGaussian.fit(x, dim=0)
+    start = [found.loc, found.scale.log(), found.shape]
+    loss = generalized_gaussian_nll(x, *start)
+    torch.testing.assert_close(loss, -found.log_prob(x).mean(), rtol=1e-13, atol=0)
+    scale, shape = (v.clone().requires_grad_() for v in start[1:])
+    by = torch.autograd.grad(generalized_gaussian_nll(x, found.loc, scale, shape), (scale, shape))
+    assert all((slope.abs() < 1e-9).all() for slope in by)
+
+
+def test_bounded_shapes_are_between_their_bounds():
+    raw = torch.tensor([-1e4, -3.0, 0.0, 3.0, 1e4], dtype=F64, requires_grad=True)
+    shape = bounded_shape(raw)
+    assert shape[0] >= 0.3
+    assert shape[-1] <= 8
+    assert shape[2].item() == pytest.approx(math.sqrt(0.3 * 8), rel=4 * EPS)
+    odd = shape.log() - math.log(0.3 * 8) / 2
+    torch.testing.assert_close(odd, -odd.flip(0), rtol=1e-13, atol=1e-15)
+    assert gradcheck(lambda r: bounded_shape(r, 0.5, 3.0), (raw[1:4].detach().requires_grad_(),))
+    with pytest.raises(ValueError, match=r"low is 3 and high is 2; expected 0 < low < high"):
+        bounded_shape(raw, 3, 2)
+
+
+# -- the published objective ----------------------------------------------------------------------
+
+
+def surrogate_fit(x):
+    """(1/scale, shape) of least loss, by L-BFGS in their logarithms."""
+    parameters = torch.zeros(2, dtype=F64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([parameters], max_iter=60, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimiser.zero_grad()
+        loss = probvlm_surrogate_nll(x, torch.zeros_like(x), *parameters.exp())
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+    return parameters.detach().exp()
+
+
+@pytest.mark.parametrize("b", [0.7, 1.0, 2.0, 8.0])
+def test_the_published_objective_has_one_shape_for_all_data(b):
+    torch.manual_seed(1)
+    x = GeneralizedGaussian(t(0.0), t(1.0), t(b)).sample((20_000,))
+    inverse, shape = surrogate_fit(x)
+    # Gamma(y) is least where psi(y) = 0.
+    with mp.workdps(20):
+        least = float(1 / mp.findroot(lambda y: mp.psi(0, y), 1.46))
+    assert least == pytest.approx(0.6842, abs=5e-5)
+    assert shape.item() + 1e-4 == pytest.approx(least, rel=1e-4)
+    # And the other parameter is that of a Laplace law.
+    kappa = (inverse + 1e-4) * (shape + 1e-4)
+    assert kappa.item() == pytest.approx(1 / x.abs().mean().item(), rel=1e-3)
+    assert abs(GeneralizedGaussian.fit(x, loc=0.0).shape.item() / b - 1) < 0.06
+
+
+def test_the_published_objective_is_its_formula():
+    # Written out in numbers: with c = 1/a + 1e-4, b' = b + 1e-4.
+    for r, inverse, b in ((0.5, 1.2, 0.7), (1e-9, 1.0, 2.0), (1e5, 3.0, 8.0), (0.1, 0.0, 0.0)):
+        c, s = inverse + 1e-4, b + 1e-4
+        expected = min(max(r * c * s, 1e-4), 1e3) - math.log(c) + math.lgamma(1 / s) - math.log(s)
+        got = probvlm_surrogate_nll(t(r), t(0.0), t(inverse), t(b))
+        assert got.item() == pytest.approx(expected, rel=1e-14)
+
+
+def test_the_cross_loss_is_an_upper_bound():
+    torch.manual_seed(0)
+    v, u = ((torch.randn(50).double(), torch.randn(50).double() / 2) for _ in range(2))
+    shapes = [bounded_shape(torch.randn(50)).double() for _ in range(2)]
+    z = torch.randn(2, 50, dtype=F64)
+    value = cross_nll(*v, shapes[0], *u, shapes[1], *z, reduction="none")
+    one = torch.from_numpy(st.gennorm.logpdf(z[1], shapes[0], v[0], v[1].exp()))
+    other = torch.from_numpy(st.gennorm.logpdf(z[0], shapes[1], u[0], u[1].exp()))
+    torch.testing.assert_close(value, -one - other, rtol=1e-12, atol=1e-13)
+    assert (value >= -2 * (torch.logaddexp(one, other) - math.log(2)) - 1e-12).all()
+
+
+# -- the overlap ----------------------------------------------------------------------------------
+
+
+def log_overlap_by_quadrature(m, a, b, n, c, d):
+    m, a, b, n, c, d = (mp.mpf(v) for v in (m, a, b, n, c, d))
+    levels = (1e-9, 1e-6, 1e-3, 0.03, 0.3, 1, 2, 4, 8, 16, 32, 64, 90)
+    cuts, ends = {m, n}, []
+    for centre, scale, shape in ((m, a, b), (n, c, d)):
+        far = [scale * mp.mpf(u) ** (1 / shape) for u in levels]
+        cuts |= {centre + s * r for s in (-1, 1) for r in far}
+        ends.append((centre - far[-1], centre + far[-1]))
+    low, high = max(e[0] for e in ends), min(e[1] for e in ends)
+    cuts = sorted(x for x in cuts if low <= x <= high)
+    total = mp.quad(lambda x: mp.exp(-((abs(x - m) / a) ** b) - (abs(x - n) / c) ** d), cuts)
+    return mp.log(total) - mp.log(4 * a * c * mp.gamma(1 + 1 / b) * mp.gamma(1 + 1 / d))
+
+
+def overlap(m, a, b, n, c, d):
+    return log_overlap(t(m), t(a).log(), t(b), t(n), t(c).log(), t(d))
+
+
+@pytest.mark.parametrize(
+    "laws",
+    [
+        (0.0, 1.0, 0.3, 0.5, 1.3, 0.3),
+        (0.0, 1.0, 0.3, 1e-3, 1.0, 0.4),
+        (0.0, 1.0, 0.3, 2.0, 1.3, 8.0),
+        (5.0, 0.1, 3.0, 0.0, 1.0, 0.7),
+        (0.0, 1.0, 8.0, 0.9, 0.01, 0.5),
+        (0.0, 1e-3, 0.3, 3.0, 2.0, 0.3),
+        (0.0, 1.0, 8.0, 1.7, 1.0, 8.0),
+        (0.0, 3.0, 1.5, 1.0, 1e-3, 20.0),
+        (0.0, 1.0, 0.6, 0.0, 2.0, 3.0),
+    ],
+)
+def test_the_overlap_is_that_of_quadrature(laws):
+    with mp.workdps(20):
+        expected = float(log_overlap_by_quadrature(*laws))
+    assert overlap(*laws).item() == pytest.approx(expected, rel=2e-12)
+    mirrored = overlap(*laws[3:], *laws[:3])
+    assert mirrored.item() == pytest.approx(expected, rel=2e-12)
+
+
+def test_the_overlap_has_its_closed_forms():
+    apart = t([0.0, 1e-9, 0.1, 1.0, 30.0])
+    a, c = 0.7, 1.9
+    # Normal laws: N(apart; 0, (a^2 + c^2)/2).
+    square = (a * a + c * c) / 2
+    expected = -apart.square() / (2 * square) - math.log(2 * math.pi * square) / 2
+    got = log_overlap(apart, t(a).log(), t(2.0), t(0.0), t(c).log(), t(2.0))
+    torch.testing.assert_close(got, expected, rtol=1e-13, atol=1e-14)
+    # Laplace laws.
+    two = a * (-apart / a).exp() - c * (-apart / c).exp()
+    expected = (two / (2 * (a * a - c * c))).log()
+    got = log_overlap(apart, t(a).log(), t(1.0), t(0.0), t(c).log(), t(1.0))
+    torch.testing.assert_close(got, expected, rtol=1e-13, atol=1e-14)
+    expected = (apart / a).log1p() - apart / a - math.log(4 * a)
+    got = log_overlap(apart, t(a).log(), t(1.0), t(0.0), t(a).log(), t(1.0))
+    torch.testing.assert_close(got, expected, rtol=1e-13, atol=1e-14)
+    # Against a law of next to no width: the density at its centre.
+    narrow = log_overlap(t(0.3), t(1e-9).log(), t(2.0), t(0.0), t(a).log(), t(0.8))
+    point = -generalized_gaussian_nll(t(0.3), t(0.0), t(a).log(), t(0.8))
+    assert narrow.item() == pytest.approx(point.item(), abs=1e-9)
+    # Too far apart for any number but in logarithms.
+    far = log_overlap(t(1e6), t(0.0), t(2.0), t(0.0), t(0.0), t(2.0))
+    assert far.item() == pytest.approx(-(10**12) / 2 - math.log(2 * math.pi) / 2, rel=4 * EPS)
+
+
+@pytest.mark.parametrize(
+    "laws",
+    [
+        (0.1, 0.8, 0.7, 1.2, 1.3, 1.6),
+        (0.4, 1.0, 3.0, -1.5, 0.6, 0.5),
+        (0.0, 0.3, 8.0, 0.2, 1.0, 1.0),
+    ],
+)
+def test_the_overlap_has_the_gradients_of_finite_differences(laws):
+    arguments = [t(v, True) for v in laws]
+    assert gradcheck(log_overlap, arguments)
+    one = torch.autograd.grad(log_overlap(*arguments), arguments)
+    # The derivative by both centres at once is 0.
+    assert abs(one[0] + one[3]) <= 64 * EPS * abs(one[0])
+
+
+def test_the_overlap_at_coincident_centres_and_in_half_precision():
+    m = t(0.5, True)
+    (slope,) = torch.autograd.grad(log_overlap(m, t(0.1), t(0.7), t(0.5), t(-1.0), t(1.0)), m)
+    assert slope == 0
+    half = [torch.tensor(v, dtype=torch.bfloat16) for v in (0.5, -1.0, 1.5, 0.25, 0.5, 2.0)]
+    value = log_overlap(*half)
+    assert value.dtype == torch.float32
+    torch.testing.assert_close(
+        value.double(), log_overlap(*(v.double() for v in half)), rtol=1e-6, atol=0
+    )
+    with pytest.raises(TypeError, match=r"log_overlap: shape_t is torch\.int64"):
+        log_overlap(*half[:5], torch.tensor(2))
+    with pytest.raises(TypeError, match="generalized_gaussian_nll: loc is float"):
+        generalized_gaussian_nll(half[0], 0.0, half[1], half[2])
+    for loss in (generalized_gaussian_nll, probvlm_surrogate_nll):
+        with pytest.raises(ValueError, match="reduction is 'max'; expected one of none, mean, sum"):
+            loss(*half[:4], reduction="max")
+    with pytest.raises(ValueError, match="cross_nll: reduction is 'max'"):
+        cross_nll(*half, *half[:2], reduction="max")
