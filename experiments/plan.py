@@ -89,9 +89,9 @@ def read(name: str, *, quick: bool) -> Plan:
             seed,
             merged(merged(merged(raw.get("options", {}), options), at), {"seed": seed}),
         )
+        for seed in raw["seeds"]
         for point in itertools.product(*grid.values())
         for at in [dict(zip(grid, point, strict=True))]
-        for seed in raw["seeds"]
         for variant, options in raw["variants"].items()
     ]
     return Plan(name, raw["title"], raw["question"].strip(), raw["kind"], tuple(runs))

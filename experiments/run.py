@@ -1,7 +1,8 @@
-"""Run experiments: python experiments/run.py [NAME ...] [--quick] [--jobs 2] [--out FOLDER]
+"""Run experiments: python experiments/run.py [NAME ...] [--quick] [--jobs 2] [--minutes M] [--out FOLDER]
 
 Each run is a process with one thread of its own; what has run already is not run again. All runs
-are reported, none is chosen. A run's figures are written to FOLDER/NAME/RUN/figures.json, and
+are reported, none is chosen; --minutes begins no more runs of an experiment after that time, seed
+after seed, and the results say how many there should have been. A run's figures are written to FOLDER/NAME/RUN/figures.json, and
 those of all runs, without their weights, to experiments/results/NAME.json (--quick: to
 FOLDER/NAME.json), from which `python experiments/report.py` makes the page and its pictures.
 """
@@ -32,6 +33,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(plan.names())}")
     parser.add_argument("--quick", action="store_true", help="the cut-down set")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at a time")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin none after")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--out", type=Path, default=Path("runs/experiments"))
     options = parser.parse_args()
@@ -40,7 +42,10 @@ def main() -> int:
     failed = 0
     for p in plans:
         began = time.monotonic()
-        results, errors = run(p, folder / p.name, jobs=options.jobs, device=options.device)
+        until = began + 60 * options.minutes
+        results, errors = run(
+            p, folder / p.name, jobs=options.jobs, device=options.device, until=until
+        )
         failed += len(errors)
         target = folder if options.quick else RESULTS
         target.mkdir(parents=True, exist_ok=True)
@@ -52,32 +57,34 @@ def main() -> int:
             "date": str(date.today()),
             "torch": torch.__version__,
             "machine": f"{os.cpu_count()} cores, {platform.machine()}, {options.device}",
-            "seconds": round(time.monotonic() - began),
+            "seconds": round(sum(r["figures"]["values"]["seconds"] for r in results)),
+            "planned": len(p.runs),
             "runs": results,
             "failed": errors,
         }
         path = target / f"{p.name}.json"
         path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        print(f"{p.name}: {len(results)} runs, {content['seconds']} s, written to {path}")
+        print(f"{p.name}: {len(results)} of {len(p.runs)} runs, written to {path}")
         for name, text in errors.items():
             print(f"{p.name}/{name} failed:\n{text}", file=sys.stderr)
     return 1 if failed else 0
 
 
 def run(
-    p: plan.Plan, folder: Path, *, jobs: int, device: str
+    p: plan.Plan, folder: Path, *, jobs: int, device: str, until: float
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """The figures of all runs, in order, and what the failed ones said."""
     found: dict[str, dict[str, Any]] = {}
     errors: dict[str, str] = {}
     with ThreadPoolExecutor(jobs) as pool, tqdm(total=len(p.runs), desc=p.name) as bar:
-        waiting: dict[Future[dict[str, Any]], str] = {
-            pool.submit(_one, p.kind, spec, folder / spec.name, device): spec.name
+        waiting: dict[Future[dict[str, Any] | None], str] = {
+            pool.submit(_one, p.kind, spec, folder / spec.name, device, until): spec.name
             for spec in p.runs
         }
         for done in as_completed(waiting):
             try:
-                found[waiting[done]] = done.result()
+                if (figures := done.result()) is not None:
+                    found[waiting[done]] = figures
             except RuntimeError as error:
                 errors[waiting[done]] = str(error)
             bar.update()
@@ -89,14 +96,21 @@ def run(
     return results, errors
 
 
-def _one(kind: str, spec: plan.RunSpec, folder: Path, device: str) -> dict[str, Any]:
-    """The figures of one run: those there are of the same options, or those of a new process."""
+def _one(
+    kind: str, spec: plan.RunSpec, folder: Path, device: str, until: float
+) -> dict[str, Any] | None:
+    """The figures of one run: those there are of the same options, or those of a new process.
+
+    None if it is too late to begin one.
+    """
     task = {"kind": kind, "options": spec.options, "device": device}
     done = folder / FIGURES
     if done.is_file():
         content = json.loads(done.read_text(encoding="utf-8"))
         if content["task"] == task:
             return dict(content["figures"])
+    if time.monotonic() > until:
+        return None
     folder.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
     process = subprocess.run(
