@@ -1,10 +1,13 @@
-"""Run experiments: python experiments/run.py [NAME ...] [--quick] [--jobs 2] [--minutes M] [--out FOLDER]
+"""Run experiments.
+
+    python experiments/run.py [NAME ...] [--quick] [--jobs 2] [--minutes M] [--out FOLDER]
 
 Each run is a process with one thread of its own; what has run already is not run again. All runs
 are reported, none is chosen; --minutes begins no more runs of an experiment after that time, seed
-after seed, and the results say how many there should have been. A run's figures are written to FOLDER/NAME/RUN/figures.json, and
-those of all runs, without their weights, to experiments/results/NAME.json (--quick: to
-FOLDER/NAME.json), from which `python experiments/report.py` makes the page and its pictures.
+after seed, and the results say how many there should have been. A run's figures are written to
+FOLDER/NAME/RUN/figures.json, and those of all runs, without their weights, to
+experiments/results/NAME.json (--quick: to FOLDER/NAME.json), from which
+`python experiments/report.py` makes the page.
 """
 
 import argparse
