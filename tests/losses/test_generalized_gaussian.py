@@ -1,6 +1,8 @@
 """Likelihoods of generalized Gaussian laws and their overlap, against scipy and mpmath."""
 
+import importlib.util
 import math
+from pathlib import Path
 
 import mpmath as mp
 import pytest
@@ -109,35 +111,37 @@ def test_bounded_shapes_are_between_their_bounds():
 # -- the published objective ----------------------------------------------------------------------
 
 
-def surrogate_fit(x):
-    """(1/scale, shape) of least loss, by L-BFGS in their logarithms."""
-    parameters = torch.zeros(2, dtype=F64, requires_grad=True)
-    optimiser = torch.optim.LBFGS([parameters], max_iter=60, line_search_fn="strong_wolfe")
-
-    def closure():
-        optimiser.zero_grad()
-        loss = probvlm_surrogate_nll(x, torch.zeros_like(x), *parameters.exp())
-        loss.backward()
-        return loss
-
-    optimiser.step(closure)
-    return parameters.detach().exp()
+@pytest.fixture(scope="module")
+def benchmark():
+    path = Path(__file__).parents[2] / "benchmarks/shapes.py"
+    spec = importlib.util.spec_from_file_location("shapes", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.mark.parametrize("b", [0.7, 1.0, 2.0, 8.0])
-def test_the_published_objective_has_one_shape_for_all_data(b):
-    torch.manual_seed(1)
-    x = GeneralizedGaussian(t(0.0), t(1.0), t(b)).sample((20_000,))
-    inverse, shape = surrogate_fit(x)
-    # Gamma(y) is least where psi(y) = 0.
+def test_the_published_objective_has_one_shape_for_all_data(benchmark, b):
+    count = 20_000
+    ours, theirs = benchmark.rows([b], count)
+    # Ours is within what the information of the data allows.
+    law = GeneralizedGaussian(t(0.0), t(1.0), t(b))
+    spread = (law.fisher_information()[1:, 1:].inverse() / count).diagonal().sqrt()
+    assert abs(ours["scale"] - 1) < 4.5 * spread[0]
+    assert abs(ours["shape"] - b) < 4.5 * spread[1]
+    assert abs(ours["90 % interval"] - 0.9) < 4.5 * math.sqrt(0.09 / count)
+    # Theirs is where Gamma(1/b) is least, psi(1/b) = 0.
     with mp.workdps(20):
         least = float(1 / mp.findroot(lambda y: mp.psi(0, y), 1.46))
     assert least == pytest.approx(0.6842, abs=5e-5)
-    assert shape.item() + 1e-4 == pytest.approx(least, rel=1e-4)
-    # And the other parameter is that of a Laplace law.
-    kappa = (inverse + 1e-4) * (shape + 1e-4)
-    assert kappa.item() == pytest.approx(1 / x.abs().mean().item(), rel=1e-3)
-    assert abs(GeneralizedGaussian.fit(x, loc=0.0).shape.item() / b - 1) < 0.06
+    assert theirs["shape"] + 1e-4 == pytest.approx(least, rel=1e-4)
+    # And the other parameter is that of a Laplace law: E|x| = Gamma(2/b)/Gamma(1/b).
+    kappa = (1 / theirs["scale"] + 1e-4) * (theirs["shape"] + 1e-4)
+    mean = math.gamma(2 / b) / math.gamma(1 / b)
+    assert kappa == pytest.approx(1 / mean, rel=5 * law.stddev.item() / mean / math.sqrt(count))
+    rows = benchmark.table([ours, theirs]).splitlines()
+    assert len(rows) == 4
+    assert f"| {b:g} | published | " in rows[3]
 
 
 def test_the_published_objective_is_its_formula():
