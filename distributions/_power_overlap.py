@@ -12,6 +12,8 @@ from ._power_numerics import log_unit_normaliser, power
 # All but e^-50 of a law lies where its exponent is below.
 _TAIL = 50.0
 _BISECTIONS = 60
+# Entries at a time: a table of nodes is 10 KB for each.
+_AT_ONCE = 1024
 # Exponents beyond would meet inf - inf.
 _LARGEST = 1e300
 
@@ -38,7 +40,9 @@ def log_overlap(
     )
     normalisers = log_scale + log_unit_normaliser(shape.double())
     normalisers = normalisers + other_log_scale + log_unit_normaliser(other_shape.double())
-    return _kernel(*inputs, 1.0) - normalisers
+    pieces = zip(*(t.flatten().split(_AT_ONCE) for t in inputs), strict=True)
+    total = torch.cat([_kernel(*piece, 1.0) for piece in pieces]).reshape(inputs[0].shape)
+    return total - normalisers
 
 
 def _cut(

@@ -184,10 +184,10 @@ def log_overlap(
     r"""log of the integral of the product of two densities, :math:`\log\int G_V(z)\,G_T(z)\,dz`.
 
     The chance (density) that draws of the two laws agree (Upadhyay et al. 2023, eq. 4), which the
-    paper gives up as not scalable: here one quadrature of one variable for each entry, to about
-    1e-12 for shapes from 0.3 up, differentiable in all arguments. For two normal laws it is
-    :math:`\mathcal N(m_V - m_T; 0, \sigma_V^2 + \sigma_T^2)`, the mutual likelihood score of Shi &
-    Jain (2019). Over the dimensions of an embedding with independent residuals, sum.
+    paper gives up as not scalable: here one quadrature of one variable for each entry, to 1e-12
+    for shapes from 0.5 up and 1e-9 from 0.3 up, differentiable in all arguments. For two normal
+    laws it is :math:`\mathcal N(m_V - m_T; 0, \sigma_V^2 + \sigma_T^2)`, the mutual likelihood
+    score of Shi & Jain (2019). Over the dimensions of an embedding with independent residuals, sum.
 
     It takes some 5,000 evaluations of the densities for each entry, and again for the gradient: a
     batch of 256 in 512 dimensions is a matter of minutes on a CPU. Between coincident centres

@@ -17,7 +17,15 @@ from spaceforms.distributions import (
     WrappedGeneralizedGaussian,
     WrappedNormal,
 )
-from spaceforms.manifolds import Euclidean, Lorentz, PoincareBall, Sphere, diameter, sphere_area
+from spaceforms.manifolds import (
+    Euclidean,
+    Lorentz,
+    PoincareBall,
+    Product,
+    Sphere,
+    diameter,
+    sphere_area,
+)
 
 F64 = torch.float64
 EPS = torch.finfo(F64).eps
@@ -340,6 +348,22 @@ def test_each_component_has_its_own_scale_and_shape():
     x = flat.sample()
     expected = GeneralizedGaussian(at, t([0.1, 0.2]), t(0.7)).log_prob(x).sum(-1)
     torch.testing.assert_close(flat.log_prob(x), expected, rtol=1e-13, atol=1e-13)
+
+
+def test_on_a_product_the_wrapped_law_is_that_of_its_factors():
+    factors = [Lorentz(-0.7), Sphere(0.5), Euclidean()]
+    space = Product(factors)
+    v, w = torch.randn(2, 5, 6, dtype=F64, generator=torch.Generator().manual_seed(1)) / 3
+    scale, shape = torch.linspace(0.3, 0.9, 6).double(), torch.linspace(0.6, 3.0, 6).double()
+    law = WrappedGeneralizedGaussian(space, space.from_normal(v), scale, shape)
+    expected = torch.zeros(5, dtype=F64)
+    parts = zip(*(q.split(2, -1) for q in (v, w, scale, shape)), strict=True)
+    for factor, (at, x, a, b) in zip(factors, parts, strict=True):
+        one = WrappedGeneralizedGaussian(factor, factor.from_normal(at), a, b)
+        expected = expected + one.log_prob(factor.from_normal(x))
+    got = law.log_prob(space.from_normal(w))
+    torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
+    assert law.sample((3,)).shape == (3, 5, space.ambient_dim(6))
 
 
 def test_laws_that_cannot_be_normalised_are_refused():

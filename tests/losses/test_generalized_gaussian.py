@@ -243,10 +243,26 @@ def test_the_overlap_has_its_closed_forms():
 )
 def test_the_overlap_has_the_gradients_of_finite_differences(laws):
     arguments = [t(v, True) for v in laws]
-    assert gradcheck(log_overlap, arguments)
+    assert gradcheck(log_overlap, arguments, check_forward_ad=True)
     one = torch.autograd.grad(log_overlap(*arguments), arguments)
     # The derivative by both centres at once is 0.
     assert abs(one[0] + one[3]) <= 64 * EPS * abs(one[0])
+
+
+def test_many_overlaps_are_those_of_one_by_one():
+    torch.manual_seed(0)
+    m = torch.randn(1500, dtype=F64, requires_grad=True)  # more than are computed at once
+    rest = (t(0.3), t([[0.5], [2.0]]), t(0.1), t(-0.5), t(1.5))
+    table = log_overlap(m, *rest)
+    assert table.shape == (2, 1500)
+    (slope,) = torch.autograd.grad(table.sum(), m)
+    for k in (0, 1023, 1024, 1499):
+        one = m.detach()[k].requires_grad_()
+        two = torch.vmap(lambda b, one=one: log_overlap(one, rest[0], b, *rest[2:]))(rest[1][:, 0])
+        torch.testing.assert_close(two, table[:, k], rtol=1e-14, atol=1e-14)
+        (alone,) = torch.autograd.grad(two.sum(), one)
+        torch.testing.assert_close(alone, slope[k], rtol=1e-12, atol=1e-14)
+    assert log_overlap(m[:0], *rest).shape == (2, 0)
 
 
 def test_the_overlap_at_coincident_centres_and_in_half_precision():
