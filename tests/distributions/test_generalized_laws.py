@@ -47,7 +47,7 @@ def sn_ratio(manifold, length):
     return torch.where(s > 0, bent, 1.0)
 
 
-def half_line(a, b, step=0.2):
+def half_line(a, b, step=0.25):
     """Nodes and weights for integrals over v > 0 of what falls like exp(-(v/a)^b)."""
     y = torch.arange(-5.8, 4.3, step, dtype=F64)
     u = (y - (-y).exp()).exp()
