@@ -30,7 +30,12 @@ COLUMNS = {
         *("tree, groups, TIE, mean", "tree, groups, Jaccard, mean"),
     ),
     "uncertainty": (
-        *("retrieval by image, R@1", "retrieval by text, R@1", "intra, NLL", "cross, NLL"),
+        *(
+            "image uncertainty, recall at 1",
+            "text uncertainty, recall at 1",
+            "intra, NLL",
+            "cross, NLL",
+        ),
         *("cross, coverage 50%", "cross, coverage 90%", "cross, coverage 95%", "cross, PIT"),
         *("shape, median", "shape, 5%", "shape, 95%"),
         *(
@@ -128,8 +133,7 @@ def section(name: str, result: dict[str, Any]) -> str:
     return (
         f"\n## {result['title']}\n\n{result['question']}\n\n"
         + table((over, "variant", "seeds", *columns), rows)
-        + f"\n{size}{len(runs)} of {result['planned']} planned runs, together "
-        f"{result['seconds'] / 60:.0f} minutes of one core each on "
+        + f"\n{size}{len(runs)} runs in {result['seconds'] / 60:.0f} minutes on "
         f"{result['machine']}, torch {result['torch']}, {result['date']}: "
         f"`python experiments/run.py {name}{' --quick' * result['quick']}`.\n{failed}"
     )

@@ -202,9 +202,9 @@ def features(argv: Sequence[str]) -> int:
                 found = extract(data, device=device)
             except ModuleNotFoundError:  # the command line names the extra
                 print(
-                    "spaceforms features: without the frozen pair, features of a run of your own do: "
-                    "spaceforms train --split concept --out RUN, then spaceforms features --run RUN "
-                    f"--out {options.out}",
+                    "spaceforms features: without the frozen pair, features of your own run do: "
+                    "spaceforms train --split concept --out RUN, then "
+                    f"spaceforms features --run RUN --out {options.out}",
                     file=sys.stderr,
                 )
                 raise

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..distributions import GeneralizedGaussian
-from ..losses.generalized_gaussian import (
+from ..losses.functional import (
     bounded_shape,
     generalized_gaussian_nll,
     probvlm_surrogate_nll,
@@ -45,9 +45,9 @@ class Uncertainty(NamedTuple):
 class Adapter(nn.Module):
     """Embeddings (B, d) -> a law a coordinate: d -> 256 -> 256 -> (d, d, d) with dropout.
 
-    Location, log-scale and shape are heads of one trunk; scale and shape lie between bounds and
-    are reached smoothly from both sides. (The published code has a ReLU on 1/scale and on the shape:
-    a unit that is off gives 1e-4, and no gradient to leave it.)
+    Location, log-scale and shape are heads of one trunk; scale and shape lie between bounds, which
+    they approach smoothly. (The published code has a ReLU on 1/scale and on the shape: a unit that
+    is off gives 1e-4, and no gradient to leave it.)
 
     Args:
         dim: d.
@@ -119,7 +119,7 @@ class ProbVLM(nn.Module):
 
     The first part asks for the embedding itself back, the second (eq. 7) for that of the other
     modality. Eq. 7 is no logarithm of the chance that both are equal (eq. 4) but an upper bound of
-    one that swaps one law for a point; see :func:`spaceforms.losses.cross_nll`.
+    one that swaps one law for a point; see :func:`spaceforms.losses.functional.cross_nll`.
 
     The **likelihood** is that of a generalized Gaussian whose shape is predicted too, of a normal
     law, of Laplace's, or ``"surrogate"``: what the published code minimises in place of the first,
@@ -197,9 +197,7 @@ class ProbVLM(nn.Module):
             return probvlm_surrogate_nll(
                 x, law.loc, (-law.log_scale).exp(), law.shape, reduction="none"
             )
-        return generalized_gaussian_nll(
-            x, law.loc, law.log_scale, law.shape, reduction="none"
-        )
+        return generalized_gaussian_nll(x, law.loc, law.log_scale, law.shape, reduction="none")
 
     def loss(self, image: Tensor, text: Tensor, targets: Tensor | None = None) -> Losses:
         """The loss of two batches of embeddings (B, d), row by row a pair: nats a coordinate.

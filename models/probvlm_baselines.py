@@ -4,9 +4,10 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from ..losses import match_probability_loss, sampled_sqdist
 from ..losses.metrics import epistemic_variance
+from ..manifolds import Euclidean
 from .image_text import Losses
 from .probvlm import Law, ProbVLM
 
@@ -54,11 +55,11 @@ class PFE(FrozenLocation):
 
 
 class PCME(FrozenLocation):
-    r"""Probabilistic cross-modal embeddings with the sampled distance in closed form.
+    r"""Probabilistic cross-modal embeddings (Chun 2024, PCME++) about frozen locations.
 
-    Every pair of a batch matches with probability :math:`\sigma(b - a\,D)`,
-    :math:`D = |\mu_V-\mu_T|^2 + \sum(\sigma_V^2 + \sigma_T^2)` (Chun 2024, PCME++, eq. 1 and 2),
-    a and b learned from 5; here on frozen locations, and D in units of the embeddings' spread.
+    Every pair of a batch matches with probability :math:`\sigma(b - a\,D)`, D the mean square
+    distance of draws from its laws, in units of the embeddings' spread and over coordinates; a and
+    b are learned, from 5. See :func:`spaceforms.losses.match_probability_loss`.
     """
 
     def __init__(
@@ -76,15 +77,20 @@ class PCME(FrozenLocation):
 
     def loss(self, image: Tensor, text: Tensor, targets: Tensor | None = None) -> Losses:
         v, t = self(image, text)
-        variances = [(2 * law.log_scale).exp().sum(-1) / 2 for law in (v, t)]
-        # The mean over coordinates, not their sum, which the first slope is meant for.
-        distance = (torch.cdist(v.loc, t.loc).square() + variances[0][:, None] + variances[1]) / (
-            self.spread.square() * image.shape[-1]
+        unit = self.spread * image.shape[-1] ** 0.5
+        # A normal law of scale a has variance a^2/2.
+        variances = [(2 * law.log_scale).exp() / 2 / unit**2 for law in (v, t)]
+        square = sampled_sqdist(
+            v.loc[:, None] / unit,
+            variances[0][:, None],
+            t.loc / unit,
+            variances[1],
+            manifold=Euclidean(),
         )
-        logits = self.offset - self.log_slope.exp() * distance
-        if targets is None:
-            targets = torch.eye(len(image), device=image.device)
-        total = functional.binary_cross_entropy_with_logits(logits, targets.to(logits))
+        slope = self.log_slope.exp()
+        total = match_probability_loss(
+            square, scale=slope, shift=self.offset, positives=targets, pseudo_weight=0.0
+        )
         return Losses(total, {"matching": total})
 
 

@@ -317,12 +317,18 @@ def as_table(result: dict[str, Any]) -> str:
     parts = ", ".join(f"{name} {count:,}" for name, count in result["pictures"].items())
     lines = [f"{result['model']} on {result['manifold']}; pictures: {parts}"]
     for modality, r in result["retrieval"].items():
-        lines.append(f"  retrieval by {modality:7}" + "".join(f"{k:>6} {v:.3f}" for k, v in r.items()))
+        lines.append(
+            f"  retrieval by {modality:7}" + "".join(f"{k:>6} {v:.3f}" for k, v in r.items())
+        )
     lines += ["", f"  {'':22}{'NLL':>8}{'':>8}{'covered, cross':>24}{'shape':>7}"]
     lines += [f"  {'':22}{'intra':>8}{'cross':>8}{'50%':>8}{'90%':>8}{'95%':>8}{'median':>7}"]
     for method, f in result["methods"].items():
         cross = f["cross"]
-        row = [f["intra"]["NLL"], cross["NLL"], *(cross[f"coverage {p}"] for p in ("50%", "90%", "95%"))]
+        row = [
+            f["intra"]["NLL"],
+            cross["NLL"],
+            *(cross[f"coverage {p}"] for p in ("50%", "90%", "95%")),
+        ]
         numbers = "".join(f"{v:8.3f}" for v in row)
         lines.append(f"  {method:22}{numbers}{f['shape']['median']:7.2f}")
     head = "".join(f"{k:>8}" for k in ("S", "R2", "-S R2", "p", "AURC"))

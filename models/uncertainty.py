@@ -58,9 +58,7 @@ def _law_figures(law: Law, x: Tensor) -> dict[str, float]:
 
 
 @torch.no_grad()
-def retrieval_scores(
-    model: ImageTextModel, images: Tensor, texts: Tensor
-) -> NDArray[np.floating]:
+def retrieval_scores(model: ImageTextModel, images: Tensor, texts: Tensor) -> NDArray[np.floating]:
     """Minus the distances of all pairs of points, (B, m) and (C, m) -> (B, C)."""
     return -model.manifold.cdist(images.double(), texts.double(), matmul=True).numpy()
 
