@@ -120,7 +120,8 @@ def probvlm(folder: Path, options: dict[str, Any], device: str) -> Figures:
     The features are those of the frozen pair, or, with ``encoders = "own"`` or without its
     packages, of a small run of ours on training concepts; the same for all runs of an experiment.
     """
-    from spaceforms.models.probvlm_run import ProbVLMConfig, run
+    from spaceforms.models.probvlm_config import ProbVLMConfig
+    from spaceforms.models.probvlm_run import run
 
     options = dict(options)
     frozen = options.pop("encoders", "frozen") == "frozen" and frozen_pair_is_here()

@@ -133,7 +133,8 @@ def section(name: str, result: dict[str, Any]) -> str:
     return (
         f"\n## {result['title']}\n\n{result['question']}\n\n"
         + table((over, "variant", "seeds", *columns), rows)
-        + f"\n{size}{len(runs)} runs in {result['seconds'] / 60:.0f} minutes on "
+        + f"\n{size}{len(runs)} of {result['planned']} planned runs, together "
+        f"{result['seconds'] / 60:.0f} minutes of one core each on "
         f"{result['machine']}, torch {result['torch']}, {result['date']}: "
         f"`python experiments/run.py {name}{' --quick' * result['quick']}`.\n{failed}"
     )

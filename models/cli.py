@@ -68,6 +68,9 @@ class FeaturesOptions:
     run: Path | None = None
     """Folder of a run, whose two encoders are taken in place of the frozen pair, with their own
     widths; nothing but the run is needed."""
+    augmented: int | None = None
+    """A seed: features of the pictures moved and coloured at random, as views for test-time
+    augmentation in `spaceforms probvlm --views`."""
     data: Path | None = None
     """Pictures, an .npz of the packaged format; the packaged emoji if not given."""
     concepts: Path | None = None
@@ -189,7 +192,7 @@ def features(argv: Sequence[str]) -> int:
         import torch
 
         from .frozen import extract, save_features
-        from .heads import run_features
+        from .heads import augmented, run_features
 
         device = options.device
         if device == "auto":
@@ -197,6 +200,8 @@ def features(argv: Sequence[str]) -> int:
         trained = None if options.run is None else load_run(options.run, device=device)
         size = None if trained is None else trained.config.image.size
         data = load_emoji(options.data, options.concepts, size=size)
+        if options.augmented is not None:
+            data = augmented(data, options.augmented)
         if trained is None:
             try:
                 found = extract(data, device=device)
@@ -220,7 +225,8 @@ def features(argv: Sequence[str]) -> int:
 
 def probvlm(argv: Sequence[str]) -> int:
     """``spaceforms probvlm``."""
-    from .probvlm_run import RESULT, ProbVLMConfig, as_table, run as run_probvlm
+    from .probvlm_config import ProbVLMConfig
+    from .probvlm_run import RESULT, as_table, run as run_probvlm
 
     def run(config: ProbVLMConfig) -> int:
         print(as_table(run_probvlm(config)))

@@ -6,6 +6,7 @@ The two encoders of the features need not know of each other: the heads of any m
 align them.
 """
 
+import dataclasses
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..datasets import EmojiData
+from ..datasets import Augmentation, EmojiData
 from ..datasets.augment import to_float
+from ..datasets.dataset import mirrorable
 from .checkpoint import Run
 from .evaluate import _CHUNK
 from .frozen import Features
@@ -92,7 +94,7 @@ def fit_heads(
     text: Tensor,
     family: Tensor,
     *,
-    epochs: int = 40,
+    epochs: int = 10,
     batch_size: int = 256,
     lr: float = 2e-3,
     weight_decay: float = 0.1,
@@ -148,6 +150,21 @@ def coordinates(model: ImageTextModel, points: Tensor) -> Tensor:
     not spaces.
     """
     return points if model.lifting == "project" else model.manifold.to_normal(points)
+
+
+def augmented(data: EmojiData, seed: int) -> EmojiData:
+    """The same pictures, each moved and coloured at random as in training (``Augmentation()``)."""
+    move = Augmentation()
+    turns = np.asarray([mirrorable(c) for c in data.concepts])[data.concept]
+    rows = np.arange(len(data))
+    parts = []
+    for k in range(0, len(data), _CHUNK):
+        chunk = rows[k : k + _CHUNK]
+        images = move(
+            to_float(data.images[chunk]), chunk, seed=seed, epoch=0, mirrorable=turns[chunk]
+        )
+        parts.append((images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy())
+    return dataclasses.replace(data, images=np.concatenate(parts))
 
 
 @torch.no_grad()

@@ -13,10 +13,12 @@ from torch.distributions import Laplace, Normal
 from spaceforms.__main__ import main
 from spaceforms.datasets import load_emoji
 from spaceforms.distributions import GeneralizedGaussian
-from spaceforms.models import CLIP, MERU, ProbVLM, frozen
+from spaceforms.models import CLIP, MERU, ProbVLM, frozen, probvlm_run
 from spaceforms.models.heads import GivenFeatures, coordinates, fit_heads, make_parts
 from spaceforms.models.probvlm_baselines import PCME, PFE, augmentation_variance
-from spaceforms.models.probvlm_run import Pairs, ProbVLMConfig, run, train_adapters
+from spaceforms.models.probvlm_config import ProbVLMConfig
+from spaceforms.models.probvlm_run import run
+from spaceforms.models.probvlm_train import Pairs, train_adapters
 from spaceforms.models.uncertainty import calibration_figures, hits_at_1, likelihood_figures
 
 DIM = 6
@@ -276,9 +278,10 @@ def features(tmp_path_factory):
 SMALL = {"embed_dim": 8, "head_epochs": 2, "epochs": 2, "hidden": 16, "passes": 3}
 
 
-def test_what_is_held_out_is_never_learned_from(features, tmp_path):
+def test_what_is_held_out_is_never_learned_from(features, tmp_path, monkeypatch):
     """Other features of the held-out concepts change no weight."""
     path, data = features
+    monkeypatch.setattr(probvlm_run, "load_emoji", lambda *paths: data)  # which takes a second
     found = frozen.load_features(path)
     parts = make_parts(data)
     held_out = np.concatenate([parts.val, parts.test])
@@ -295,7 +298,10 @@ def test_what_is_held_out_is_never_learned_from(features, tmp_path):
 
 def test_the_command_runs_end_to_end(features, tmp_path, capsys):
     path, data = features
-    words = ["probvlm", str(path), "--out", str(tmp_path), "--select", "50"]
+    found = frozen.load_features(path)
+    view = tmp_path / "view.npz"
+    frozen.save_features(found._replace(image=found.image + np.float32(0.1)), view)
+    words = ["probvlm", str(path), "--out", str(tmp_path), "--select", "50", "--views", str(view)]
     for name, value in SMALL.items():
         words += [f"--{name.replace('_', '-')}", str(value)]
     assert main(words) == 0
@@ -306,8 +312,10 @@ def test_the_command_runs_end_to_end(features, tmp_path, capsys):
     assert sum(result["pictures"].values()) == len(data)
     assert result["names tested"] == sum(c.split == "test" for c in data.concepts)
     assert set(result["methods"]) == {
-        *("generalized_gaussian", "gaussian", "laplace", "surrogate", "pfe", "pcme")
+        *("generalized_gaussian", "gaussian", "laplace", "surrogate", "pfe", "pcme", "ttda")
     }
+    ttda = result["methods"].pop("ttda")["image uncertainty"]
+    assert ttda["recall at 1"] == result["retrieval"]["image"]["R@1"]
     for figures in result["methods"].values():
         assert math.isfinite(figures["cross"]["NLL"])
         assert 0 < figures["cross"]["coverage 50%"] < figures["cross"]["coverage 95%"] <= 1
@@ -327,6 +335,12 @@ def test_features_of_a_run_stand_in_for_the_frozen_pair(tiny, tmp_path, monkeypa
     data = load_emoji(config.data, config.concepts, size=16)
     assert found.image.shape == (len(data), 16)
     assert found.text.shape == (len(data.names), 16)
+    other = tmp_path / "view.npz"
+    words = ["features", "--run", str(config.out), "--out", str(other), "--augmented", "1"]
+    assert main([*words, *where]) == 0
+    view = frozen.load_features(other)
+    assert (view.text == found.text).all()
+    assert (view.image != found.image).any(1).all()
     assert main(["probvlm", str(out), "--out", str(tmp_path / "p")]) == 1
     assert "expected features of it" in capsys.readouterr().err
 
