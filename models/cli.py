@@ -214,6 +214,13 @@ def features(argv: Sequence[str]) -> int:
                 )
                 raise
         else:
+            if trained.config.split == "vendor":
+                print(
+                    f"spaceforms features: {options.run} was trained on every concept (split "
+                    "'vendor'), those that `spaceforms probvlm` tests on too; expected a run of "
+                    "the split 'concept' or 'both' for that.",
+                    file=sys.stderr,
+                )
             found = run_features(trained, data)
         options.out.parent.mkdir(parents=True, exist_ok=True)
         save_features(found, options.out)

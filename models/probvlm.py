@@ -2,18 +2,14 @@
 
 import math
 from collections.abc import Iterator
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ..distributions import GeneralizedGaussian
-from ..losses.functional import (
-    bounded_shape,
-    generalized_gaussian_nll,
-    probvlm_surrogate_nll,
-)
+from ..losses.functional import bounded_shape, generalized_gaussian_nll, probvlm_surrogate_nll
 from ..losses.metrics import aleatoric_variance, epistemic_variance
 from .image_text import MODALITIES, Losses
 
@@ -172,12 +168,8 @@ class ProbVLM(nn.Module):
         self.likelihood = likelihood
         self.intra_weight, self.cross_weight = intra_weight, cross_weight
         bounds = None if likelihood in _FIXED_SHAPE else shape_bounds
-        self.adapters = nn.ModuleDict(
-            {
-                m: Adapter(dim, hidden=hidden, dropout=dropout, shape_bounds=bounds)
-                for m in MODALITIES
-            }
-        )
+        sizes: dict[str, Any] = {"hidden": hidden, "dropout": dropout, "shape_bounds": bounds}
+        self.adapters = nn.ModuleDict({m: Adapter(dim, **sizes) for m in MODALITIES})
         self.register_buffer("centre", torch.zeros(dim) if centre is None else centre.clone())
         self.register_buffer("spread", torch.tensor(float(spread)))
 

@@ -331,6 +331,7 @@ def test_features_of_a_run_stand_in_for_the_frozen_pair(tiny, tmp_path, monkeypa
     out = tmp_path / "f.npz"
     where = ["--data", str(config.data), "--concepts", str(config.concepts)]
     assert main(["features", "--run", str(config.out), "--out", str(out), *where]) == 0
+    assert "was trained on every concept" in capsys.readouterr().err
     found = frozen.load_features(out)
     data = load_emoji(config.data, config.concepts, size=16)
     assert found.image.shape == (len(data), 16)
