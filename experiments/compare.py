@@ -61,6 +61,17 @@ def select(runs: Runs, variant: str, at: dict[str, Any]) -> dict[int, dict[str, 
     }
 
 
+def distance(
+    runs: Runs, one: str, figure: str, number: float, at: dict[str, Any]
+) -> Difference | None:
+    """How far a figure is from a number, with a minus: -|figure - number|, by seed; 0 is best."""
+    chosen = select(runs, one, at)
+    each = -np.abs([value(r, figure) - number for r in chosen.values()])
+    if not len(each) or not np.isfinite(each).all():
+        return None
+    return Difference(each.mean(), each.min(), each.max(), len(each))
+
+
 def difference(
     runs: Runs, one: str, other: str | None, figure: str, at: dict[str, Any]
 ) -> Difference | None:

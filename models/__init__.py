@@ -20,6 +20,8 @@ from .image_text import (
 )
 from .meru import MERU as MERU
 from .phyclip import PHyCLIP as PHyCLIP
+from .probvlm import Law as Law, ProbVLM as ProbVLM, Uncertainty as Uncertainty
+from .probvlm_baselines import PCME as PCME, PFE as PFE
 from .sphere_cones import SphereCones as SphereCones
 from .tcl import TCL as TCL
 from .tokenizer import Tokenizer as Tokenizer
@@ -33,6 +35,8 @@ from .tree_metrics import (
 __all__ = [
     "CLIP",
     "MERU",
+    "PCME",
+    "PFE",
     "TCL",
     "Ema",
     "EuCLIP",
@@ -42,13 +46,16 @@ __all__ = [
     "ImageEncoderConfig",
     "ImageFeatures",
     "ImageTextModel",
+    "Law",
     "Losses",
     "PHyCLIP",
+    "ProbVLM",
     "SphereCones",
     "TextEncoder",
     "TextEncoderConfig",
     "TextFeatures",
     "Tokenizer",
+    "Uncertainty",
     "Way",
     "cached_backward",
     "cone_margin",

@@ -1,4 +1,4 @@
-"""The commands of the models: train, evaluate, plot, traverse, features, shards."""
+"""The commands of the models: train, evaluate, plot, traverse, features, probvlm, shards."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -65,6 +65,12 @@ class FeaturesOptions:
 
     out: Path
     """The file to write."""
+    run: Path | None = None
+    """Folder of a run, whose two encoders are taken in place of the frozen pair, with their own
+    widths; nothing but the run is needed."""
+    augmented: int | None = None
+    """A seed: features of the pictures moved and coloured at random, as views for test-time
+    augmentation in `spaceforms probvlm --views`."""
     data: Path | None = None
     """Pictures, an .npz of the packaged format; the packaged emoji if not given."""
     concepts: Path | None = None
@@ -186,17 +192,55 @@ def features(argv: Sequence[str]) -> int:
         import torch
 
         from .frozen import extract, save_features
+        from .heads import augmented, run_features
 
         device = options.device
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        data = load_emoji(options.data, options.concepts)
+        trained = None if options.run is None else load_run(options.run, device=device)
+        size = None if trained is None else trained.config.image.size
+        data = load_emoji(options.data, options.concepts, size=size)
+        if options.augmented is not None:
+            data = augmented(data, options.augmented)
+        if trained is None:
+            try:
+                found = extract(data, device=device)
+            except ModuleNotFoundError:  # the command line names the extra
+                print(
+                    "spaceforms features: without the frozen pair, features of your own run do: "
+                    "spaceforms train --split concept --out RUN, then "
+                    f"spaceforms features --run RUN --out {options.out}",
+                    file=sys.stderr,
+                )
+                raise
+        else:
+            if trained.config.split == "vendor":
+                print(
+                    f"spaceforms features: {options.run} was trained on every concept (split "
+                    "'vendor'), those that `spaceforms probvlm` tests on too; expected a run of "
+                    "the split 'concept' or 'both' for that.",
+                    file=sys.stderr,
+                )
+            found = run_features(trained, data)
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        save_features(extract(data, device=device), options.out)
-        print(f"Written to {options.out}")
+        save_features(found, options.out)
+        print(f"Written to {options.out}. Next: spaceforms probvlm {options.out} --out DIR")
         return 0
 
     return _command("features", lambda: _parse("features", FeaturesOptions, argv), run)
+
+
+def probvlm(argv: Sequence[str]) -> int:
+    """``spaceforms probvlm``."""
+    from .probvlm_config import ProbVLMConfig
+    from .probvlm_run import RESULT, as_table, run as run_probvlm
+
+    def run(config: ProbVLMConfig) -> int:
+        print(as_table(run_probvlm(config)))
+        print(f"Written to {config.out / RESULT}")
+        return 0
+
+    return _command("probvlm", lambda: _parse("probvlm", ProbVLMConfig, argv), run)
 
 
 def traverse(argv: Sequence[str]) -> int:

@@ -18,6 +18,7 @@ COMMANDS = {
     "plot": "draw a trained model: loss curves, the embedding, distances from the root",
     "traverse": "walk from pictures to the root of a trained model and name what is met",
     "features": "write features of the packaged pictures and names by frozen encoders",
+    "probvlm": "predict and judge uncertainties of those features: ProbVLM and baselines",
     "shards": "write tar shards to train on from the emoji or from a folder of pictures",
     "certify": "measure every map against 100 digits and say whether the promise is kept",
 }
