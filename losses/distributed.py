@@ -17,6 +17,8 @@ from ._readers import Compared, Positives, SoftmaxReader
 from ._tiled import Entries, Gradients, Numbers, Pairs, pull_all, read_all
 from .contrastive import Groups, Job, compared_of, losses_of, positives_of, weights_of
 
+__all__ = ["gather", "ring_info_nce"]
+
 Context = Any
 Group = Any
 """A torch.distributed.ProcessGroup, or None for all processes."""
