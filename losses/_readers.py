@@ -146,7 +146,7 @@ class SoftmaxReader:
         for side, at in enumerate((i, j)[: 1 + self.symmetric]):
             lse, by_lse = (part[3 * side][at].to(tile.dtype) for part in (results, by))
             # Of what was compared with nothing, no share.
-            lse = lse.where(lse > -torch.inf, torch.inf)
+            lse = lse.where(lse != -torch.inf, torch.inf)
             if side == 0:
                 g = torch.sub(tile, lse[:, None]).exp_().mul_(by_lse[:, None])
             else:

@@ -252,7 +252,8 @@ def _kept_at(compared: Compared, index: Tensor, size: int) -> Tensor:
 
 
 def _cross_entropy(side: Side, smoothing: float) -> Losses:
-    counted = (side.mass > 0) & (side.lse > -torch.inf)
+    # Not ">": NaN is to be seen.
+    counted = (side.mass > 0) & (side.lse != -torch.inf)
     loss = side.lse.where(counted, 0.0) - (1 - smoothing) * side.near.where(
         counted, 0.0
     ) / side.mass.where(counted, 1.0)

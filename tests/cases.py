@@ -58,7 +58,10 @@ def tangent(manifold: Manifold, x: torch.Tensor, v: torch.Tensor) -> torch.Tenso
     return manifold.transport0(x, at_origin)
 
 
-def thinned(cases) -> list:
-    """The last case of each kind, for tests that take long; the rest is for `make test-slow`."""
-    last = {type(CASES[name]): name for name in cases}.values()
+def thinned(cases, *, without: tuple[type[Manifold], ...] = ()) -> list:
+    """The last case of each kind, for tests that take long; the rest is for `make test-slow`.
+
+    With it go whole kinds ``without`` which a very long test still meets every idea.
+    """
+    last = {type(CASES[name]): name for name in cases if type(CASES[name]) not in without}.values()
     return [pytest.param(name, marks=() if name in last else pytest.mark.slow) for name in cases]

@@ -353,3 +353,22 @@ def test_memory_grows_with_the_points_and_not_with_their_pairs():
 @pytest.mark.timeout(3600)
 def test_a_batch_of_32768_in_512_dimensions_takes_less_than_400_mb():
     assert _peak(32768, 512) < 400
+
+
+@pytest.mark.parametrize("tile", [None, 3])
+@pytest.mark.parametrize("logits", ["neg_dist", "neg_sqdist", "inner"])
+@pytest.mark.parametrize("space", [Lorentz(), PoincareBall(), Sphere(), Euclidean()], ids=repr)
+@pytest.mark.parametrize("kind", ["each its own", "table", "groups"])
+def test_a_point_that_is_not_a_number_is_seen_in_the_loss(space, logits, tile, kind):
+    x, y = (space.from_normal(torch.randn(8, 4).div(3)) for _ in "xy")
+    x[2] = torch.nan
+    x = x.requires_grad_()
+    options = {
+        "each its own": {},
+        "table": {"targets": torch.eye(8, dtype=torch.bool)},
+        "groups": {"groups": (torch.arange(8), torch.arange(8))},
+    }[kind]
+    loss = info_nce(x, y, manifold=space, scale=10.0, logits=logits, tile=tile, **options)
+    assert loss.isnan()
+    (gradient,) = torch.autograd.grad(loss, x)
+    assert gradient[2].isnan().any()

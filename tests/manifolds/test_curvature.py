@@ -300,7 +300,7 @@ FUNCTIONS = {
 
 @pytest.mark.parametrize("manifold", thinned(CASES), indirect=True)
 @pytest.mark.parametrize("name", FUNCTIONS)
-@pytest.mark.parametrize("place", ["generic", "zero"])
+@pytest.mark.parametrize("place", ["generic", pytest.param("zero", marks=pytest.mark.slow)])
 def test_every_function_has_first_and_second_derivatives(manifold, name, place):
     r = radius(manifold)
 
@@ -337,7 +337,11 @@ def test_the_curvature_has_a_derivative_through_a_differential():
         (got,) = torch.autograd.grad(value(manifold), manifold._magnitude.raw)
         ends = [value(kind(k * math.exp(h))) for h in (step, -step)]
         torch.testing.assert_close(
-            got.double(), (ends[0] - ends[1]) / (2 * step), rtol=2**-23, atol=1e-9
+            # The parameter is float32, and what comes together in it.
+            got.double(),
+            (ends[0] - ends[1]) / (2 * step),
+            rtol=4 * 2**-23,
+            atol=1e-9,
         )
 
 

@@ -40,8 +40,9 @@ SINGULAR = {  # where the quantity itself has no derivative
 
 
 PLACES = ("generic", "far", "origin", "coincident", "both at the origin")
+# Far out is where no branch begins: for the slow run.
 DEFINED = [
-    (name, place)
+    pytest.param(name, place, marks=pytest.mark.slow if place == "far" else ())
     for name in maps(CASES["Euclidean"])
     for place in PLACES
     if place not in SINGULAR.get(name, ())

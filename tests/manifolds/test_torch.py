@@ -8,7 +8,7 @@ import pytest
 import torch
 from cases import CASES, normals, points, tangent, thinned
 
-from spaceforms.manifolds import Lorentz, PoincareBall
+from spaceforms.manifolds import Euclidean, Lorentz, PoincareBall, Stereographic
 
 MAPS = {
     "dist": lambda m, x, y, v: m.dist(x, y),
@@ -35,7 +35,9 @@ def _arguments(manifold):
     return x, y, manifold.logmap(x, y).detach()
 
 
-@pytest.mark.parametrize("manifold", thinned(CASES), indirect=True)
+@pytest.mark.parametrize(
+    "manifold", thinned(CASES, without=(Euclidean, PoincareBall)), indirect=True
+)
 @pytest.mark.parametrize("name", MAPS)
 def test_every_map_is_one_graph_for_the_compiler(manifold, name):
     torch.compiler.reset()
@@ -89,6 +91,7 @@ def test_vmap_and_forward_and_reverse_derivatives_agree(manifold, name):
     torch.testing.assert_close(forward.detach(), reverse.detach(), rtol=1e-10, atol=1e-11)
 
 
+@pytest.mark.parametrize("manifold", thinned(CASES), indirect=True)
 def test_second_derivatives_agree_where_vectors_are_zero_and_points_coincide(manifold):
     x = points(manifold, 3, seed=1, spread=0.7)
     v, w = (tangent(manifold, x, normals(manifold, 3, seed=s, spread=0.5)) for s in (2, 3))
@@ -117,7 +120,9 @@ def test_second_derivatives_agree_where_vectors_are_zero_and_points_coincide(man
         agree(forward, quotient, rtol=2e-6, atol=2e-6, msg=name)
 
 
-@pytest.mark.parametrize("manifold", thinned(CASES), indirect=True)
+@pytest.mark.parametrize(
+    "manifold", thinned(CASES, without=(Euclidean, Stereographic)), indirect=True
+)
 @pytest.mark.parametrize("name", MAPS)
 def test_second_derivatives_agree_in_forward_and_in_reverse_mode(manifold, name):
     free = tuple(normals(manifold, 3, seed=seed, spread=0.7) for seed in (1, 2, 3))

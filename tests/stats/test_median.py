@@ -30,7 +30,7 @@ def excess(manifold, m, x, w):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, F64])
-@pytest.mark.parametrize("r", [1e-3, 0.5, 4.0])
+@pytest.mark.parametrize("r", [pytest.param(1e-3, marks=pytest.mark.slow), 0.5, 4.0])
 @pytest.mark.parametrize("name", thinned(FIXED))
 def test_the_pull_of_the_points_is_in_balance_at_the_median(name, r, dtype):
     manifold = CASES[name]
