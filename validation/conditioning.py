@@ -320,7 +320,12 @@ def _exact(x: Any) -> Any:
 
 
 def _long(x: Any) -> Any:
-    """A long double of an mpmath number: 64 bits, and exponents that float64 does not have."""
+    """A long double of an mpmath number: 64 bits, and exponents that float64 does not have.
+
+    NaN of one that is not real: a step of a difference quotient has left the domain.
+    """
+    if isinstance(x, mp.mpc):
+        return np.longdouble(math.nan)
     mantissa, exponent = mp.frexp(x)
     if abs(exponent) > 16_000:
         return np.longdouble(math.copysign(math.inf, mantissa) if exponent > 0 else 0.0)

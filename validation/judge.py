@@ -318,6 +318,8 @@ def _sample(
         finite = not bool(np.isnan(values).any())  # may overflow, as where a point is pulled back
     if not answer.smooth:
         return Sample(quantity, 0.0, 0.0, answer.condition, finite, False)
+    if np.isnan(_size(answer.spread)):  # the problem is at the end of its domain
+        return Sample(quantity, 0.0, 0.0, answer.condition, finite, False)
     u = torch.finfo(dtype).eps / 2
     # The smallest positive numbers: coordinates, and a few steps on the way, may underflow.
     underflow = 8 * torch.finfo(dtype).tiny * u * math.sqrt(coordinates)
