@@ -32,6 +32,15 @@ from spaceforms.datasets.stream import lanes_for, skipped
 PER_SHARD, SHARDS = 7, 5
 
 
+def unpack(tar: tarfile.TarFile, folder: Path) -> None:
+    """The files of an archive. ``extractall`` wants a filter from 3.12 on, and knows none in
+    3.11.2."""
+    for member in tar.getmembers():
+        path = folder / member.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(tar.extractfile(member).read())
+
+
 @pytest.fixture(scope="module")
 def emoji():
     return load_emoji(size=16)
@@ -103,7 +112,7 @@ def test_pairs_are_counted_where_sizes_are_not_written(copy, shards):
 def test_shards_and_the_folder_that_they_unpack_to_hold_the_same_pairs(shards, tmp_path):
     for shard in shards.glob("*.tar"):
         with tarfile.open(shard) as tar:
-            tar.extractall(tmp_path / shard.stem, filter="data")
+            unpack(tar, tmp_path / shard.stem)
 
     def content(pairs):
         return {p.key: (p.captions, p.family, p.read()) for p in pairs.in_order()}
@@ -122,7 +131,7 @@ def test_a_pass_of_all_lanes_has_every_pair_once(kind, lanes, shards, tmp_path):
     if kind is Folder:
         for shard in shards.glob("*.tar"):
             with tarfile.open(shard) as tar:
-                tar.extractall(tmp_path / shard.stem, filter="data")
+                unpack(tar, tmp_path / shard.stem)
     pairs = kind(tmp_path if kind is Folder else shards)
     listed = Counter(pair.key for pair in pairs.in_order())
     orders = []
