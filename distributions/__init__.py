@@ -5,8 +5,9 @@ line.
 """
 
 from . import _divergence, _power_divergence
+from ._centred import OnManifold as OnManifold
 from .generalized_gaussian import GeneralizedGaussian as GeneralizedGaussian
-from .isotropic import Isotropic as Isotropic, OnManifold as OnManifold
+from .isotropic import Isotropic as Isotropic
 from .power_spherical import PowerSpherical as PowerSpherical
 from .riemannian_generalized_gaussian import (
     RiemannianGeneralizedGaussian as RiemannianGeneralizedGaussian,

@@ -1,11 +1,11 @@
 """Laws whose density depends on the distance from a centre only."""
 
 import math
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import constraints
 
 from ..manifolds import Manifold
 from ..manifolds._carried import from_components
@@ -13,27 +13,10 @@ from ..manifolds._numerics import unit
 from ..manifolds._radial import RadialLaw
 from ..manifolds.volume import log_area_of_unit_sphere, log_sn_ratio
 from ._arguments import as_parameter, broadcast, check_arguments, working
+from ._centred import Centred, OnManifold
 
 
-class OnManifold(constraints.Constraint):
-    """Points of a manifold, by :meth:`Manifold.is_point`; the last axis is the event."""
-
-    is_discrete = False
-    event_dim = 1
-
-    def __init__(self, manifold: Manifold) -> None:
-        self.manifold = manifold
-        super().__init__()
-
-    def check(self, value: Tensor) -> Tensor:
-        """(..., m) -> (...) bool."""
-        return self.manifold.is_point(value)
-
-    def __repr__(self) -> str:
-        return f"OnManifold({self.manifold!r})"
-
-
-class Isotropic(Distribution):
+class Isotropic(Centred):
     r"""A law of density :math:`e^{k(d(x, \mu))}/Z` with one parameter of the kernel k, or several.
 
     In n dimensions the distance from the centre has the density
@@ -50,9 +33,6 @@ class Isotropic(Distribution):
     A subclass gives ``_names``, the attributes that hold the parameters, ``_log_kernel`` and
     ``_top``.
     """
-
-    has_rsample = True
-    _names: tuple[str, ...]
 
     def __init__(
         self,
@@ -86,10 +66,6 @@ class Isotropic(Distribution):
         raise NotImplementedError
 
     @property
-    def _parameters(self) -> tuple[Tensor, ...]:
-        return tuple(getattr(self, name) for name in self._names)
-
-    @property
     def _parameter(self) -> Tensor:
         """The only one."""
         (parameter,) = self._parameters
@@ -110,16 +86,6 @@ class Isotropic(Distribution):
         }
 
     @property
-    def support(self) -> constraints.Constraint:
-        """The manifold."""
-        return OnManifold(self.manifold)
-
-    @property
-    def n(self) -> int:
-        """Dimension of the space."""
-        return self._event_shape[0] - self.manifold.ambient_dim(0)
-
-    @property
     def mean(self) -> Tensor:
         """The Fréchet mean: the centre, by symmetry."""
         return self.loc
@@ -128,24 +94,6 @@ class Isotropic(Distribution):
     def mode(self) -> Tensor:
         """The point of highest density: the centre."""
         return self.loc
-
-    def __repr__(self) -> str:
-        shapes = ", ".join(
-            f"{name}: {tuple(getattr(self, name).shape)}" for name in ("loc", *self._names)
-        )
-        return f"{type(self).__name__}({self.manifold!r}, {shapes})"
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
-        """The same law with its batch axes expanded."""
-        new: Self = type(self).__new__(type(self)) if _instance is None else _instance
-        batch_shape = torch.Size(batch_shape)
-        new.manifold = self.manifold
-        new.loc = self.loc.expand(*batch_shape, self._event_shape[0])
-        for name in self._names:
-            setattr(new, name, getattr(self, name).expand(batch_shape))
-        Distribution.__init__(new, batch_shape, self._event_shape, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Logarithm of the density at points (..., m) -> (...), smooth at the centre."""

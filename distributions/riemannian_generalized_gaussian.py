@@ -6,8 +6,9 @@ from torch.distributions import constraints
 
 from ..manifolds import Manifold, diameter
 from ._arguments import check_values
+from ._centred import OnManifold
 from ._power_numerics import power
-from .isotropic import Isotropic, OnManifold
+from .isotropic import Isotropic
 
 # Where d log(density)/d log t is below -70, twice as far out the density is below 2^-70 = 1e-21.
 _STEEP = 70.0

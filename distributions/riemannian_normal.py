@@ -6,7 +6,8 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from ..manifolds import Manifold, diameter
-from .isotropic import Isotropic, OnManifold
+from ._centred import OnManifold
+from .isotropic import Isotropic
 
 # Within sqrt(2 * 46) standard deviations lies all but 1e-20 of a normal law, and of one that
 # falls faster.

@@ -12,7 +12,8 @@ from ..manifolds._numerics import norm, unit
 from ..manifolds._radial import RadialLaw, uniform_law
 from ..manifolds.volume import check_dimension, log_sn_ratio
 from ._arguments import check_space, working
-from .isotropic import Isotropic, OnManifold
+from ._centred import OnManifold
+from .isotropic import Isotropic
 
 
 class UniformBall(Isotropic):

@@ -1,18 +1,18 @@
 """Laws of a tangent vector of independent components at the centre, sent out by exp."""
 
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import constraints
 
 from ..manifolds import Manifold
 from ..manifolds._carried import components, from_components
 from ._arguments import as_parameter, broadcast, check_arguments, working
-from .isotropic import OnManifold
+from ._centred import Centred, OnManifold
 
 
-class Wrapped(Distribution):
+class Wrapped(Centred):
     r"""The law of :math:`\exp_\mu(v)`, the components of v independent.
 
     They are those in the orthonormal frame carried from the origin to :math:`\mu` by parallel
@@ -26,9 +26,6 @@ class Wrapped(Distribution):
     A subclass gives ``_names``, the attributes that hold parameters of the components, all
     positive, ``_log_density`` and ``_vector``.
     """
-
-    has_rsample = True
-    _names: tuple[str, ...]
 
     def __init__(
         self,
@@ -68,9 +65,8 @@ class Wrapped(Distribution):
         """Random components, (*shape, n), with gradients."""
         raise NotImplementedError
 
-    @property
-    def _parameters(self) -> tuple[Tensor, ...]:
-        return tuple(getattr(self, name) for name in self._names)
+    def _axes(self) -> tuple[int, ...]:
+        return (self.n,)
 
     # -- torch.distributions --------------------------------------------------------------------
 
@@ -79,16 +75,6 @@ class Wrapped(Distribution):
         """The centre lies on the manifold; the parameters are positive."""
         positive = constraints.independent(constraints.positive, 1)  # type: ignore[no-untyped-call]
         return {"loc": OnManifold(self.manifold), **dict.fromkeys(self._names, positive)}
-
-    @property
-    def support(self) -> constraints.Constraint:
-        """The manifold."""
-        return OnManifold(self.manifold)
-
-    @property
-    def n(self) -> int:
-        """Dimension of the space."""
-        return self._event_shape[0] - self.manifold.ambient_dim(0)
 
     @property
     def mean(self) -> Tensor:
@@ -105,24 +91,6 @@ class Wrapped(Distribution):
         if self.manifold.sign > 0:
             raise NotImplementedError(f"{type(self).__name__}.mode: there is none on the sphere.")
         return self.loc
-
-    def __repr__(self) -> str:
-        shapes = ", ".join(
-            f"{name}: {tuple(getattr(self, name).shape)}" for name in ("loc", *self._names)
-        )
-        return f"{type(self).__name__}({self.manifold!r}, {shapes})"
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
-        """The same law with its batch axes expanded."""
-        new: Self = type(self).__new__(type(self)) if _instance is None else _instance
-        batch_shape = torch.Size(batch_shape)
-        new.manifold = self.manifold
-        new.loc = self.loc.expand(*batch_shape, self._event_shape[0])
-        for name in self._names:
-            setattr(new, name, getattr(self, name).expand(*batch_shape, self.n))
-        Distribution.__init__(new, batch_shape, self._event_shape, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Logarithm of the density at points (..., m) -> (...); see the class for the sphere."""
