@@ -8,7 +8,7 @@ import torch
 from spaceforms.__main__ import main
 from spaceforms.manifolds import Lorentz
 from spaceforms.validation import evaluation
-from spaceforms.validation.certificate import QUICK, Plan, certify, report
+from spaceforms.validation.certificate import OPERATIONS, QUICK, Plan, certify, report
 from spaceforms.validation.chart_models import MODELS
 from spaceforms.validation.judge import DEFINITIONS, DTYPES
 from spaceforms.validation.report import as_page, as_text
@@ -28,7 +28,10 @@ def test_the_promise_is_kept(manifold, dtype):
         name for name, definition in DEFINITIONS.items() if manifold in definition.models
     }
     assert all(row.kept for row in rows), as_text([row for row in rows if not row.kept])
-    assert sum(row.judged for row in rows) > sum(row.problems for row in rows) / 3
+    # Charts of small reach leave many problems out.
+    for some, share in ((DEFINITIONS.keys() - set(OPERATIONS), 1 / 2), (OPERATIONS, 1 / 3)):
+        part = [row for row in rows if row.map in some]
+        assert sum(row.judged for row in part) >= share * sum(row.problems for row in part)
 
 
 @pytest.mark.parametrize("library", ["geoopt", "textbook"])
