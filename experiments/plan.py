@@ -94,7 +94,14 @@ def read(name: str, *, quick: bool) -> Plan:
         for at in [dict(zip(grid, point, strict=True))]
         for variant, options in raw["variants"].items()
     ]
+    runs.sort(key=lambda run: not any(concerns(claim, run) for claim in raw.get("claims", [])))
     return Plan(name, raw["title"], raw["question"].strip(), raw["kind"], tuple(runs))
+
+
+def concerns(claim: dict[str, Any], run: RunSpec) -> bool:
+    """Whether a claim compares this run: such runs go first, so that a set cut short decides it."""
+    at = claim.get("at", {})
+    return run.variant in (claim.get("better"), claim.get("than")) and at.items() <= run.at.items()
 
 
 def merged(
