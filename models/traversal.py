@@ -82,8 +82,9 @@ def nearest_above(
 
     Shapes: (N, m), (T, m), (m,) -> (N,) int64.
     """
-    distance = manifold.cdist(points, texts)
-    to_root = manifold.dist(points, root)
+    # By one matrix product in float64: the order of texts does not hang on their last digits.
+    distance = manifold.cdist(points.double(), texts.double(), matmul=True)
+    to_root = manifold.dist(points.double(), root.double())
     # Texts from the nearest on, a block at a time: angles cost far more than distances, and a
     # point needs only those of the texts before its answer.
     order = distance.argsort(dim=1)
