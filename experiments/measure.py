@@ -34,7 +34,9 @@ def main() -> None:
     figures = KINDS[task["kind"]](folder, task["options"], task["device"])
     figures["values"]["seconds"] = time.monotonic() - began
     content = json.dumps({"task": task, "figures": figures})
-    (folder / "figures.json").write_text(content, encoding="utf-8")
+    # Under its name only when whole: run.py takes what has this name for done.
+    (folder / "unfinished.json").write_text(content, encoding="utf-8")
+    (folder / "unfinished.json").replace(folder / "figures.json")
 
 
 def ranks(scores: np.ndarray, relevant: np.ndarray, concept: np.ndarray) -> dict[str, list[int]]:

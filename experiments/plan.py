@@ -17,6 +17,14 @@ model = "meru"
 [quick]                     # what --quick replaces
 seeds = [0]
 grid = { embed_dim = [4] }
+
+[[claims]]                  # what is asked of the runs: see claims.py
+
+[tables."Recall"]           # what the page shows of them: headings and figures
+"image to text R@10" = "image to text R@10"
+
+[picture]                   # a figure over the grid, drawn on the page
+figure = "image to text R@10"
 """
 
 import itertools
@@ -26,7 +34,9 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-KEYS = {"title", "question", "kind", "seeds", "options", "grid", "variants", "quick", "claims"}
+KINDS = ("train", "probvlm")
+NEEDED = ("title", "question", "kind", "seeds", "variants")
+KEYS = {*NEEDED, "options", "grid", "quick", "claims", "tables", "picture"}
 
 
 @dataclass(frozen=True)
@@ -61,27 +71,58 @@ def names() -> list[str]:
     return sorted(path.stem for path in HERE.glob("*.toml"))
 
 
-def read(name: str, *, quick: bool) -> Plan:
-    """The experiment of a name.
+def content(name: str) -> dict[str, Any]:
+    """What the file of an experiment says, its keys checked.
 
     Raises:
         FileNotFoundError: there is none of this name.
-        ValueError: a key that no experiment has.
+        ValueError: not TOML, a key that no experiment has, or one that each needs and this has not.
     """
     path = HERE / f"{name}.toml"
     if not path.is_file():
         raise FileNotFoundError(
             f"{name}: no such experiment in {HERE}; expected one of {', '.join(names())}."
         )
-    raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path.name}: expected TOML, but {error}.") from error
     for table, where in ((raw, path.name), (raw.get("quick", {}), f"{path.name}, quick")):
         if unknown := set(table) - KEYS:
             raise ValueError(
                 f"{where}: got {', '.join(sorted(unknown))}; expected {', '.join(sorted(KEYS))}."
             )
+    if missing := [key for key in NEEDED if key not in raw]:
+        raise ValueError(f"{path.name}: {', '.join(missing)} is missing; expected in each.")
+    return raw
+
+
+def read(name: str, *, quick: bool) -> Plan:
+    """The experiment of a name: each seed at each point of the grid with each variant, in order.
+
+    Raises:
+        FileNotFoundError: there is none of this name.
+        ValueError: what the file says is no experiment; the sentence says why.
+    """
+    raw = content(name)
     if quick:
         raw = merged(raw, raw.get("quick", {}), replaced=("seeds", "grid", "variants"))
-    grid = raw.get("grid", {})
+    seeds, grid, variants = raw["seeds"], raw.get("grid", {}), raw["variants"]
+    where = f"{name}.toml{', quick' * quick}"
+    if raw["kind"] not in KINDS:
+        raise ValueError(f"{where}: kind is {raw['kind']!r}; expected one of {', '.join(KINDS)}.")
+    for key, values in {"seeds": seeds, **grid}.items():
+        # Two equal ones would be one run, counted twice.
+        if not isinstance(values, list) or not values or len({*values}) < len(values):
+            raise ValueError(f"{where}: {key} is {values!r}; expected a list of different values.")
+    if not variants or not all(isinstance(options, dict) for options in variants.values()):
+        raise ValueError(f"{where}: variants is {variants!r}; expected a table of each.")
+    for variant, options in variants.items():
+        if both := {"seed", *grid} & options.keys():
+            raise ValueError(
+                f"{where}: variant {variant!r} has {', '.join(sorted(both))}; expected options "
+                "that neither the grid nor the seeds say."
+            )
     runs = [
         RunSpec(
             variant,
@@ -89,10 +130,10 @@ def read(name: str, *, quick: bool) -> Plan:
             seed,
             merged(merged(merged(raw.get("options", {}), options), at), {"seed": seed}),
         )
-        for seed in raw["seeds"]
+        for seed in seeds
         for point in itertools.product(*grid.values())
         for at in [dict(zip(grid, point, strict=True))]
-        for variant, options in raw["variants"].items()
+        for variant, options in variants.items()
     ]
     runs.sort(key=lambda run: not any(concerns(claim, run) for claim in raw.get("claims", [])))
     return Plan(name, raw["title"], raw["question"].strip(), raw["kind"], tuple(runs))

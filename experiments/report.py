@@ -1,151 +1,173 @@
 """The page of results and its pictures: python experiments/report.py [RESULTS] [--page FILE]
 
-RESULTS is a folder of the files that run.py writes. Nothing on the page is typed by hand: tables,
-verdicts and pictures are made from the files and from the claims in the experiments' own TOML.
+RESULTS is a folder of the files that run.py writes. Nothing on the page is typed by hand: summary,
+tables, verdicts and pictures are made from the files and from the experiments' own TOML.
 """
 
 import argparse
 import json
-import tomllib
+import sys
 from pathlib import Path
 from typing import Any
 
+import claims
 import numpy as np
-from compare import difference, distance, select, value
-from plan import HERE
+import plan
+from compare import Difference, select, value
+from picture import draw
 
-RETRIEVAL = tuple(f"{d} R@{k}" for d in ("image to text", "text to image") for k in (1, 5, 10))
-COLUMNS = {
-    "widths": RETRIEVAL,
-    "ablations": (*RETRIEVAL, "curvature"),
-    "tcl": (
-        *RETRIEVAL,
-        *(f"{d}, re-ranked, 1" for d in ("image to text", "text to image")),
-        "seconds",
-    ),
-    "hierarchy": (
-        *("image to text R@10", "depth and radius, texts", "depth and radius, pictures, WordNet"),
-        *("cones, texts, AUC", "cones, texts, contained", "cones, texts, falsely contained"),
-        *("ways to the root, precision", "ways to the root, recall"),
-        *("tree, groups, TIE, mean", "tree, groups, Jaccard, mean"),
-    ),
-    "uncertainty": (
-        *(
-            "image uncertainty, recall at 1",
-            "text uncertainty, recall at 1",
-            "intra, NLL",
-            "cross, NLL",
-        ),
-        *("cross, coverage 50%", "cross, coverage 90%", "cross, coverage 95%", "cross, PIT"),
-        *("shape, median", "shape, 5%", "shape, 95%"),
-        *(
-            f"{m} uncertainty, total, {k}"
-            for m in ("image", "text")
-            for k in ("S", "R2", "-S R2", "p", "AURC")
-        ),
-        *("image uncertainty, epistemic, -S R2", "text uncertainty, epistemic, -S R2"),
-        "frozen pair",
-    ),
-}
-VERDICTS = ("holds", "does not hold", "not decided")
+Results = dict[str, dict[str, Any]]
+Judged = list[tuple[claims.Claim, Difference | None, str]]
 HEAD = """# Results
 
-Written by `python experiments/report.py` from the files of `python experiments/run.py`; nothing on
-this page is typed by hand. Every run that was made is in the tables. Mean over seeds, with the
-standard deviation over seeds after ±.
-
+What was asked of the models beforehand, and what came out. Written by
+`python experiments/report.py` from the files of `python experiments/run.py`; nothing on this page
+is typed by hand.
 """
-LIMITS = """## What this cannot show
+LIMITS = """
+## What this cannot show
 
-The pictures are 5,000 emoji at 16 or 32 pixels and the encoders small: a result here says how the
-geometries and losses behave on this data under one budget, not what they do at the papers' size. A
-claim "holds" when the whole 95 % interval lies on its side of the margin, "does not hold" when it
-lies on the other, and is "not decided" otherwise. Intervals of recall are over concepts, the seeds
-as they were; intervals of other figures are over seeds.
+- The pictures are emoji, a few thousand and small, and the encoders are small too: a result here
+  says how the geometries and losses behave on this data under one budget, not what they do at the
+  papers' size. A claim that does not hold here is not refuted there.
+- A claim "holds" when the whole 95 % interval lies on its side of the margin, "does not hold" when
+  it lies on the other, and is "not decided" otherwise, or with fewer than five seeds. Each claim is
+  judged by itself: of forty with nothing behind them one would hold by accident.
+- Intervals are Student's over seeds; those of recall (R@k) take in that other concepts could have
+  been held out. Both variants of a pair have the same seed.
 """
 
 
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("results", nargs="?", type=Path, default=HERE / "results")
-    parser.add_argument("--page", type=Path, default=HERE.parent / "docs" / "results.md")
+    parser.add_argument("results", nargs="?", type=Path, default=plan.HERE / "results")
+    parser.add_argument("--page", type=Path, default=plan.HERE.parent / "docs" / "results.md")
     options = parser.parse_args()
-    files = sorted(options.results.glob("*.json"))
-    if not files:
+    found = read(options.results)
+    if not found:
         parser.error(f"{options.results} has no results; expected those of experiments/run.py.")
-    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
-    claims = [row for name, result in found.items() for row in claim_rows(name, result)]
-    page = HEAD + "## Claims\n\n" + claim_table(claims) + "\n" + LIMITS
-    for name, result in found.items():
-        page += section(name, result)
-    options.page.write_text(page, encoding="utf-8")
+    try:
+        text = page(found, options.page.parent)
+    except (ValueError, FileNotFoundError) as error:
+        parser.error(str(error))
+    options.page.write_text(text, encoding="utf-8")
     print(f"Written: {options.page}")
 
 
-def claim_rows(name: str, result: dict[str, Any]) -> list[tuple[str, ...]]:
-    """Each claim of an experiment with what was measured."""
-    content = tomllib.loads((HERE / f"{name}.toml").read_text(encoding="utf-8"))
-    rows = []
-    for claim in content.get("claims", ()):
-        at, figure = claim.get("at", {}), claim["figure"]
-        place = "".join(f", {k} = {v}" for k, v in at.items())
-        if "equals" in claim:
-            found = distance(result["runs"], claim["of"], figure, claim["equals"], at)
-            what = f"{figure}: minus the distance of {claim['of']} from {claim['equals']}{place}"
-        else:
-            one, other = claim["better"], claim.get("than")
-            if claim.get("lower"):  # of what should be low, the other's less the better one's
-                one, other = other, one
-            found = difference(result["runs"], one, other, figure, at)
-            what = f"{figure}: {one}{f' less {other}' if other else ''}{place}"
-        if found is None:
-            rows.append((claim["text"], claim["source"], what, "", "not measured"))
-            continue
-        numbers = f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}], {found.seeds} seeds"
-        verdict = found.verdict(claim.get("margin", 0.0))
-        rows.append((claim["text"], claim["source"], what, numbers, verdict))
-    return rows
+def read(folder: Path) -> Results:
+    """The results of a folder by the name of their experiment."""
+    files = sorted(folder.glob("*.json"))
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
 
 
-def claim_table(rows: list[tuple[str, ...]]) -> str:
-    """Claims as a Markdown table."""
-    return table(("claim", "source", "figure", "difference, 95 % interval", "here"), rows)
+def page(found: Results, folder: Path) -> str:
+    """The text of the page; its pictures are written into ``folder``/_static."""
+    judged = {
+        name: [(claim, *claim.judge(result["runs"])) for claim in claims.read(name)]
+        for name, result in found.items()
+    }
+    every = [row for rows in judged.values() for row in rows]
+    sections = [section(name, result, folder) for name, result in found.items()]
+    return HEAD + summary(found, every) + LIMITS + claim_table(every) + "".join(sections)
 
 
-def section(name: str, result: dict[str, Any]) -> str:
-    """One experiment: question, all variants at all places, how long it took."""
-    runs = result["runs"]
-    columns = [c for c in COLUMNS.get(name, ()) if any(np.isfinite(value(r, c)) for r in runs)]
-    places = list({json.dumps(r["at"]): r["at"] for r in runs}.values())
-    variants = list(dict.fromkeys(r["variant"] for r in runs))
-    rows = []
-    for at in places:
-        for variant in variants:
-            chosen = select(runs, variant, at)
-            if chosen:
-                where = " ".join(f"{v}" for v in at.values())
-                cells = [cell([value(r, c) for r in chosen.values()]) for c in columns]
-                rows.append((where, variant, str(len(chosen)), *cells))
-    over = ", ".join(places[0]) if places else ""
-    failed = "".join(f"\n`{run}` failed.\n" for run in result["failed"])
-    size = "The cut-down set: " if result["quick"] else ""
+def summary(found: Results, judged: Judged) -> str:
+    """What a reader in a hurry wants: the claims by verdict, and what was not run."""
+    lines = ["\n## In short\n"]
+    if any(result["quick"] for result in found.values()):
+        lines.append("This is the cut-down set: it shows that all of it runs, and little more.\n")
+    for verdict in claims.VERDICTS:
+        texts = [f"- {claim.text}. *{claim.source}*" for claim, _, v in judged if v == verdict]
+        if texts:
+            title = f"**{verdict.capitalize()}** ({len(texts)} of {len(judged)} claims)"
+            lines += [f"{title}:\n", *texts, ""]
+    for name, result in found.items():
+        if len(result["runs"]) < result["planned"]:
+            lines.append(f"**Partial**: {name}, {extent(result)}.\n")
+    if absent := [name for name in plan.names() if name not in found]:
+        lines.append(f"**Without results**: {', '.join(absent)}.\n")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def extent(result: dict[str, Any]) -> str:
+    """How many of the planned runs there are, and what became of the others."""
+    runs, failed, planned = len(result["runs"]), len(result["failed"]), result["planned"]
+    late = planned - runs - failed
     return (
-        f"\n## {result['title']}\n\n{result['question']}\n\n"
-        + table((over, "variant", "seeds", *columns), rows)
-        + f"\n{size}{len(runs)} of {result['planned']} planned runs, together "
-        f"{result['seconds'] / 60:.0f} minutes of one core each on "
-        f"{result['machine']}, torch {result['torch']}, {result['date']}: "
-        f"`python experiments/run.py {name}{' --quick' * result['quick']}`.\n{failed}"
+        f"{runs} of {planned} planned runs"
+        + f", {failed} failed" * bool(failed)
+        + f", {late} not begun for want of time" * bool(late)
     )
 
 
-def cell(values: list[float]) -> str:
-    """Mean and standard deviation over seeds."""
-    if not np.isfinite(values).all():
+def claim_table(judged: Judged) -> str:
+    """Claims, what was measured, and the verdict."""
+    rows = [
+        (c.text, c.source, f"{measured(found)}{': ' * bool(found)}{c.compared}", verdict)
+        for c, found, verdict in judged
+    ]
+    head = ("claim", "source", "measured: difference, 95 % interval", "verdict")
+    return "\n## Claims\n\n" + table(head, rows)
+
+
+def measured(found: Difference | None) -> str:
+    """A difference with its interval and its seeds."""
+    if found is None:
         return ""
-    spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.3f}{spread}"
+    interval = f" [{found.low:+.3f}, {found.high:+.3f}]" * (found.seeds > 1)
+    return f"{found.mean:+.3f}{interval}, {found.seeds} seed{'s' * (found.seeds > 1)}"
+
+
+def section(name: str, result: dict[str, Any], folder: Path) -> str:
+    """One experiment: question, all variants at all places, how long it took."""
+    content = plan.content(name)
+    text = f"\n## {content['title']}\n\n{content['question'].strip()}\n"
+    if "picture" in content and draw(
+        path := folder / "_static" / f"results_{name}.svg",
+        result["runs"],
+        content["picture"]["figure"],
+    ):
+        text += f"\n![{content['picture']['figure']}](_static/{path.name})\n"
+    for title, columns in content.get("tables", {}).items():
+        text += figures(title, columns, result["runs"])
+    reasons = "".join(
+        f"\n`{run}` failed: `{(error.splitlines() or ['it did not say why'])[-1]}`.\n"
+        for run, error in result["failed"].items()
+    )
+    return (
+        f"{text}\nMean over seeds, ± the standard deviation over seeds. {extent(result)}, together "
+        f"{result['seconds'] / 60:.0f} minutes of one core each on {result['machine']}, torch "
+        f"{result['torch']}, {result['date']}: "
+        f"`python experiments/run.py {name}{' --quick' * result['quick']}`.\n{reasons}"
+    )
+
+
+def figures(title: str, columns: dict[str, str], runs: list[dict[str, Any]]) -> str:
+    """A table of figures: each place and variant; no column or table of what no run has."""
+    columns = {k: c for k, c in columns.items() if any(np.isfinite(value(r, c)) for r in runs)}
+    if not columns:
+        return ""
+    places = list({json.dumps(r["at"]): r["at"] for r in runs}.values())
+    rows = []
+    for at in places:
+        for variant in dict.fromkeys(r["variant"] for r in runs):
+            if chosen := select(runs, variant, at):
+                cells = [cell([value(r, c) for r in chosen.values()]) for c in columns.values()]
+                place = [str(v) for v in at.values()]
+                rows.append((*place, variant, str(len(chosen)), *cells))
+    return f"\n**{title}**\n\n" + table((*places[0], "variant", "seeds", *columns), rows)
+
+
+def cell(values: list[float]) -> str:
+    """Mean and standard deviation over seeds, and how many have the figure if not all have."""
+    known = [v for v in values if np.isfinite(v)]
+    if not known:
+        return ""
+    digits = 3 if abs(np.mean(known)) < 10 else 1
+    spread = f" ± {np.std(known, ddof=1):.{digits}f}" if len(known) > 1 else ""
+    few = f" ({len(known)} of {len(values)})" if len(known) < len(values) else ""
+    return f"{np.mean(known):.{digits}f}{spread}{few}"
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
@@ -155,4 +177,4 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -12,6 +12,7 @@ experiments/results/NAME.json (--quick: to FOLDER/NAME.json), from which
 
 import argparse
 import json
+import math
 import os
 import platform
 import subprocess
@@ -22,6 +23,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import claims
 import plan
 import torch
 from tqdm import tqdm
@@ -36,11 +38,21 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(plan.names())}")
     parser.add_argument("--quick", action="store_true", help="the cut-down set")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at a time")
-    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin none after")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin none after")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--out", type=Path, default=Path("runs/experiments"))
     options = parser.parse_args()
-    plans = [plan.read(name, quick=options.quick) for name in options.names or plan.names()]
+    if options.jobs < 1 or not options.minutes > 0:
+        parser.error(
+            f"jobs is {options.jobs} and minutes {options.minutes}; expected at least 1, and more "
+            "than 0."
+        )
+    try:
+        plans = [plan.read(name, quick=options.quick) for name in options.names or plan.names()]
+        for p in plans:  # a claim about nothing should be known before hours of runs, not after
+            claims.read(p.name)
+    except (ValueError, FileNotFoundError) as error:
+        parser.error(str(error))
     folder = options.out / ("quick" if options.quick else "full")
     failed = 0
     for p in plans:
@@ -88,8 +100,8 @@ def run(
             try:
                 if (figures := done.result()) is not None:
                     found[waiting[done]] = figures
-            except RuntimeError as error:
-                errors[waiting[done]] = str(error)
+            except Exception as error:  # whatever it was, the other runs go on
+                errors[waiting[done]] = str(error) or repr(error)
             bar.update()
     results = [
         {"variant": s.variant, "at": s.at, "seed": s.seed, "figures": found[s.name]}
@@ -125,8 +137,9 @@ def _one(
     )
     (folder / "log.txt").write_text(process.stdout + process.stderr, encoding="utf-8")
     if process.returncode:
-        # What a progress bar wrote before is of no use here.
-        raise RuntimeError(process.stderr[process.stderr.rfind("Traceback") :][-2000:])
+        # What a progress bar wrote before is of no use here; what was killed says nothing.
+        said = process.stderr[max(process.stderr.rfind("Traceback"), 0) :][-2000:].strip()
+        raise RuntimeError(said or f"ended with exit status {process.returncode}, without a word.")
     content = json.loads(done.read_text(encoding="utf-8"))
     return dict(content["figures"])
 

@@ -1,0 +1,68 @@
+"""What a run measures: ranks by the definition, the shuffled hierarchy, and one run as a whole."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import measure
+import numpy as np
+import pytest
+
+from spaceforms.datasets.emoji import CONCEPTS
+
+SCRIPTS = Path(measure.__file__).parent
+
+
+def test_ranks_count_the_wrong_columns_before_the_best_right_one():
+    generator = np.random.default_rng(0)
+    scores = generator.integers(0, 12, size=(40, 30)).astype(float)  # with many equals
+    right = generator.random((40, 30)) < 0.1
+    right[:, 0] = True
+    found = measure.ranks(scores, right, np.arange(40))
+    for row in range(40):
+        best = max(s for s, r in zip(scores[row], right[row], strict=True) if r)
+        before = sum(s >= best and not r for s, r in zip(scores[row], right[row], strict=True))
+        assert found["rank"][row] == min(before, measure.LAST)
+    assert found["concept"] == list(range(40))
+
+
+def test_figures_are_named_by_their_path_and_words_are_left_out():
+    nested = {"a": {"b": 1, "c": {"d": 0.5}}, "e": "word", "f": [1, 2]}
+    assert measure.flat(nested) == {"a, b": 1.0, "a, c, d": 0.5}
+
+
+def test_a_shuffled_hierarchy_keeps_the_sizes_of_groups_and_not_their_members(tmp_path):
+    true = json.loads(CONCEPTS.read_text(encoding="utf-8"))["concepts"]
+    path = measure.shuffled(CONCEPTS, tmp_path, 0)
+    found = json.loads(path.read_text(encoding="utf-8"))["concepts"]
+    places = [[(c["group"], c["subgroup"]) for c in each] for each in (true, found)]
+    assert Counter(places[0]) == Counter(places[1])
+    same = np.mean([a == b for a, b in zip(*places, strict=True)])
+    # By chance alone two places agree as often as the largest ones are large.
+    chance = sum((n / len(true)) ** 2 for n in Counter(places[0]).values())
+    assert same < 2 * chance
+    names = [[c["name"] for c in each] for each in (true, found)]
+    assert names[0] == names[1]
+
+
+@pytest.mark.slow
+def test_one_run_is_trained_measured_and_written(tmp_path):
+    options = {
+        "model": "meru",
+        "epochs": 1,
+        "embed_dim": 4,
+        "image": {"size": 8, "widths": [8], "blocks": [0], "group": 8},
+        "text": {"layers": 0, "width": 16},
+        "seed": 0,
+    }
+    task = {"kind": "train", "options": options, "device": "cpu"}
+    command = [sys.executable, str(SCRIPTS / "measure.py"), str(tmp_path), json.dumps(task)]
+    subprocess.run(command, check=True, capture_output=True)
+    content = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
+    assert content["task"] == task
+    ranks, values = content["figures"]["ranks"], content["figures"]["values"]
+    assert len(ranks["image to text"]["rank"]) == len(ranks["text to image"]["rank"]) > 1000
+    assert values["curvature"] < 0 < values["seconds"]
+    assert np.isfinite(values["depth and radius, texts"])

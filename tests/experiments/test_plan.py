@@ -1,0 +1,126 @@
+"""Plans: what they stand for, and the sentences with which wrong ones are refused."""
+
+import json
+
+import claims
+import measure
+import plan
+import pytest
+
+from spaceforms.models.config import TrainConfig, from_json, to_json
+from spaceforms.models.probvlm_config import ProbVLMConfig
+
+
+def test_runs_are_all_seeds_places_and_variants_once_seed_after_seed(write):
+    write()
+    runs = plan.read("own", quick=False).runs
+    wanted = [
+        (seed, {"embed_dim": width, "image.size": size}, variant)
+        for seed in (3, 1)
+        for width in (2, 4)
+        for size in (16, 24)
+        for variant in ("a", "b, other")
+    ]
+    assert [(r.seed, r.at, r.variant) for r in runs] == wanted
+    assert len({r.name for r in runs}) == len(runs) == 16
+    # The variant's and the grid's options within the common ones, and the seed.
+    assert runs[2].options == {
+        "epochs": 2,
+        "embed_dim": 2,
+        "image": {"size": 24, "group": 4},
+        "model": "meru",
+        "seed": 3,
+    }
+    assert runs[3].options["image"] == {"size": 24, "group": 8}
+
+
+def test_the_quick_set_replaces_seeds_grid_and_variants_and_merges_options(write):
+    write()
+    (run,) = plan.read("own", quick=True).runs
+    assert (run.seed, run.at, run.variant) == (0, {"embed_dim": 4}, "a")
+    assert run.options["epochs"] == 1
+    assert run.options["image"] == {"size": 16, "group": 8}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("title =", "titel =", r"own\.toml: got titel; expected claims, grid"),
+        ('kind = "train"\n', "", r"own\.toml: kind is missing"),
+        ("[variants]", "[others]", r"own\.toml: got others"),
+        ('kind = "train"', 'kind = "trian"', "kind is 'trian'; expected one of train, probvlm"),
+        ("seeds = [3, 1]", "seeds = [3, 3]", r"seeds is \[3, 3\]; expected .* different"),
+        ("seeds = [3, 1]", "seeds = []", r"seeds is \[\]; expected a list"),
+        ("embed_dim = [2, 4]", "embed_dim = 4", "embed_dim is 4; expected a list"),
+        ("epochs = 2", "epochs = ", r"own\.toml: expected TOML, but"),
+        ('model = "clip"', "embed_dim = 9", "variant 'b, other' has embed_dim; expected options"),
+        ("options = { epochs", "option = { epochs", r"own\.toml, quick: got option;"),
+    ],
+)
+def test_a_wrong_experiment_is_refused_in_a_sentence(write, toml, old, new, sentence):
+    assert old in toml
+    write(toml.replace(old, new))
+    with pytest.raises(ValueError, match=sentence):
+        plan.read("own", quick=False)
+
+
+def test_an_unknown_experiment_is_named_with_those_there_are(write):
+    write(name="first")
+    write(name="second")
+    with pytest.raises(FileNotFoundError, match=r"third: no such .* one of first, second\."):
+        plan.read("third", quick=False)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("figure =", "figur =", "claim 1: got figur; expected"),
+        ('source = "a source"\n', "", "claim 1: source is missing"),
+        ('than = "b, other"', 'than = "b"', "'b' is no variant; expected one of a, b, other"),
+        # Without a point of the grid, runs of several places would be compared as one.
+        ('at = { embed_dim = 4, "image.size" = 16 }', "", r"at is \{\}; expected a point"),
+        ("at = { embed_dim = 4", "at = { embed_dim = 8", "expected a point of the grid"),
+        ('than = "b, other"', "lower = true", "lower without than"),
+        ('better = "a"', "equals = 0.5", "margin, of is missing"),
+    ],
+)
+def test_a_claim_about_what_is_not_run_is_refused(write, toml, old, new, sentence):
+    assert old in toml
+    write(toml.replace(old, new))
+    with pytest.raises(ValueError, match=sentence):
+        claims.read("own")
+
+
+@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("name", plan.names())
+def test_every_run_of_our_experiments_has_options_that_its_model_takes(name, quick, tmp_path):
+    """An option that is misspelt should be seen now, not after hours of other runs."""
+    p = plan.read(name, quick=quick)
+    assert p.kind in measure.KINDS
+    default = json.loads(to_json(TrainConfig(out=tmp_path)))
+    for run in p.runs:
+        options = dict(run.options)
+        if p.kind == "probvlm":
+            options.pop("encoders", None)
+            own = json.dumps(plan.merged(default, options.pop("own")))
+            assert from_json(own, where=run.name).model == "clip"
+            config = ProbVLMConfig(tmp_path, tmp_path, methods=(options.pop("method"),), **options)
+        else:
+            options.pop("shuffled_hierarchy", None)
+            config = from_json(json.dumps(plan.merged(default, options)), where=run.name)
+        assert config.seed == run.seed
+
+
+@pytest.mark.parametrize("name", plan.names())
+def test_claims_and_tables_of_our_experiments_are_read(name):
+    content = plan.content(name)
+    assert len(claims.read(name)) == len(content["claims"]) > 0
+    assert all(columns for columns in content["tables"].values())
+    assert set(measure.KINDS) == set(plan.KINDS)
+
+
+def test_merging_leaves_its_arguments_alone():
+    one = {"image": {"size": 16}, "seed": 0}
+    other = {"image.size": 24, "seed": 1}
+    assert plan.merged(one, other) == {"image": {"size": 24}, "seed": 1}
+    assert one == {"image": {"size": 16}, "seed": 0}

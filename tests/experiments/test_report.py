@@ -1,0 +1,230 @@
+"""The page, from results of a test's own: every run and verdict is on it, and nothing else."""
+
+import json
+import re
+import sys
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import report
+
+TOML = """
+title = "P0. Of the test"
+question = "Which is ahead?"
+kind = "train"
+seeds = [0, 1, 2, 3, 4]
+
+[grid]
+embed_dim = [4, 64]
+
+[variants]
+a = { model = "meru" }
+b = { model = "clip" }
+
+[picture]
+figure = "score"
+
+[tables."Scores"]
+points = "score"
+never = "not measured by any run"
+
+[tables."Of nothing"]
+other = "not measured either"
+
+[[claims]]
+source = "paper, table 1"
+text = "a is ahead"
+better = "a"
+than = "b"
+figure = "score"
+at = { embed_dim = 4 }
+
+[[claims]]
+source = "paper, table 2"
+text = "a is ahead at a large width too"
+better = "a"
+than = "b"
+figure = "score"
+at = { embed_dim = 64 }
+
+[[claims]]
+source = "paper, table 3"
+text = "a costs less"
+better = "a"
+than = "b"
+lower = true
+figure = "cost"
+at = { embed_dim = 4 }
+
+[[claims]]
+source = "theory"
+text = "b is at one half (within 0.1)"
+of = "b"
+equals = 0.5
+margin = 0.1
+figure = "score"
+at = { embed_dim = 4 }
+
+[[claims]]
+source = "nobody"
+text = "what nobody measured"
+better = "a"
+than = "b"
+figure = "another"
+at = { embed_dim = 4 }
+"""
+# By variant and width, seed after seed.
+SCORES = {
+    ("a", 4): [0.61, 0.62, 0.63, 0.64, 0.65],
+    ("b", 4): [0.51, 0.52, 0.53, 0.54, 0.55],
+    ("a", 64): [0.70, 0.90, 0.80, 0.85],  # one of five failed
+    ("b", 64): [0.71, 0.72, 0.81],  # and two were not begun
+}
+
+
+def result(make_run, **more):
+    """Results as run.py writes them."""
+    runs = [
+        make_run(
+            v, seed, at={"embed_dim": w}, score=x, **({"cost": ord(v) + seed} if w == 4 else {})
+        )
+        for (v, w), each in SCORES.items()
+        for seed, x in enumerate(each)
+    ]
+    return {
+        "title": "P0. Of the test",
+        "question": "Which is ahead?",
+        "quick": False,
+        "date": "2026-01-02",
+        "torch": "2.0",
+        "machine": "1 core",
+        "seconds": 600,
+        "planned": 20,
+        "runs": runs,
+        "failed": {"a-embed_dim64-seed4": "Traceback\nRuntimeError: no | memory"},
+    } | more
+
+
+@pytest.fixture
+def page(write, make_run, tmp_path):
+    write(TOML, "own")
+    write(TOML, "unrun")
+    return report.page({"own": result(make_run)}, tmp_path)
+
+
+def rows(page, after):
+    """The cells of the first table after a text."""
+    table = re.search(r"^\|.*?(?=^[^|])", page[page.index(after) :], re.MULTILINE | re.DOTALL)[0]
+    return [[c.strip() for c in line.strip("|\n").split(" | ")] for line in table.splitlines()]
+
+
+def test_claims_stand_with_difference_interval_seeds_and_verdict(page):
+    claims = {row[0]: row[1:] for row in rows(page, "## Claims")[2:]}
+    assert list(claims) == [
+        *("a is ahead", "a is ahead at a large width too", "a costs less"),
+        *("b is at one half (within 0.1)", "what nobody measured"),
+    ]
+    source, measured, verdict = claims["a is ahead"]
+    assert (source, verdict) == ("paper, table 1", "holds")
+    assert measured == "+0.100 [+0.100, +0.100], 5 seeds: a less b, `score`, embed_dim = 4"
+    # Three pairs: -0.01, 0.18, -0.01. Student's quantile for two degrees of freedom is 4.3027.
+    each = np.array([-0.01, 0.18, -0.01])
+    half = 4.302652729911275 * each.std(ddof=1) / 3**0.5
+    _, measured, verdict = claims["a is ahead at a large width too"]
+    assert verdict == "not decided"
+    interval = f"[{each.mean() - half:+.3f}, {each.mean() + half:+.3f}]"
+    assert measured.startswith(f"{each.mean():+.3f} {interval}, 3 seeds: ")
+    assert claims["a costs less"][1].startswith(
+        "+1.000 [+1.000, +1.000], 5 seeds: b less a, `cost`"
+    )
+    assert claims["a costs less"][2] == "holds"
+    # 0.53 less 0.5, and 2.776 (four degrees of freedom) times the standard error 0.0158 / sqrt 5.
+    _, measured, verdict = claims["b is at one half (within 0.1)"]
+    assert measured.startswith("+0.030 [+0.010, +0.050], 5 seeds: b less 0.5, `score`")
+    assert verdict == "holds"
+    assert claims["what nobody measured"][1:] == [
+        "a less b, `another`, embed_dim = 4",
+        "not measured",
+    ]
+
+
+def test_the_summary_names_each_claim_under_its_verdict_and_what_was_not_run(page):
+    summary = page[page.index("## In short") : page.index("## What this cannot show")]
+    parts = re.split(r"^\*\*(.*?)\*\*", summary, flags=re.MULTILINE)[1:]
+    found = dict(zip(parts[::2], parts[1::2], strict=True))
+    assert list(found) == [*("Holds", "Not decided", "Not measured", "Partial", "Without results")]
+    assert found["Holds"].startswith(" (3 of 5 claims):")
+    assert "- a is ahead. *paper, table 1*\n- a costs less. *paper, table 3*\n" in found["Holds"]
+    assert "large width" in found["Not decided"]
+    assert "what nobody measured" in found["Not measured"]
+    wanted = "own, 17 of 20 planned runs, 1 failed, 2 not begun for want of time."
+    assert found["Partial"].strip(": \n") == wanted
+    assert found["Without results"].strip(": \n") == "unrun."
+
+
+def test_every_run_counts_in_its_table_and_columns_of_nothing_are_left_out(page):
+    table = rows(page, "**Scores**")
+    assert table[0] == ["embed_dim", "variant", "seeds", "points"]
+    for width, variant, seeds, cell in table[2:]:
+        scores = SCORES[variant, int(width)]
+        assert int(seeds) == len(scores)
+        assert cell == f"{np.mean(scores):.3f} ± {np.std(scores, ddof=1):.3f}"
+    assert len(table[2:]) == len(SCORES)
+    assert "Of nothing" not in page
+
+
+def test_a_failed_run_is_named_with_what_it_said(page):
+    assert "`a-embed_dim64-seed4` failed: `RuntimeError: no | memory`." in page
+
+
+def test_a_figure_that_some_runs_lack_is_counted():
+    nan = float("nan")
+    assert report.cell([1.0, nan, 3.0]) == "2.000 ± 1.414 (2 of 3)"
+    assert report.cell([nan]) == ""
+    assert report.cell([0.25]) == "0.250"
+    assert report.cell([123.456, 123.456]) == "123.5 ± 0.0"
+
+
+def test_the_cut_down_set_and_a_single_seed_say_so(write, make_run, tmp_path):
+    write(TOML)
+    whole = result(make_run)
+    runs = [run for run in whole["runs"] if run["seed"] == 0]
+    text = report.page({"own": whole | {"quick": True, "runs": runs, "planned": 4}}, tmp_path)
+    assert "This is the cut-down set" in text
+    assert "run.py own --quick" in text
+    claims = {row[0]: row[1:] for row in rows(text, "## Claims")[2:]}
+    assert claims["a is ahead"][1].startswith("+0.100, 1 seed: ")
+    assert claims["a is ahead"][2] == "not decided"
+    assert {row[2] for row in claims.values()} == {"not decided", "not measured"}
+    assert {row[2] for row in rows(text, "**Scores**")[2:]} == {"1"}
+
+
+def test_the_picture_is_drawn_where_the_grid_is_a_line(page, make_run, write, tmp_path):
+    assert "![score](_static/results_own.svg)" in page
+    path = tmp_path / "_static" / "results_own.svg"
+    first = path.read_bytes()
+    words = {e.text for e in ElementTree.fromstring(first).iter() if e.tag.endswith("text")}
+    assert {"a", "b", "embed_dim", "score", "4", "64"} <= words
+    assert len(first) < 40_000
+    # The same results, the same file: no date, no random names.
+    report.page({"own": result(make_run)}, tmp_path)
+    assert path.read_bytes() == first
+    path.unlink()
+    runs = [run for run in result(make_run)["runs"] if run["at"]["embed_dim"] == 4]
+    assert "_static" not in report.page({"own": result(make_run, runs=runs)}, tmp_path)
+    assert not path.exists()
+
+
+def test_the_command_reads_a_folder_and_writes_the_page(
+    page, make_run, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "results").mkdir()
+    command = ["report.py", str(tmp_path / "results"), "--page", str(tmp_path / "page.md")]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit):
+        report.main()
+    assert "has no results; expected those of" in capsys.readouterr().err
+    (tmp_path / "results" / "own.json").write_text(json.dumps(result(make_run)))
+    report.main()
+    assert (tmp_path / "page.md").read_text() == page
