@@ -53,7 +53,8 @@ def hits(run: dict[str, Any], figure: str) -> NDArray[np.float64] | None:
     ranks = run["figures"]["ranks"][direction]
     hit = (np.asarray(ranks["rank"]) < int(k)).astype(float)
     concept = np.asarray(ranks["concept"])
-    return np.bincount(concept, hit)[np.unique(concept)] / np.bincount(concept)[np.unique(concept)]
+    count = np.bincount(concept)
+    return np.asarray(np.bincount(concept, hit)[count > 0] / count[count > 0], dtype=np.float64)
 
 
 def value(run: dict[str, Any], figure: str) -> float:

@@ -10,7 +10,7 @@ from compare import Runs, value
 from matplotlib.figure import Figure
 
 # Text as text and fixed ids: a small file, and the same one from the same results.
-STYLE = {"svg.fonttype": "none", "svg.hashsalt": "spaceforms", "font.size": 9}
+STYLE: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "spaceforms", "font.size": 9}
 
 
 def draw(path: Path, runs: Runs, figure: str) -> bool:
@@ -28,12 +28,19 @@ def draw(path: Path, runs: Runs, figure: str) -> bool:
         ax = canvas.subplots()
         for k, (variant, line) in enumerate(lines.items()):
             place = np.array(sorted(line), dtype=float)
-            mean = [np.mean(line[p]) for p in place]
-            spread = [np.std(line[p], ddof=1) if len(line[p]) > 1 else 0.0 for p in place]
+            mean = [float(np.mean(line[p])) for p in place]
+            spread = [float(np.std(line[p], ddof=len(line[p]) > 1)) for p in place]
             # Lines that lie on each other: each a little beside the last.
             shift = 2 ** (0.06 * (k - (len(lines) - 1) / 2))
             ax.errorbar(
-                place * shift, mean, spread, label=variant, marker="os^Dv*"[k % 6], capsize=2, lw=1
+                place * shift,
+                mean,
+                spread,
+                label=variant,
+                marker="os^Dv*"[k % 6],
+                capsize=2,
+                lw=1,
+                ms=4,
             )
         places = sorted({p for line in lines.values() for p in line})
         ax.set_xscale("log", base=2)

@@ -6,7 +6,7 @@ tables, verdicts and pictures are made from the files and from the experiments' 
 
 import argparse
 import json
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from compare import Difference, select, value
 from picture import draw
 
 Results = dict[str, dict[str, Any]]
-Judged = list[tuple[claims.Claim, Difference | None, str]]
+Judged = list[tuple[str, claims.Claim, Difference | None, str]]
 HEAD = """# Results
 
 What was asked of the models beforehand, and what came out. Written by
@@ -56,20 +56,21 @@ def main() -> None:
 
 
 def read(folder: Path) -> Results:
-    """The results of a folder by the name of their experiment."""
-    files = sorted(folder.glob("*.json"))
-    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
+    """The results of a folder by the name of their experiment, in the order of their titles."""
+    files = folder.glob("*.json")
+    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
+    return dict(sorted(found.items(), key=lambda item: item[1]["title"]))
 
 
 def page(found: Results, folder: Path) -> str:
     """The text of the page; its pictures are written into ``folder``/_static."""
-    judged = {
-        name: [(claim, *claim.judge(result["runs"])) for claim in claims.read(name)]
+    judged = [
+        (result["title"].partition(".")[0], claim, *claim.judge(result["runs"]))
         for name, result in found.items()
-    }
-    every = [row for rows in judged.values() for row in rows]
+        for claim in claims.read(name)
+    ]
     sections = [section(name, result, folder) for name, result in found.items()]
-    return HEAD + summary(found, every) + LIMITS + claim_table(every) + "".join(sections)
+    return HEAD + summary(found, judged) + LIMITS + claim_table(judged) + "".join(sections)
 
 
 def summary(found: Results, judged: Judged) -> str:
@@ -78,7 +79,7 @@ def summary(found: Results, judged: Judged) -> str:
     if any(result["quick"] for result in found.values()):
         lines.append("This is the cut-down set: it shows that all of it runs, and little more.\n")
     for verdict in claims.VERDICTS:
-        texts = [f"- {claim.text}. *{claim.source}*" for claim, _, v in judged if v == verdict]
+        texts = [f"- {tag}: {c.text}. *{c.source}*" for tag, c, _, v in judged if v == verdict]
         if texts:
             title = f"**{verdict.capitalize()}** ({len(texts)} of {len(judged)} claims)"
             lines += [f"{title}:\n", *texts, ""]
@@ -104,10 +105,10 @@ def extent(result: dict[str, Any]) -> str:
 def claim_table(judged: Judged) -> str:
     """Claims, what was measured, and the verdict."""
     rows = [
-        (c.text, c.source, f"{measured(found)}{': ' * bool(found)}{c.compared}", verdict)
-        for c, found, verdict in judged
+        (tag, c.text, c.source, f"{measured(found)}{': ' * bool(found)}{c.compared}", verdict)
+        for tag, c, found, verdict in judged
     ]
-    head = ("claim", "source", "measured: difference, 95 % interval", "verdict")
+    head = ("", "claim", "source", "measured: difference, 95 % interval", "verdict")
     return "\n## Claims\n\n" + table(head, rows)
 
 
@@ -137,7 +138,7 @@ def section(name: str, result: dict[str, Any], folder: Path) -> str:
     )
     return (
         f"{text}\nMean over seeds, ± the standard deviation over seeds. {extent(result)}, together "
-        f"{result['seconds'] / 60:.0f} minutes of one core each on {result['machine']}, torch "
+        f"{result['seconds'] / 60:.1f} minutes of one core each on {result['machine']}, torch "
         f"{result['torch']}, {result['date']}: "
         f"`python experiments/run.py {name}{' --quick' * result['quick']}`.\n{reasons}"
     )
@@ -170,11 +171,11 @@ def cell(values: list[float]) -> str:
     return f"{np.mean(known):.{digits}f}{spread}{few}"
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A Markdown table."""
     lines = [head, ("---",) * len(head), *rows]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -120,7 +120,7 @@ def rows(page, after):
 
 
 def test_claims_stand_with_difference_interval_seeds_and_verdict(page):
-    claims = {row[0]: row[1:] for row in rows(page, "## Claims")[2:]}
+    claims = {row[1]: row[2:] for row in rows(page, "## Claims")[2:]}
     assert list(claims) == [
         *("a is ahead", "a is ahead at a large width too", "a costs less"),
         *("b is at one half (within 0.1)", "what nobody measured"),
@@ -155,7 +155,10 @@ def test_the_summary_names_each_claim_under_its_verdict_and_what_was_not_run(pag
     found = dict(zip(parts[::2], parts[1::2], strict=True))
     assert list(found) == [*("Holds", "Not decided", "Not measured", "Partial", "Without results")]
     assert found["Holds"].startswith(" (3 of 5 claims):")
-    assert "- a is ahead. *paper, table 1*\n- a costs less. *paper, table 3*\n" in found["Holds"]
+    assert (
+        "- P0: a is ahead. *paper, table 1*\n- P0: a costs less. *paper, table 3*\n"
+        in found["Holds"]
+    )
     assert "large width" in found["Not decided"]
     assert "what nobody measured" in found["Not measured"]
     wanted = "own, 17 of 20 planned runs, 1 failed, 2 not begun for want of time."
@@ -193,7 +196,7 @@ def test_the_cut_down_set_and_a_single_seed_say_so(write, make_run, tmp_path):
     text = report.page({"own": whole | {"quick": True, "runs": runs, "planned": 4}}, tmp_path)
     assert "This is the cut-down set" in text
     assert "run.py own --quick" in text
-    claims = {row[0]: row[1:] for row in rows(text, "## Claims")[2:]}
+    claims = {row[1]: row[2:] for row in rows(text, "## Claims")[2:]}
     assert claims["a is ahead"][1].startswith("+0.100, 1 seed: ")
     assert claims["a is ahead"][2] == "not decided"
     assert {row[2] for row in claims.values()} == {"not decided", "not measured"}
