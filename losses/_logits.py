@@ -129,7 +129,7 @@ def table_of(
     check_option(where, "logits", logits, get_args(Logits))
     check_option(where, "precision", precision, get_args(Precision))
     check_points(where, check_finite=check_finite, x=x, y=y)
-    check_positive(where, "scale", scale)
+    check_positive(where, "scale", scale, check=check_finite)
     if tile is not None and tile != "auto" and not (isinstance(tile, int) and tile > 0):
         raise ValueError(
             f"{where}: tile is {tile!r}; expected 'auto', None or a positive number of rows."
@@ -225,10 +225,21 @@ def check_points(where: str, check_finite: bool = False, **points: Tensor) -> No
                 )
 
 
-def check_positive(where: str, name: str, value: Tensor | float) -> None:
-    """Raise a sentence for a number that is not positive; a tensor is taken as it comes."""
-    if not isinstance(value, Tensor) and not value > 0:
+def check_positive(where: str, name: str, value: Tensor | float, *, check: bool = False) -> None:
+    """Raise a sentence for a number that is not positive; a tensor's, only where :func:`can_look`
+    or told to ``check``. A tensor's NaN passes: it is seen in the loss."""
+    if isinstance(value, Tensor):
+        if not (check or can_look(value)) or not bool((value <= 0).any()):
+            return
+        value = float(value.min())
+    if not value > 0:
         raise ValueError(f"{where}: {name} is {value}; expected a positive number.")
+
+
+def can_look(x: Tensor) -> bool:
+    """Whether a tensor's values can be read at no cost: a device would be waited for, and a
+    transform has none yet."""
+    return x.device.type == "cpu" and not torch.compiler.is_compiling() and not _in_a_transform()
 
 
 def _in_a_transform() -> bool:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..manifolds import Manifold
 from ._common import Reduction, check_option
-from ._logits import Logits, Precision, Table, Tile, pairwise_logits, table_of
+from ._logits import Logits, Precision, Table, Tile, can_look, pairwise_logits, table_of
 from ._readers import Compared, Positives, Side, SoftmaxReader
 from ._tiled import Entries, sweep
 
@@ -91,7 +91,8 @@ def info_nce(
         precision: of the products of float32 points in the tiled form. ``"auto"`` takes float32
             where it moves no logit of a pair at distance R (1 on flat space) by more than 1e-3,
             else float64, which halves the speed; float64 for tables and groups.
-        check_finite: raise for points that are not finite, naming tensor and row.
+        check_finite: raise for points that are not finite, naming tensor and row; and for scales
+            and targets below 0 on a GPU too, which would otherwise have to be waited for.
         reduction: ``"mean"`` over rows with a positive (the mean of rows' and columns' means if
             symmetric), ``"sum"``, or ``"none"``: (B,), or (B, 2) with the columns' losses beside
             if symmetric and B = C.
@@ -125,7 +126,9 @@ def info_nce(
         apart=one_each,
         check_finite=check_finite,
     )
-    positives = positives_of(where, targets, groups, table.shape, table.x.device)
+    positives = positives_of(
+        where, targets, groups, table.shape, table.x.device, check=check_finite
+    )
     compared = compared_of(where, mask, table.shape)
     job = Job(table, positives, compared, symmetric, label_smoothing, decoupled, apart)
     rows, columns = softmax_losses(job)
@@ -283,8 +286,10 @@ def positives_of(
     groups: Groups | None,
     shape: tuple[int, int],
     device: torch.device,
+    *,
+    check: bool = False,
 ) -> Positives:
-    """What the options say belongs together."""
+    """What the options say belongs together; ``check`` weights on a device too."""
     rows, columns = shape
     if groups is not None:
         if targets is not None:
@@ -320,6 +325,10 @@ def positives_of(
         raise ValueError(
             f"{where}: targets have shape {tuple(targets.shape)} and dtype {targets.dtype}; "
             f"expected None, integers ({rows},), or a table ({rows}, {columns})."
+        )
+    if targets.is_floating_point() and (check or can_look(targets)) and bool((targets < 0).any()):
+        raise ValueError(
+            f"{where}: targets have {float(targets.min())}; expected weights of at least 0."
         )
     return Positives(table=targets.detach())
 

@@ -91,7 +91,9 @@ def sigmoid_pairs(
         check_finite=check_finite,
         extra=bias,
     )
-    positives = positives_of(where, targets, groups, table.shape, table.x.device)
+    positives = positives_of(
+        where, targets, groups, table.shape, table.x.device, check=check_finite
+    )
     compared = compared_of(where, mask, table.shape)
     of_rows, _ = weights_of(where, weights, table.shape, False)
     reader = SigmoidReader(table.shape[1], compared, positives)

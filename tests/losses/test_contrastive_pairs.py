@@ -277,3 +277,32 @@ def test_more_refusals_are_sentences():
         info_nce(z, z, manifold=space, scale=1.0, logits="inner")
     with pytest.raises(ValueError, match=r"points off the manifold"):
         info_nce(2 * x, x, manifold=Checked(Sphere()), scale=1.0, tile=2)
+
+
+def test_signs_that_turn_the_loss_over_are_refused_where_looking_is_free():
+    """A negative scale pushes pairs apart; a negative weight rewards it."""
+    x, y = torch.randn(2, 4, 3, dtype=F64, generator=torch.Generator().manual_seed(0))
+    space, weights = Euclidean(), torch.eye(4, dtype=F64)
+    weights[1, 2] = -0.5
+    for scale in (-1.0, torch.tensor(-1.0), torch.tensor([-1.0])):
+        with pytest.raises(ValueError, match=r"info_nce: scale is -1.0; expected a positive"):
+            info_nce(x, y, manifold=space, scale=scale)
+    for loss, options in ((info_nce, {}), (sigmoid_pairs, {"bias": 0.0})):
+        for tile in (None, 2):
+            with pytest.raises(ValueError, match=r"targets have -0.5; expected weights"):
+                loss(x, y, manifold=space, scale=1.0, targets=weights, tile=tile, **options)
+    # A number that is none is the loss's to show: training names it with the step.
+    nan = torch.tensor(torch.nan)
+    assert info_nce(x, y, manifold=space, scale=nan).isnan()
+
+    # Inside a transform there is nothing to look at yet, and nothing is looked at.
+    def of(scale):
+        return info_nce(x, y, manifold=space, scale=scale)
+
+    scales = torch.tensor([1.0, 2.0], dtype=F64)
+    got = torch.func.vmap(torch.func.grad(of))(scales)
+    for slope, scale in zip(got, scales, strict=True):
+        leaf = scale.clone().requires_grad_()
+        (wanted,) = torch.autograd.grad(of(leaf), leaf)
+        torch.testing.assert_close(slope, wanted, **EXACT)
+    assert torch.func.vmap(of)(-scales).isfinite().all()
