@@ -167,6 +167,11 @@ class Losses(NamedTuple):
 
 def softmax_losses(job: Job) -> tuple[Losses, Losses | None]:
     """The losses of rows, and of columns if symmetric; 0 where there is no positive."""
+    return _losses_of(job, *softmax_sides(job))
+
+
+def softmax_sides(job: Job) -> tuple[Side, Side]:
+    """The sums that they are made of."""
     table, positives, columns = job.table, job.positives, job.table.shape[1]
     index = positives.column
     if index is not None and not job.apart:
@@ -190,16 +195,24 @@ def softmax_losses(job: Job) -> tuple[Losses, Losses | None]:
     else:
         assert table.numbers is not None
         results = sweep(table.pairs, reader, table.x, table.y, entries, table.numbers, fixed=4)
-    return losses_of(job, results, entries)
+    return _sides_of(job, results, entries)
 
 
 def losses_of(
     job: Job, results: list[Tensor], entries: Entries | None
 ) -> tuple[Losses, Losses | None]:
-    """From the sums over rows and columns to their losses."""
+    """From what was read of the table to the losses of rows and columns."""
+    return _losses_of(job, *_sides_of(job, results, entries))
+
+
+def _sides_of(job: Job, results: list[Tensor], entries: Entries | None) -> tuple[Side, Side]:
     of_rows, of_columns = SoftmaxReader.sides(results)
-    if entries is not None:
-        of_rows, of_columns = _with_entries(job, entries, of_rows, of_columns)
+    if entries is None:
+        return of_rows, of_columns
+    return _with_entries(job, entries, of_rows, of_columns)
+
+
+def _losses_of(job: Job, of_rows: Side, of_columns: Side) -> tuple[Losses, Losses | None]:
     return (
         _cross_entropy(of_rows, job.label_smoothing),
         _cross_entropy(of_columns, job.label_smoothing) if job.symmetric else None,

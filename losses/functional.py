@@ -12,6 +12,7 @@ from .cones import (
     entailment_ranking as entailment_ranking,
 )
 from .contrastive import info_nce as info_nce, pairwise_logits as pairwise_logits
+from .debiased import debiased_info_nce as debiased_info_nce
 from .generalized_gaussian import (
     bounded_shape as bounded_shape,
     cross_nll as cross_nll,
@@ -67,6 +68,7 @@ __all__ = [
     "cone_nll",
     "cross_modal_alignment",
     "cross_nll",
+    "debiased_info_nce",
     "distilled_targets",
     "donsker_varadhan_bound",
     "entailment",
