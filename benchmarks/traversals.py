@@ -1,0 +1,78 @@
+"""Draw the guide's ways from pictures to the root, and write what was measured beside them.
+
+    python benchmarks/traversals.py [--out runs/traversals]
+
+Trains the runs below where they are not there yet, each some minutes on one core, and rewrites
+docs/_static/traversal_*.png and the lines between the markers in docs/guides/train.md. The pictures
+are those that `spaceforms traverse` takes where none are named: one of each of five groups.
+"""
+
+import argparse
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+
+from spaceforms.__main__ import main as spaceforms
+from spaceforms.models.checkpoint import load_run
+from spaceforms.models.walk import draw, walk
+
+ROOT = Path(__file__).resolve().parent.parent
+GUIDE = ROOT / "docs" / "guides" / "train.md"
+MARKERS = ("<!-- traversals:begin -->", "<!-- traversals:end -->")
+RECIPE = "--embed-dim 64 --seed 0"
+RUNS = {
+    "hycoclip": "--model hycoclip --entail-weight 1",
+    "clip": "--model clip",
+    "meru": "--model meru",
+}
+DRAWN = ("hycoclip", "clip")
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--out", type=Path, default=Path("runs/traversals"))
+    out = parser.parse_args().out
+    for name, options in RUNS.items():
+        folder = str(out / name)
+        words = shlex.split(f"{options} {RECIPE}")
+        if not (out / name / "evaluation.json").is_file() and (
+            spaceforms(["train", "--out", folder, "--overwrite", *words])
+            or spaceforms(["evaluate", folder])
+        ):
+            return 1
+    text = GUIDE.read_text(encoding="utf-8")
+    begin, end = MARKERS
+    body = f"{begin}\n\n{section(out)}\n{end}"
+    GUIDE.write_text(re.sub(f"{begin}.*?{end}", lambda _: body, text, flags=re.DOTALL))
+    return 0
+
+
+def section(out: Path) -> str:
+    """The Markdown between the markers; draws the pictures that it shows."""
+    shown, rows = "", ""
+    for name, options in RUNS.items():
+        walks = walk(load_run(out / name))
+        if name in DRAWN:
+            picture = ROOT / "docs" / "_static" / f"traversal_{name}.png"
+            draw(walks, picture, title=f"{name}, seed 0", dpi=80)
+            shown += f"![Ways of {name}](../_static/{picture.name})\n\n"
+        result = json.loads((out / name / "evaluation.json").read_text(encoding="utf-8"))
+        ways, cones = (result["hierarchy"].get(k) for k in ("ways to the root", "cones"))
+        held = f"{cones['pictures']['contained']:.3f}" if cones else ""
+        met = sum(len(w.captions) > 1 for w in walks)
+        rows += (
+            f"| `{options}` | {met} of {len(walks)} | {ways['precision']:.3f} | "
+            f"{ways['recall']:.3f} | {held} |\n"
+        )
+    return (
+        f"{shown}| run, with `{RECIPE}` | pictures drawn that meet a text | ways, precision "
+        "| ways, recall | pictures in the cones of their texts |\n"
+        f"| --- | --- | --- | --- | --- |\n{rows}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
