@@ -98,7 +98,8 @@ def content(name: str) -> dict[str, Any]:
 
 
 def read(name: str, *, quick: bool) -> Plan:
-    """The experiment of a name: each seed at each point of the grid with each variant, in order.
+    """The experiment of a name: each variant at each point of the grid, seed after seed,
+    those first that a claim compares.
 
     Raises:
         FileNotFoundError: there is none of this name.
@@ -142,7 +143,10 @@ def read(name: str, *, quick: bool) -> Plan:
 def concerns(claim: dict[str, Any], run: RunSpec) -> bool:
     """Whether a claim compares this run: such runs go first, so that a set cut short decides it."""
     at = claim.get("at", {})
-    return run.variant in (claim.get("better"), claim.get("than")) and at.items() <= run.at.items()
+    return (
+        run.variant in [claim.get(key) for key in ("better", "than", "of")]
+        and at.items() <= run.at.items()
+    )
 
 
 def merged(

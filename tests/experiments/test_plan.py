@@ -11,7 +11,7 @@ from spaceforms.models.config import TrainConfig, from_json, to_json
 from spaceforms.models.probvlm_config import ProbVLMConfig
 
 
-def test_runs_are_all_seeds_places_and_variants_once_seed_after_seed(write):
+def test_runs_are_all_seeds_places_and_variants_once_those_of_claims_first(write):
     write()
     runs = plan.read("own", quick=False).runs
     wanted = [
@@ -21,17 +21,40 @@ def test_runs_are_all_seeds_places_and_variants_once_seed_after_seed(write):
         for size in (16, 24)
         for variant in ("a", "b, other")
     ]
+    claimed = {"embed_dim": 4, "image.size": 16}  # a stable sort: seed after seed in both parts
+    wanted.sort(key=lambda run: run[1] != claimed)
     assert [(r.seed, r.at, r.variant) for r in runs] == wanted
     assert len({r.name for r in runs}) == len(runs) == 16
     # The variant's and the grid's options within the common ones, and the seed.
-    assert runs[2].options == {
+    options = {run.name: run.options for run in runs}
+    assert options["a-embed_dim2-image.size24-seed3"] == {
         "epochs": 2,
         "embed_dim": 2,
         "image": {"size": 24, "group": 4},
         "model": "meru",
         "seed": 3,
     }
-    assert runs[3].options["image"] == {"size": 24, "group": 8}
+    other = options["b, other-embed_dim2-image.size24-seed3"]
+    assert other["image"] == {"size": 24, "group": 8}
+
+
+def test_the_run_that_a_claim_says_equals_a_number_goes_first_too(write, toml):
+    start, end = toml.index("[[claims]]"), toml.index("[tables")
+    claim = """[[claims]]
+source = "theory"
+text = "b is at one half"
+of = "b, other"
+equals = 0.5
+margin = 0.1
+figure = "score"
+at = { embed_dim = 2, "image.size" = 24 }
+
+"""
+    write(toml[:start] + claim + toml[end:])
+    runs = plan.read("own", quick=False).runs
+    first = {(run.variant, run.at["embed_dim"], run.at["image.size"]) for run in runs[:2]}
+    assert first == {("b, other", 2, 24)}
+    assert [run.seed for run in runs[:2]] == [3, 1]
 
 
 def test_the_quick_set_replaces_seeds_grid_and_variants_and_merges_options(write):
