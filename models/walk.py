@@ -81,9 +81,11 @@ def draw(walks: Sequence[Walk], path: Path, *, title: str, dpi: int = 150) -> No
     for ax, way in zip(np.atleast_1d(figure.subplots(len(walks), 1)), walks, strict=True):
         ax.set(xlim=(0, columns), ylim=(0, 1), xticks=[], yticks=[])
         ax.axis("off")
-        inset = ax.inset_axes((0.0, 0.08, 1 / columns, 0.84))
+        inset = ax.inset_axes((0.0, 0.14, 1 / columns, 0.84))
         inset.imshow(way.image.permute(1, 2, 0).numpy())
         inset.axis("off")
+        name = textwrap.shorten(way.title, 26, placeholder="…")
+        ax.text(0.5, 0.0, name, ha="center", fontsize=6, color="0.45")
         for place, k in enumerate(_kept(len(way.captions)), 1):
             words = textwrap.fill(way.captions[k], 15)
             ax.text(place + 0.5, 0.55, words, ha="center", va="center", fontsize=8)
