@@ -306,3 +306,22 @@ def test_signs_that_turn_the_loss_over_are_refused_where_looking_is_free():
         (wanted,) = torch.autograd.grad(of(leaf), leaf)
         torch.testing.assert_close(slope, wanted, **EXACT)
     assert torch.func.vmap(of)(-scales).isfinite().all()
+
+
+@pytest.mark.parametrize("options", [{}, {"targets": torch.eye(6, dtype=F64)}])
+def test_info_nce_is_one_graph_for_the_compiler(options):
+    """Also with a learned scale and with weights, whose signs a graph cannot look at."""
+    space = Lorentz(-1.0)
+    x, y = (points(space, 6, 3, seed=k).detach().requires_grad_() for k in (1, 2))
+    scale = torch.tensor(2.0, dtype=F64, requires_grad=True)
+
+    def loss(x, y, scale):
+        return info_nce(x, y, manifold=space, scale=scale, **options)
+
+    compiled = torch.compile(loss, fullgraph=True, backend="eager")
+    found = []
+    for function in (loss, compiled):
+        value = function(x, y, scale)
+        found.append((value.detach(), *torch.autograd.grad(value, (x, y, scale))))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-12, atol=1e-14)
