@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from .draws import uniform
 
-_STREAM = 2
+_STREAMS = (2, 4)
 _WHITE = 255.0
 
 
@@ -59,13 +59,14 @@ class Augmentation:
         seed: int,
         epoch: int,
         mirrorable: NDArray[np.bool_] | None = None,
+        view: int = 0,
     ) -> Tensor:
         """Augment `images` (B, 3, S, S) in [0, 1]; row k depends on (seed, epoch, items[k]) alone.
 
-        `mirrorable` (B,) says which pictures keep their meaning in a mirror; all by default.
-        Returns a new tensor of the same shape and range.
+        `mirrorable` (B,) says which pictures keep their meaning in a mirror; all by default. Views
+        0 and 1 are independent draws. Returns a new tensor of the same shape and range.
         """
-        draws = uniform(items, 10, seed=seed, epoch=epoch, stream=_STREAM)
+        draws = uniform(items, 10, seed=seed, epoch=epoch, stream=_STREAMS[view])
         if mirrorable is not None:
             draws[:, 0] = np.where(mirrorable, draws[:, 0], 1.0)
         table = torch.from_numpy(draws).to(images)

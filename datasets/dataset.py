@@ -47,7 +47,8 @@ class Batch:
     """B pairs: `image` (B, 3, S, S) float32 in [0, 1], captions, and labels (B,) int64.
 
     Pairs of equal `concept`, or of equal `family`, are positives of each other. `general` are the
-    levels of texts above the captions from the most general, empty for data without any.
+    levels of texts above the captions from the most general, empty for data without any. `view` is
+    another view of each picture, like `image`, drawn from the law of `image` and independently.
     """
 
     image: Tensor
@@ -56,6 +57,7 @@ class Batch:
     family: Tensor
     index: Tensor
     general: tuple[GeneralTexts, ...] = ()
+    view: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.caption)
@@ -73,6 +75,7 @@ class EmojiDataset(Dataset[Item]):
         indices: the pictures to use, for instance `data.by_vendor().train`; all by default.
         mix: how captions are drawn.
         augmentation: how pictures are moved and coloured; None leaves them alone.
+        two_views: whether batches have a second view of each picture.
         seed: changes every draw.
     """
 
@@ -83,6 +86,7 @@ class EmojiDataset(Dataset[Item]):
         *,
         mix: CaptionMix | None = None,
         augmentation: Augmentation | None = None,
+        two_views: bool = False,
         seed: int = 0,
     ) -> None:
         self.data = data
@@ -95,6 +99,7 @@ class EmojiDataset(Dataset[Item]):
                 f"got {', '.join(sorted(unknown))}"
             )
         self.augmentation = augmentation
+        self.two_views = two_views
         self.seed = seed
         self.epoch = 0
         self._mirrorable = np.asarray([mirrorable(c) for c in data.concepts])
@@ -114,19 +119,29 @@ class EmojiDataset(Dataset[Item]):
         """The pairs at `positions` (of 0..len-1) as they look in one epoch."""
         index = self.indices[np.asarray(positions, np.int64)]
         concept = self.data.concept[index]
-        image = to_float(self.data.images[index])
+        drawn = to_float(self.data.images[index])
+        views = [drawn] * (2 if self.two_views else 1)
         if self.augmentation is not None:
-            image = self.augmentation(
-                image, index, seed=self.seed, epoch=epoch, mirrorable=self._mirrorable[concept]
-            )
+            views = [
+                self.augmentation(
+                    drawn,
+                    index,
+                    seed=self.seed,
+                    epoch=epoch,
+                    mirrorable=self._mirrorable[concept],
+                    view=k,
+                )
+                for k in range(len(views))
+            ]
         chosen = [self.data.concepts[c] for c in concept]
         return Batch(
-            image=image,
+            image=views[0],
             caption=draw_captions(chosen, index, seed=self.seed, epoch=epoch, mix=self.mix),
             concept=torch.from_numpy(concept),
             family=torch.from_numpy(self.data.family[concept]),
             index=torch.from_numpy(index),
             general=tuple(self._general(level, concept) for level in ("group", "subgroup")),
+            view=views[1] if self.two_views else None,
         )
 
     def _general(self, level: str, concept: NDArray[np.int64]) -> GeneralTexts:

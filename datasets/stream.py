@@ -58,7 +58,7 @@ def lanes_for(parts: int, batch_size: int) -> int:
 class _Rows:
     """Some pairs of one lane, and the lane's state after them."""
 
-    image: Tensor
+    views: list[Tensor]
     caption: list[str]
     family: list[int]
     index: list[int]
@@ -101,16 +101,21 @@ class _Lane:
             families.append(number(pair.family))
             indices.append(number(pair.key))
         batch = to_float(np.stack(images))
+        views = [batch] * (2 if self._stream.two_views else 1)
         if self._stream.augmentation is not None:
             sided = [not _SIDED.isdisjoint(caption.lower().split()) for caption in captions]
-            batch = self._stream.augmentation(
-                batch,
-                np.array(draws),
-                seed=self._stream.seed,
-                epoch=0,
-                mirrorable=~np.array(sided),
-            )
-        return _Rows(batch, captions, families, indices, torch.tensor(self.state))
+            views = [
+                self._stream.augmentation(
+                    batch,
+                    np.array(draws),
+                    seed=self._stream.seed,
+                    epoch=0,
+                    mirrorable=~np.array(sided),
+                    view=k,
+                )
+                for k in range(len(views))
+            ]
+        return _Rows(views, captions, families, indices, torch.tensor(self.state))
 
     def _pass(self) -> Iterator[Pair | Fault]:
         stream = self._stream
@@ -155,6 +160,7 @@ class Stream:
         seed: of order, captions and augmentation.
         buffer: pairs in the shuffle buffer of a lane (shards only).
         augmentation: how pictures are moved and coloured; None leaves them alone.
+        two_views: whether batches have a second view of each picture.
         workers: threads that decode and augment ahead; 0 does it when a batch is asked for. Pillow
             and torch let other threads run while they compute.
 
@@ -174,6 +180,7 @@ class Stream:
         seed: int = 0,
         buffer: int = 1024,
         augmentation: Augmentation | None = None,
+        two_views: bool = False,
         workers: int = 0,
     ) -> None:
         if lanes < 1 or lanes % world:
@@ -194,7 +201,7 @@ class Stream:
                 f"buffer is {buffer} and workers {workers}; expected buffer >= 1 and workers >= 0."
             )
         self.pairs, self.size, self.lanes, self.seed = pairs, size, lanes, seed
-        self.buffer, self.augmentation = buffer, augmentation
+        self.buffer, self.augmentation, self.two_views = buffer, augmentation, two_views
         self._own = range(rank * lanes // world, (rank + 1) * lanes // world)
         self._rows, self._workers = batch_size // lanes, min(workers, len(self._own))
         self._lanes: list[_Lane] = []
@@ -244,11 +251,13 @@ def _joined(parts: list[_Rows]) -> tuple[Batch, Tensor]:
         return torch.tensor([value for part in parts for value in name(part)])
 
     family = numbers(lambda part: part.family)
+    image, *view = (torch.cat(same) for same in zip(*(part.views for part in parts), strict=True))
     batch = Batch(
-        image=torch.cat([part.image for part in parts]),
+        image=image,
         caption=[caption for part in parts for caption in part.caption],
         concept=family,
         family=family,
         index=numbers(lambda part: part.index),
+        view=view[0] if view else None,
     )
     return batch, torch.stack([part.state for part in parts])

@@ -16,6 +16,7 @@ from torch import Tensor
 from ..datasets import EmojiData, load_emoji
 from ..datasets.augment import to_float
 from ..datasets.emoji import PICTURES
+from ..losses import pairwise_logits
 from ..manifolds import Manifold
 from .checkpoint import Run, evaluation_file
 from .hierarchy import cone_figures, depth_figures, tree_figures, way_figures
@@ -71,9 +72,9 @@ def evaluate(run: Run, *, data: Path | None = None, concepts: Path | None = None
     Retrieval is among the names of a test set's own concepts and the set's own pictures, by
     distance on the manifold, in both directions, "by id" (the very concept) and "by family" (a
     concept that vendors draw alike); of a model with a fusion encoder also "re-ranked", the nearest
-    16 in the order of their matching (by id). Of the run's own pictures only those held out are
-    tested; of other pictures it cannot be known whether they were trained on, and the result says
-    so.
+    16 in the order of contrast and matching together (by id). Of the run's own pictures only those
+    held out are tested; of other pictures it cannot be known whether they were trained on, and the
+    result says so.
 
     Args:
         run: a trained run.
@@ -124,7 +125,7 @@ def _test_set(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, 
     ]
     if can_rerank(run):
         names_of = [data.names[c] for c in candidates]
-        pictures, texts = reranked(run, data, index, names_of, scores)
+        pictures, texts = reranked(run, data, index, names_of, _logits(run, images, names))
         tables += [
             ("image to text, re-ranked", pictures, by_id),
             ("text to image, re-ranked", texts, by_id.T),
@@ -147,6 +148,19 @@ def _test_set(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, 
 def _distances(run: Run, x: Tensor, y: Tensor) -> NDArray[np.floating]:
     with torch.no_grad():
         return manifold_of(run).cdist(x.double(), y.double(), matmul=True).numpy()
+
+
+@torch.no_grad()
+def _logits(run: Run, x: Tensor, y: Tensor) -> NDArray[np.floating]:
+    """Those of the contrastive loss."""
+    contrast = run.model.contrastive
+    return pairwise_logits(
+        x.double(),
+        y.double(),
+        manifold=manifold_of(run),
+        scale=float(contrast.scale()),
+        logits=contrast.logits,
+    ).numpy()
 
 
 def level_texts(data: EmojiData, index: NDArray[np.int64]) -> dict[str, list[str]]:

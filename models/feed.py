@@ -22,6 +22,7 @@ from ..datasets import (
 from ..datasets.stream import STATE_WIDTH, fingerprint, lanes_for
 from . import distributed
 from .config import TrainConfig
+from .zoo import MODELS
 
 _SAMPLE = 100_000
 """Pairs whose captions a vocabulary is learned from."""
@@ -99,6 +100,7 @@ class EmojiFeed:
             self.split.train,
             mix=self.mix,
             augmentation=config.augmentation,
+            two_views=MODELS[config.model].two_views,
             seed=config.seed,
         )
         self.pairs = len(self.dataset)
@@ -145,6 +147,7 @@ class StreamFeed:
             seed=config.seed,
             buffer=config.buffer,
             augmentation=config.augmentation,
+            two_views=MODELS[config.model].two_views,
             workers=config.workers,
         )
         self.fingerprint = fingerprint(pairs)

@@ -85,6 +85,9 @@ class ImageTextModel(nn.Module):
             the manifold has none, a part of the loss without what it needs.
     """
 
+    two_views = False
+    """Whether training takes another view of each picture of a batch."""
+
     def __init__(
         self,
         image_encoder: nn.Module,

@@ -13,8 +13,9 @@ from torch import Tensor
 from ..datasets import EmojiData
 from ..datasets.augment import to_float
 from .checkpoint import Run
+from .matching import Features
 from .metrics import Scores
-from .tcl import TCL, Features
+from .tcl import TCL
 
 NEAREST = 16
 """How many are put in order."""
@@ -23,7 +24,7 @@ _CHUNK = 512
 
 def can_rerank(run: Run) -> bool:
     """Whether the model has a fusion encoder."""
-    return isinstance(run.model, TCL) and run.model.fusion is not None
+    return isinstance(run.model, TCL) and run.model.matcher is not None
 
 
 def reranked(
@@ -31,33 +32,42 @@ def reranked(
     data: EmojiData,
     index: NDArray[np.int64],
     texts: Sequence[str],
-    scores: Scores,
+    logits: Scores,
     *,
     nearest: int = NEAREST,
 ) -> tuple[Scores, Scores]:
-    """Scores of pictures by texts and of texts by pictures, of each row's nearest alone.
+    r"""Scores of pictures by texts and of texts by pictures, of each row's nearest alone.
 
-    The ``nearest`` columns of a row by ``scores`` get the logit of matching, all others -inf: right
-    for figures at cut-offs up to ``nearest`` (Li et al. 2021, appendix B, and TCL's retrieval).
+    The ``nearest`` columns of a row by ``logits`` get the sum of both logits, the contrast's l and
+    matching's m, all others -inf: right for figures at cut-offs up to ``nearest``.
+
+    Why the sum: matching learns to tell pairs from negatives that were drawn with probability
+    proportional to :math:`e^l`, so that at its optimum
+
+    .. math:: m(i, t) = \log\frac{p(i, t)}{p(i)\,p(t)} - l(i, t) - \log(1/Z_i + 1/Z_t),
+
+    Z the means of :math:`e^l` over the row and the column. It says what the contrast does not know:
+    where the contrast is perfect, and where fusion has learned nothing, m has no order of its own.
+    (Li et al. 2021 and TCL order by m alone; BLIP by m and the cosine.)
 
     Args:
         run: of a model with a fusion encoder.
         data: the pictures' source.
         index: the pictures, N.
         texts: M captions.
-        scores: (N, M), larger is nearer.
+        logits: (N, M), of the contrast, which negatives were drawn by.
         nearest: number of columns that are put in order in each row.
 
     Returns:
         (N, M) and (M, N).
     """
-    tables = scores, scores.T
+    tables = logits, logits.T
     chosen = [_best(table, nearest) for table in tables]
     rows, columns = np.nonzero(chosen[0] | chosen[1].T)
-    match = np.full(scores.shape, -np.inf)
-    match[rows, columns] = _logits(run, data, index, texts, rows, columns)
+    both = np.full(logits.shape, -np.inf)
+    both[rows, columns] = logits[rows, columns] + _match(run, data, index, texts, rows, columns)
     return tuple(  # type: ignore[return-value]
-        np.where(mine, table, -np.inf) for mine, table in zip(chosen, (match, match.T), strict=True)
+        np.where(mine, table, -np.inf) for mine, table in zip(chosen, (both, both.T), strict=True)
     )
 
 
@@ -69,7 +79,7 @@ def _best(scores: Scores, k: int) -> NDArray[np.bool_]:
 
 
 @torch.no_grad()
-def _logits(
+def _match(
     run: Run,
     data: EmojiData,
     index: NDArray[np.int64],

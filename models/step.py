@@ -32,12 +32,14 @@ class Level(NamedTuple):
 @dataclass(frozen=True)
 class Inputs:
     """A process's share of a batch, on its device: B rows, of which those of one ``family`` are
-    positives of each other, and the levels of texts above the captions, if the model uses them."""
+    positives of each other, and, if the model uses them, the levels of texts above the captions and
+    another view of each picture."""
 
     images: Tensor
     tokens: Tensor
     family: Tensor
     general: tuple[Level, ...] = ()
+    view: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -51,6 +53,7 @@ class Inputs:
                 self.tokens[part],
                 self.family[part],
                 tuple(level.rows(part) for level in self.general),
+                None if self.view is None else self.view[part],
             )
             for part in parts
         ]

@@ -8,17 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..datasets import Augmentation
 from ..losses import (
     InfoNCE,
     PointQueue,
     cross_modal_alignment,
-    hard_negatives,
     intra_modal_contrastive,
     local_mutual_information,
     mask_tokens,
-    masked_language_loss,
-    matching_loss,
     momentum_update,
     pairwise_logits,
     pool_patches,
@@ -27,21 +23,12 @@ from ..losses.contrastive import Logits
 from ..losses.matching import IGNORED
 from ..manifolds import Euclidean, Manifold, Sphere
 from . import distributed
-from .fusion import FusionEncoder
 from .image_text import ImageTextModel, Losses
+from .matching import Features, Matcher, language_loss, match_loss
 from .spaces import hyperboloid, sphere
 from .step import Inputs
 
 QUEUE_SIZE = 2048
-
-
-class Features(NamedTuple):
-    """What a fusion encoder takes: features of patches (B, P, w), of tokens (B, L, w'), and which
-    tokens there are (B, L)."""
-
-    patches: Tensor
-    words: Tensor
-    mask: Tensor
 
 
 class Keys(NamedTuple):
@@ -93,14 +80,14 @@ class TCL(ImageTextModel):
         fusion_layers: blocks of it.
         pool: side of the squares of cells whose mean is one part.
         learn_alpha: see :class:`ImageTextModel`.
-        second_view: how the momentum encoder's picture differs from the other.
-        seed: of what is drawn in training: views, negatives, masks.
+        seed: of what is drawn in training: negatives and masks.
 
     Everything drawn is a function of the seed, the number of the step and the process, and the
     copies, the queues and that number are in the ``state_dict``: training goes on from a checkpoint
     to the same numbers.
     """
 
+    two_views = True
     steps: Tensor
 
     def __init__(
@@ -123,7 +110,6 @@ class TCL(ImageTextModel):
         fusion_layers: int = 1,
         pool: int = 1,
         learn_alpha: bool = True,
-        second_view: Augmentation | None = None,
         seed: int = 0,
     ) -> None:
         space = _space(curvature, learn_curvature) if manifold is None else manifold
@@ -148,18 +134,16 @@ class TCL(ImageTextModel):
         self.momentum, self.distill, self.ramp, self.pool = momentum, distill, ramp, pool
         self.intra_weight, self.local_weight = intra_weight, local_weight
         self.fusion_weight, self.seed = fusion_weight, seed
-        # A picture that must not be mirrored is not known here.
-        self.second_view = second_view or Augmentation(mirror=0.0)
         averaged = ["image_encoder", "text_encoder", "image_projection", "text_projection"]
-        self.fusion: FusionEncoder | None = None
+        self.matcher: Matcher | None = None
         if fusion_weight > 0:
-            width = _integer(text_encoder, "width")
-            self.fusion = FusionEncoder(
-                width, _integer(image_encoder, "width"), layers=fusion_layers
+            self.matcher = Matcher(
+                _integer(text_encoder, "width"),
+                _integer(image_encoder, "width"),
+                layers=fusion_layers,
+                vocabulary=self.mask_id + 1,
             )
-            self.matches = nn.Linear(width, 1)
-            self.word = nn.Linear(width, self.mask_id + 1)
-            averaged += ["fusion", "word"]
+            averaged.append("matcher")
         self.teacher = nn.ModuleDict(
             {name: copy.deepcopy(getattr(self, name)) for name in averaged}
         )
@@ -190,17 +174,9 @@ class TCL(ImageTextModel):
         Raises:
             ValueError: a model without one.
         """
-        fused = self._fuse(features)
-        weight = features.mask.to(fused.dtype)[:, :, None]
-        mean = (fused * weight).sum(1) / weight.sum(1).clamp(min=1)
-        logits: Tensor = self.matches(mean).squeeze(-1)
-        return logits.float()
-
-    def _fuse(self, features: Features) -> Tensor:
-        if self.fusion is None:
+        if self.matcher is None:
             raise ValueError("TCL: fusion_weight is 0, so there is no fusion encoder to match by.")
-        fused: Tensor = self.fusion(features.words, features.mask, features.patches)
-        return fused
+        return self.matcher.match(features)
 
     @torch.no_grad()
     def keys(self, images: Tensor, tokens: Tensor) -> Keys:
@@ -232,28 +208,27 @@ class TCL(ImageTextModel):
         The contrasts are of the whole batch, gathered; matching and masked words of the share.
         """
         images, tokens = inputs.images, inputs.tokens
-        share, step = len(images), int(self.steps)
-        rank, _ = distributed.place()
-        view = self.second_view(
-            images, rank * share + np.arange(share), seed=self.seed + 1, epoch=step
-        )
         cells = self.image_features(images)
         words, mask = self.text_features(tokens)
         pooled = self.text_encoder.pool(words, tokens)  # type: ignore[operator]
         image = self.lift(self.image_projection(cells.mean(1)).float(), "image")
         text = self.lift(self.text_projection(pooled).float(), "text")
-        keys = self.keys(view, tokens)
+        keys = self.keys(images if inputs.view is None else inputs.view, tokens)
 
         parts = self._contrasts(image, text, keys, mask, inputs.family)
         weights = {"alignment": 1.0, "intra": self.intra_weight, "local": self.local_weight}
         weighted = [weight * parts[name] for name, weight in weights.items() if weight]
         total = torch.stack(weighted).sum() / sum(weights.values())
-        if self.fusion is not None:
-            generator = torch.Generator(images.device).manual_seed(_mixed(self.seed, step, rank))
-            same = inputs.family[:, None] == inputs.family
-            similarity = self._similarity(image, text)
-            parts["matching"] = self._matching(
-                Features(cells, words, mask), similarity, same, generator
+        if self.matcher is not None:
+            rank, _ = distributed.place()
+            generator = torch.Generator(images.device)
+            generator.manual_seed(_mixed(self.seed, int(self.steps), rank))
+            parts["matching"] = match_loss(
+                self.matcher,
+                Features(cells, words, mask),
+                self._similarity(image, text),
+                inputs.family[:, None] == inputs.family,
+                generator=generator,
             )
             parts["language"] = self._language(cells, keys.cells, tokens, generator)
             total = total + self.fusion_weight * (parts["matching"] + parts["language"])
@@ -320,47 +295,25 @@ class TCL(ImageTextModel):
             logits=self.contrastive.logits,
         )
 
-    def _matching(
-        self,
-        features: Features,
-        similarity: Tensor,
-        same: Tensor,
-        generator: torch.Generator,
-    ) -> Tensor:
-        """ITM: each pair, its picture with a hard caption, its caption with a hard picture."""
-        cells, words, mask = features
-        caption = hard_negatives(similarity, same, generator=generator)
-        picture = hard_negatives(similarity.T, same, generator=generator)
-        there = torch.ones_like(caption.found)
-        logits = self.match(
-            Features(
-                torch.cat([cells, cells, cells[picture.column]]),
-                torch.cat([words, words[caption.column], words]),
-                torch.cat([mask, mask[caption.column], mask]),
-            )
-        )
-        return matching_loss(
-            logits,
-            torch.cat([there, ~there, ~there]),
-            counted=torch.cat([there, caption.found, picture.found]),
-        )
-
     def _language(
         self, cells: Tensor, teachers: Tensor, tokens: Tensor, generator: torch.Generator
     ) -> Tensor:
-        """MLM, with the picture in sight, and with the momentum model's guesses."""
+        """MLM of captions with new holes."""
+        assert self.matcher is not None
         holes, labels = mask_tokens(
             tokens, mask_id=self.mask_id, vocabulary=self.mask_id, generator=generator
         )
         words, mask = self.text_features(holes)
-        # Only what is asked for goes through the widest layer.
-        asked = labels != IGNORED
-        logits = self.word(self._fuse(Features(cells, words, mask))[asked])
         with torch.no_grad():
-            teacher = self.teacher
-            hidden = teacher["text_encoder"].local(holes)  # type: ignore[operator]
-            guess = teacher["word"](teacher["fusion"](hidden, mask, teachers)[asked])
-        return masked_language_loss(logits, labels[asked], teacher=guess, weight=self._alpha())
+            hidden = self.teacher["text_encoder"].local(holes)  # type: ignore[operator]
+        return language_loss(
+            self.matcher,
+            Features(cells, words, mask),
+            labels,
+            asked=labels != IGNORED,
+            teacher=(self.teacher["matcher"], Features(teachers, hidden, mask)),  # type: ignore[arg-type]
+            weight=self._alpha(),
+        )
 
     def _alpha(self) -> float:
         return self.distill * min(1.0, int(self.steps) / max(self.ramp, 1))

@@ -221,6 +221,7 @@ def train_step(
             Level(tokenizer.encode(g.texts).to(device), g.place.to(device), g.node.to(device))
             for g in above
         ),
+        None if batch.view is None else batch.view.to(device),
     )
     optimizer.zero_grad(set_to_none=True)
     losses = gradients(model, inputs, half=half, micro_batch=micro_batch)

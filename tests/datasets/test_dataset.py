@@ -145,6 +145,36 @@ def test_no_augmentation_is_the_identity(data: EmojiData) -> None:
     )
 
 
+def test_two_views_are_independent_draws_of_one_law() -> None:
+    move = Augmentation(**{**dict.fromkeys(vars(Augmentation()), 0.0), "brightness": 0.1})
+    grey = torch.full((4000, 3, 2, 2), 0.5)
+    one, two = (move(grey, np.arange(4000), seed=0, epoch=0, view=k)[:, 0, 0, 0] for k in (0, 1))
+    # Of 4000 draws a correlation has the standard error 1/63, a uniform law's variance 1/71.
+    assert torch.corrcoef(torch.stack([one, two]))[0, 1].abs() < 4 / 63
+    for view in (one, two):
+        assert (view - 0.5).abs().max() <= 0.1 + 1e-6
+        assert view.var().item() == pytest.approx(0.1**2 / 3, rel=4 / 71)
+
+
+def test_a_second_view_is_drawn_from_the_picture_and_not_from_the_first_view(
+    data: EmojiData,
+) -> None:
+    both, first = (
+        EmojiDataset(data, augmentation=Augmentation(), two_views=two, seed=3).batch(range(9), 5)
+        for two in (True, False)
+    )
+    assert first.view is None
+    assert torch.equal(both.image, first.image)
+    allowed = np.asarray([mirrorable(data.concepts[c]) for c in both.concept])
+    picture = to_float(data.images[both.index.numpy()])
+    wanted = Augmentation()(
+        picture, both.index.numpy(), seed=3, epoch=5, mirrorable=allowed, view=1
+    )
+    assert both.view is not None
+    assert torch.equal(both.view, wanted)
+    assert not torch.equal(both.view, both.image)
+
+
 def test_a_mirror_only_where_it_is_allowed(data: EmojiData) -> None:
     only = Augmentation(**{**dict.fromkeys(vars(Augmentation()), 0.0), "mirror": 1.0})
     images = to_float(data.images[:2])

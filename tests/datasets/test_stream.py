@@ -180,6 +180,20 @@ def test_batches_depend_neither_on_processes_nor_on_threads(shards):
             assert torch.equal(torch.cat([s for _, s in parts]), state)
 
 
+def test_a_second_view_is_of_the_same_pairs_and_another_draw(shards):
+    still = dict.fromkeys(vars(Augmentation()), 0.0)
+    for move in (Augmentation(**still | {"brightness": 0.1}), None):
+        options = {"lanes": 2, "augmentation": move}
+        one = _take(_stream(shards, **options), 3)
+        two = _take(_stream(shards, two_views=True, **options), 3)
+        for (a, _), (b, _) in zip(one, two, strict=True):
+            assert _equal(a, b)
+            assert a.view is None
+            assert torch.equal(b.view, b.image) == (move is None)
+            # Each is within 0.1 of the picture: of the same one.
+            assert (b.view - b.image).abs().max() <= 0.2 + 1e-5
+
+
 def test_a_stream_goes_on_from_any_state(shards, copy):
     (copy / "shard-000001.tar").unlink()
     broken = copy / "shard-000003.tar"

@@ -6,13 +6,11 @@ import json
 import os
 import signal
 
-import numpy as np
 import pytest
 import torch
 import torch.multiprocessing as mp
 from safetensors.torch import load_file
 
-from spaceforms.datasets import Augmentation
 from spaceforms.losses import info_nce
 from spaceforms.losses.functional import intra_modal_contrastive, local_mutual_information
 from spaceforms.manifolds import Lorentz
@@ -27,15 +25,13 @@ from spaceforms.models import (
 )
 from spaceforms.models.checkpoint import METRICS, MODEL, load_run
 from spaceforms.models.config import TrainConfig, build_model
-from spaceforms.models.evaluate import as_table, evaluate, held_out, image_points, text_points
-from spaceforms.models.rerank import reranked
+from spaceforms.models.evaluate import as_table, evaluate
+from spaceforms.models.matching import Features
 from spaceforms.models.step import Inputs
-from spaceforms.models.tcl import Features
 from spaceforms.models.train import train
 
 IMAGE = ImageEncoderConfig(size=16, widths=(8, 16), blocks=(0, 0), group=8)
 TEXT = TextEncoderConfig(vocabulary=40, context=8, width=12, layers=1)
-STILL = Augmentation(**dict.fromkeys(vars(Augmentation()), 0.0))
 SPACES = {"sphere": 1.0, "flat": 0.0, "hyperboloid": -1.0}
 
 
@@ -57,8 +53,8 @@ def _inputs(rows=8, seed=1):
 
 @pytest.mark.parametrize("space", SPACES)
 def test_before_the_first_step_the_contrasts_are_those_of_the_points_themselves(space):
-    """The copies are equal to the encoders then, the view is the picture, and alpha is 0."""
-    model = _model(curvature=SPACES[space], second_view=STILL, queue_size=0, intra_weight=0.5)
+    """The copies are equal to the encoders then, there is no other view, and alpha is 0."""
+    model = _model(curvature=SPACES[space], queue_size=0, intra_weight=0.5)
     inputs = _inputs()
     losses = model.training_loss(inputs)
     image, text = model(inputs.images, inputs.tokens)
@@ -90,10 +86,11 @@ def test_before_the_first_step_the_contrasts_are_those_of_the_points_themselves(
 
 
 def test_copies_follow_the_moving_average_exactly_and_queues_hold_the_keys():
-    model, inputs = _model(momentum=0.9, second_view=STILL), _inputs()
+    model, inputs = _model(momentum=0.9), _inputs()
+    inputs = dataclasses.replace(inputs, view=inputs.images.flip(-1))
     wanted = {n: p.detach().clone() for n, p in model.teacher.named_parameters()}
     for step in range(3):
-        keys = model.keys(inputs.images, inputs.tokens)
+        keys = model.keys(inputs.view, inputs.tokens)
         optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
         model.training_loss(inputs).total.backward()
         optimizer.step()
@@ -220,34 +217,6 @@ def test_it_learns_real_pictures_and_is_evaluated_with_and_without_re_ranking(ti
     assert result["parameters"] == learned < sum(p.numel() for p in run.model.parameters())
 
 
-def test_re_ranking_is_the_order_of_matching_among_the_nearest(tiny):
-    config = _small(tiny, epochs=1)
-    train(config)
-    run = load_run(config.out)
-    data, tests = held_out(run)
-    index = next(iter(tests.values()))[:7]
-    texts = [data.names[c] for c in np.unique(data.concept)[:9]]
-    x, y = image_points(run, data, index), text_points(run, texts)
-    scores = -run.model.manifold.cdist(x, y).numpy()
-    pictures, captions = reranked(run, data, index, texts, scores, nearest=4)
-    assert pictures.shape == (7, 9)
-    assert captions.shape == (9, 7)
-    model = run.model
-    images = torch.from_numpy(data.images[index]).permute(0, 3, 1, 2) / 255
-    with torch.no_grad():
-        cells = model.image_features(images)
-        for i in range(7):
-            nearest = set(np.argsort(-scores[i])[:4])
-            for j in range(9):
-                words, mask = model.text_features(run.tokenizer.encode([texts[j]]))
-                logit = model.match(Features(cells[i : i + 1], words, mask)).item()
-                # Padding and the batch change the order of sums, nothing else.
-                near = pytest.approx(logit, rel=1e-4, abs=1e-5)
-                assert pictures[i, j] == (near if j in nearest else -np.inf)
-                of_text = set(np.argsort(-scores[:, j])[:4])
-                assert captions[j, i] == (near if i in of_text else -np.inf)
-
-
 @pytest.mark.parametrize("space", ["flat", "hyperboloid"])
 def test_a_run_on_another_space_trains_and_is_evaluated(tiny, space):
     config = _small(tiny, epochs=1, curvature=SPACES[space], fusion_weight=0.0)
@@ -298,7 +267,7 @@ def test_by_default_the_grid_has_parts_and_the_vocabulary_a_mask(tmp_path):
 
 
 def _contrast_gradients(rank, world):
-    model = _model(fusion_weight=0.0, second_view=STILL).double()
+    model = _model(fusion_weight=0.0).double()
     whole = _inputs()
     rows = slice(rank * 8 // world, (rank + 1) * 8 // world)
     tokens = whole.tokens[rows]
