@@ -2,7 +2,7 @@
 
 import copy
 import math
-from typing import Any, NamedTuple, final
+from typing import final
 
 import numpy as np
 import torch
@@ -10,10 +10,6 @@ from torch import Tensor, nn
 
 from ..losses import (
     InfoNCE,
-    PointQueue,
-    cross_modal_alignment,
-    intra_modal_contrastive,
-    local_mutual_information,
     mask_tokens,
     momentum_update,
     pairwise_logits,
@@ -23,23 +19,13 @@ from ..losses.contrastive import Logits
 from ..losses.matching import IGNORED
 from ..manifolds import Euclidean, Manifold, Sphere
 from . import distributed
+from .contrasts import Contrasts, Keys
 from .image_text import ImageTextModel, Losses
 from .matching import Features, Matcher, language_loss, match_loss
 from .spaces import hyperboloid, sphere
 from .step import Inputs
 
 QUEUE_SIZE = 2048
-
-
-class Keys(NamedTuple):
-    """What the momentum encoders give, without gradient: points (B, m) of pictures and captions,
-    of their parts, (B, M, m) and (B, L, m), and features of the pictures' cells (B, P, w)."""
-
-    image: Tensor
-    text: Tensor
-    patches: Tensor
-    words: Tensor
-    cells: Tensor
 
 
 @final
@@ -132,7 +118,6 @@ class TCL(ImageTextModel):
             )
         self.mask_id = _integer(text_encoder, "vocabulary") - 1
         self.momentum, self.distill, self.ramp, self.pool = momentum, distill, ramp, pool
-        self.intra_weight, self.local_weight = intra_weight, local_weight
         self.fusion_weight, self.seed = fusion_weight, seed
         averaged = ["image_encoder", "text_encoder", "image_projection", "text_projection"]
         self.matcher: Matcher | None = None
@@ -148,14 +133,14 @@ class TCL(ImageTextModel):
             {name: copy.deepcopy(getattr(self, name)) for name in averaged}
         )
         self.teacher.requires_grad_(False)
-        self.image_queue: PointQueue | None = None
-        self.text_queue: PointQueue | None = None
-        if queue_size:
-            dim = embed_dim - 1 if round_ else embed_dim
-            self.image_queue = PointQueue(space, dim, size=queue_size)
-            self.text_queue = PointQueue(space, dim, size=queue_size)
+        self.contrasts = Contrasts(
+            space,
+            embed_dim - 1 if round_ else embed_dim,
+            queue_size=queue_size,
+            intra_weight=intra_weight,
+            local_weight=local_weight,
+        )
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
-        self._pending: tuple[Tensor, Tensor, Tensor] | None = None
 
     # -- points and features --------------------------------------------------------------------
 
@@ -215,10 +200,16 @@ class TCL(ImageTextModel):
         text = self.lift(self.text_projection(pooled).float(), "text")
         keys = self.keys(images if inputs.view is None else inputs.view, tokens)
 
-        parts = self._contrasts(image, text, keys, mask, inputs.family)
-        weights = {"alignment": 1.0, "intra": self.intra_weight, "local": self.local_weight}
-        weighted = [weight * parts[name] for name, weight in weights.items() if weight]
-        total = torch.stack(weighted).sum() / sum(weights.values())
+        parts = self.contrasts(
+            image,
+            text,
+            keys,
+            mask,
+            inputs.family,
+            contrastive=self.contrastive,
+            alpha=self._alpha(),
+        )
+        total = self.contrasts.mean(parts)
         if self.matcher is not None:
             rank, _ = distributed.place()
             generator = torch.Generator(images.device)
@@ -233,57 +224,6 @@ class TCL(ImageTextModel):
             parts["language"] = self._language(cells, keys.cells, tokens, generator)
             total = total + self.fusion_weight * (parts["matching"] + parts["language"])
         return Losses(total, parts)
-
-    def _contrasts(
-        self, image: Tensor, text: Tensor, keys: Keys, mask: Tensor, family: Tensor
-    ) -> dict[str, Tensor]:
-        """CMA, IMC and LMI of the whole batch."""
-        gather = distributed.gather
-        image, text, family = gather(image), gather(text), gather(family)
-        image_keys, text_keys = gather(keys.image), gather(keys.text)
-        options: dict[str, Any] = {
-            "manifold": self.manifold,
-            "scale": self.contrastive.scale(),
-            "logits": self.contrastive.logits,
-        }
-        queued: tuple[Tensor | None, Tensor | None] = (None, None)
-        positives = family[:, None] == family
-        if self.image_queue is not None and self.text_queue is not None:
-            queued = self.image_queue()[0], self.text_queue()[0]
-            positives = self.image_queue.positives(family, family)
-        self._pending = (image_keys, text_keys, family)
-        parts = {
-            "alignment": cross_modal_alignment(
-                image,
-                text,
-                image_keys,
-                text_keys,
-                weight=self._alpha(),
-                image_queue=queued[0],
-                text_queue=queued[1],
-                positives=positives,
-                **options,
-            )
-        }
-        if self.intra_weight:
-            sides = (
-                intra_modal_contrastive(x, k, queue=q, positives=positives, **options)
-                for x, k, q in ((image, image_keys, queued[0]), (text, text_keys, queued[1]))
-            )
-            parts["intra"] = torch.stack(list(sides)).mean()
-        if self.local_weight:
-            same = family[:, None] == family
-            longest = distributed.longest(mask.shape[1], mask.device)
-            local = (
-                (image, gather(keys.patches), None),
-                (text, gather(_padded(keys.words, longest)), gather(_padded(mask.long(), longest))),
-            )
-            sides = (
-                local_mutual_information(x, part, mask=there, same=same, **options)
-                for x, part, there in local
-            )
-            parts["local"] = torch.stack(list(sides)).mean()
-        return parts
 
     @torch.no_grad()
     def _similarity(self, image: Tensor, text: Tensor) -> Tensor:
@@ -322,19 +262,8 @@ class TCL(ImageTextModel):
         """Move the momentum copies and push the keys of the step into the queues."""
         for name, module in self.teacher.items():
             momentum_update(module, getattr(self, name), momentum=self.momentum)
-        if self._pending is not None and self.image_queue is not None:
-            assert self.text_queue is not None
-            image, text, family = self._pending
-            self.image_queue.push(image, family)
-            self.text_queue.push(text, family)
-        self._pending = None
+        self.contrasts.push()
         self.steps += 1
-
-
-def _padded(x: Tensor, length: int) -> Tensor:
-    """(B, L, ...) with zeros up to a length, for a gather."""
-    missing = length - x.shape[1]
-    return torch.cat([x, x.new_zeros(len(x), missing, *x.shape[2:])], 1) if missing else x
 
 
 def _mixed(*words: int) -> int:

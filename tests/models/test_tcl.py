@@ -101,9 +101,13 @@ def test_copies_follow_the_moving_average_exactly_and_queues_hold_the_keys():
             wanted[name] = 0.9 * before + (1 - 0.9) * named[name].detach()
         # The last batch of the ring of 16: places 0..7 or 8..15.
         place = slice(8 * (step % 2), 8 * (step % 2) + 8)
-        torch.testing.assert_close(model.image_queue()[0][place], keys.image, rtol=0, atol=1e-6)
-        torch.testing.assert_close(model.text_queue()[0][place], keys.text, rtol=0, atol=1e-6)
-        assert torch.equal(model.image_queue()[1][place], inputs.family)
+        torch.testing.assert_close(
+            model.contrasts.image_queue()[0][place], keys.image, rtol=0, atol=1e-6
+        )
+        torch.testing.assert_close(
+            model.contrasts.text_queue()[0][place], keys.text, rtol=0, atol=1e-6
+        )
+        assert torch.equal(model.contrasts.image_queue()[1][place], inputs.family)
     for name, p in model.teacher.named_parameters():
         torch.testing.assert_close(p, wanted[name], rtol=1e-5, atol=1e-7)
         assert not torch.equal(p, named[name]) or not p.any()
@@ -196,7 +200,7 @@ def test_a_stopped_and_resumed_run_ends_with_the_same_bits(tiny, monkeypatch):
     assert a.keys() == b.keys()
     assert all(torch.equal(a[name], b[name]) for name in a)
     assert a["steps"] == 6
-    assert a["image_queue.pushed"] == 6 * 48
+    assert a["contrasts.image_queue.pushed"] == 6 * 48
 
 
 def test_it_learns_real_pictures_and_is_evaluated_with_and_without_re_ranking(tiny):
@@ -279,7 +283,7 @@ def _contrast_gradients(rank, world):
     distributed.average_gradients([p for p in model.parameters() if p.requires_grad])
     model.after_step()
     gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
-    return gradients | {f"queue {k}": v for k, v in enumerate(model.image_queue())}
+    return gradients | {f"queue {k}": v for k, v in enumerate(model.contrasts.image_queue())}
 
 
 def _work(rank, world, port, path):
@@ -316,5 +320,5 @@ def test_a_copy_of_a_model_goes_on_alone():
     other = copy.deepcopy(model)
     model.training_loss(_inputs()).total.backward()
     model.after_step()
-    assert len(other.image_queue) == 0
+    assert len(other.contrasts.image_queue) == 0
     assert other.steps == 0
