@@ -54,7 +54,7 @@ from .modules import (
     EntailmentLoss as EntailmentLoss,
     InfoNCE as InfoNCE,
 )
-from .momentum import momentum_update as momentum_update
+from .momentum import momentum_update as momentum_update, rising_momentum as rising_momentum
 from .pair_modules import (
     NTXent as NTXent,
     SigmoidPairs as SigmoidPairs,
@@ -113,6 +113,7 @@ __all__ = [
     "probvlm_surrogate_nll",
     "pseudo_positives",
     "radial_order",
+    "rising_momentum",
     "sampled_sqdist",
     "sigmoid_bias",
     "sigmoid_pairs",

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from ..losses import rising_momentum
+
 
 class Ema:
     """Weights averaged over the last 1 / (1 - decay) steps or so (Polyak and Juditsky 1992).
@@ -25,7 +27,7 @@ class Ema:
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
         """Move towards the weights after step ``step``, counted from 0."""
-        share = 1 - min(self.decay, (1 + step) / (10 + step))
+        share = 1 - rising_momentum(self.decay, step)
         now = model.state_dict()
         for name, mean in self.weights.items():
             if name in self._learned:

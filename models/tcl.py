@@ -14,6 +14,7 @@ from ..losses import (
     momentum_update,
     pairwise_logits,
     pool_patches,
+    rising_momentum,
 )
 from ..losses.contrastive import Logits
 from ..losses.matching import IGNORED
@@ -55,7 +56,8 @@ class TCL(ImageTextModel):
         curvature: of a sphere, flat space or hyperboloid by its sign.
         learn_curvature: learn it within a factor of 10.
         logits: the similarity; if None "inner" on the sphere, else "neg_dist".
-        momentum: of the copies (0.995 in the paper).
+        momentum: of the copies (0.995 in the paper), which they rise to from 0.1, for encoders that
+            start at random (:func:`rising_momentum`).
         queue_size: points kept of each modality; at least a batch, or 0 for no queue. With a queue
             the momentum must be near 1, or its keys are told from the batch's by their age.
         distill: alpha, the share of the momentum model's own guess in the targets.
@@ -260,8 +262,9 @@ class TCL(ImageTextModel):
 
     def after_step(self) -> None:
         """Move the momentum copies and push the keys of the step into the queues."""
+        momentum = rising_momentum(self.momentum, int(self.steps))
         for name, module in self.teacher.items():
-            momentum_update(module, getattr(self, name), momentum=self.momentum)
+            momentum_update(module, getattr(self, name), momentum=momentum)
         self.contrasts.push()
         self.steps += 1
 

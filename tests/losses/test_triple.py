@@ -8,7 +8,7 @@ import torch
 from cases import CASES, points, thinned
 from torch.autograd import gradcheck
 
-from spaceforms.losses import info_nce, momentum_update
+from spaceforms.losses import info_nce, momentum_update, rising_momentum
 from spaceforms.losses.functional import (
     cross_modal_alignment,
     distilled_targets,
@@ -227,6 +227,23 @@ def test_the_moving_average_is_exactly_its_formula():
     assert target[1].num_batches_tracked == 5
     momentum_update(target, source, momentum=0.0)
     assert torch.equal(target[0].weight, source[0].weight)
+
+
+def test_a_rising_momentum_forgets_the_initial_weights_and_then_is_the_momentum():
+    """Of those a copy keeps the product of t/(t + 9), which is one over binomial(t + 9, 9)."""
+    source = torch.nn.Linear(1, 1, bias=False).double()
+    target = copy.deepcopy(source)
+    with torch.no_grad():
+        source.weight.zero_()
+        target.weight.fill_(1.0)
+    for step in range(30):
+        momentum_update(target, source, momentum=rising_momentum(0.995, step))
+        kept = 1 / math.comb(step + 10, 9)
+        # 30 products, each rounded once, and as many m; 1 - m is taken where m is 0.1 or more.
+        torch.testing.assert_close(target.weight.item(), kept, rtol=60 * 2**-53 * 10, atol=0)
+    assert rising_momentum(0.995, 1789) < 0.995
+    assert rising_momentum(0.995, 1790) == 0.995 == rising_momentum(0.995, 10**6)
+    assert rising_momentum(0.0, 5) == 0.0
 
 
 def test_refusals_are_sentences():
