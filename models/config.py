@@ -12,7 +12,6 @@ from ..losses.contrastive import Logits
 from .encoders import ImageEncoder, ImageEncoderConfig, TextEncoder, TextEncoderConfig
 from .image_text import ImageTextModel
 from .sizes import IMAGE_SIZES, TCL_IMAGE, TEXT_SIZES, Size
-from .tcl import QUEUE_SIZE
 from .zoo import OPTIONS, Model, check_options, make_model
 
 
@@ -80,9 +79,9 @@ class TrainConfig:
     """Both encoders by name: tiny for a few CPU minutes, small (ViT-S/16) and base (ViT-B/16) for a
     GPU. What the options image and text start from."""
     momentum: float | None = None
-    """tcl: of the encoders' moving averages."""
+    """tcl: of the encoders' moving averages, which they rise to."""
     queue_size: int | None = None
-    """tcl: points of earlier batches, at least a batch; 0 for none."""
+    """tcl: points of earlier batches, at least a batch; 0, as if not given, for none."""
     distill: float | None = None
     """tcl: the share of the moving average's own guess in the targets."""
     intra_weight: float | None = None
@@ -180,7 +179,7 @@ class TrainConfig:
         # The tiny encoder leaves one cell, and has no parts.
         if self.image == IMAGE_SIZES["tiny"]:
             object.__setattr__(self, "image", TCL_IMAGE)
-        queue = QUEUE_SIZE if self.queue_size is None else self.queue_size
+        queue = self.queue_size or 0
         if 0 < queue < self.batch_size:
             raise ValueError(
                 f"queue_size is {queue} with batch_size {self.batch_size}; expected a queue of at "

@@ -54,7 +54,7 @@ def _inputs(rows=8, seed=1):
 @pytest.mark.parametrize("space", SPACES)
 def test_before_the_first_step_the_contrasts_are_those_of_the_points_themselves(space):
     """The copies are equal to the encoders then, there is no other view, and alpha is 0."""
-    model = _model(curvature=SPACES[space], queue_size=0, intra_weight=0.5)
+    model = _model(curvature=SPACES[space], queue_size=0, intra_weight=0.5, fusion_weight=0.3)
     inputs = _inputs()
     losses = model.training_loss(inputs)
     image, text = model(inputs.images, inputs.tokens)
@@ -81,7 +81,7 @@ def test_before_the_first_step_the_contrasts_are_those_of_the_points_themselves(
     ) / 2
     torch.testing.assert_close(parts["local"], wanted, rtol=1e-5, atol=1e-6)
     total = (parts["alignment"] + 0.5 * parts["intra"] + parts["local"]) / 2.5
-    total = total + parts["matching"] + parts["language"]
+    total = total + 0.3 * (parts["matching"] + parts["language"])
     torch.testing.assert_close(losses.total, total, rtol=1e-6, atol=0)
 
 
