@@ -139,7 +139,7 @@ def test_all_that_learns_has_a_gradient_and_the_copies_none(space):
 
 def test_matching_learns_which_pairs_belong_together():
     """Of eight pairs: a third of what is asked matches, which alone gives the entropy 0.64."""
-    model, inputs = _model(), _inputs()
+    model, inputs = _model(fusion_weight=1.0), _inputs()
     learned = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam(learned, lr=1e-2)
     for _ in range(150):
