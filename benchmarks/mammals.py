@@ -2,7 +2,7 @@
 
     python benchmarks/mammals.py [--dim 5] [--shown 0.5] [--steps 1500] [--seeds 3] ...
 
-The task of Ganea et al. (2018, section 5.1) at the size of one CPU: of the transitive closure's
+The task of Ganea et al. (2018) at the size of one CPU: of the transitive closure's
 pairs the direct edges and a share ``--shown`` of the others are shown; a tenth of the hidden ones
 chooses the threshold, the rest is the test. A pair is judged by its exterior angle less the
 aperture. ``hidden`` is the F1 of the test pairs among ten random non-pairs for each, with the

@@ -15,7 +15,7 @@ class PowerSpherical(Isotropic):
     .. math:: p(x) = \frac{\Gamma(\alpha+\beta)}{2^{\alpha+\beta}\pi^\beta\,\Gamma(\alpha)}
               (1 + \mu\cdot x)^\kappa,\qquad \alpha = \beta + \kappa,\ \beta = n/2
 
-    at R = 1 (De Cao & Aziz 2020, eq. 6 to 8). Like :class:`VonMisesFisher` with concentration
+    at R = 1 (De Cao & Aziz 2020). Like :class:`VonMisesFisher` with concentration
     kappa/2 near the centre, but 0 at the antipode. Their gamma functions cancel for a large kappa;
     the normaliser here is the same log-space rule as of the other laws, and the samples are
     quantiles, with gradients to rounding, where those of ``torch.distributions.Beta`` have four

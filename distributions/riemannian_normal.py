@@ -20,7 +20,7 @@ class RiemannianNormal(Isotropic):
     .. math:: Z(\sigma) = \frac{2\pi^{n/2}}{\Gamma(n/2)}
               \int_0^{\mathrm{diam}} e^{-t^2/2\sigma^2}\,\mathrm{sn}_K(t)^{n-1}\,dt
 
-    (Said, Bombrun & Berthoumieu 2014, proposition 1; Mathieu et al. 2019, appendix B.2, with the
+    (Said, Bombrun & Berthoumieu 2014; Mathieu et al. 2019, with the
     alternating sum of error functions that is exact for n up to about 30 and noise beyond.) Here by
     a log-space rule in float64 at any n, differentiable in sigma and K. It is the law of maximal
     entropy for its mean and mean squared distance, and its maximum-likelihood location is the

@@ -20,7 +20,7 @@ class Wrapped(Centred):
 
     .. math:: \log p(x) = \sum_i\log g_i(v_i) - (n-1)\log\frac{\mathrm{sn}_K(|v|)}{|v|}
 
-    (Nagano et al. 2019, eq. 11, for K = -1). On Euclidean and hyperbolic space, where exp is one
+    (Nagano et al. 2019, for K = -1). On Euclidean and hyperbolic space, where exp is one
     to one, this is the density; for the sphere see the subclasses.
 
     A subclass gives ``_names``, the attributes that hold parameters of the components, all

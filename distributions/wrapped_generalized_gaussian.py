@@ -19,7 +19,7 @@ class WrappedGeneralizedGaussian(Wrapped):
     .. math:: \log p(x) = -\sum_i\Bigl[\Bigl(\frac{|v_i|}{a_i}\Bigr)^{b_i}
               + \log 2a_i\,\Gamma(1 + 1/b_i)\Bigr] - (n-1)\log\frac{\mathrm{sn}_K(|v|)}{|v|}
 
-    (the density of :class:`GeneralizedGaussian`; the volume as in Nagano et al. 2019, eq. 11).
+    (the density of :class:`GeneralizedGaussian`; the volume as in Nagano et al. 2019).
     Shape 2 with scale :math:`\sqrt2\,\sigma` is :class:`WrappedNormal`. For b below 2 the law
     depends on the frame also where all components have one scale: it is a product law, not one of
     |v|; see :class:`RiemannianGeneralizedGaussian` for that.

@@ -19,7 +19,7 @@ class WrappedNormal(Wrapped):
     .. math:: \log p(x) = \log\mathcal N(v; 0, \mathrm{diag}\,\sigma^2)
               - (n-1)\log\frac{\mathrm{sn}_K(|v|)}{|v|}
 
-    (Nagano et al. 2019, eq. 11, for K = -1). On Euclidean and hyperbolic space, where exp is one
+    (Nagano et al. 2019, for K = -1). On Euclidean and hyperbolic space, where exp is one
     to one, this is the density.
 
     *On the sphere* infinitely many v lead to one x, and for n >= 2 the density of the wrapped law,

@@ -33,9 +33,9 @@ def entailment(
     .. math:: E(p, c) = h\bigl(\mathrm{ext}(p, c) - \eta\,\psi(p) - \sigma\bigr),
 
     ext the exterior angle, psi the half-aperture of :class:`Manifold`, h the hinge: with max(0, .),
-    eta = 1 and sigma = 0 that is Ganea et al. 2018, eq. 33, and Desai et al. 2023 (MERU), eq. 7,
-    where the text is the parent of its image. On :class:`Product` it is the mean over its factors'
-    own cones (PHyCLIP, ICLR 2026).
+    eta = 1 and sigma = 0 that is Ganea et al. 2018, eq. 33, and the entailment loss of Desai et al.
+    2023 (MERU), where the text is the parent of its image. On :class:`Product` it is the mean over
+    its factors' own cones (PHyCLIP, ICLR 2026).
 
     ============== =========================================== ================================
     ``hinge``      h(t)                                        child inside the cone

@@ -44,8 +44,8 @@ def info_nce(
     .. math:: L_i = -\sum_j p_{ij}\log\frac{e^{l_{ij}}}{\sum_k e^{l_{ik}}},
 
     and, if symmetric, the mean of that and the same over columns (Radford et al. 2021, figure 3,
-    with ``logits="inner"`` on the unit sphere; Desai et al. 2023, section 3.2, with
-    ``"neg_dist"`` on Lorentz).
+    with ``logits="inner"`` on the unit sphere; Desai et al. 2023 with ``"neg_dist"`` on
+    Lorentz).
 
     *Several positives.* ``targets`` or ``groups`` may say that several pairs belong together (two
     pictures of one concept in a batch are not negatives of each other). They share the target mass
@@ -53,8 +53,8 @@ def info_nce(
 
     *Dense and tiled.* Dense, all B C logits are kept for the gradient, several times over. Tiled,
     they are computed tile by tile with a running log-sum-exp of rows and columns, and once more in
-    the backward pass, in memory of B + C points (after Milakov & Gimelshein 2018, section 3, and
-    Rabe & Staats 2021). Values and gradients are equal up to rounding; the tiled form has no
+    the backward pass, in memory of B + C points (after Milakov & Gimelshein 2018 and Rabe &
+    Staats 2021). Values and gradients are equal up to rounding; the tiled form has no
     second derivative and runs eagerly.
 
     *Accuracy.* float16 and bfloat16 are computed in float32, whatever autocast and TF32 say. Dense
@@ -87,7 +87,7 @@ def info_nce(
         weights: of each row, (B,), and if symmetric of each column: the same for B = C, or a pair
             of (B,) and (C,). Non-negative. Under ``"mean"`` the mean is weighted.
         label_smoothing: e in [0, 1): p becomes (1 - e) p + e/n over the n compared in the row.
-        decoupled: leave the positives out of the denominator (Yeh et al. 2022, eq. 5).
+        decoupled: leave the positives out of the denominator (Yeh et al. 2022).
         precision: of the products of float32 points in the tiled form. ``"auto"`` takes float32
             where it moves no logit of a pair at distance R (1 on flat space) by more than 1e-3,
             else float64, which halves the speed; float64 for tables and groups.

@@ -104,7 +104,7 @@ def ring_info_nce(
 
     The blocks of y go round the ring of processes and meet each other's x, tile by tile, with
     the sums of their columns; the sums of rows stay (after Liu et al. 2023, "Ring Attention", and
-    Cheng et al. 2025, section 3.2). The backward pass goes round once more, the gradient of a block
+    Cheng et al. 2025). The backward pass goes round once more, the gradient of a block
     travelling with it. Memory: the points of three processes.
 
     Args:

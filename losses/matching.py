@@ -27,7 +27,7 @@ def hard_negatives(
 ) -> Negatives:
     """For each row one column that is not its positive, with probability softmax(similarity).
 
-    The nearer a wrong partner, the likelier (Li et al. 2021, section 3.2). Drawn as the largest of
+    The nearer a wrong partner, the likelier (Li et al. 2021, ALBEF). Drawn as the largest of
     similarity plus Gumbel noise, in float64, which is a draw from the softmax without forming it:
     no sum that may be 0 and no row that fails. A positive is never drawn.
 
@@ -145,7 +145,7 @@ def masked_language_loss(
     .. math:: L = (1-\alpha)\,H(y, p) + \alpha\,H(p', p),
 
     y the token that was there, p and p' the softmax of the logits and of the teacher's (Li et al.
-    2021, eq. 7, up to the teacher's own entropy, which has no gradient).
+    2021, ALBEF, up to the teacher's own entropy, which has no gradient).
 
     Args:
         logits: (..., V).

@@ -19,8 +19,7 @@ class InfoNCE(Scaled):
     Args:
         manifold: the space of the points. It is not a submodule: a learnable curvature belongs to
             the model that makes the points.
-        scale: initial inverse temperature; CLIP and MERU start at 1/0.07 (Radford et al. 2021,
-            section 2.5).
+        scale: initial inverse temperature; CLIP and MERU start at 1/0.07 (Radford et al. 2021).
         max_scale: the scale stays strictly below it, smoothly (see :class:`PositiveScalar`); 100
             in the papers, as a hard clamp. None for no bound.
         learnable: whether the scale is a parameter.

@@ -18,8 +18,8 @@ def rising_momentum(momentum: float, step: int) -> float:
 def momentum_update(target: nn.Module, source: nn.Module, *, momentum: float) -> None:
     r"""Move the target's parameters: :math:`\theta' \leftarrow m\,\theta' + (1-m)\,\theta`.
 
-    In place (He et al. 2020, eq. 2; 0.995 in ALBEF and TCL). Buffers are
-    copied: they are constants or counts, of which no average is wanted.
+    In place (He et al. 2020, MoCo; 0.995 in ALBEF and TCL). Buffers are copied: they are constants
+    or counts, of which no average is wanted.
 
     Args:
         target: the copy, changed.

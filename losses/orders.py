@@ -13,10 +13,10 @@ def order_embedding(parent: Tensor, child: Tensor, *, reduction: Reduction = "me
 
     .. math:: E(p, c) = |\max(0,\ p - c)|^2
 
-    (Vendrov et al. 2016, eq. 2, who keep coordinates non-negative: the origin is then above all).
+    (Vendrov et al. 2016, who keep coordinates non-negative: the origin is then above all).
     The cone at p is the orthant :math:`p + \mathbb R_+^n`, so loss 0 is transitive. Coordinates are
     those of flat space; on another manifold take ``to_normal`` of its points. For negatives the
-    paper's term is :math:`\max(0, \alpha - E(p', c'))`, eq. 3: :func:`order_ranking`.
+    paper's term is :math:`\max(0, \alpha - E(p', c'))`: :func:`order_ranking`.
 
     Args:
         parent: coordinates (..., n).
@@ -45,7 +45,7 @@ def order_ranking(
 
     .. math:: L = E(p, c) + \sum_k \max\bigl(0,\ \alpha - E(p'_k, c'_k)\bigr),
 
-    E as in :func:`order_embedding` (Vendrov et al. 2016, eq. 3). A negative in order has E = 0
+    E as in :func:`order_embedding` (Vendrov et al. 2016). A negative in order has E = 0
     and no gradient, as with the relu of :func:`entailment_ranking`.
 
     Args:

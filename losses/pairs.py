@@ -56,7 +56,7 @@ def sigmoid_pairs(
 
     .. math:: L_i = \sum_j \log\bigl(1 + e^{-z_{ij}(l_{ij} + b)}\bigr),\qquad z = \pm 1,
 
-    with the logits l of :func:`info_nce` (Zhai et al. 2023, eq. 1, where l is the scaled cosine).
+    with the logits l of :func:`info_nce` (Zhai et al. 2023, where l is the scaled cosine).
     A negative distance is never positive, so the bias that starts training near the prior of the
     pairs is positive, about s E[d]: :func:`sigmoid_bias` computes it.
 
@@ -158,7 +158,7 @@ def nt_xent(
     r"""SimCLR's loss: of all 2B - 1 other points of two views, x_i's partner is y_i.
 
     :func:`info_nce` of the 2B points x, y against themselves, without the pairs of a point with
-    itself (Chen et al. 2020, eq. 1, with ``logits="inner"`` on the unit sphere).
+    itself (Chen et al. 2020, NT-Xent, with ``logits="inner"`` on the unit sphere).
 
     Args:
         x, y: the two views, (B, m) both.
@@ -275,15 +275,15 @@ def triplet(
 
     .. math:: L = \max\bigl(0,\ d(a, p) - d(a, n) + \mathrm{margin}\bigr)
 
-    (Schroff et al. 2015, eq. 3, with ``squared``).
+    (Schroff et al. 2015, with ``squared``).
 
     Args:
         anchor, positive: points (B, m), in pairs.
         negative: points (B, m); None to take, for each anchor, one of the positives of others:
 
-            * ``mining="hard"``: the nearest (Hermans et al. 2017, section 2).
+            * ``mining="hard"``: the nearest (Hermans et al. 2017).
             * ``mining="semi-hard"``: the nearest of those farther than the anchor's own, or if
-              there is none the farthest (Schroff et al. 2015, section 3.2).
+              there is none the farthest (Schroff et al. 2015).
 
             The choice has no gradient. It is made in memory of B, by blocks of rows.
         manifold: the space of all.

@@ -8,7 +8,7 @@ from ._common import check_manifold
 
 
 class PointQueue(nn.Module):
-    """The last ``size`` points pushed, with an id each (He et al. 2020, section 3.2).
+    """The last ``size`` points pushed, with an id each (He et al. 2020, MoCo).
 
     Points are kept as they come, in the manifold's own coordinates and in float32, and projected
     onto it when they are read: where the curvature is learned the space has moved since. On Lorentz

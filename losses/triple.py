@@ -28,7 +28,7 @@ def distilled_targets(
     r"""Soft targets of a momentum model: :math:`q = \alpha\,\mathrm{softmax}(l) + (1-\alpha)\,p`.
 
     l are the logits of momentum queries against momentum keys and p the hard targets (Li et al.
-    2021, eq. 6). No gradient flows through them.
+    2021, ALBEF). No gradient flows through them.
 
     Args:
         query: points (B, m).

@@ -35,7 +35,7 @@ class Gyrovectors(Manifold):
         .. math:: x\oplus y = \frac{(1 - 2K\,x\cdot y - K|y|^2)\,x + (1 + K|x|^2)\,y}
                   {1 - 2K\,x\cdot y + K^2|x|^2|y|^2}
 
-        (Bachmann et al. 2020, eq. 2), computed from the sum x + y, so that what two points
+        (Bachmann et al. 2020), computed from the sum x + y, so that what two points
         nearly opposite add up to keeps its digits: ``mobius_add(-x, x + d)`` has those of d. At K
         = 0 it is x + y; the origin is neutral, and -x + x is exactly the origin. For K > 0 the sum
         of x and of the point antipodal to -x is at infinity: the edge of the chart is returned, in
@@ -49,7 +49,7 @@ class Gyrovectors(Manifold):
 
         .. math:: r\otimes x = \mathrm{tn}_K(r\,\mathrm{tn}_K^{-1}|x|)\,x/|x|
 
-        (Bachmann et al. 2020, eq. 3). A whole r is :math:`x\oplus x\oplus\dots`; 0 gives the
+        (Bachmann et al. 2020). A whole r is :math:`x\oplus x\oplus\dots`; 0 gives the
         origin, -1 gives -x. For K > 0 the ray is a closed geodesic, gone round by a large r.
 
         Args:
@@ -99,7 +99,7 @@ class Gyrovectors(Manifold):
 
         A rotation of the plane of x and y, for vectors and for points alike: linear in v, of the
         same Euclidean norm, and the identity where x and y are parallel and at K = 0. It is not
-        computed from the sums, but as v and a correction with the factor K (Ungar 2008, eq. 3.17),
+        computed from the sums, but as v and a correction with the factor K (Ungar 2008),
         for K > 0 also as two reflections. For K > 0 and y antipodal to -x, where it is not defined,
         it is the reflection that swaps the two.
         """
@@ -111,7 +111,7 @@ class Gyrovectors(Manifold):
 
         .. math:: x\boxplus y = \frac{(1 + K|y|^2)\,x + (1 + K|x|^2)\,y}{1 - K^2|x|^2|y|^2}
 
-        (Ungar 2008, eq. 3.20). (..., n), (..., n) -> (..., n). For K > 0 it is at infinity where
+        (Ungar 2008). (..., n), (..., n) -> (..., n). For K > 0 it is at infinity where
         |x||y| = 1/K: the edge of the chart is returned; and where the numerator vanishes as well,
         y = -x, the origin.
         """

@@ -60,7 +60,7 @@ def _steps(manifold: Manifold, m: Tensor, x: Tensor, w: Tensor) -> Steps:
 
     In that frame the Hessian of sum w d^2/2 is the sum of w (l l^T + c (1 - l l^T)), l the unit
     vector towards x and c = d cs(d)/sn(d) (Karcher 1977, appendix C). The careful step is the
-    gradient over sum w max(c, 1), which never goes uphill (Zhang & Sra 2016, lemma 6): far out
+    gradient over sum w max(c, 1), which never goes uphill (after Zhang & Sra 2016): far out
     Newton's overshoots.
     """
     v = logs(manifold, m, x)

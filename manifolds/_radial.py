@@ -153,7 +153,7 @@ class RadialLaw:
         With ``implicit`` it has a derivative in the parameters, at about the cost of the value.
 
         By Newton's method inside of a short panel. The derivative in the parameters is that of
-        the implicit function, :math:`dt = -dF(t)/F'(t)` (Figurnov, Mohamed & Mnih 2018, eq. 3),
+        the implicit function, :math:`dt = -dF(t)/F'(t)` (Figurnov, Mohamed & Mnih 2018),
         of first order only. With A and B the masses below and above t, :math:`dF` is
         :math:`(B\,dA - A\,dB)/(A+B)^2`, sums of one sign, so it keeps its digits in both tails.
         """

@@ -377,7 +377,7 @@ class Manifold(UnitKernels):
         r"""Logarithm of the volume change of expmap at x: :math:`\log|\det D\exp_x(v)|`.
 
         :math:`(n-1)\log(\mathrm{sn}_K(|v|)/|v|)` on an n-dimensional space form (Nagano et al.
-        2019, appendix A.3, for K = -1); 0 at v = 0 and on Euclidean space. Sphere: -inf at
+        2019, for K = -1); 0 at v = 0 and on Euclidean space. Sphere: -inf at
         |v| = pi R, the edge of the injectivity domain, and at its multiples.
         Shapes: (..., m), (..., m) -> (...).
         """
@@ -394,8 +394,9 @@ class Manifold(UnitKernels):
 
         r the distance from the origin. By Clairaut's relation sn(r) sin(angle) is constant along a
         geodesic, so a cone contains the cones of all its points: entailment is transitive. On the
-        hyperboloid this is MERU's aperture (Desai et al. 2023, eq. 5), on the ball Ganea et al.'s
-        (2018, eq. 28: K = min_radius there, a radius in ball coordinates, whence the factor 2).
+        hyperboloid this is MERU's aperture (Desai et al. 2023), on the ball Ganea et al.'s (2018,
+        "Hyperbolic entailment cones"; their K is min_radius, a radius in ball coordinates, whence
+        the factor 2).
 
         Where sn(r/R) <= 2 min_radius the cone is the half-space: psi = pi/2 with gradient 0.
         Sphere: the apertures shrink with r up to the equator only; keep points in the hemisphere.
@@ -409,8 +410,8 @@ class Manifold(UnitKernels):
 
         0 if y lies behind x on the same ray, pi if between the origin and x; y is in the cone at
         x iff exterior_angle(x, y) <= half_aperture(x). By atan2 of the two components of
-        log_x(y), never acos (MERU's form, Desai et al. 2023, eq. 6, loses all digits at distance
-        8 in float32). At x = y and at x = origin, where the angle is not defined, it is 0 with
+        log_x(y), never acos (MERU's form, Desai et al. 2023, loses all digits at distance 8 in
+        float32). At x = y and at x = origin, where the angle is not defined, it is 0 with
         gradient 0: a point is in its own cone, and the origin's cone is the whole space.
 
         Shapes: (..., m), (..., m) -> (...), in [0, pi].

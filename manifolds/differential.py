@@ -85,7 +85,7 @@ def expmap_adjoint(manifold: Manifold, x: Tensor, v: Tensor, w: Tensor) -> Tenso
     r"""Adjoint of :func:`expmap_differential`: a vector at exp_x(v) brought back to x.
 
     :math:`\langle (D\exp_x)_v u, w\rangle = \langle u, (D\exp_x)_v^* w\rangle`: the Riemannian
-    gradient of f(exp_x(v)) in v from that of f (Bergmann & Gousenbourger 2018, section 3.3).
+    gradient of f(exp_x(v)) in v from that of f (Bergmann & Gousenbourger 2018).
 
     Args:
         manifold: the space.

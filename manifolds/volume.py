@@ -56,7 +56,7 @@ def sphere_area(manifold: Manifold, radius: Tensor | float, n: int) -> Tensor:
     .. math:: A(r) = \frac{2\pi^{n/2}}{\Gamma(n/2)}\,\mathrm{sn}_K(r)^{n-1},\qquad
               \mathrm{sn}_K(r) = \sin(\sqrt K r)/\sqrt K,\ r,\ \sinh(\sqrt{-K} r)/\sqrt{-K}
 
-    (Gray, "Tubes", 2nd ed. 2004, section 3.1). 0 at r = 0 but for n = 1, where the sphere is two
+    (Gray, "Tubes", 2nd ed. 2004). 0 at r = 0 but for n = 1, where the sphere is two
     points; 0 for r < 0 and beyond the diameter, where there is none. Differentiable in r and in a
     learnable K: dA/dr at 0 is 0, 2 pi for n = 2. For large n use :func:`log_sphere_area`, whose
     exponential this is: in float64 its relative error is abs(log A) units in the last place.
@@ -109,7 +109,7 @@ def ball_volume(manifold: Manifold, radius: Tensor | float, n: int) -> Tensor:
 
     .. math:: V(r) = \frac{2\pi^{n/2}}{\Gamma(n/2)}\int_0^r\mathrm{sn}_K(t)^{n-1}\,dt
 
-    (Gray, "Tubes", 2nd ed. 2004, section 3.1): :math:`2\pi(\cosh r - 1)` for n = 2, K = -1. 0 for
+    (Gray, "Tubes", 2nd ed. 2004): :math:`2\pi(\cosh r - 1)` for n = 2, K = -1. 0 for
     r <= 0; from the diameter on the volume of the whole sphere, with derivative 0. Differentiable
     in r, with derivative :func:`sphere_area`, and in a learnable K. For large n use
     :func:`log_ball_volume`.

@@ -11,7 +11,7 @@ class FusionEncoder(nn.Module):
     """Blocks of self-attention of tokens, attention to patches, and a perceptron, pre-normed.
 
     Every block starts as the identity, so a fused caption starts as the caption (Li et al. 2021,
-    section 3.1, has the upper six layers of a BERT for it).
+    ALBEF, has the upper six layers of a BERT for it).
 
     Args:
         width: of tokens, and of the result.

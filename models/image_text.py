@@ -46,8 +46,7 @@ class ImageTextModel(nn.Module):
     - ``lift="normal"``: times a scalar alpha of the modality they are normal coordinates at the
       origin, from_normal(alpha v). The root, the point of everything, is the origin.
     - ``lift="project"``: the nearest point of the manifold, on the sphere v/\|v\| (CLIP). The root
-      is the point of the empty caption, the nearest thing to one (Alper & Averbuch-Elor 2024,
-      section 3).
+      is the point of the empty caption, the nearest thing to one (Alper & Averbuch-Elor 2024).
 
     The loss is
 
@@ -56,7 +55,7 @@ class ImageTextModel(nn.Module):
     :math:`L_{con}` the contrastive loss, h the entailment loss, t the captions, i the pictures and
     :math:`g_1, \dots, g_K` the texts above a caption from the most general, :math:`g_{K+1} = t`.
     A ``compositional`` model contrasts these with the pictures too: a row for each, in which every
-    picture below it is a positive, and the mean of all 2 + K softmax losses (HyCoCLIP, eq. 5,
+    picture below it is a positive, and the mean of all 2 + K softmax losses (HyCoCLIP's,
     without picture parts).
 
     Args:

@@ -10,7 +10,7 @@ _LARGEST = 1e4
 
 def hyperboloid(curvature: float, *, learnable: bool) -> Lorentz:
     """A Lorentz space; a learnable curvature stays between 10 times and 1/10 of the initial one
-    (Desai et al. 2023, section 3.2: from -10 to -0.1)."""
+    (Desai et al. 2023: from -10 to -0.1)."""
     _check(curvature, -1, "a negative number")
     bounds = (10 * curvature, curvature / 10) if learnable else None
     return Lorentz(curvature, learnable=learnable, bounds=bounds)

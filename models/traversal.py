@@ -35,7 +35,7 @@ def traverse(
 ) -> list[Way]:
     """Walk from every point to the root and note the nearest text at each step.
 
-    Desai et al. 2023 (MERU), section 5: the geodesic is cut evenly into ``steps``
+    The image traversals of Desai et al. 2023 (MERU): the geodesic is cut evenly into ``steps``
     points, both ends included. At each the nearest text is taken among those whose entailment cone
     contains it, and the root, which contains everything; texts met twice are listed once.
 

@@ -19,7 +19,7 @@ def tree_tables(paths: Sequence[Sequence[Hashable]]) -> dict[str, Table]:
     r"""How wrong each class is for each other one, by their places in a tree.
 
     With A the nodes from the root to a class, both included, p the class predicted and t the true
-    one (Kosmopoulos et al. 2015; Pal et al. 2025, HyCoCLIP, section 4.2):
+    one (Kosmopoulos et al. 2015; Pal et al. 2025, HyCoCLIP):
 
     ============= ============================================== ==============
     ``TIE``       :math:`|A_p \triangle A_t|`, the edges between  0 if right
@@ -108,7 +108,7 @@ def path_scores(
 ) -> dict[str, float]:
     """Precision and recall of what was met on the way to the root, as means over ways.
 
-    As in Alper & Averbuch-Elor 2024 (HierarCaps, section 4): the texts found on a way against the
+    As in Alper & Averbuch-Elor 2024 (HierarCaps): the texts found on a way against the
     texts above its picture. A way on which nothing was found has precision 0.
     """
     common = [len(set(f) & set(w)) for f, w in zip(found, wanted, strict=True)]

@@ -64,7 +64,7 @@ def horopca(
     .. math:: \sigma^2(p_1, \dots, p_j) = \frac{1}{N^2}\sum_{i, i'}
               d\bigl(\pi_{p_1\dots p_j}(x_i),\,\pi_{p_1\dots p_j}(x_{i'})\bigr)^2
 
-    given those before it (Chami, Gu, Nguyen & Ré 2021, "HoroPCA", sections 3.2 and 3.3, with the
+    given those before it (Chami, Gu, Nguyen & Ré 2021, "HoroPCA", with the
     base point at the Fréchet mean as there), by LBFGS from the best of plus and minus the
     directions of :func:`tangent_pca`. Over all pairs, or 20,000 of them drawn with a fixed seed.
 
@@ -111,7 +111,7 @@ def horospherical_projection(manifold: Manifold, x: Tensor, ideal_points: Tensor
     p_1, ..., p_k at infinity, of dimension k. The projection of x lies on every horosphere about
     some p_j on which x lies: it has the same Busemann functions. Two points of M do, mirror images
     in the hull of the p_j alone (the spine), which turning about it brings x to; the one nearer
-    to the origin is meant (Chami et al. 2021, section 3.2). So M's points on the origin's side of
+    to the origin is meant (Chami et al. 2021). So M's points on the origin's side of
     the spine stay where they are, those beyond it are folded back, and no distance grows.
 
     On the hyperboloid at K = -1 a horosphere about p is where :math:`x_t - x_s\cdot p` is constant.

@@ -328,7 +328,7 @@ def _integral(s: Space, r: Any, m: int) -> Any:
 
 
 def _added(s: Space, x: Vector, y: Vector) -> Vector:
-    """Bachmann, Becigneul & Ganea 2020, equation 2."""
+    """The addition of Bachmann, Becigneul & Ganea 2020."""
     xy, x2, y2, k = _dot(x, y), _dot(x, x), _dot(y, y), s.sign
     first, second = 1 - 2 * k * xy - k * y2, 1 + k * x2
     below = 1 - 2 * k * xy + k * k * x2 * y2

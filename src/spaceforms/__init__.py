@@ -1,8 +1,8 @@
 """spaceforms: geometry you can trust, and losses that stand on it.
 
-The rooms are ``spaceforms.manifolds``, ``spaceforms.losses``, ``spaceforms.datasets``,
-``spaceforms.models``, ``spaceforms.plotting``, ``spaceforms.stats`` and ``spaceforms.validation``;
-import the one you need. ``import spaceforms`` by itself loads nothing heavy.
+The rooms are ``spaceforms.manifolds``, ``spaceforms.losses``, ``spaceforms.distributions``,
+``spaceforms.datasets``, ``spaceforms.models``, ``spaceforms.plotting``, ``spaceforms.search``,
+``spaceforms.stats`` and ``spaceforms.validation``; import the one you need. ``import spaceforms`` by itself loads nothing heavy.
 """
 
 from importlib.metadata import PackageNotFoundError, version as _version
