@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ class Folder:
         ValueError: a list with a line that is neither.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        path = Path(path)
         if not path.is_dir():
             raise FileNotFoundError(f"{path}: expected a folder of pictures, found no such folder.")
         self.path = path

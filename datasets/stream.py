@@ -8,6 +8,7 @@ on when each lane is told where it was.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -36,11 +37,21 @@ STATE_WIDTH = 3 + len(FAULTS)
 _SIDED = frozenset({"left", "right", "clockwise", "sign", "text", "letter", "word"})
 
 
-def open_pairs(path: Path) -> Pairs:
-    """A pattern of shards or a folder of them: `Shards`; a folder of pictures: `Folder`."""
-    if not path.is_dir() or any(path.glob("*.tar")):
-        return Shards(path)
-    return Folder(path)
+def open_pairs(path: str | os.PathLike[str]) -> Pairs:
+    """A pattern of shards or a folder of them: `Shards`; a folder of pictures: `Folder`.
+
+    Raises:
+        FileNotFoundError: nothing is there, or no pictures with captions in it.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return Shards(path) if any(path.glob("*.tar")) else Folder(path)
+    if not path.exists() and path.suffix != ".tar":
+        raise FileNotFoundError(
+            f"{path}: found no such file or folder; expected a folder of pictures with captions, "
+            "or shards (shard-{0000..0099}.tar, or a folder of them)."
+        )
+    return Shards(path)
 
 
 def fingerprint(pairs: Pairs) -> int:

@@ -1,6 +1,8 @@
 """Sphinx configuration. `make docs` builds with every warning an error."""
 
+import contextlib
 import re
+import runpy
 from pathlib import Path
 
 import spaceforms
@@ -42,6 +44,8 @@ python_maximum_signature_line_length = 88
 
 html_theme = "furo"
 html_title = f"spaceforms {release}"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 copybutton_exclude = ".linenos, .gp, .go"
 
 
@@ -61,11 +65,28 @@ def escape_bars(app, what, name, obj, options, lines):
     lines[:] = text.split("\n")
 
 
+def keep_colons(app, what, name, obj, options, lines):
+    """Let an attribute's words have a colon: napoleon takes what is before it for a type."""
+    if what in ("attribute", "data", "property"):
+        lines[:0] = ["..", ""]  # an empty comment, in which it finds none
+
+
 def write_derivations(app):
     """Prove the derivations and print them: the page exists only as the program's output."""
     write_page(Path(app.srcdir) / "derivations.md")
 
 
+def draw_examples(app):
+    """Run the examples that draw: the pictures of the guide exist only as their output."""
+    pictures = Path(app.srcdir) / "_pictures"
+    pictures.mkdir(exist_ok=True)
+    with contextlib.chdir(pictures):
+        for example in sorted((Path(app.srcdir).parent / "examples").glob("plot_*.py")):
+            runpy.run_path(str(example), run_name="__main__")
+
+
 def setup(app):
     app.connect("builder-inited", write_derivations)
+    app.connect("builder-inited", draw_examples)
     app.connect("autodoc-process-docstring", escape_bars, priority=900)  # after napoleon
+    app.connect("autodoc-process-docstring", keep_colons, priority=100)  # before it

@@ -58,8 +58,10 @@ class Manifold(UnitKernels):
 
         (R, 0, ..., 0) for Lorentz and Sphere, 0 for PoincareBall and Euclidean.
         """
-        if n < 1:
-            raise ValueError(f"{self._name}.origin: n is {n}; expected a dimension of at least 1.")
+        if not isinstance(n, int) or n < 1:
+            raise ValueError(
+                f"{self._name}.origin: n is {n!r}; expected a dimension of at least 1, an integer."
+            )
         dtype = dtype or torch.get_default_dtype()
         origin = self._unit_origin(torch.empty(self.ambient_dim(n), dtype=dtype, device=device))
         return times(origin, self._radius_in(dtype), 1)

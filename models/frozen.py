@@ -17,6 +17,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -138,10 +139,11 @@ def load_features(path: str | os.PathLike[str]) -> Features:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return Features(**{name: archive[name] for name in Features._fields})
-    except (KeyError, ValueError) as error:
+    # What numpy raises for another's archive, no archive, and a part of one.
+    except (KeyError, ValueError, TypeError, EOFError, BadZipFile) as error:
         raise ValueError(
             f"{path}: expected the arrays {', '.join(Features._fields)}, as `spaceforms features` "
-            f"writes them, but {error}."
+            "writes them, got another file or a part of one."
         ) from error
 
 

@@ -106,6 +106,10 @@ class ImageTextModel(nn.Module):
         fixed_radius: float | None = None,
     ) -> None:
         super().__init__()
+        if embed_dim < 1:
+            raise ValueError(
+                f"{type(self).__name__}: embed_dim is {embed_dim}; expected at least 1."
+            )
         self.image_encoder = image_encoder
         self.text_encoder = text_encoder
         self.image_projection = _projection(image_encoder, "image_encoder", embed_dim)

@@ -136,7 +136,7 @@ class ProbVLM(nn.Module):
         spread: of the training embeddings: a mean, and one standard deviation for all coordinates.
 
     Raises:
-        ValueError: an unknown likelihood, weights that are negative or both 0.
+        ValueError: a dim below 1, an unknown likelihood, weights that are negative or both 0.
     """
 
     centre: Tensor
@@ -156,6 +156,8 @@ class ProbVLM(nn.Module):
         spread: float = 1.0,
     ) -> None:
         super().__init__()
+        if dim < 1:
+            raise ValueError(f"ProbVLM: dim is {dim}; expected at least 1.")
         if likelihood not in LIKELIHOODS:
             raise ValueError(
                 f"ProbVLM: likelihood is {likelihood!r}; expected one of {', '.join(LIKELIHOODS)}."
@@ -175,6 +177,11 @@ class ProbVLM(nn.Module):
 
     def law(self, x: Tensor, modality: str, masks: list[Tensor] | None = None) -> Law:
         """The laws of embeddings (B, d) of one modality, ``"image"`` or ``"text"``."""
+        if x.shape[-1:] != self.centre.shape:
+            raise ValueError(
+                f"ProbVLM: {modality} has shape {tuple(x.shape)}; expected embeddings of "
+                f"{len(self.centre)} coordinates."
+            )
         out = self.adapters[modality]((x - self.centre) / self.spread, masks)
         shape = out[2] if len(out) > 2 else torch.full_like(out[0], _FIXED_SHAPE[self.likelihood])
         return Law(self.centre + self.spread * out[0], self.spread.log() + out[1], shape)

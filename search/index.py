@@ -200,6 +200,11 @@ def load_index(path: str | Path) -> Index:
         ModuleNotFoundError: FAISS is not installed.
     """
     folder = Path(path)
+    if not (folder / "about.json").is_file():
+        raise FileNotFoundError(
+            f"search.load_index: {folder} has no about.json; expected a folder that Index.save "
+            "wrote."
+        )
     about = json.loads((folder / "about.json").read_text())
     kind = _KINDS[about["manifold"]]
     manifold = kind() if kind is Euclidean else kind(about["curvature"])

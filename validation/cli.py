@@ -73,6 +73,8 @@ def _run(options: CertifyOptions) -> int:
         "maps": _chosen("--map", _with_targets(options.map, DEFINITIONS), list(DEFINITIONS)),
         "dtypes": _chosen("--dtype", options.dtype, list(DTYPES)),
     }
+    if options.processes < 0:
+        raise ValueError(f"--processes is {options.processes}; expected 0 or more.")
     plan = FULL if options.full else QUICK
     processes = options.processes or len(os.sched_getaffinity(0))
     with tqdm(total=len(tasks(plan, **which)), unit=" tasks", disable=None) as bar:

@@ -111,6 +111,8 @@ def check_manifold(
         TypeError: for a manifold whose maps and domain are not known.
     """
     subject = as_subject(manifold)
+    if not isinstance(dtype, torch.dtype):
+        raise TypeError(f"check_manifold: dtype is {dtype!r}; expected one such as torch.float32.")
     report = Report(subject.name, n, dtype)
     for p in _chosen(properties):
         missing = [name for name in p.needs if getattr(subject, name) is None]

@@ -2,7 +2,8 @@
 
 The rooms are ``spaceforms.manifolds``, ``spaceforms.losses``, ``spaceforms.distributions``,
 ``spaceforms.datasets``, ``spaceforms.models``, ``spaceforms.plotting``, ``spaceforms.search``,
-``spaceforms.stats`` and ``spaceforms.validation``; import the one you need. ``import spaceforms`` by itself loads nothing heavy.
+``spaceforms.stats`` and ``spaceforms.validation``; import the one you need.
+``import spaceforms`` by itself loads nothing heavy.
 """
 
 from importlib.metadata import PackageNotFoundError, version as _version

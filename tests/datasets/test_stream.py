@@ -322,7 +322,11 @@ def test_data_without_one_good_pair_end_in_a_sentence(tmp_path):
     with pytest.raises(FileNotFoundError, match="expected pictures with captions"):
         Folder(tmp_path)
     with pytest.raises(FileNotFoundError, match="found no such folder"):
-        Folder(tmp_path / "nowhere")
+        Folder(str(tmp_path / "nowhere"))
+    with pytest.raises(FileNotFoundError, match="nowhere: found no such file or folder; expected"):
+        open_pairs(str(tmp_path / "nowhere"))
+    with pytest.raises(FileNotFoundError, match="found none of 2 names"):
+        open_pairs(tmp_path / "{7..8}.tar")
     with pytest.raises(FileExistsError, match="holds shards already"):
         write_shards([], tmp_path)
 

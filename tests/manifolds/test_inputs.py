@@ -40,6 +40,7 @@ NAN = torch.full((3, 3), torch.nan)
             r"Lorentz.geodesic: t has shape \(3,\), which does not",
         ),
         (lambda: L.origin(0), ValueError, "expected a dimension of at least 1"),
+        (lambda: L.origin(2.5), ValueError, "origin: n is 2.5; expected a dimension of at least"),
         (lambda: L.random_normal(4, 2, std=-1), ValueError, "std is -1; expected a finite number"),
         (lambda: L.mean(X, torch.zeros(4)), ValueError, "expected non-negative weights"),
         (lambda: L.mean(X, torch.tensor([3, 1, 1, -1.0])), ValueError, "4 weights 1 are negative"),

@@ -102,6 +102,8 @@ def test_geometry_is_float32_under_autocast():
 def test_an_encoder_without_a_width_is_named():
     with pytest.raises(ValueError, match=r"text_encoder \(Linear\) has width None"):
         MERU(Features(), torch.nn.Linear(3, 3))
+    with pytest.raises(ValueError, match="MERU: embed_dim is 0; expected at least 1"):
+        MERU(Features(), Features(), embed_dim=0)
 
 
 def test_pictures_of_one_family_are_not_negatives_of_each_other():

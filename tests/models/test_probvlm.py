@@ -353,6 +353,10 @@ def test_features_of_a_run_stand_in_for_the_frozen_pair(tiny, tmp_path, monkeypa
 def test_wrong_options_are_named():
     with pytest.raises(ValueError, match="ProbVLM: likelihood is 'cauchy'; expected one of"):
         ProbVLM(3, likelihood="cauchy")
+    with pytest.raises(ValueError, match="ProbVLM: dim is 0; expected at least 1"):
+        ProbVLM(0)
+    with pytest.raises(ValueError, match=r"text has shape \(4, 2\); expected embeddings of 3 coo"):
+        ProbVLM(3).loss(torch.zeros(4, 3), torch.zeros(4, 2))
     with pytest.raises(ValueError, match="expected 0 or more, and not both 0"):
         ProbVLM(3, intra_weight=0.0, cross_weight=0.0)
     with pytest.raises(ValueError, match="passes is 0; expected at least 1"):

@@ -215,7 +215,7 @@ X = points(L, 10, 3)
         ),
         (lambda: build_index(L, X).search([1.0], 1), TypeError, r"queries is list; expected"),
         (lambda: brute_force(L, X, X / 0, 1), ValueError, r"queries have entries that are not fin"),
-        (lambda: load_index("nowhere"), FileNotFoundError, r"nowhere"),
+        (lambda: load_index("nowhere"), FileNotFoundError, r"nowhere has no about.json; expected"),
     ],
 )
 def test_bad_input_is_told(call, kind, message):

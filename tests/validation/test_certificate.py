@@ -84,6 +84,8 @@ def test_the_command_writes_what_the_page_is_made_of(tmp_path, capsys):
 def test_the_command_names_what_it_does_not_know(capsys):
     assert main(["certify", "--map", "distance"]) == 2
     assert "expected some of proj" in capsys.readouterr().err
+    assert main(["certify", "--processes", "-1"]) == 2
+    assert "--processes is -1; expected 0 or more" in capsys.readouterr().err
 
 
 def test_a_report_is_plain_numbers():

@@ -176,6 +176,8 @@ def test_mistakes_get_a_sentence(monkeypatch):
         check_manifold(3)
     with pytest.raises(ValueError, match=r"there is no property 'symmetry'; the properties are"):
         check_manifold(Lorentz(), properties=["symmetry"])
+    with pytest.raises(TypeError, match=r"dtype is 'float32'; expected one such as torch.float32"):
+        check_manifold(Lorentz(), dtype="float32")
     geoopt = pytest.importorskip("geoopt")
     with pytest.raises(
         TypeError, match=r"from_geoopt: the manifold is a CanonicalStiefel; expected Eucl"
