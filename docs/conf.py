@@ -5,6 +5,8 @@ import re
 import runpy
 from pathlib import Path
 
+from sphinx.util.nodes import make_refnode
+
 import spaceforms
 from spaceforms.validation.symbolic import write_page
 
@@ -71,6 +73,19 @@ def keep_colons(app, what, name, obj, options, lines):
         lines[:0] = ["..", ""]  # an empty comment, in which it finds none
 
 
+def link_bare_names(app, env, node, contnode):
+    """Link a name as docstrings have it, Manifold.mean, from whatever room it stands in."""
+    objects = env.domains["py"].objects
+    name = node["reftarget"]
+    found = [full for full in objects if node["refdomain"] == "py" and full.endswith(f".{name}")]
+    if len(found) != 1:
+        return None
+    there = objects[found[0]]
+    return make_refnode(
+        app.builder, node["refdoc"], there.docname, there.node_id, contnode, found[0]
+    )
+
+
 def write_derivations(app):
     """Prove the derivations and print them: the page exists only as the program's output."""
     write_page(Path(app.srcdir) / "derivations.md")
@@ -88,5 +103,6 @@ def draw_examples(app):
 def setup(app):
     app.connect("builder-inited", write_derivations)
     app.connect("builder-inited", draw_examples)
+    app.connect("missing-reference", link_bare_names)
     app.connect("autodoc-process-docstring", escape_bars, priority=900)  # after napoleon
     app.connect("autodoc-process-docstring", keep_colons, priority=100)  # before it

@@ -255,7 +255,7 @@ def traverse(argv: Sequence[str]) -> int:
         walks = walk(trained, options.image, count=options.count, steps=options.steps)
         for way in walks:
             print(f"{way.title}: {' > '.join(way.captions)}")
-        title = f"{trained.config.model.upper()}: from pictures to the root"
+        title = f"{trained.config.model.upper()}: from pictures to the root (% of the way)"
         draw(walks, options.folder / TRAVERSAL, title=title, dpi=options.dpi)
         print(f"Drawn: {options.folder / TRAVERSAL}")
         return 0

@@ -35,7 +35,7 @@ LOSSES, EMBEDDING, PICTURES, RADII = (
     "radius.png",
 )
 _FEW = 100  # points of a level, which are then drawn larger and on top
-_WHOLE = 4.0  # the distance from which on a part of the disk would be all of it
+_WHOLE = 2.5  # from this distance on the whole disk is shown: a part would cut its boundary
 
 
 def draw_run(run: Run, *, dpi: int = 150) -> list[Path]:
@@ -128,7 +128,7 @@ def _disk(places: dict[str, Tensor], order: Sequence[str], *, size: float) -> tu
         ax=ax,
         size=size,
         rings=[float(r) for r in rings if 0 < r <= reach],
-        reach=min(reach, _WHOLE),
+        reach=reach if reach < _WHOLE else None,
     )
     for level, dots in zip(order, drawn.points, strict=True):
         if len(places[level]) < _FEW:

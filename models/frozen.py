@@ -137,7 +137,8 @@ def save_features(features: Features, path: str | os.PathLike[str]) -> None:
 def load_features(path: str | os.PathLike[str]) -> Features:
     """Read what :func:`save_features` wrote; ValueError if the file is something else."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # numpy leaves a file that it cannot read open.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             return Features(**{name: archive[name] for name in Features._fields})
     # What numpy raises for another's archive, no archive, and a part of one.
     except (KeyError, ValueError, TypeError, EOFError, BadZipFile) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,9 +107,11 @@ def _find(name: str, data: EmojiData, index: NDArray[np.int64]) -> tuple[str, Te
     if rows:
         return name, to_float(data.images[rows[:1]])[0]
     if not Path(name).is_file():
+        known = [data.names[c] for c in data.concept[index]]
+        near = get_close_matches(name, known, n=1) or known[:1]
         raise ValueError(
             f"image is {name!r}, which is the name of no held-out picture and no file; expected a "
-            f"name such as {data.names[data.concept[index[0]]]!r}, or a PNG file."
+            f"name such as {near[0]!r}, or a PNG file."
         )
     from matplotlib.image import imread
 

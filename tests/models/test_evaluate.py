@@ -243,6 +243,7 @@ def test_the_command_traverse_walks_from_names_and_files(trained, tmp_path, caps
     (tmp_path / "text.png").write_text("no picture")
     for words, message in (
         (["--image", "no such thing"], "which is the name of no held-out picture and no file"),
+        (["--image", titles[0][:-1]], f"expected a name such as {titles[0]!r}"),
         (["--image", str(tmp_path / "text.png")], "text.png: expected a picture, but"),
         (["--count", "0"], "count is 0; expected at least 1"),
         (["--steps", "1"], "steps is 1; expected at least 2"),

@@ -1,5 +1,6 @@
 """The pictures of a run."""
 
+import pytest
 import torch
 
 from spaceforms.manifolds import PoincareBall
@@ -16,3 +17,10 @@ def test_the_few_points_of_a_level_are_larger_and_above_the_many():
     assert few.get_sizes()[0] >= 4 * many.get_sizes()[0]
     assert few.get_zorder() > many.get_zorder()
     figure.draw_without_rendering()
+
+
+@pytest.mark.parametrize(("far", "whole"), [(1.0, False), (3.0, True)])
+def test_a_disk_that_is_nearly_filled_is_shown_whole(far, whole):
+    ball = PoincareBall()
+    _, ax = _disk({"name": ball.from_normal(torch.tensor([[far, 0.0]]))}, ("name",), size=9.0)
+    assert (ax.get_xlim()[1] > 1) == whole
