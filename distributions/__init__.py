@@ -1,4 +1,4 @@
-"""Probability: laws on any manifold of ``spaceforms.manifolds``, as ``torch.distributions.Distribution``.
+"""Probability: laws on any manifold, as ``torch.distributions.Distribution``.
 
 All densities are with respect to the Riemannian volume. ``GeneralizedGaussian`` is a law on the
 line.

@@ -1,4 +1,4 @@
-"""What is minimised, and how its outcome is judged: losses on any manifold of ``spaceforms.manifolds``.
+"""What is minimised, and how its outcome is judged: losses on any manifold.
 
 Contrastive and entailment losses, and the likelihood of generalized Gaussian laws; the measures of
 an uncertainty are in ``losses.metrics``.
