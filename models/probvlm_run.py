@@ -43,6 +43,14 @@ def run(config: ProbVLMConfig) -> dict[str, Any]:
     # -- features, and who learns from which
     data = load_emoji(config.data, config.concepts)
     pairs = _checked(config.features, data)
+    views = [_checked(path, data).image for path in config.views]
+    for path, view in zip(config.views, views, strict=True):
+        if view.shape != pairs.image.shape:
+            raise ValueError(
+                f"{path}: pictures have {view.shape[1]} features and in {config.features} "
+                f"{pairs.image.shape[1]}; expected views by the same encoder."
+            )
+    config.out.mkdir(parents=True, exist_ok=True)  # what cannot be written is told before training
     parts = make_parts(data, share=config.share, seed=config.seed)
 
     # -- heads
@@ -74,7 +82,6 @@ def run(config: ProbVLMConfig) -> dict[str, Any]:
     }
 
     # -- adapters
-    config.out.mkdir(parents=True, exist_ok=True)
     _save(heads, config.out / "heads.safetensors")
     for method in config.methods:
         model = train_adapters(config, method, z_image, z_text, pairs.family, parts.adapters)
@@ -85,14 +92,7 @@ def run(config: ProbVLMConfig) -> dict[str, Any]:
             known = {k: v for k, v in u._asdict().items() if bool((v > 0).all())}
             figures[f"{modality} uncertainty"] = calibration_figures(known, hit, bins=config.bins)
         result["methods"][method] = figures
-    if config.views:
-        views = [_checked(path, data).image for path in config.views]
-        for path, view in zip(config.views, views, strict=True):
-            if view.shape != pairs.image.shape:
-                raise ValueError(
-                    f"{path}: pictures have {view.shape[1]} features and in {config.features} "
-                    f"{pairs.image.shape[1]}; expected views by the same encoder."
-                )
+    if views:
         with torch.no_grad():
             each = [
                 coordinates(heads, heads.encode_image(view[test])) for view in (pairs.image, *views)

@@ -323,6 +323,14 @@ def test_the_command_runs_end_to_end(features, tmp_path, capsys):
     assert set(result["selection"]) >= {"none", "random", "most uncertain", "least uncertain"}
 
 
+def test_views_that_are_not_there_are_told_before_anything_is_trained(features, tmp_path, capsys):
+    path, _ = features
+    words = ["--out", str(tmp_path / "out"), "--views", str(tmp_path / "nowhere.npz")]
+    assert main(["probvlm", str(path), *words]) == 1
+    assert "nowhere.npz: no such file" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_features_of_a_run_stand_in_for_the_frozen_pair(tiny, tmp_path, monkeypatch, capsys):
     from spaceforms.models.train import train
 
