@@ -19,9 +19,9 @@ def as_text(rows: Sequence[Row]) -> str:
     """A line a map, manifold and dtype: worst and 99th percentile of values and gradients."""
     heads = ("library", "manifold", "map", "dtype", "values", "99 %", "gradients", "99 %", "by K",
              "problems", "not finite")  # fmt: skip
-    widths = (11, 19, 33, 9, 9, 9, 10, 9, 9, 9, 11)
-    lines = ["".join(f"{h:<{w}}" if w > 10 or h == "dtype" else f"{h:>{w}}" for h, w in
-                     zip(heads, widths, strict=True))]  # fmt: skip
+    widths = (11, 19, 33, 9, 9, 9, 10, 9, 9, 9, 12)
+    lines = ["".join(f"{h:<{w}}" if k < 4 else f"{h:>{w}}" for k, (h, w) in
+                     enumerate(zip(heads, widths, strict=True)))]  # fmt: skip
     for (library, manifold, name, dtype), cell in _cells(rows).items():
         value, gradient, k = (cell.get(q) for q in _QUANTITIES)
         numbers = [

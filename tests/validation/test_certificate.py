@@ -91,6 +91,7 @@ def test_the_command_names_what_it_does_not_know(capsys):
 def test_a_report_is_plain_numbers():
     rows = certify(SMALL, manifolds=["Euclidean"], maps=["norm"], dtypes=["float64"])
     assert json.loads(json.dumps(report(rows, SMALL)))["rows"][0]["map"] == "norm"
+    assert as_text(rows).splitlines()[0].split()[-3:] == ["problems", "not", "finite"]
 
 
 def test_the_hyperboloid_ignores_the_stored_time_part():
