@@ -96,7 +96,7 @@ class Product(ProductKernels):
             axis that cannot be divided among the factors.
     """
 
-    _unit_form = False
+    _family = "product"
 
     def __init__(
         self,
