@@ -8,8 +8,8 @@ from typing import NamedTuple, final
 import torch
 from torch import Tensor
 
+from ._factors import Factors
 from ._isometry import Isometry
-from ._product import ProductKernels
 from .base import Manifold, check_manifold
 from .checked import Checked
 
@@ -68,10 +68,10 @@ class Factorwise(Isometry):
         return layout.join(images)
 
 
-def product_of(manifold: Manifold) -> ProductKernels:
+def product_of(manifold: Manifold) -> Factors:
     """The product itself, of one whose values may be checked."""
     inner = manifold.manifold if isinstance(manifold, Checked) else manifold
-    assert isinstance(inner, ProductKernels)
+    assert isinstance(inner, Factors)
     return inner
 
 
