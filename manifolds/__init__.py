@@ -53,6 +53,7 @@ from .interop import (
 )
 from .isometries import (
     Isometry as Isometry,
+    factorwise as factorwise,
     point_reflection as point_reflection,
     recentre as recentre,
     reflection as reflection,
@@ -105,6 +106,7 @@ __all__ = [
     "expmap_adjoint",
     "expmap_differential",
     "expmap_differential_inverse",
+    "factorwise",
     "from_geoopt",
     "horosphere_distance",
     "horosphere_project",

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ._frames import embedded
 from ._numerics import expanded, power_of_two
-from .base import Manifold, check_form
+from .base import Manifold, check_manifold
 
 
 class Isometry(ABC):
@@ -18,8 +18,8 @@ class Isometry(ABC):
 
     ``g(x)`` is the image of a point, ``g.push(x, v)`` the image of a tangent vector at x under the
     differential, ``g.inverse()`` the inverse and ``g @ h`` the map that does h first. Make one by
-    :func:`translation`, :func:`rotation`, :func:`reflection`, :func:`point_reflection` or
-    :func:`recentre`.
+    :func:`translation`, :func:`rotation`, :func:`reflection`, :func:`point_reflection`,
+    :func:`recentre` or, of a :class:`Product`, :func:`factorwise`.
 
     The tensors an isometry is made of may have leading axes: a batch of isometries, which
     broadcasts with the points it is given. Everything is differentiable, in the points, in those
@@ -41,7 +41,7 @@ class Isometry(ABC):
     """The function that made it, for messages."""
 
     def __init__(self, manifold: Manifold) -> None:
-        check_form(type(self).__name__, manifold)
+        check_manifold(self._op, manifold)
         self.manifold = manifold
 
     @abstractmethod
@@ -72,9 +72,9 @@ class Isometry(ABC):
     def inverse(self) -> Isometry:
         """The isometry that undoes this one."""
 
-    @abstractmethod
     def _origin(self) -> Tensor:
-        """The origin, in the dimension and dtype of this isometry."""
+        """The origin, in the dimension and dtype of this isometry; of those with a matrix."""
+        raise NotImplementedError
 
     def __matmul__(self, other: Isometry) -> Isometry:
         return self.compose(other) if isinstance(other, Isometry) else NotImplemented
@@ -105,14 +105,16 @@ class Isometry(ABC):
         which the origin is moved, so a product with it cancels where g(x) itself does not.
 
         Raises:
-            ValueError: on the ball, whose isometries are not linear.
+            ValueError: on PoincareBall and Stereographic, whose isometries are not linear, and on
+                Product, whose factors have a matrix each.
         """
-        origin = self._origin()
-        if not embedded(self.manifold) and self.manifold.sign != 0:
+        one = self.manifold._family == "unit"
+        if not one or not (embedded(self.manifold) or self.manifold.sign == 0):
             raise ValueError(
                 f"{type(self).__name__}.matrix: the manifold is {self.manifold}, whose isometries "
                 "are not linear in its coordinates; expected Lorentz, Sphere or Euclidean."
             )
+        origin = self._origin()
         image = self(origin)
         n = origin.shape[-1] - self.manifold._extra_coordinates
         axes = torch.eye(n, dtype=origin.dtype, device=origin.device)

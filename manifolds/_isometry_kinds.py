@@ -13,7 +13,7 @@ from ._checks import check_broadcast, check_coordinates
 from ._isometry import Isometry
 from ._numerics import dot, power_of_two, unit
 from ._tangents import tangents
-from .base import Manifold
+from .base import Manifold, check_one
 from .unit import Call, divided
 
 
@@ -24,6 +24,7 @@ class Rotation(Isometry):
     _op = "rotation"
 
     def __init__(self, manifold: Manifold, q: Tensor) -> None:
+        check_one("rotation", manifold, "factorwise takes a rotation of each factor of a product")
         super().__init__(manifold)
         check_coordinates("rotation", [("q", q)], 1, sets=True)
         if q.shape[-1] != q.shape[-2]:
@@ -120,6 +121,12 @@ class Reflection(_Based):
     _op = "reflection"
 
     def __init__(self, manifold: Manifold, p: Tensor, a: Tensor) -> None:
+        check_one(
+            "reflection",
+            manifold,
+            "a product has no reflection but those of its factors (what a normal with parts in "
+            "several of them is orthogonal to bends), which factorwise takes",
+        )
         super().__init__(manifold)
         manifold._enter(self._op, [("p", p)], [("a", a)])
         dtype = torch.promote_types(p.dtype, a.dtype)

@@ -64,19 +64,28 @@ def expmap(k: Tensor, x: Tensor, v: Tensor) -> Tensor:
     v = within_one_turn(k, saturated(k, saturated(k, v) / gap_x))  # the quotient may overflow
     ratio, c = half_turn(kdot(k, v, v))
     w = ratio * v
-    k_xw, k_w2, k_x2 = kdot(k, x, w), kdot(k, w, w), kdot(k, x, x)
-    way = c * w - k_w2 * x
+    return shot(k, x, c * w, w, c * c, v)
+
+
+def shot(k: Tensor, x: Tensor, half: Tensor, w: Tensor, c2: Tensor, side: Tensor) -> Tensor:
+    """x (+) w/c from ``half`` = c w, a vector w' of the length of w, and c^2; if that is at
+    infinity, there on the side of the vector ``side``."""
+    gap_x, k_w2, k_x2 = gap(k, x), kdot(k, w, w), kdot(k, x, x)
+    k_xh = kdot(k, x, half)
+    way = half - k_w2 * x
     # The denominator c^2 - 2c k x.w + k^2|x|^2|w|^2 is |way|^2/|w|^2, which does not cancel.
-    small = k_w2.abs() * (1 + k_x2.abs()) <= c.square() / 4
-    square = dot(w, w).where(~small, 1.0)
-    shape = torch.where(small, c * c - 2 * c * k_xw + k_x2 * k_w2, dot(way, way) / square)
+    small = k_w2.abs() * (1 + k_x2.abs()) <= c2 / 4
+    scale = power_of_two(w.where(~small, 1.0))  # of two long vectors the squares overflow
+    far_way, far_w = way / scale, (w / scale).where(~small, 1.0)
+    ratio = dot(far_way, far_way) / dot(far_w, far_w)
+    shape = torch.where(small, c2 - 2 * k_xh + k_x2 * k_w2, ratio)
     infinite = shape <= 0
     shape = shape.where(~infinite, 1.0)
     # From x, so that a zero vector gives x back to the last bit; for k > 0 and x far out as a sum,
     # because what is left of a long x has its rounding.
     near = x + gap_x * way / shape
-    far = ((c * c - 2 * c * k_xw - k_w2) * x + gap_x * c * w) / shape
-    return at_infinity(infinite, v, torch.where(k_x2 > 1, far, near))
+    far = ((c2 - 2 * k_xh - k_w2) * x + gap_x * half) / shape
+    return at_infinity(infinite, side, torch.where(k_x2 > 1, far, near))
 
 
 def amid(k: Tensor, space: Tensor, time: Tensor, square: Tensor, side: Tensor) -> Tensor:

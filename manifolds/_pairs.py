@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ._layout import column
 from ._numerics import power_of_two, sqrt0
+from ._pair_form import Kind, PairForm
 from .unit import divided, times
 
 if TYPE_CHECKING:
@@ -165,3 +166,30 @@ def _total(chunks: list[_Chunk], table: Callable[[_Chunk], Tensor]) -> Tensor:
 def _in_a_transform() -> bool:
     """Whether torch.func is at work, in which tensors cannot be dropped and computed again."""
     return torch._C._functorch.peek_interpreter_stack() is not None
+
+
+def sum_of_forms(product: Product, kind: Kind, m: int) -> PairForm | None:
+    """:meth:`Manifold.pair_form` of a product: the terms of its factors, each with its weight."""
+    if kind == "inner":
+        product._needs_l2("cinner")
+    if product.metric == "max" or product._nested:
+        return None
+    n = m - product._extra_coordinates
+    inside: Kind = "sqdist" if kind != "inner" and product.metric == "l2" else kind
+    if product.metric == "l1":
+        inside = "dist"
+    terms = []
+    for i, (factor, weight) in enumerate(zip(product.factors, product.weights, strict=True)):
+        start = product._layout.start(i, n)
+        width = factor.ambient_dim(product._layout.dim(i, n))
+        form = factor.pair_form(inside, width)
+        if form is None or len(form.terms) != 1 or form.outer != "same":
+            return None
+        (term,) = form.terms
+        columns = slice(start, start + width)
+        terms.append(term._replace(columns=columns, factor=term.factor * weight))
+    if kind == "dist" and product.metric == "l2":
+        return PairForm(tuple(terms), "root")
+    return PairForm(
+        tuple(terms), "square" if kind == "sqdist" and product.metric == "l1" else "same"
+    )

@@ -1,164 +1,20 @@
 """The kernels of a product: those of its factors, equal factors in one call."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, NoReturn
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ._layout import Layout, column, side_by_side
+from ._factors import Factors
+from ._layout import side_by_side
 from ._numerics import norm
 from ._pairs import all_distances
 from .base import Manifold
 from .unit import Call, divided, times
 
-Metric = Literal["l2", "l1", "max"]
 
-
-class Group(NamedTuple):
-    """Factors that one call computes: equal ones, or of curvatures that are only a radius."""
-
-    members: tuple[int, ...]
-    """Their positions, ascending."""
-    one_object: bool
-    by_radius: bool
-    """Whether the kernels are the same whatever the curvature."""
-
-
-class ProductKernels(Manifold):
-    """The kernels of :class:`Product`, which is the unit space of itself: its R is 1.
-
-    A kernel takes the groups of factors apart, (..., g, m), divides each by its own radii, calls
-    the kernel of the factors, and puts the results together again.
-    """
-
-    manifolds: nn.ModuleList
-    """The factors, each object once."""
-    metric: Metric
-    _which: list[int]
-    """For each factor, which of ``manifolds`` it is."""
-    _groups: list[Group]
-    _scales: list[float]
-    """The number c that each factor's lengths are multiplied by."""
-    _layout: Layout
-    _nested: list[int]
-    """Which factors are products."""
-
-    def _factor(self, i: int) -> Manifold:
-        factor: Manifold = self.manifolds[self._which[i]]  # type: ignore[assignment]
-        return factor
-
-    @property
-    def _extra_coordinates(self) -> int:  # type: ignore[override]
-        return sum(self._layout.extras)
-
-    def _has_no(self, op: str, what: str) -> NoReturn:
-        raise NotImplementedError(f"Product.{op}: a product has no {what}.")
-
-    def _needs_l2(self, op: str) -> None:
-        if self.metric != "l2":
-            self._has_no(
-                op,
-                f"inner product under the metric {self.metric}; expected metric='l2' (a Product of "
-                "the same factors has the same points)",
-            )
-
-    def _radius_in(self, dtype: torch.dtype) -> float:
-        return 1.0  # each factor is divided by its own, in the kernels
-
-    def _fits(self, n: int) -> bool:
-        if not self._layout.fits(n):
-            return False
-        nested = [(self._factor(i), self._layout.dim(i, n)) for i in self._nested]
-        return all(f._fits(own) for f, own in nested if isinstance(f, ProductKernels))
-
-    def _expected(self, ambient: bool) -> str:
-        extra = self._extra_coordinates if ambient else 0
-        k, what = len(self._which), "coordinates" if ambient else "dimensions"
-        dims = self._layout.dims
-        if dims is not None:
-            return f"{sum(dims) + extra} {what}, for {k} factors of dimensions {dims}"
-        return f"{k} n{f' + {extra}' if extra else ''} {what}, for {k} factors of one dimension n"
-
-    def _check(self, op: str, name: str, x: Tensor, *, normal: bool = False) -> None:
-        n = x.shape[-1] - (0 if normal else self._extra_coordinates)
-        if not self._fits(n):
-            raise ValueError(
-                f"Product.{op}: {name} has shape {tuple(x.shape)}; expected "
-                f"{self._expected(not normal)}, on the last axis."
-            )
-
-    def _enter(
-        self,
-        op: str,
-        points: Sequence[tuple[str, Tensor]],
-        tangents: Sequence[tuple[str, Tensor]] = (),
-        **options: bool,
-    ) -> tuple[list[Tensor], Call]:
-        values, call = super()._enter(op, points, tangents, **options)
-        self._check(op, *(*points, *tangents)[0])
-        return values, call
-
-    # -- one call for each group of equal factors -----------------------------------------------
-
-    def _radius_of(self, group: Group, like: Tensor) -> float | Tensor:
-        """The radius of a group's factors: a number, or (g, 1) if they are not the same."""
-        if group.one_object:
-            return self._factor(group.members[0])._radius_in(like.dtype)
-        return column([self._factor(i)._radius_in(like.dtype) for i in group.members], like)
-
-    def _scale_of(self, group: Group, like: Tensor) -> float | Tensor:
-        return column([self._scales[i] for i in group.members], like)
-
-    def _kernels_of(self, group: Group) -> Manifold:
-        return self._factor(group.members[0])
-
-    def _each(
-        self,
-        kernel: str,
-        lengths: Sequence[Tensor],
-        others: Sequence[Tensor] = (),
-        *,
-        shared: Sequence[Tensor] = (),
-        power: int = 0,
-        scale: int = 0,
-    ) -> list[Tensor]:
-        """A kernel of every group.
-
-        Args:
-            kernel: its name.
-            lengths: arguments to divide by R.
-            others: arguments to leave as they are.
-            shared: (..., 1), the same for all factors.
-            power: of R, that the result is multiplied by.
-            scale: the power of c that it is multiplied by.
-
-        Returns:
-            (..., g, *) for each group.
-        """
-        like = (*lengths, *others)[0]
-        scaled = [self._layout.gather(x) for x in lengths]
-        plain = [self._layout.gather(x) for x in others]
-        common = [x.unsqueeze(-1) for x in shared]
-        results = []
-        for j, group in enumerate(self._groups):
-            radius = self._radius_of(group, like)
-            values = [divided(x[j], radius) for x in scaled] + [x[j] for x in plain] + common
-            result = times(getattr(self._kernels_of(group), kernel)(*values), radius, power)
-            results.append(times(result, self._scale_of(group, like), scale))
-        return results
-
-    def _each_at(self, kernel: str, *stored: Tensor, scale: int = 0) -> list[Tensor]:
-        """The same for a kernel of tensors as they are stored, which takes R beside them."""
-        results = []
-        for group, *some in zip(self._groups, *map(self._layout.gather, stored), strict=True):
-            radius = self._radius_of(group, some[0])
-            result = getattr(self._kernels_of(group), kernel)(*some, radius)
-            results.append(times(result, self._scale_of(group, some[0]), scale))
-        return results
-
-    def _join(self, groups: Sequence[Tensor]) -> Tensor:
-        return self._layout.join(groups)
+class ProductKernels(Factors):
+    """The kernels of :class:`Product`."""
 
     # -- points and tangent vectors -------------------------------------------------------------
 

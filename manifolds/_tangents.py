@@ -7,20 +7,24 @@ is at unit curvature, with the last axis kept; ``step`` is x - b.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+import torch
 from torch import Tensor
 
-from . import _frames
+from . import _frames, _kappa, _kappa_maps
 from ._frames import embedded, from_space_part, space_part, space_step
-from ._numerics import asinhc, dot, sinc
+from ._numerics import asinhc, dot, norm, sinc
 
 if TYPE_CHECKING:
     from .base import Manifold
+    from .stereographic import Stereographic
 
 
 def tangents(manifold: Manifold) -> Tangents:
     """The calculus for a manifold."""
+    if manifold._family == "kappa":
+        return KappaTangents(manifold)
     if manifold.sign < 0:
         return HyperbolicTangents(manifold)
     return SphereTangents(manifold) if embedded(manifold) else Tangents(manifold)
@@ -117,3 +121,52 @@ class HyperbolicTangents(Tangents):
     def _spaces(self, b: Tensor, x: Tensor, step: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         s = space_part(self.manifold, b), space_part(self.manifold, x)
         return *s, space_step(self.manifold, b, x, step)
+
+
+class KappaTangents(Tangents):
+    """Vectors by components in the conformal frame, points by half of the way: for every K.
+
+    With d the distance, sn(d/2) cs(d/2) in the direction of x, and sn(d/2): rational in the
+    coordinates, so smooth in K through 0 and, for K > 0, at antipodes. And isometries are rotations
+    of the components, since the model is conformal.
+    """
+
+    def __init__(self, manifold: Manifold) -> None:
+        super().__init__(manifold)
+        self.space = cast("Stereographic", manifold)
+
+    def enter(self, b: Tensor, v: Tensor) -> Tensor:
+        return self.manifold._frame(b, v)
+
+    def frame(self, b: Tensor, w: Tensor) -> Tensor:
+        return w
+
+    def transport(self, b: Tensor, x: Tensor, step: Tensor, w: Tensor) -> Tensor:
+        return self.space._gyration(b, x, step, w)
+
+    def log(self, b: Tensor, x: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        k = self.space._k(step)
+        half = _kappa.separation(k, b, x, step) / _kappa.gap(k, b) / _kappa.gap(k, x)
+        return half, _kappa.chord(k, b, x, step)
+
+    def exp(self, c: Tensor, w: Tensor, rest: Tensor) -> Tensor:
+        k, antipode = self.space._k(c), (w == 0).all(-1, keepdim=True)
+        side = torch.where(antipode, rest, w)
+        k_h = _kappa.kdot(k, rest, rest)
+        # What rounding left of |w| = sn cs would count as often as the way is long.
+        far = k_h < -1 / 16
+        length, kept = norm(rest.where(far, 1.0)), norm(w.where(far, 1.0))
+        w = w * (length * (1 - k_h).where(far, 1.0).sqrt() / kept).where(far, 1.0)
+        direct = _kappa_maps.shot(k, c, w, rest, 1 - k_h, side)
+        # Past the origin of a hyperbolic space and far out again: there the rounding of a sum that
+        # starts at c counts as often as c is near the edge, that of a hyperboloid's point does not.
+        inwards = (_kappa.kdot(k, c, c) < -1 / 8) & (dot(c, w) < 0) & (k_h < -1 / 16)
+        root = (-k).where(k < 0, 1.0).sqrt()
+        there, w = root * c.where(inwards, 0.0), root * w.where(inwards, 0.0)
+        s = space_part(self.manifold, there)
+        h = (-k_h).where(inwards, 0.0)
+        s = _frames.sinh_exp(s, _frames.split_carried(s, 2 * w), h)
+        return torch.where(inwards, from_space_part(self.manifold, s) / root, direct)
+
+    def sine(self, b: Tensor, x: Tensor, step: Tensor) -> Tensor:
+        return 2 * self.log(b, x, step)[0]

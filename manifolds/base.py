@@ -486,12 +486,12 @@ def _aperture(sn: Tensor, min_radius: float) -> Tensor:
     return torch.where(inside, sine.asin(), math.pi / 2)
 
 
-def check_form(where: str, value: object) -> None:
-    """Reject what is not one space form: what is asked for is known for each of them apart."""
+def check_one(where: str, value: object, why: str) -> None:
+    """Reject a product, which does not have what is asked for; ``why`` not, in words."""
     check_manifold(where, value)
-    if not value._unit_form:  # type: ignore[attr-defined]
+    if value._family == "product":  # type: ignore[attr-defined]
         raise TypeError(
-            f"{where}: manifold is {value!r}; expected Lorentz, PoincareBall, Sphere or Euclidean."
+            f"{where}: manifold is {value!r}; expected a space of one curvature: {why}."
         )
 
 

@@ -1,7 +1,7 @@
 """A manifold that looks at every value it is given and every value it returns."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, final
+from typing import Any, Literal, final
 
 from torch import Tensor, nn
 
@@ -55,8 +55,8 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
         return self.manifold.sign
 
     @property
-    def _unit_form(self) -> bool:  # type: ignore[override]
-        return self.manifold._unit_form
+    def _family(self) -> Literal["unit", "kappa", "product"]:  # type: ignore[override]
+        return self.manifold._family
 
     @property
     def curvature(self) -> Tensor:

@@ -8,9 +8,10 @@ from torch import Tensor
 from ._checks import check_broadcast
 from ._frames import from_space_part, join, space_part
 from ._hyperboloid import time
+from ._kappa_forms import open_form
 from ._numerics import dot, norm, unit
 from ._tangents import tangents
-from .base import Manifold, check_form
+from .base import Manifold
 from .unit import Call
 
 
@@ -28,13 +29,18 @@ def busemann(manifold: Manifold, x: Tensor, ideal: Tensor) -> Tensor:
     convex and 1-Lipschitz with a gradient of norm 1 everywhere. An isometry g changes it by a
     constant, :math:`B_{g\xi}(gx) = B_\xi(x) + \mathrm{const}`.
 
+    On Stereographic with K < 0 it is that of the ball, and at K = 0, where the point with normal
+    coordinates v is v/2, :math:`-2\xi\cdot x`: its limit. The difference is of the order of
+    sqrt(-K), so the derivative by K has no limit at 0, and at K = 0 itself there is none. The same
+    holds for the other functions here.
+
     Near the ray :math:`x_t - \xi\cdot x_s` is a difference of two numbers of size
     :math:`e^r` that is :math:`e^{-r}`; it is computed as
     :math:`(1 + |x_\perp|^2)/(x_t + \xi\cdot x_s)`, :math:`x_\perp` the part of the space part
     across :math:`\xi`.
 
     Args:
-        manifold: Lorentz, PoincareBall or Euclidean.
+        manifold: Lorentz, PoincareBall, Euclidean, or Stereographic with K <= 0.
         x: points (..., m).
         ideal: directions :math:`\xi` at the origin, (..., n): the ideal point is the end of the ray
             ``from_normal(t ideal)``. Of any positive length, which does not matter; zero is no
@@ -44,8 +50,10 @@ def busemann(manifold: Manifold, x: Tensor, ideal: Tensor) -> Tensor:
         (...), a signed length.
 
     Raises:
-        ValueError: on the sphere, which has no ideal points, and for shapes that do not match.
+        TypeError: on a product.
+        ValueError: for K > 0, where there are no ideal points, and for shapes that do not match.
     """
+    manifold, x, _ = open_form("busemann", manifold, x)
     s, xi, call = _enter("busemann", manifold, x, ideal)
     if manifold.sign == 0:
         return manifold._leave_scalar(-dot(xi, s), call, 1)
@@ -87,11 +95,12 @@ def horosphere_project(
         (..., m). A point too far out for its dtype is pulled back as by :meth:`Manifold.expmap`.
     """
     op = "horosphere_project"
+    manifold, x, scale = open_form(op, manifold, x)
     s, xi, call = _enter(op, manifold, x, ideal)
     c = _length(f"{manifold._name}.{op}", "level", level, s, xi, call)
     lateral, b = _decomposed(s, xi)
     if manifold.sign == 0:
-        return manifold._leave_point(lateral - c * xi, call)
+        return manifold._leave_point(lateral - c * xi, call) / scale
     # No horosphere farther out has a point that the dtype can hold.
     farthest = _longest(s.dtype) / 2
     c = c.clamp(-farthest, farthest)
@@ -118,10 +127,11 @@ def towards(manifold: Manifold, x: Tensor, ideal: Tensor, t: Tensor | float) -> 
     Returns:
         (..., m). A point too far out for its dtype is pulled back as by :meth:`Manifold.expmap`.
     """
+    manifold, x, scale = open_form("towards", manifold, x)
     s, xi, call = _enter("towards", manifold, x, ideal)
     length = _length(f"{manifold._name}.towards", "t", t, s, xi, call)
     if manifold.sign == 0:
-        return manifold._leave_point(s + length * xi, call)
+        return manifold._leave_point(s + length * xi, call) / scale
     longest = _longest(s.dtype)
     t = length.clamp(-longest, longest)
     lateral, b = _decomposed(s, xi)
@@ -144,7 +154,7 @@ def ideal_point(manifold: Manifold, x: Tensor, v: Tensor) -> Tensor:
     image, ``ideal_point(manifold, g(x), g.push(x, v))``.
 
     Args:
-        manifold: Lorentz, PoincareBall or Euclidean.
+        manifold: as for :func:`busemann`.
         x: points (..., m).
         v: tangent vectors (..., m) there, of any positive length.
 
@@ -153,7 +163,7 @@ def ideal_point(manifold: Manifold, x: Tensor, v: Tensor) -> Tensor:
         For v = 0, which goes nowhere, the direction of x itself, or 0 at the origin.
     """
     op = "ideal_point"
-    _check_open(op, manifold)
+    manifold, x, _ = open_form(op, manifold, x)
     (x_, v_), call = manifold._enter(op, [("x", x)], [("v", v)])
     kept = tangents(manifold)
     w, _ = unit(kept.frame(x_, kept.enter(x_, v_)))
@@ -184,7 +194,6 @@ def _decomposed(s: Tensor, xi: Tensor) -> tuple[Tensor, Tensor]:
 
 def _enter(op: str, manifold: Manifold, x: Tensor, ideal: Tensor) -> tuple[Tensor, Tensor, Call]:
     """(the space part of x at unit curvature, or x itself on flat space; xi; the way back)."""
-    _check_open(op, manifold)
     (x_,), call = manifold._enter(op, [("x", x)])
     where, n = f"{manifold._name}.{op}", x.shape[-1] - manifold._extra_coordinates
     if not isinstance(ideal, Tensor) or not ideal.is_floating_point():
@@ -206,15 +215,6 @@ def _enter(op: str, manifold: Manifold, x: Tensor, ideal: Tensor) -> tuple[Tenso
     xi, _ = unit(ideal.to(working))
     x_ = x_.to(working)
     return space_part(manifold, x_) if manifold.sign else x_, xi, call._replace(dtype=dtype)
-
-
-def _check_open(op: str, manifold: Manifold) -> None:
-    check_form(op, manifold)
-    if manifold.sign > 0:
-        raise ValueError(
-            f"{op}: the manifold is {manifold}, which has no points at infinity; expected Lorentz, "
-            "PoincareBall or Euclidean."
-        )
 
 
 def _length(

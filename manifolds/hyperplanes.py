@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
 
-from . import _frames
+from . import _frames, _kappa_planes
 from ._checks import check_coordinates
 from ._frames import embedded, space_part
 from ._hyperboloid import time
+from ._isometry_product import product_of
 from ._numerics import dot, norm, power_of_two, unit
 from ._tangents import Tangents, tangents
-from .base import Manifold, check_form
+from .base import Manifold, check_manifold, check_one
 from .isometries import reflection
-from .unit import Call, divided
+from .unit import Call, divided, times
+
+if TYPE_CHECKING:
+    from .stereographic import Stereographic
+
+
+_NONE = "hyperplanes are those of the factors of a product"
 
 
 def signed_distance(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor) -> Tensor:
@@ -27,14 +35,16 @@ def signed_distance(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor) -> Tens
     .. math:: \mathrm{sn}\Bigl(\frac{\delta}{R}\Bigr) =
               \mathrm{sn}\Bigl(\frac{\lVert v\rVert}{R}\Bigr)\cos\angle(v, a)
 
-    (the law of sines in the right-angled triangle). On Lorentz at K = -1 that is
+    (the law of sines in the right-angled triangle). On Stereographic it is smooth in K through 0.
+    On Lorentz at K = -1 that is
     :math:`\mathrm{asinh}(\langle x, a\rangle/\lVert a\rVert)`, on Sphere
     :math:`\mathrm{asin}(x\cdot a/|a|)`, on Euclidean :math:`(x-p)\cdot a/|a|`, on PoincareBall
     Ganea et al. 2018 (Hyperbolic Neural Networks), theorem 5, with a sign. Positive on the side
     that a points to; the direction of the gradient by x is that of the nearest point's geodesic.
 
     Args:
-        manifold: the space.
+        manifold: the space, but no :class:`Product`: the hypersurface of such v is not totally
+            geodesic there, nor is its distance known in closed form, unless a is of one factor.
         x: points (..., m).
         p: points (..., m) of the hyperplanes.
         a: normals (..., m), tangent at p, of any positive length, which does not matter. For
@@ -44,6 +54,7 @@ def signed_distance(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor) -> Tens
         (...). On the sphere between -pi R/2 and pi R/2, the poles of the hyperplane, where the
         gradient is 0.
     """
+    check_one("signed_distance", manifold, _NONE)
     sine, cosine, _, call = _sine("signed_distance", manifold, x, p, a)
     return manifold._leave_scalar(_arc(manifold, sine, cosine), call, 1)
 
@@ -80,7 +91,7 @@ def hyperplane(manifold: Manifold, direction: Tensor, offset: Tensor) -> tuple[T
     Returns:
         p (..., m) and a (..., m), for :func:`signed_distance` or :func:`logits`.
     """
-    check_form("hyperplane", manifold)
+    check_one("hyperplane", manifold, f"{_NONE}, and logits takes one of each")
     check_coordinates("hyperplane", [("direction", direction)], 1)
     if not isinstance(offset, Tensor):
         raise TypeError(f"hyperplane: offset is {offset!r}; expected a torch.Tensor.")
@@ -96,7 +107,11 @@ def logits(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor, *, matmul: bool 
 
     :math:`\delta_k` the signed distance to the hyperplane of class k: Ganea et al. 2018
     (Hyperbolic Neural Networks), equation 25, on every space form; on Euclidean space
-    :math:`a_k\cdot(x - p_k)`.
+    :math:`a_k\cdot(x - p_k)`. On an l2 :class:`Product` the sum over the factors, with their
+    weights, :math:`\ell_k(x) = \sum_i w_i\,\ell_{k,i}(x_i)` (the classifier of Tabaghi et al. 2021,
+    "Linear classifiers in product space forms"): the sum of a hyperplane's logits in each factor.
+    That is no distance to a hyperplane of the product, but of flat factors, where it is. (The l2
+    norm of the factors' logits with the sign of a sum, which others take, jumps with that sign.)
 
     Args:
         manifold: the space.
@@ -110,13 +125,18 @@ def logits(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor, *, matmul: bool 
 
     Returns:
         (..., C).
+
+    Raises:
+        NotImplementedError: a product under another metric than l2.
     """
     op = "logits"
-    check_form(op, manifold)
+    check_manifold(op, manifold)
     least = 1 + manifold._extra_coordinates
     check_coordinates(f"{manifold._name}.{op}", [("x", x)], least)
     sets = [("x", x.unsqueeze(-2)), ("p", p), ("a", a)]
     check_coordinates(f"{manifold._name}.{op}", sets, least, sets=True)
+    if manifold._family == "product":
+        return _sum_of_logits(manifold, x, p, a, matmul=matmul)
     if not matmul:
         sine, cosine, length, call = _sine(op, manifold, x.unsqueeze(-2), p, a)
         return manifold._leave_scalar(length * _arc(manifold, sine, cosine), call, 1)
@@ -126,7 +146,10 @@ def logits(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor, *, matmul: bool 
     normal, length = _dual(manifold, p_, a_)
     ambient = _ambient(manifold, x_)
     sine = (normal @ ambient.unsqueeze(-1)).squeeze(-1) if p.ndim > 2 else ambient @ normal.mT
-    cosine = ((1 - sine) * (1 + sine)).clamp(min=0).sqrt() if manifold.sign > 0 else sine
+    if manifold._family == "kappa":
+        cosine = _kappa_planes.cosine_of(_k(manifold, sine), sine)
+    else:
+        cosine = ((1 - sine) * (1 + sine)).clamp(min=0).sqrt() if manifold.sign > 0 else sine
     value = length.squeeze(-1) * _arc(manifold, sine, cosine)
     return manifold._leave_vector(value, call._replace(dtype=dtype), 1)
 
@@ -135,25 +158,31 @@ def _sine(
     op: str, manifold: Manifold, x: Tensor, p: Tensor, a: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Call]:
     """(sn(delta), cos(delta) on the sphere, |a|, the way back), at unit curvature."""
-    check_form(op, manifold)
     (p_, x_, a_), call = manifold._enter(op, [("p", p), ("x", x)], [("a", a)])
     # The ball is conformal: its own logarithm has all lateral digits, and is cheaper.
-    kept = tangents(manifold) if embedded(manifold) else Tangents(manifold)
+    of_any_sign = manifold._family == "kappa"
+    kept = tangents(manifold) if of_any_sign or embedded(manifold) else Tangents(manifold)
     step = divided(x.to(x_.dtype) - p.to(p_.dtype), call.radius)
     scale = power_of_two(a_)  # so that no product is subnormal or overflows
     normal, length = unit(kept.frame(p_, kept.enter(p_, a_ / scale)))
     length = scale * length
     towards = kept.frame(p_, kept.sine(p_, x_, step))
     sine = dot(towards, normal)
+    across = towards - sine * normal
+    if of_any_sign:
+        chord = manifold._chord(p_, x_, step)
+        return sine, _kappa_planes.cosine(_k(manifold, x_), chord, across), length, call
     if manifold.sign <= 0:
         return sine, sine, length, call
     chord = manifold._chord(p_, x_, step)
-    rest = [1 - 2 * dot(chord, chord), towards - sine * normal]
+    rest = [1 - 2 * dot(chord, chord), across]
     return sine, norm(torch.cat(rest, dim=-1)), length, call
 
 
 def _arc(manifold: Manifold, sine: Tensor, cosine: Tensor) -> Tensor:
     """The distance of this sn, on the sphere by atan2: asin has half of its digits at the poles."""
+    if manifold._family == "kappa":
+        return _kappa_planes.arc(_k(manifold, sine), sine, cosine)
     if manifold.sign == 0:
         return sine
     if manifold.sign > 0:
@@ -164,8 +193,14 @@ def _arc(manifold: Manifold, sine: Tensor, cosine: Tensor) -> Tensor:
     return torch.where(large, far.sign() * (far.abs().log() + math.log(2)), near.asinh())
 
 
+def _k(manifold: Manifold, like: Tensor) -> Tensor:
+    return cast("Stereographic", manifold)._k(like)
+
+
 def _ambient(manifold: Manifold, x: Tensor) -> Tensor:
     """Coordinates in which sn(delta) is linear."""
+    if manifold._family == "kappa":
+        return _kappa_planes.embedding(_k(manifold, x), x)
     if manifold.sign > 0 and embedded(manifold):
         return x
     if manifold.sign == 0:
@@ -177,6 +212,8 @@ def _ambient(manifold: Manifold, x: Tensor) -> Tensor:
 def _dual(manifold: Manifold, p: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
     """The linear form that is sn(delta) of ``_ambient``, and |a|."""
     frame, length = unit(tangents(manifold).frame(p, tangents(manifold).enter(p, a)))
+    if manifold._family == "kappa":
+        return _kappa_planes.dual(_k(manifold, p), p, frame), length
     if manifold.sign > 0 and embedded(manifold):
         return frame, length
     if manifold.sign == 0:
@@ -184,3 +221,33 @@ def _dual(manifold: Manifold, p: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
     s = space_part(manifold, p)
     normal = _frames.join(s, frame)
     return torch.cat([-dot(s / time(s), normal), normal], dim=-1), length
+
+
+def _sum_of_logits(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor, *, matmul: bool) -> Tensor:
+    """Logits on a product; of equal factors in one call."""
+    named = [("p", p), ("x", x.unsqueeze(-2))]
+    (p_, x_, a_), call = manifold._enter("logits", named, [("a", a)])
+    product = product_of(manifold)
+    product._needs_l2("logits")
+    gathered = map(product._layout.gather, (x_.squeeze(-2), p_, a_))
+    total = []
+    for group, own, *planes in zip(product._groups, *gathered, strict=True):
+        # Of the factors g of a group: (..., g, m) and twice (..., g, C, m).
+        base, normal = (t.transpose(-2, -3) for t in planes)
+        if group.one_object:
+            factor = product._factor(group.members[0])
+            each = logits(factor, own, base, normal, matmul=matmul)
+        else:
+            rows = [
+                logits(
+                    product._factor(i),
+                    own[..., j, :],
+                    base[..., j, :, :],
+                    normal[..., j, :, :],
+                    matmul=matmul,
+                )
+                for j, i in enumerate(group.members)
+            ]
+            each = torch.stack(rows, dim=-2)
+        total.append(times(each, product._scale_of(group, each), 2).sum(-2))
+    return manifold._leave_vector(torch.stack(total).sum(0), call)

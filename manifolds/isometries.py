@@ -4,7 +4,8 @@ from torch import Tensor
 
 from ._isometry import Isometry as Isometry
 from ._isometry_kinds import PointReflection, Reflection, Rotation, Translation
-from .base import Manifold, check_form
+from ._isometry_product import factor_by_factor, factorwise as factorwise
+from .base import Manifold, check_manifold
 
 
 def translation(manifold: Manifold, p: Tensor, q: Tensor) -> Isometry:
@@ -17,7 +18,8 @@ def translation(manifold: Manifold, p: Tensor, q: Tensor) -> Isometry:
     chapter IV, theorem 3.3). Euclidean: x + q - p. Lorentz: the boost in the plane of p and q.
     PoincareBall: the Möbius translation :math:`q\oplus\mathrm{gyr}[q, -p](-p\oplus x)`. Sphere:
     the rotation in the plane of p and q; at antipodes, along the geodesic that
-    :meth:`Manifold.logmap` names. The identity if p = q. Its inverse takes q to p.
+    :meth:`Manifold.logmap` names. Stereographic: the Möbius translation for every K, smooth in K
+    through 0. Product: that of each factor. The identity if p = q. Its inverse takes q to p.
 
     No matrix and no logarithm's length is formed on hyperbolic space, where the entries of the one
     cancel and the exponential of the other would magnify its rounding by the length itself.
@@ -29,6 +31,9 @@ def translation(manifold: Manifold, p: Tensor, q: Tensor) -> Isometry:
     Raises:
         TypeError, ValueError: p and q are not tensors of points of one space.
     """
+    check_manifold("translation", manifold)
+    if manifold._family == "product":
+        return factor_by_factor("translation", manifold, translation, p=p, q=q)
     return Translation(manifold, p, q)
 
 
@@ -36,15 +41,15 @@ def rotation(manifold: Manifold, q: Tensor) -> Isometry:
     """The isometry that fixes the origin and turns normal coordinates by an orthogonal matrix.
 
     g(from_normal(v)) = from_normal(q v). It multiplies the space part on Lorentz, the last n
-    coordinates on Sphere and all coordinates on PoincareBall and Euclidean. det q may be -1.
+    coordinates on Sphere and all coordinates on the other models. det q may be -1.
 
     Args:
-        manifold: the space.
+        manifold: the space, but no :class:`Product`: of that see :func:`factorwise`.
         q: orthogonal matrices (..., n, n). That they are orthogonal is not checked, and a matrix
             orthogonal up to rounding is a rotation up to rounding.
 
     Raises:
-        TypeError, ValueError: q is not a tensor of square matrices.
+        TypeError, ValueError: q is not a tensor of square matrices; a product.
     """
     return Rotation(manifold, q)
 
@@ -58,10 +63,17 @@ def reflection(manifold: Manifold, p: Tensor, a: Tensor) -> Isometry:
     the identity. The image is reached by way of p and has an error of the size of p's rounding,
     which shows where it is next to the origin and the zeros of p and a keep it there exactly.
 
+    A product has none: what is orthogonal to a normal with parts in several factors is no totally
+    geodesic hypersurface, and no isometry but the identity fixes it. Reflect a factor, by
+    :func:`factorwise`.
+
     Args:
-        manifold: the space.
+        manifold: the space, but no :class:`Product`.
         p: points (..., m) of the hyperplanes.
         a: tangent vectors (..., m) there, of any length.
+
+    Raises:
+        TypeError: a product.
     """
     return Reflection(manifold, p, a)
 
@@ -76,6 +88,9 @@ def point_reflection(manifold: Manifold, p: Tensor) -> Isometry:
         manifold: the space.
         p: points (..., m).
     """
+    check_manifold("point_reflection", manifold)
+    if manifold._family == "product":
+        return factor_by_factor("point_reflection", manifold, point_reflection, p=p)
     return PointReflection(manifold, p)
 
 
@@ -93,10 +108,10 @@ def recentre(
         The moved points (..., k, m), and the translation of the mean to the origin; of batch shape
         (..., 1), so that it takes sets (..., k', m) as it took x.
     """
-    check_form("recentre", manifold)
+    check_manifold("recentre", manifold)
     mean = manifold.mean(x, weights).unsqueeze(-2)
     origin = manifold.origin(
         mean.shape[-1] - manifold._extra_coordinates, dtype=mean.dtype, device=mean.device
     )
-    g = Translation(manifold, mean, origin)
+    g = translation(manifold, mean, origin)
     return g(x), g

@@ -2,27 +2,19 @@
 
 import math
 from collections.abc import Sequence
-from numbers import Real
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
 from ._checks import check_broadcast, check_coordinates
+from ._factors import Metric, checked_dims, checked_weights, grouped
 from ._layout import Layout, side_by_side
 from ._pair_form import Kind, PairForm
-from ._pairs import all_distances, all_inner
-from ._product import Group, Metric, ProductKernels
+from ._pairs import all_distances, all_inner, sum_of_forms
+from ._product import ProductKernels
 from .base import Manifold, check_manifold
-from .euclidean import Euclidean
-from .lorentz import Lorentz
-from .poincare_ball import PoincareBall
-from .sphere import Sphere
 from .unit import Call
-
-# Their kernels are those of the unit space whatever the curvature, so different curvatures go into
-# one call, with one radius a factor. Of any other manifold only the same object is one call.
-_BY_RADIUS_ALONE = (Euclidean, Lorentz, PoincareBall, Sphere)
 
 
 @final
@@ -67,6 +59,9 @@ class Product(ProductKernels):
     factors' part, that of ``sqdist`` has it. At a tie of the max the gradient is that of one of
     the tied factors, or a mean of them. ``sqdist`` is smooth for l2 only.
 
+    *Isometries* are those of the factors, side by side: :func:`translation`, :func:`recentre`,
+    :func:`factorwise`. *Logits* are the factors' added up: :func:`logits`.
+
     *Cones* are those of the factors, side by side: :meth:`cones`. What is of a space of one
     curvature (``half_aperture``, ``exterior_angle``, ``curvature``, ``sign``, ``radius``) raises
     ``NotImplementedError``; see :attr:`curvatures` and :meth:`split`. (With a single factor, which
@@ -96,7 +91,7 @@ class Product(ProductKernels):
             axis that cannot be divided among the factors.
     """
 
-    _unit_form = False
+    _family = "product"
 
     def __init__(
         self,
@@ -120,7 +115,7 @@ class Product(ProductKernels):
             raise ValueError(f"Product: metric is {metric!r}; expected one of l2, l1, max.")
         k = len(factors)
         self.metric = metric
-        self.weights = _weights(weights, k)
+        self.weights = checked_weights(weights, k)
         """The weight of each factor, in the metric."""
         self._scales = [math.sqrt(w) if metric == "l2" else w for w in self.weights]
         # Each object once, so that its state is there once.
@@ -128,19 +123,8 @@ class Product(ProductKernels):
         order = {key: j for j, key in enumerate(objects)}
         self.manifolds = nn.ModuleList(objects.values())
         self._which = [order[id(f)] for f in factors]
-        groups: dict[object, list[int]] = {}
-        sizes = _dims(dims, k) if dims is not None else [None] * k
-        for i, (f, n) in enumerate(zip(factors, sizes, strict=True)):
-            kind = type(f) if type(f) in _BY_RADIUS_ALONE else id(f)
-            groups.setdefault((kind, n), []).append(i)
-        self._groups = [
-            Group(
-                tuple(members),
-                len({self._which[i] for i in members}) == 1,
-                type(factors[members[0]]) in _BY_RADIUS_ALONE,
-            )
-            for members in groups.values()
-        ]
+        sizes = checked_dims(dims, k) if dims is not None else [None] * k
+        self._groups = grouped(factors, sizes)
         self._nested = [i for i, f in enumerate(factors) if isinstance(f, Product)]
         extras = [f._extra_coordinates for f in factors]
         self._layout = Layout(extras, dims, [group.members for group in self._groups])
@@ -337,54 +321,4 @@ class Product(ProductKernels):
 
     def pair_form(self, kind: Kind, m: int) -> PairForm | None:
         """See :meth:`Manifold.pair_form`: the factors' terms, each with its weight."""
-        if kind == "inner":
-            self._needs_l2("cinner")
-        if self.metric == "max" or self._nested:
-            return None
-        n = m - self._extra_coordinates
-        inside: Kind = "sqdist" if kind != "inner" and self.metric == "l2" else kind
-        if self.metric == "l1":
-            inside = "dist"
-        terms = []
-        for i, (factor, weight) in enumerate(zip(self.factors, self.weights, strict=True)):
-            start = self._layout.start(i, n)
-            width = factor.ambient_dim(self._layout.dim(i, n))
-            form = factor.pair_form(inside, width)
-            if form is None or len(form.terms) != 1 or form.outer != "same":
-                return None
-            (term,) = form.terms
-            columns = slice(start, start + width)
-            terms.append(term._replace(columns=columns, factor=term.factor * weight))
-        if kind == "dist" and self.metric == "l2":
-            return PairForm(tuple(terms), "root")
-        return PairForm(
-            tuple(terms), "square" if kind == "sqdist" and self.metric == "l1" else "same"
-        )
-
-
-def _dims(dims: Sequence[int], k: int) -> list[int]:
-    if not isinstance(dims, Sequence) or not all(
-        isinstance(n, int) and not isinstance(n, bool) for n in dims
-    ):
-        raise TypeError(f"Product: dims is {dims!r}; expected a list of whole numbers, or None.")
-    if len(dims) != k or not all(n > 0 for n in dims):
-        raise ValueError(
-            f"Product: dims is {list(dims)} for {k} factors; expected the dimension of each, at "
-            "least 1."
-        )
-    return list(dims)
-
-
-def _weights(weights: Sequence[float] | None, k: int) -> tuple[float, ...]:
-    if weights is None:
-        return (1.0,) * k
-    if not isinstance(weights, Sequence) or not all(isinstance(w, Real) for w in weights):
-        raise TypeError(
-            f"Product: weights is a {type(weights).__name__}; expected a list of numbers, or None."
-        )
-    if len(weights) != k or not all(0 < w < math.inf for w in weights):
-        raise ValueError(
-            f"Product: weights is {list(weights)} for {k} factors; expected a positive, finite "
-            "number for each."
-        )
-    return tuple(float(w) for w in weights)
+        return sum_of_forms(self, kind, m)

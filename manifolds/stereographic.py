@@ -59,7 +59,7 @@ class Stereographic(Gyrovectors):
         bounds: ``(low, high)`` that a learnable K stays between.
     """
 
-    _unit_form = False
+    _family = "kappa"
 
     def __init__(
         self,

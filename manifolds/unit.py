@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -30,8 +30,9 @@ class UnitKernels(nn.Module, ABC):
     sign: int
     """Sign of the curvature: -1, 0 or 1."""
     _extra_coordinates: int = 0
-    _unit_form: bool = True
-    """Whether the kernels are those of one space form at unit curvature."""
+    _family: Literal["unit", "kappa", "product"] = "unit"
+    """Whether the kernels are those of one space form at unit curvature; of one at its own K, which
+    may have any sign; or of several."""
 
     def __init__(
         self,

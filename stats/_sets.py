@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..manifolds import Checked, Lorentz, PoincareBall
+from ..manifolds._kappa_forms import ball_of
 from ..manifolds._sets import check_set, normalised
 from ..manifolds.base import Manifold, check_manifold
 from ..manifolds.unit import Call
@@ -25,9 +26,14 @@ def model(manifold: Manifold) -> Manifold:
     return manifold.manifold if isinstance(manifold, Checked) else manifold
 
 
-def check_hyperbolic(where: str, manifold: Manifold) -> None:
-    """Reject what is no model of hyperbolic space."""
-    if not isinstance(manifold, Manifold) or not isinstance(
-        model(manifold), Lorentz | PoincareBall
-    ):
-        raise TypeError(f"{where}: manifold is {manifold!r}; expected Lorentz or PoincareBall.")
+def hyperbolic(where: str, manifold: Manifold) -> Manifold:
+    """The manifold, or the ball of its points; rejects what is no model of hyperbolic space."""
+    if isinstance(manifold, Manifold):
+        if isinstance(model(manifold), Lorentz | PoincareBall):
+            return manifold
+        if manifold._family == "kappa" and manifold.sign < 0:
+            return ball_of(manifold)
+    raise TypeError(
+        f"{where}: manifold is {manifold!r}; expected Lorentz, PoincareBall or Stereographic with "
+        "K < 0."
+    )

@@ -8,7 +8,7 @@ from torch import Tensor
 from ..manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Sphere
 from ..manifolds._hyperboloid import lift
 from ..manifolds._numerics import dot, unit
-from ._sets import check_hyperbolic, enter, model
+from ._sets import enter, hyperbolic, model
 
 
 def lorentz_centroid(manifold: Manifold, x: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -75,7 +75,7 @@ def einstein_midpoint(manifold: Manifold, x: Tensor, weights: Tensor | None = No
     Raises:
         TypeError: a space that is not hyperbolic.
     """
-    check_hyperbolic("einstein_midpoint", manifold)
+    manifold = hyperbolic("einstein_midpoint", manifold)
     return lorentz_centroid(manifold, x, weights)
 
 
@@ -94,7 +94,7 @@ def gyromidpoint(manifold: Manifold, x: Tensor, weights: Tensor | None = None) -
     Raises:
         TypeError: a space that is not hyperbolic.
     """
-    check_hyperbolic("gyromidpoint", manifold)
+    manifold = hyperbolic("gyromidpoint", manifold)
     return lorentz_centroid(manifold, x, weights)
 
 

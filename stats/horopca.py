@@ -14,7 +14,7 @@ from ..manifolds._numerics import dot, sqrt0, unit
 from ..manifolds.unit import times
 from ._ascent import greatest
 from ._frame import check_components, check_sample, from_frame, to_frame
-from ._sets import check_hyperbolic, enter
+from ._sets import enter, hyperbolic
 from .distortion import Distortion, distortion, pairs
 from .principal import tangent_axes
 
@@ -82,7 +82,7 @@ def horopca(
         TypeError: a space that is not hyperbolic.
         ValueError: no points, or too many components.
     """
-    check_hyperbolic("horopca", manifold)
+    manifold = hyperbolic("horopca", manifold)
     _, w, call = enter("horopca", manifold, x, None)
     check_sample("horopca", x, n_components)
     mean = manifold.mean(x) if mean is None else mean
@@ -141,7 +141,7 @@ def horospherical_projection(manifold: Manifold, x: Tensor, ideal_points: Tensor
         ValueError: ideal points of another dimension, or more than that.
     """
     where = "horospherical_projection"
-    check_hyperbolic(where, manifold)
+    manifold = hyperbolic(where, manifold)
     (x,), call = manifold._enter(where, [("x", x)])
     n = x.shape[-1] - manifold.ambient_dim(0)
     if ideal_points.ndim != 2 or ideal_points.shape[1] != n or not 1 <= len(ideal_points) <= n:

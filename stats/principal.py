@@ -8,12 +8,13 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ..manifolds import Lorentz, Manifold, Sphere
-from ..manifolds._hyperboloid import lift
-from ..manifolds._numerics import cosm1c, dot, norm, sinc, sinhc, unit
-from ..manifolds.base import check_form
+from ..manifolds import Manifold
+from ..manifolds._isometry_product import product_of
+from ..manifolds._numerics import unit
+from ..manifolds.base import check_manifold, check_one
 from ..manifolds.unit import times
 from ._ascent import greatest
+from ._foot import coordinates, distance
 from ._frame import (
     check_components,
     check_sample,
@@ -24,8 +25,6 @@ from ._frame import (
     vectors_of_frame,
 )
 from ._sets import enter
-
-_HYPERBOLIC, _SPHERE = Lorentz(), Sphere()
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +68,7 @@ class PrincipalGeodesics:
         for points of the submanifold, on Euclidean space, and to third order near the mean.
         """
         v = to_frame("transform", self.manifold, self.mean, x)
-        scores = _scores(self.manifold, v, self.axes.to(v.dtype), self.exact)
+        scores = coordinates(self.manifold, v, self.axes.to(v.dtype), self.exact)
         return times(scores, self.manifold._radius_in(v.dtype), 1).to(x.dtype)
 
     def inverse_transform(self, scores: Tensor) -> Tensor:
@@ -108,7 +107,8 @@ def tangent_pca(
     points it overestimates what lies across.
 
     Args:
-        manifold: the space.
+        manifold: the space. On a :class:`Product`, under its l2 metric and with its weights, a
+            direction may have parts in several factors.
         x: points (N, m).
         n_components: k, at most the dimension and the number of points.
         weights: (N,), non-negative with a positive sum; equal if None.
@@ -121,7 +121,11 @@ def tangent_pca(
 
     Raises:
         ValueError: no points, weights that do not fit, or too many components.
+        NotImplementedError: a product under another metric than l2.
     """
+    check_manifold("tangent_pca", manifold)
+    if manifold._family == "product":
+        product_of(manifold)._needs_l2("tangent_pca")
     mean, v, w, dtype = _centred("tangent_pca", manifold, x, n_components, weights, mean)
     axes = tangent_axes(v, w)[:n_components]
     return _result(manifold, mean, v, w, axes, False, dtype)
@@ -149,12 +153,14 @@ def pga(
 
     On a space form the nearest point of S needs no iteration: it is the orthogonal projection in
     the embedding space, and its distance the side of a right triangle, :math:`\sinh h = \sinh r
-    \sin\varphi` (sin on the sphere). Each direction is found by LBFGS from the best of those of
+    \sin\varphi` (sin on the sphere). On a :class:`Product` S(V) is no geodesic submanifold, and the
+    analysis is refused. Each direction is found by LBFGS from the best of those of
     :func:`tangent_pca`: a local minimum, never worse than that.
 
     Arguments, result and errors as in :func:`tangent_pca`.
     """
-    check_form("pga", manifold)
+    why = "what directions in several factors span is not a geodesic submanifold; see tangent_pca"
+    check_one("pga", manifold, why)
     mean, v, w, dtype = _centred("pga", manifold, x, n_components, weights, mean)
     tangent = tangent_axes(v, w)
     total = (w * v).mul(v).sum()
@@ -178,7 +184,7 @@ def _across(q: Tensor, axes: Tensor) -> Tensor:
 def _explained(manifold: Manifold, v: Tensor, w: Tensor, axes: Tensor, q: Tensor) -> Tensor:
     """The negative mean squared distance from the submanifold of axes and one more direction."""
     axes = torch.cat([axes, _across(q, axes)[None]])
-    return -(w * _distance(manifold, v, axes).square()).sum()
+    return -(w * distance(manifold, v, axes).square()).sum()
 
 
 def _centred(
@@ -205,34 +211,6 @@ def tangent_axes(v: Tensor, w: Tensor) -> Tensor:
     return upright(axes)
 
 
-def _scores(manifold: Manifold, v: Tensor, axes: Tensor, exact: bool) -> Tensor:
-    """Coordinates along orthonormal axes of v (..., n), or of the nearest point to exp(v)."""
-    b = v @ axes.mT
-    if not exact or manifold.sign == 0:
-        return b
-    if manifold.sign > 0:
-        return _SPHERE._to_normal(_SPHERE._proj(_below(v, b), v.dtype))
-    # The projection of (cosh r, sinh(r)/r v), brought back to the hyperboloid: its space part is
-    # b/hypot(r/sinh r, |v across the axes|).
-    ratio = 1 / sinhc(dot(v, v))
-    return _HYPERBOLIC._to_normal(lift(b / norm(torch.cat([ratio, v - b @ axes], dim=-1))))
-
-
-def _distance(manifold: Manifold, v: Tensor, axes: Tensor) -> Tensor:
-    """Distance of exp(v) from the submanifold of orthonormal axes, (..., 1)."""
-    b = v @ axes.mT
-    rest = norm(v - b @ axes)
-    if manifold.sign > 0:
-        return torch.atan2(sinc(dot(v, v)) * rest, norm(_below(v, b)))
-    return (sinhc(dot(v, v)) * rest).asinh() if manifold.sign < 0 else rest
-
-
-def _below(v: Tensor, b: Tensor) -> Tensor:
-    """exp(v) on the sphere, projected to the vectors that the origin and the axes span."""
-    s = dot(v, v)
-    return torch.cat([1 + s * cosm1c(s), sinc(s) * b], dim=-1)
-
-
 def _result(
     manifold: Manifold,
     mean: Tensor,
@@ -242,14 +220,14 @@ def _result(
     exact: bool,
     dtype: torch.dtype,
 ) -> PrincipalGeodesics:
-    square = torch.as_tensor(manifold.radius).double().square()
+    square = torch.as_tensor(manifold._radius_in(torch.float64), dtype=torch.float64).square()
     total = (w * v.square()).sum()
     if exact:
         nested = [
-            (w * _distance(manifold, v, axes[: j + 1]).square()).sum() for j in range(len(axes))
+            (w * distance(manifold, v, axes[: j + 1]).square()).sum() for j in range(len(axes))
         ]
         variances = -torch.stack([total, *nested]).diff()
     else:
-        variances = (w * _scores(manifold, v, axes, False).square()).sum(0)
+        variances = (w * coordinates(manifold, v, axes, False).square()).sum(0)
     variances, total = (square * variances).to(dtype), (square * total).to(dtype)
     return PrincipalGeodesics(manifold, mean, axes.to(dtype), variances, total, exact)

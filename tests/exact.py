@@ -29,6 +29,7 @@ class Model:
     def __init__(self, manifold):
         self.kind = type(manifold).__name__
         self.sign = manifold.sign
+        self.conformal = self.kind in ("PoincareBall", "Stereographic")
 
     def form(self, x, y):
         """The bilinear form of the ambient space: Minkowski's or the dot product."""
@@ -38,9 +39,10 @@ class Model:
         """The ambient vector of a point, given its free coordinates."""
         if self.kind == "Lorentz":
             return [mp.sqrt(1 + dot(x, x)), *x]
-        if self.kind == "PoincareBall":
-            gap = 1 - dot(x, x)
-            return [(2 - gap) / gap, *(2 * c / gap for c in x)]
+        if self.conformal:
+            gap = 1 + self.sign * dot(x, x)
+            s = [2 * c / gap for c in x]
+            return [(2 - gap) / gap, *s] if self.sign else s
         if self.kind == "Sphere":
             return [c / size(x) for c in x]
         return list(x)
@@ -49,10 +51,11 @@ class Model:
         """The ambient vector of a tangent vector at x."""
         if self.kind == "Lorentz":
             return [dot(x, v) / self.point(x)[0], *v]
-        if self.kind == "PoincareBall":
-            gap = 1 - dot(x, x)
-            s = combined((2 / gap, v), (4 * dot(x, v) / gap**2, x))
-            return [4 * dot(x, v) / gap**2, *s]
+        if self.conformal:
+            gap = 1 + self.sign * dot(x, x)
+            t = -4 * self.sign * dot(x, v) / gap**2
+            s = combined((2 / gap, v), (t, x))
+            return [t, *s] if self.sign else s
         if self.kind == "Sphere":
             return combined((1, v), (-dot(x, v) / dot(x, x), x))
         return list(v)
@@ -61,7 +64,9 @@ class Model:
         """The free coordinates of an ambient point."""
         if self.kind == "Lorentz":
             return x[1:]
-        return [c / (1 + x[0]) for c in x[1:]] if self.kind == "PoincareBall" else x
+        if self.conformal:
+            return [c / (1 + x[0]) for c in x[1:]] if self.sign else [c / 2 for c in x]
+        return x
 
     def free(self, x):
         """The free coordinates of a tensor, exactly; of a list, a plain vector, all of them."""
@@ -130,7 +135,7 @@ def units(model, function, arguments, value, u):
 def towards(model, x, ideal, t):
     xi, x, t = [c / size(ideal) for c in ideal], model.point(x), t[0]
     if model.sign == 0:
-        return combined((1, x), (t, xi))
+        return model.stored(combined((1, x), (t, xi)))
     null = [mp.mpf(1), *xi]
     return model.stored(combined((mp.exp(-t), x), (-mp.sinh(t) / model.form(x, null), null)))
 

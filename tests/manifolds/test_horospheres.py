@@ -7,7 +7,7 @@ import mpmath as mp
 import pytest
 import reference
 import torch
-from cases import CASES, FORMS, normals, points, radius, tangent
+from cases import CASES, normals, points, radius, tangent
 
 from spaceforms.manifolds import (
     Checked,
@@ -15,6 +15,7 @@ from spaceforms.manifolds import (
     Lorentz,
     PoincareBall,
     Sphere,
+    Stereographic,
     busemann,
     horosphere_distance,
     horosphere_project,
@@ -25,8 +26,14 @@ from spaceforms.manifolds import (
 
 F64, F32 = torch.float64, torch.float32
 U = {F64: 2.0**-53, F32: 2.0**-24}
-OPEN = {name: m for name, m in FORMS.items() if m.sign <= 0}
-MODELS = {"Euclidean": Euclidean(), "Ball": PoincareBall(), "Lorentz": Lorentz()}
+OPEN = {name: m for name, m in CASES.items() if m.sign <= 0}
+MODELS = {
+    "Euclidean": Euclidean(),
+    "Ball": PoincareBall(),
+    "Lorentz": Lorentz(),
+    "Stereographic(-1)": Stereographic(-1.0),
+    "Stereographic(0)": Stereographic(0.0),
+}
 
 
 @pytest.fixture(params=OPEN, ids=str)
@@ -58,7 +65,8 @@ def test_the_busemann_function_is_the_limit_of_distance_less_time(space):
         if space.sign == 0:
             with mp.workdps(150):
                 far = mp.mpf(10) ** 60
-                gap = exact.combined((1, reference.numbers(a)), (-far, n))
+                share = 2 if isinstance(space, Stereographic) else 1  # points are half of vectors
+                gap = exact.combined((share, reference.numbers(a)), (-far, n))
                 limit = exact.size(gap) - far * exact.size(n)
         else:
             s = reference.hyperboloid(space, a)

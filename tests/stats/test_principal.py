@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from cases import FORMS as CASES, normals, points, radius
+from cases import CASES, normals, points, radius
 
-from spaceforms.manifolds import Euclidean, Lorentz, PoincareBall, Sphere
-from spaceforms.stats import frechet_variance, pga, tangent_pca
+from spaceforms.manifolds import Euclidean, Lorentz, PoincareBall, Sphere, Stereographic
+from spaceforms.stats import PrincipalGeodesics, frechet_variance, pga, tangent_pca
 
 F64 = torch.float64
 EPS = torch.finfo(F64).eps
@@ -221,3 +221,46 @@ def test_what_is_wrong_gets_a_sentence():
         pga(Lorentz(), x[None], 2)
     with pytest.raises(ValueError, match=r"scores have shape \(3,\); expected \(\.\.\., 2\)"):
         pga(Lorentz(), x, 2).inverse_transform(torch.zeros(3))
+
+
+def scores_through_zero(k, learnable=False):
+    """Of points about a centre that is kept, as coordinates: scores, and the space."""
+    space = Stereographic(k, learnable=learnable).double()
+    v = torch.randn(6, 3, generator=torch.Generator().manual_seed(1), dtype=F64)
+    axes = torch.linalg.qr(v[:3])[0][:2]
+    mean, x = 0.2 * v[3], 0.3 * v[:6]
+    one = v.new_ones(())
+    fitted = PrincipalGeodesics(space, mean, axes, axes[:, 0], one, exact=True)
+    return fitted.transform(x), space
+
+
+@pytest.mark.parametrize("k", [-0.3, -1e-12, 0.0, 1e-12, 0.3])
+def test_exact_scores_are_smooth_in_the_curvature_through_zero(k):
+    scores, space = scores_through_zero(k, learnable=True)
+    (raw,) = space.parameters()
+    slopes = [torch.autograd.grad(s, raw, retain_graph=True)[0] for s in scores.flatten()]
+    # Central differences of order 6: their error is u over the step, and the step to the sixth.
+    h, total = 0.005, torch.zeros_like(scores)
+    for i, w in ((1, 45), (2, -9), (3, 1)):
+        up, down = (scores_through_zero(k + s * i * h)[0] for s in (1, -1))
+        total = total + w * (up - down) / (60 * h)
+    torch.testing.assert_close(
+        torch.stack(slopes), total.detach().flatten(), rtol=0, atol=64 * EPS / h
+    )
+
+
+def test_on_the_sphere_both_charts_have_the_same_principal_geodesics():
+    plane, sphere = Stereographic(0.7), Sphere(0.7)
+    # All over the sphere, so that some are beyond a right angle from the mean and the geodesics.
+    v = torch.randn(60, 3, generator=torch.Generator().manual_seed(4), dtype=F64)
+    mean = torch.tensor([0.3, -0.2, 0.5], dtype=F64)
+    one, other = (pga(m, m.from_normal(v), 2, mean=m.from_normal(mean)) for m in (plane, sphere))
+    # LBFGS stops where the value no longer changes: the directions are right to sqrt(eps).
+    near = {"rtol": 0, "atol": 256 * math.sqrt(EPS)}
+    torch.testing.assert_close(one.axes, other.axes, **near)
+    torch.testing.assert_close(one.variances, other.variances, rtol=0, atol=1e-12)
+    two = PrincipalGeodesics(**{**vars(one), "axes": other.axes})
+    scores = two.transform(plane.from_normal(v))
+    wanted = other.transform(sphere.from_normal(v))
+    assert (wanted.norm(dim=-1) > 0.5 * math.pi * radius(plane)).any()
+    torch.testing.assert_close(scores, wanted, rtol=0, atol=1024 * EPS)
