@@ -190,17 +190,34 @@ def difference(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
 
 
 def coadd(k: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """(g_y x + g_x y)/(1 - k^2|x|^2|y|^2)."""
+    """(g_y x + g_x y)/(1 - k^2|x|^2|y|^2).
+
+    With c = k x.y and w the part across x, the longer, of y, that is
+
+    ((1 + c)(x + y) + k|w|^2 x + k x.(x - y) w)/((1 - c)(1 + c) - k|x|^2 k|w|^2),
+
+    so for antipodes, where both sides vanish, it is one rounded 1 + c that they vanish with; and on
+    a line through the origin 1 + c is left out. The terms of the first form have one sign for
+    k <= 0 and x.y >= 0, where 1 + c may vanish by itself.
+    """
+    swap = dot(x, x) < dot(y, y)
+    x, y = torch.where(swap, y, x), torch.where(swap, x, y)
     gap_x, gap_y = gap(k, x), gap(k, y)
     both, apart = x + y, x - y
+    direction, _ = unit(x)
     # From x + y where it is short, so that opposite vectors leave their digits.
-    opposite = 4 * dot(both, both) < dot(apart, apart)
-    close = (gap_x + gap_y) / 2 * both - kdot(k, both, apart) / 2 * apart
-    total = torch.where(opposite, close, gap_y * x + gap_x * y)
-    k_x2, k_y2 = kdot(k, x, x), kdot(k, y, y)
+    across = torch.where(4 * dot(both, both) < dot(apart, apart), both, y)
+    across = across - dot(direction, across) * direction
+    across = across - dot(direction, across) * direction
+    c, k_x2, k_y2, k_w2 = kdot(k, x, y), kdot(k, x, x), kdot(k, y, y), kdot(k, across, across)
+    on_line = (across == 0).all(-1, keepdim=True)
+    plus = (1 + c).where(~on_line, 1.0)
+    plain = (k <= 0) & (c <= 0)
+    total = plus * both + k_w2 * x + kdot(k, x, apart) * across
+    total = torch.where(plain, gap_y * x + gap_x * y, total)
     # Of terms of one sign, for k < 0.
     hyperbolic = (gap_x * (1 - k_y2) + gap_y * (1 - k_x2)) / 2
-    shape = torch.where(k > 0, 1 - k_x2 * k_y2, hyperbolic)
+    shape = torch.where(plain, hyperbolic, (1 - c) * plus - k_x2 * k_w2)
     nothing = (total == 0).all(-1, keepdim=True)
     infinite = (shape == 0) & ~nothing
     return at_infinity(infinite, total, total / shape.where(shape != 0, 1.0))

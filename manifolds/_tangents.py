@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from . import _frames
 from ._frames import embedded, from_space_part, space_part, space_step
-from ._numerics import asinhc, dot, sinc
+from ._numerics import asinhc, dot, sinc, unit
 
 if TYPE_CHECKING:
     from .base import Manifold
@@ -51,6 +52,16 @@ class Tangents:
     def exp(self, c: Tensor, w: Tensor, rest: Tensor) -> Tensor:
         """The inverse of ``log``; a point, not projected."""
         return self.manifold._expmap(c, w)
+
+    def mirrored(self, b: Tensor, x: Tensor, step: Tensor, a: Tensor) -> Tensor:
+        """x in the hyperplane through b with normal a, a kept vector; a point, not projected.
+
+        As x and a multiple of a: by way of b what x has in the hyperplane, and keeps, would be
+        rounded as b is.
+        """
+        w, _ = self.log(b, x, step)
+        frame, length = unit(self.frame(b, a))
+        return x - 2 * dot(frame, self.frame(b, w)) * (a / length.where(length > 0, 1.0))
 
     def sine(self, b: Tensor, x: Tensor, step: Tensor) -> Tensor:
         """The kept vector towards x that is sn(d) long."""
@@ -110,6 +121,17 @@ class HyperbolicTangents(Tangents):
     def exp(self, c: Tensor, w: Tensor, rest: Tensor) -> Tensor:
         reached = _frames.sinh_exp(space_part(self.manifold, c), w, rest)
         return from_space_part(self.manifold, reached)
+
+    def mirrored(self, b: Tensor, x: Tensor, step: Tensor, a: Tensor) -> Tensor:
+        w, h = self.log(b, x, step)
+        normal, _ = unit(a)
+        across = 2 * dot(normal, w) * normal
+        s = space_part(self.manifold, x)
+        near = dot(s, s) <= 1
+        # Far out x and the multiple of a may cancel, where the way by b does not.
+        difference = _frames.join(space_part(self.manifold, b), across.where(near, 0.0))
+        direct = from_space_part(self.manifold, s - difference)
+        return torch.where(near, direct, self.exp(b, w - across, h))
 
     def sine(self, b: Tensor, x: Tensor, step: Tensor) -> Tensor:
         return self.log(b, x, step)[0]

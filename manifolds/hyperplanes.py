@@ -11,7 +11,7 @@ from . import _frames
 from ._checks import check_coordinates
 from ._frames import embedded, space_part
 from ._hyperboloid import time
-from ._numerics import dot, norm, power_of_two, unit
+from ._numerics import dot, norm, scale_of, unit
 from ._tangents import Tangents, tangents
 from .base import Manifold, check_form
 from .isometries import reflection
@@ -140,7 +140,7 @@ def _sine(
     # The ball is conformal: its own logarithm has all lateral digits, and is cheaper.
     kept = tangents(manifold) if embedded(manifold) else Tangents(manifold)
     step = divided(x.to(x_.dtype) - p.to(p_.dtype), call.radius)
-    scale = power_of_two(a_)  # so that no product is subnormal or overflows
+    scale = scale_of(a_)  # so that no product is subnormal or overflows
     normal, length = unit(kept.frame(p_, kept.enter(p_, a_ / scale)))
     length = scale * length
     towards = kept.frame(p_, kept.sine(p_, x_, step))

@@ -27,18 +27,8 @@ from .regimes import REGIMES
 
 VALUES, GRADIENTS = 8.0, 32.0
 """The promise: error of values and of gradients in units of u (1 + kappa)."""
-_END = "carried to the end point as it is rounded, which the rounding moves by u cosh(r/R)"
 _LOGARITHM = "the exponential of a logarithm, whose size multiplies its rounding"
 WEAKER: dict[tuple[str, str, str], str] = {
-    **{
-        (manifold, name, "value"): _END
-        for manifold in ("Lorentz", "PoincareBall")
-        for name in ("expmap_differential", "jacobi_field")
-    },
-    **{
-        (manifold, "reflection", "value"): "by way of p, whose rounding the image inherits"
-        for manifold in ("Lorentz", "PoincareBall")
-    },
     ("PoincareBall", "translation.push", "value"): "by forward-mode derivatives, where the two "
     "sides of a radial part cancel in 1 - |x|^2",
     ("Sphere", "logmap_differential_base", "value"): "next to the antipode by the length of a "
