@@ -26,6 +26,9 @@ _BEYOND = 1 / 8
 _SHORT = 1 / 32
 """The length of the mean of two unit vectors below which its direction has lost five bits."""
 
+_FACING = 1 / 2
+"""-k x.y, 1 for antipodes, from which on what vanishes there has lost a bit."""
+
 
 def logmap(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
     """The logarithm; at antipodes along the line to y, through the origin."""
@@ -190,34 +193,45 @@ def difference(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
 
 
 def coadd(k: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """(g_y x + g_x y)/(1 - k^2|x|^2|y|^2).
-
-    With c = k x.y and w the part across x, the longer, of y, that is
-
-    ((1 + c)(x + y) + k|w|^2 x + k x.(x - y) w)/((1 - c)(1 + c) - k|x|^2 k|w|^2),
-
-    so for antipodes, where both sides vanish, it is one rounded 1 + c that they vanish with; and on
-    a line through the origin 1 + c is left out. The terms of the first form have one sign for
-    k <= 0 and x.y >= 0, where 1 + c may vanish by itself.
-    """
-    swap = dot(x, x) < dot(y, y)
-    x, y = torch.where(swap, y, x), torch.where(swap, x, y)
+    """(g_y x + g_x y)/(1 - k^2|x|^2|y|^2)."""
     gap_x, gap_y = gap(k, x), gap(k, y)
     both, apart = x + y, x - y
-    direction, _ = unit(x)
     # From x + y where it is short, so that opposite vectors leave their digits.
-    across = torch.where(4 * dot(both, both) < dot(apart, apart), both, y)
-    across = across - dot(direction, across) * direction
-    across = across - dot(direction, across) * direction
-    c, k_x2, k_y2, k_w2 = kdot(k, x, y), kdot(k, x, x), kdot(k, y, y), kdot(k, across, across)
-    on_line = (across == 0).all(-1, keepdim=True)
-    plus = (1 + c).where(~on_line, 1.0)
-    plain = (k <= 0) & (c <= 0)
-    total = plus * both + k_w2 * x + kdot(k, x, apart) * across
-    total = torch.where(plain, gap_y * x + gap_x * y, total)
+    opposite = 4 * dot(both, both) < dot(apart, apart)
+    close = (gap_x + gap_y) / 2 * both - kdot(k, both, apart) / 2 * apart
+    total = torch.where(opposite, close, gap_y * x + gap_x * y)
+    k_x2, k_y2 = kdot(k, x, x), kdot(k, y, y)
     # Of terms of one sign, for k < 0.
     hyperbolic = (gap_x * (1 - k_y2) + gap_y * (1 - k_x2)) / 2
-    shape = torch.where(plain, hyperbolic, (1 - c) * plus - k_x2 * k_w2)
+    shape = torch.where(k > 0, 1 - k_x2 * k_y2, hyperbolic)
+    # Of antipodes both vanish.
+    facing = (k > 0) & (kdot(k, x, y) < -_FACING)
+    other, below = _coadd_facing(k, x.where(facing, 0.0), y.where(facing, 0.0))
+    total, shape = torch.where(facing, other, total), torch.where(facing, below, shape)
     nothing = (total == 0).all(-1, keepdim=True)
     infinite = (shape == 0) & ~nothing
     return at_infinity(infinite, total, total / shape.where(shape != 0, 1.0))
+
+
+def _coadd_facing(k: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Numerator and denominator of a coaddition next to antipodes.
+
+    With c = k x.y and w the part across x, the longer, of y, they are
+
+    (1 + c)(x + y) + k|w|^2 x + k x.(x - y) w  and  (1 - c)(1 + c) - k|x|^2 k|w|^2,
+
+    so it is one rounded 1 + c with which both vanish; and on a line through the origin, where the
+    quotient is as well conditioned as elsewhere, 1 + c is left out.
+    """
+    swap = dot(x, x) < dot(y, y)
+    x, y = torch.where(swap, y, x), torch.where(swap, x, y)
+    ray, _ = unit(x)
+    both, apart = x + y, x - y
+    across = torch.where(4 * dot(both, both) < dot(apart, apart), both, y)
+    across = across - dot(ray, across) * ray
+    across = across - dot(ray, across) * ray
+    on_line = (across == 0).all(-1, keepdim=True)
+    c, k_w2 = kdot(k, x, y), kdot(k, across, across)
+    plus = (1 + c).where(~on_line, 1.0)
+    total = plus * both + k_w2 * x + kdot(k, x, apart) * across
+    return total, (1 - c) * plus - kdot(k, x, x) * k_w2

@@ -53,7 +53,7 @@ def test_the_promise_is_kept(manifold, dtype):
         # Far from the origin and next to one another.
         ("Lorentz", "expmap_differential", "float32", "close, far", 0),
         ("Lorentz", "jacobi_field", "float32", "close, far", 0),
-        ("Lorentz", "expmap_differential", "float64", "huge", 0),
+        ("Lorentz", "expmap_differential", "float64", "huge", 1),
         ("PoincareBall", "expmap_differential", "float64", "close, far", 0),
         ("PoincareBall", "jacobi_field", "float32", "edge", 0),
     ],
