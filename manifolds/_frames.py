@@ -70,8 +70,12 @@ def sinh_log(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
     swept = size * side
     difference = ahead * ((size + reach) / total) - dot(swept / total, swept)
     along = torch.where(opposite, time(outer) * reach - size * ty, difference)
-    near = step - 2 * h * x
-    near = near - dot(x, near) / (time(x) * (1 + time(x))) * x
+    inner, t = (
+        x.where(~far, 0.0),
+        time(x.where(~far, 0.0)),
+    )  # far out products overflow in gradients
+    near = (step - 2 * h * inner).where(~far, 0.0)
+    near = near - dot(inner, near) / (t * (1 + t)) * inner
     return torch.cat([along.where(far, 0.0), torch.where(far, side, near)], dim=-1), h
 
 

@@ -87,8 +87,9 @@ class SphereTangents(Tangents):
         return self.manifold._proj_tangent(b, v)
 
     def log(self, b: Tensor, x: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        share = dot(b, step)
-        return step - share * b, share
+        # Next to the antipode from x + b: a difference of long vectors has their rounding.
+        short = torch.where(dot(step, step) <= 2, step, x + b)
+        return short - dot(b, short) * b, dot(b, step)
 
     def exp(self, c: Tensor, w: Tensor, rest: Tensor) -> Tensor:
         return c + rest * c + w

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from . import _frames
 from ._checks import check_coordinates
+from ._closed import direction
 from ._frames import embedded, space_part
 from ._hyperboloid import time
 from ._numerics import dot, norm, scale_of, unit
@@ -141,8 +142,8 @@ def _sine(
     kept = tangents(manifold) if embedded(manifold) else Tangents(manifold)
     step = divided(x.to(x_.dtype) - p.to(p_.dtype), call.radius)
     scale = scale_of(a_)  # so that no product is subnormal or overflows
-    normal, length = unit(kept.frame(p_, kept.enter(p_, a_ / scale)))
-    length = scale * length
+    frame = kept.frame(p_, kept.enter(p_, a_ / scale))
+    normal, length = direction(frame), scale * norm(frame)
     towards = kept.frame(p_, kept.sine(p_, x_, step))
     sine = dot(towards, normal)
     if manifold.sign <= 0:
