@@ -42,7 +42,7 @@ def _minor(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
 
 
 def _product(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """The rounded product, and what rounding took from it (Dekker 1971); no overflow below 2^500."""
+    """The rounded product, and what rounding took from it (Dekker 1971)."""
     product = a * b
     (a1, a2), (b1, b2) = _halves(a), _halves(b)
     return product, ((a1 * b1 - product) + a1 * b2 + a2 * b1) + a2 * b2

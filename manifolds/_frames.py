@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ._hyperboloid import across_along, time
 from ._exact import lateral
+from ._hyperboloid import across_along, time
 from ._numerics import coshm1c, dot, norm, seen_from, sinhc, unit
 from ._sight import stepped_haversine
 

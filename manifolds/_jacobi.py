@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from . import _frames
+from . import _arc, _frames
 from ._frames import embedded
 from ._hyperboloid import lift, tangent, time
 from ._numerics import (
@@ -125,26 +125,23 @@ class Kept:
 
 
 class KeptOnSphere(Kept):
-    """As Kept, with what is left of half a turn: near the antipode a length has no digits of it."""
+    """As Kept, with sine and cosine of a distance from the points, not from its length: next to the
+    antipode that has no digits of what is left of half a turn, and at a right angle none of the
+    cosine."""
 
     def log(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor | None]:
-        log, beyond, rest, length = self._log(x, y)
-        sine = sinc(length.where(~beyond, 0.0).square())
-        return log, torch.where(beyond, (math.pi - rest) / rest.sin(), 1 / sine)
+        d, sine, _ = self._arc(x, y)
+        return self.manifold.logmap(x, y), torch.where(d > 1, d / sine, 1 / sinc(d * d))
 
     def cotangent(self, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
-        _, beyond, rest, _ = self._log(x, y)
-        return torch.where(beyond, (rest - math.pi) / rest.tan(), super().cotangent(x, y, z))
+        d, sine, cosine = self._arc(x, y)
+        return torch.where(d > 1, d * cosine / sine, super().cotangent(x, y, z))
 
-    def _log(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """(log_x y, is d beyond a right angle, pi less d if so, d), at unit curvature but for the
-        first; at the antipode, where there is no bound, the least that a turn can tell from it."""
-        log = self.manifold.logmap(x, y)
-        root = curvature_at(self.manifold, x).sqrt()
-        rest = self.manifold.dist(-x, y).unsqueeze(-1) * root
-        beyond = rest < math.pi / 2
-        rest = rest.where(rest > 0, torch.finfo(x.dtype).eps).where(beyond, 1.0)
-        return log, beyond, rest, self.manifold.norm(x, log).unsqueeze(-1) * root
+    def _arc(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(d, sin d, cos d) at unit curvature; no sine is 0: at the antipode, where there is no
+        bound, it is what the dtype can tell from it."""
+        arc = _arc.arc(x, y, curvature_at(self.manifold, x).rsqrt())
+        return arc.distance, arc.sine.where(arc.sine > 0, torch.finfo(x.dtype).eps), arc.part
 
 
 class KeptInFrames(Kept):
