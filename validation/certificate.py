@@ -40,8 +40,6 @@ WEAKER: dict[tuple[str, str, str], str] = {
     "but for the rounding that points of the sphere are off it by",
     ("PoincareBall", "translation.push", "value"): "by forward-mode derivatives, where the two "
     "sides of a radial part cancel in 1 - |x|^2",
-    ("Sphere", "logmap_differential_base", "value"): "next to the antipode by the length of a "
-    "logarithm, not by what is left of half a turn",
     **{
         (manifold, name, quantity): _LOGARITHM
         for manifold in ("Lorentz", "Sphere", "Euclidean")

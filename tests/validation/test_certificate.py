@@ -8,7 +8,15 @@ import torch
 from spaceforms.__main__ import main
 from spaceforms.manifolds import Lorentz
 from spaceforms.validation import evaluation
-from spaceforms.validation.certificate import OPERATIONS, QUICK, VALUES, Plan, certify, report
+from spaceforms.validation.certificate import (
+    GRADIENTS,
+    OPERATIONS,
+    QUICK,
+    VALUES,
+    Plan,
+    certify,
+    report,
+)
 from spaceforms.validation.chart_models import MODELS
 from spaceforms.validation.judge import DEFINITIONS, DTYPES, run_batch
 from spaceforms.validation.report import as_page, as_text
@@ -56,6 +64,9 @@ def test_the_promise_is_kept(manifold, dtype):
         ("Lorentz", "expmap_differential", "float64", "huge", 1),
         ("PoincareBall", "expmap_differential", "float64", "close, far", 0),
         ("PoincareBall", "jacobi_field", "float32", "edge", 0),
+        # Next to the antipode and at a right angle.
+        ("Sphere", "logmap_differential_base", "float64", "antipodal", 0),
+        ("Sphere", "logmap_differential_base", "float32", "tiny", 1),
     ],
 )
 def test_cells_that_broke_the_promise_keep_it(manifold, name, dtype, regime, seed):
@@ -63,6 +74,27 @@ def test_cells_that_broke_the_promise_keep_it(manifold, name, dtype, regime, see
     assert samples
     assert all(s.finite for s in samples)
     assert max(s.units for s in samples if s.inside) <= VALUES
+
+
+@pytest.mark.parametrize(
+    ("manifold", "name", "dtype", "regime", "seed"),
+    [
+        # At its extreme a function of a direction has a derivative by rounding only.
+        ("Lorentz", "busemann", "float64", "antipodal", 0),
+        ("PoincareBall", "busemann", "float32", "origin", 0),
+        ("Lorentz", "signed_distance", "float64", "radial", 0),
+        ("PoincareBall", "signed_distance", "float32", "radial", 0),
+        # Of a branch that is not taken, where products overflow.
+        ("Lorentz", "signed_distance", "float64", "far", 0),
+    ],
+)
+def test_gradients_that_broke_the_promise_keep_it(manifold, name, dtype, regime, seed):
+    options = {"count": 3, "gradients": True, "seed": seed, "largest": 8}
+    samples = run_batch(manifold, name, dtype, regime, **options)
+    assert samples
+    assert {s.quantity for s in samples} > {"value", "K"}
+    assert all(s.finite for s in samples)
+    assert max(s.units for s in samples if s.inside) <= GRADIENTS
 
 
 @pytest.mark.parametrize("library", ["geoopt", "textbook"])
