@@ -22,7 +22,7 @@ def _larger(x: Tensor) -> float:
     return 2.0**60 if x.dtype == torch.float32 else 2.0**500
 
 
-class _Arc(NamedTuple):
+class Arc(NamedTuple):
     side: Tensor
     """At unit curvature, times ``_larger``."""
     part: Tensor
@@ -32,7 +32,7 @@ class _Arc(NamedTuple):
     distance: Tensor
 
 
-def _arc(x: Tensor, y: Tensor, radius: Tensor | None) -> _Arc:
+def arc(x: Tensor, y: Tensor, radius: Tensor | None) -> Arc:
     """Near X the part across it is taken from Y - X, near -X from Y + X: no digit is lost."""
     length = 1.0 if radius is None else radius
     area = length * length
@@ -47,18 +47,18 @@ def _arc(x: Tensor, y: Tensor, radius: Tensor | None) -> _Arc:
     apart = (square > 0).to(x.dtype)
     sine = (square + (1 - apart)).sqrt() * (apart / _larger(x))
     part = nearest + ahead
-    return _Arc(side, part, sine, apart, torch.atan2(sine, part))
+    return Arc(side, part, sine, apart, torch.atan2(sine, part))
 
 
 def _dist_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
-    side, part, sine, apart, d = _arc(x, y, radius)
+    side, part, sine, apart, d = arc(x, y, radius)
     length = 1.0 if radius is None else radius
     weight = apart / (sine + (1 - apart)) / _larger(x)
     return d * length, side, weight, part, sine / length
 
 
 def _sqdist_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
-    side, part, sine, apart, d = _arc(x, y, radius)
+    side, part, sine, apart, d = arc(x, y, radius)
     length = 1.0 if radius is None else radius
     here = (1 - apart) * (part > 0).to(x.dtype)
     slope = 2 * (apart * d / (sine + (1 - apart)) + here)
@@ -90,7 +90,7 @@ def aside(ends: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _log_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
-    side, part, sine, apart, d = _arc(x, y, radius)
+    side, part, sine, apart, d = arc(x, y, radius)
     length = 1.0 if radius is None else radius
     near = (part > 0).to(x.dtype)
     f = apart * d / (sine + (1 - apart)) + (1 - apart) * near  # d/sin d

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ._numerics import dot, power_of_two
+from ._numerics import dot, power_of_two, unit
 
 # Older compilers refuse an autograd function of this kind: under them derivatives are those of
 # ``value``.
@@ -120,6 +120,27 @@ def _dot_pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tu
 
 
 _scaled_dot = closed_form(_dot_value, _dot_pull, scaled=0, degree=0)
+
+
+def _direction_value(v: Tensor) -> tuple[Tensor, ...]:
+    return unit(v)
+
+
+def _direction_pull(
+    inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor
+) -> tuple[Tensor, ...]:
+    ray, length = kept
+    g = minus(g, ray, dot(ray, g))
+    return (minus(g, ray, dot(ray, g)) / length.where(length > 0, 1.0),)
+
+
+_direction = closed_form(_direction_value, _direction_pull, scaled=0, degree=0)
+
+
+def direction(v: Tensor) -> Tensor:
+    """v/|v|, 0 for 0. Its derivative has nothing along v, not even by rounding: where a function of
+    the direction alone is at its extreme that is all there would be."""
+    return _direction(v, 1.0)
 
 
 def scaled_dot(x: Tensor, y: Tensor) -> Tensor:

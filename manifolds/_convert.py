@@ -6,6 +6,7 @@ from torch import Tensor
 from ._chart import Chart, quadric, within
 from ._checks import check_coordinates
 from ._model_charts import chart_of
+from ._numerics import scale_of
 from .base import Manifold
 from .checked import Checked
 from .unit import divided, times
@@ -93,8 +94,10 @@ def convert_vector(
         return v.to(dtype)
     y, c, d = _embedded(x, a, b, dtype)
     t, s = quadric(a.sign, c, d)
-    w = a._to_frame(y, t, s, v.to(y.dtype))
-    return b._from_frame(t, s, w).to(dtype)
+    v = v.to(y.dtype)
+    scale = scale_of(v)  # linear in v, whose products with points may be subnormal or overflow
+    w = a._to_frame(y, t, s, v / scale)
+    return (scale * b._from_frame(t, s, w)).to(dtype)
 
 
 def _embedded(x: Tensor, a: Chart, b: Chart, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ._exact import lateral
 from ._hyperboloid import across_along, time
-from ._numerics import dot, norm, seen_from, unit
+from ._numerics import coshm1c, dot, norm, seen_from, sinhc, unit
 from ._sight import stepped_haversine
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ def embedded(manifold: Manifold) -> bool:
 def split(x: Tensor, v: Tensor) -> Tensor:
     """Components of the vector with space part v."""
     across, along = across_along(x, v)
+    far = _far(x)
+    exact = lateral(x.detach().where(far, 1.0), v.detach())
+    across = torch.where(far, exact + (across - across.detach()), across)
     return torch.cat([along, across], dim=-1)
 
 
@@ -66,8 +70,12 @@ def sinh_log(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
     swept = size * side
     difference = ahead * ((size + reach) / total) - dot(swept / total, swept)
     along = torch.where(opposite, time(outer) * reach - size * ty, difference)
-    near = step - 2 * h * x
-    near = near - dot(x, near) / (time(x) * (1 + time(x))) * x
+    inner, t = (
+        x.where(~far, 0.0),
+        time(x.where(~far, 0.0)),
+    )  # far out products overflow in gradients
+    near = (step - 2 * h * inner).where(~far, 0.0)
+    near = near - dot(inner, near) / (t * (1 + t)) * inner
     return torch.cat([along.where(far, 0.0), torch.where(far, side, near)], dim=-1), h
 
 
@@ -77,11 +85,18 @@ def sinh_exp(x: Tensor, w: Tensor, h: Tensor) -> Tensor:
     The length itself is not formed: the exponential of a rounded d would be off by d units, up to
     56 in float32 and 472 in float64. And so there is no limit on d.
     """
+    ray, outer, radial, inwards = _radially(x, w, h)
+    direct = x + torch.where(_far(x), ray * outer + w[..., 1:], 2 * h * x + join(x, w))
+    return torch.where(inwards, ray * radial + w[..., 1:], direct)
+
+
+def _radially(x: Tensor, w: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Of exp_x, x far out: (the ray, what the component along it grows by, or if that cancels the
+    component itself, and whether it does)."""
     far = _far(x)
-    along, across, t = w[..., :1], w[..., 1:], time(x)
+    along, t = w[..., :1], time(x)
     ray, size = unit(x.where(far, 1.0))
     outer = 2 * h * size + t * along
-    direct = x + torch.where(far, ray * outer + across, 2 * h * x + join(x, w))
     # Inwards |x| cosh d and T sinh d cancel. With mu the cosine of the angle to the ray the radial
     # part is (1 + mu)/2 sinh(r + d) + (1 - mu)/2 sinh(r - d), from e^r and e^d.
     inwards = far & (along < 0) & (h > 1 / 16)
@@ -92,8 +107,61 @@ def sinh_exp(x: Tensor, w: Tensor, h: Tensor) -> Tensor:
     e_r = size + (1 + size.square()).sqrt()
     e_in = e_r / e_d
     beyond = less * e_d * e_r - less / e_d / e_r
-    radial = (beyond + (2 - less) * (e_in - 1 / e_in)) / 4
-    return torch.where(inwards, ray * radial + across, direct)
+    return ray, outer, (beyond + (2 - less) * (e_in - 1 / e_in)) / 4, inwards
+
+
+def turned_along(x: Tensor, v: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+    """(y, w in components there): y = exp_x(v), w carried along; v, w in components.
+
+    The turn is found from v, not from y: what rounding moves y by, next to v, would turn w as well.
+    """
+    square = dot(v, v)
+    half, growth = square / 4, sinhc(square)
+    h = half * sinhc(half).square()
+    heading = growth * v
+    y, side = sinh_exp(x, heading, h), heading[..., 1:]
+    farthest = _farthest(x.dtype)  # whose square does not overflow
+    back = farthest / norm(y.detach()).clamp(min=farthest)
+    y, side = back * y, back * side
+    both = _far(x) & _far(y)
+    outer_x, outer_y = x.where(both, 1.0), y.where(both, 1.0)
+    ray, outer, radial, inwards = _radially(outer_x, heading, h)
+    size_x, size_y = norm(outer_x), norm(outer_y)
+    reach = back * torch.where(inwards, radial, size_x + outer)
+    far = _turned_at(ray, size_x, size_y, side.where(both, 0.0), reach.where(both, 1.0), w)
+    some = torch.zeros_like(x)
+    short = torch.where(both, some, x), torch.where(both, some, y)
+    lever = side.where(~both, 0.0) / (1 + time(short[1]))
+    return y, torch.where(both, far, _turned_near(*short, lever, h.where(~both, 0.0), w))
+
+
+def moved_along(
+    x: Tensor, v: Tensor, near: Tensor, whole: Tensor, along: Tensor, aside: Tensor
+) -> Tensor:
+    """Space part at exp_x(v) of a Jacobi field, v and the field's parts at x in components.
+
+    What is across the geodesic is, in the ambient space, one vector all along it; the velocity is
+    sinh(t) x + cosh(t) v/t. So nothing has to be known of the end point, where the vector's
+    coordinates are again cosh r times longer along the ray than across it. ``near`` where |v| <= 1:
+    there ``along`` is the product of v and the field, else the component.
+    """
+    square = dot(v, v)
+    s, t = square.where(near, 0.0), norm(v.where(~near, 1.0))
+    bend = sinhc(s) * x + coshm1c(s) * join(x, v)
+    short = join(x, whole) + along * bend
+    direction = v.where(~near, 1.0) / t
+    sinh, cosh = t.sinh(), t.cosh()
+    velocity = sinh * x + cosh * join(x, direction)
+    # Inwards the two cancel: there from e^r and e^t, as in ``sinh_exp``.
+    c, across = direction[..., :1], direction[..., 1:]
+    inwards = _far(x) & (c < 0)
+    ray, size = unit(x.where(inwards, 1.0))
+    less = (dot(across, across) / (1 - c)).where(inwards, 1.0)  # 1 + c
+    e_r, e_t = size + (1 + size.square()).sqrt(), t.exp()
+    e_in = e_r / e_t
+    outer = less * (e_t * e_r + 1 / e_t / e_r) - (2 - less) * (e_in + 1 / e_in)
+    velocity = torch.where(inwards, outer / 4 * ray + cosh * across, velocity)
+    return torch.where(near, short, along * velocity + join(x, aside))
 
 
 def turned(x: Tensor, y: Tensor, step: Tensor, w: Tensor) -> Tensor:
@@ -102,27 +170,38 @@ def turned(x: Tensor, y: Tensor, step: Tensor, w: Tensor) -> Tensor:
     some = torch.ones_like(x)
     far = _turned_far(x.where(both, some), y.where(both, some), step.where(both, 0.0), w)
     short = torch.where(both, some * 0, x), torch.where(both, some * 0, y)
-    return torch.where(both, far, _turned_near(*short, torch.where(both, some * 0, step), w))
+    h = stepped_haversine(*short, torch.where(both, some * 0, step), 1.0)
+    lever = short[1] / (1 + time(short[1]))
+    return torch.where(both, far, _turned_near(*short, lever, h, w))
 
 
-def _turned_near(x: Tensor, y: Tensor, step: Tensor, w: Tensor) -> Tensor:
+def _turned_near(x: Tensor, y: Tensor, lever: Tensor, h: Tensor, w: Tensor) -> Tensor:
     """|x| <= 1 or |y| <= 1: radially to the origin, a rotation by the triangle's area, out again.
 
     The rotation is the gyration of p = y/(1 + T_y) and q = x/(1 + T_x) on the ball: with
-    B w = q (p.w) - p (q.w), it is w + 2 ((1 - p.q) B w + B B w)/|1 - p.q + B|^2.
+    B w = q (p.w) - p (q.w), it is w + 2 ((1 - p.q) B w + B B w)/|1 - p.q + B|^2. ``lever`` is p, or
+    p less a multiple of x, of which B is the same.
     """
     tx, ty = time(x), time(y)
     w = join_carried(x, w)
     q, p = x / (1 + tx), y / (1 + ty)
     facing = 1 - dot(p, q)
-    swung = q * dot(p, w) - p * dot(q, w)
-    again = q * dot(p, swung) - p * dot(q, swung)
-    turn = (1 + tx) * (1 + ty) / (2 * (1 + stepped_haversine(x, y, step, 1.0)))
+    swung = q * dot(lever, w) - lever * dot(q, w)
+    again = q * dot(lever, swung) - lever * dot(q, swung)
+    turn = (1 + tx) * (1 + ty) / (2 * (1 + h))
     return split_carried(y, w + turn * (facing * swung + again))
 
 
 def _turned_far(x: Tensor, y: Tensor, step: Tensor, w: Tensor) -> Tensor:
-    r"""|x|, |y| > 1: a rotation of the frames of the outward rays at x and y.
+    """|x|, |y| > 1: a rotation of the frames of the outward rays at x and y."""
+    outward_x, size_x, side, reach, _ = seen_from(x, y, step)
+    return _turned_at(outward_x, size_x, norm(y), side, reach, w)
+
+
+def _turned_at(
+    ray: Tensor, size_x: Tensor, size_y: Tensor, side: Tensor, reach: Tensor, w: Tensor
+) -> Tensor:
+    r"""The same of y = reach ray + side, ``ray`` the direction of x.
 
     The geodesic meets the rays at angles whose difference phi is the sum of the triangle's angles
     at x and y less pi. By Napier's analogy, theta the angle at the origin,
@@ -133,14 +212,11 @@ def _turned_far(x: Tensor, y: Tensor, step: Tensor, w: Tensor) -> Tensor:
     which y lies: q = sin(theta) e, and ``turn`` whose length is |tan(phi/2)| or its inverse, the
     one that is 0 with theta. They need no norm and are smooth where they vanish.
     """
-    tx, ty = time(x), time(y)
+    tx, ty = (1 + size_x.square()).sqrt(), (1 + size_y.square()).sqrt()
     along, across = w[..., :1], w[..., 1:]
-    outward_x, size_x, side, reach, _ = seen_from(x, y, step)
-    _, size_y = unit(y)
     q, cosine = side / size_y, reach / size_y
     spread = (1 + tx * ty + size_x * size_y).sqrt()  # of 1 + cosh(r_x + r_y)
-    lengths = dot(step, x + y) / (size_x + size_y)  # |y| - |x|
-    ratio = (2 + (lengths / spread).square()).sqrt() / spread
+    ratio = (2 + ((size_y - size_x) / spread).square()).sqrt() / spread
     ahead = cosine >= 0
     sign = torch.where(ahead, 1.0, -1.0)
     wide = 1 + sign * cosine  # 1 + |cosine|, with a slope where it is 0
@@ -153,7 +229,12 @@ def _turned_far(x: Tensor, y: Tensor, step: Tensor, w: Tensor) -> Tensor:
     swing, sway = dot(q, across), dot(sin, across)
     lateral = 2 * (cos * cosine * along + sway) * sin + sign * stay * swing / wide * q
     inward = stay * swing - 2 * cos * dot(q, sin) * along
-    return torch.cat([stay * along + 2 * cos * sway, across - lateral - inward * outward_x], dim=-1)
+    return torch.cat([stay * along + 2 * cos * sway, across - lateral - inward * ray], dim=-1)
+
+
+def _farthest(dtype: torch.dtype) -> float:
+    """Length of the space part of the farthest points of Lorentz."""
+    return 2.0**40 if dtype == torch.float32 else 2.0**340
 
 
 def _far(x: Tensor) -> Tensor:

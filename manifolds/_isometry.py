@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ._frames import embedded
-from ._numerics import expanded, power_of_two
+from ._numerics import expanded, scale_of
 from .base import Manifold, check_manifold
 
 
@@ -64,7 +64,7 @@ class Isometry(ABC):
         self.manifold._enter(f"{self._op}.push", [("x", x)], [("v", v)])
         dtype = torch.promote_types(x.dtype, v.dtype)
         x, v = expanded(x.to(dtype), v), expanded(v.to(dtype), x)
-        scale = power_of_two(v)  # linear in v, whose products with points may overflow
+        scale = scale_of(v)  # linear in v, whose products with points may overflow
         image: Tensor = torch.func.jvp(self, (x,), (v / scale,))[1]
         return scale * image
 

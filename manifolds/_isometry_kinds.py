@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import final
 
 import torch
@@ -11,10 +10,10 @@ from torch import Tensor
 
 from ._checks import check_broadcast, check_coordinates
 from ._isometry import Isometry
-from ._numerics import dot, power_of_two, unit
+from ._numerics import scale_of
 from ._tangents import tangents
 from .base import Manifold, check_one
-from .unit import Call, divided
+from .unit import divided
 
 
 @final
@@ -68,25 +67,20 @@ class Rotation(Isometry):
 
 
 class _Based(Isometry):
-    """An isometry given by the image of one point, p, and by its differential there."""
+    """An isometry given by what it does at one point, p."""
 
     p: Tensor
 
     @abstractmethod
-    def _differential(self, dtype: torch.dtype) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        """The image of p and the differential there, of vectors as ``_tangents`` keeps them."""
+    def _image(self, p: Tensor, x: Tensor, step: Tensor) -> Tensor:
+        """The image of x at unit curvature, not projected; ``step`` is x - p."""
 
     def __call__(self, x: Tensor) -> Tensor:
         (x_, p_), call = self.manifold._enter(self._op, [("x", x), ("p", self.p)])
-        c, differential = self._differential(x_.dtype)
-        kept = tangents(self.manifold)
-        w, rest = kept.log(p_, x_, self._step(x, call))
-        return self.manifold._leave_point(kept.exp(c, differential(w), rest), call)
-
-    def _step(self, x: Tensor, call: Call) -> Tensor:
-        """x - p, subtracted before the division by R."""
         working = torch.promote_types(call.dtype, torch.float32)
-        return divided(x.to(working) - self.p.to(working), call.radius)
+        # Subtracted before the division by R.
+        step = divided(x.to(working) - self.p.to(working), call.radius)
+        return self.manifold._leave_point(self._image(p_, x_, step), call)
 
     def _origin(self) -> Tensor:
         n = self.p.shape[-1] - self.manifold._extra_coordinates
@@ -105,10 +99,12 @@ class Translation(_Based):
         dtype = torch.promote_types(p.dtype, q.dtype)
         self.p, self.q = p.to(dtype), q.to(dtype)
 
-    def _differential(self, dtype: torch.dtype) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        space, kept = self.manifold, tangents(self.manifold)
-        p, q, step, _, _ = space._enter_pair(self._op, self.p.to(dtype), self.q.to(dtype))
-        return q, lambda w: kept.transport(p, q, step, w)
+    def _image(self, p: Tensor, x: Tensor, step: Tensor) -> Tensor:
+        kept, dtype = tangents(self.manifold), x.dtype
+        ends = self.p.to(dtype), self.q.to(dtype)
+        p, q, way, _, _ = self.manifold._enter_pair(self._op, *ends)
+        w, rest = kept.log(p, x, step)
+        return kept.exp(q, kept.transport(p, q, way, w), rest)
 
     def inverse(self) -> Isometry:
         return Translation(self.manifold, self.q, self.p)
@@ -132,13 +128,10 @@ class Reflection(_Based):
         dtype = torch.promote_types(p.dtype, a.dtype)
         self.p, self.a = p.to(dtype), a.to(dtype)
 
-    def _differential(self, dtype: torch.dtype) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        space, kept = self.manifold, tangents(self.manifold)
-        (p, a), _ = space._enter(self._op, [("p", self.p.to(dtype))], [("a", self.a.to(dtype))])
-        a = kept.enter(p, a / power_of_two(a))  # only its direction counts: none is subnormal
-        direction, length = unit(kept.frame(p, a))
-        normal = a / length.where(length > 0, 1.0)
-        return p, lambda w: w - 2 * dot(direction, kept.frame(p, w)) * normal
+    def _image(self, p: Tensor, x: Tensor, step: Tensor) -> Tensor:
+        kept, a = tangents(self.manifold), self.a.to(x.dtype)
+        a = kept.enter(p, a / scale_of(a))  # only its direction counts: none is subnormal
+        return kept.mirrored(p, x, step, a)
 
     def inverse(self) -> Isometry:
         return self
@@ -155,9 +148,10 @@ class PointReflection(_Based):
         manifold._enter(self._op, [("p", p)])
         self.p = p
 
-    def _differential(self, dtype: torch.dtype) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        (p,), _ = self.manifold._enter(self._op, [("p", self.p.to(dtype))])
-        return p, torch.neg
+    def _image(self, p: Tensor, x: Tensor, step: Tensor) -> Tensor:
+        kept = tangents(self.manifold)
+        w, rest = kept.log(p, x, step)
+        return kept.exp(p, -w, rest)
 
     def inverse(self) -> Isometry:
         return self

@@ -8,27 +8,51 @@ see ``_frames``. Lengths are real ones, K included; the last axis is kept.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from . import _frames
+from . import _arc, _frames
 from ._frames import embedded
 from ._hyperboloid import lift, tangent, time
-from ._numerics import asinhc, dot, power_of_two, shortened, sinhc
+from ._numerics import (
+    asinhc,
+    dot,
+    scale_of,
+    shortened,
+    signed_cs,
+    signed_sn,
+    sinc,
+    sinhc,
+)
 from .base import Manifold
 from .checked import Checked
 from .curvature import curvature_at, inner
 from .lorentz import Lorentz
 from .poincare_ball import PoincareBall
+from .sphere import Sphere
 from .unit import divided
+
+
+class Field(NamedTuple):
+    """The vector of a Jacobi field at x, before it is carried along, and its parts."""
+
+    near: Tensor
+    """Whether v is short, at most R."""
+    whole: Tensor
+    along: Tensor
+    """Its component along v, (..., 1); where v is short K <v, w>."""
+    aside: Tensor
+    """What is left, a kept vector; where v is short, of no meaning."""
 
 
 def kept_vectors(manifold: Manifold) -> Kept:
     """How vectors of the manifold are kept."""
     plain = manifold.manifold if isinstance(manifold, Checked) else manifold
-    framed = isinstance(plain, Lorentz | PoincareBall)
-    return KeptInFrames(manifold) if framed else Kept(manifold)
+    if isinstance(plain, Lorentz | PoincareBall):
+        return KeptInFrames(manifold)
+    return KeptOnSphere(manifold) if isinstance(plain, Sphere) else Kept(manifold)
 
 
 class Kept:
@@ -53,12 +77,27 @@ class Kept:
         """(log_x y as it is kept, d/sn(d) where that is known better than from the length)."""
         return self.manifold.logmap(x, y), None
 
+    def parts(self, x: Tensor, direction: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+        """(component along a unit vector, what is left), twice for what rounding leaves of it."""
+        along = self.product(x, direction, w)
+        aside = w - along * direction
+        rest = self.product(x, direction, aside)
+        return along + rest, aside - rest * direction
+
+    def cotangent(self, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+        """d cs_K(d)/sn_K(d), z = K d^2; through the derivative of log cosh, not as a quotient."""
+        del x, y
+        far = z < -1
+        t = (-z).where(far, 1.0).sqrt()
+        return torch.where(far, t / t.tanh(), signed_cs(z) / signed_sn(z))
+
     def transport(self, x: Tensor, y: Tensor, w: Tensor) -> Tensor:
         """Parallel transport of a kept vector from x to y."""
         return self.manifold.transport(x, y, w)
 
-    def carried(self, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
-        """A kept w carried along the geodesic of velocity v, its end in coordinates."""
+    def carried(self, x: Tensor, v: Tensor, field: Field) -> Tensor:
+        """A field carried along the geodesic of velocity v, in coordinates."""
+        w = field.whole
         if self.manifold.sign <= 0:
             return self.manifold.transport(x, self.manifold.expmap(x, v), w)
         middle, y = self._halfway(x, v)
@@ -85,6 +124,26 @@ class Kept:
         return self.manifold.expmap(x, v / 2), self.manifold.expmap(x, v)
 
 
+class KeptOnSphere(Kept):
+    """As Kept, with sine and cosine of a distance from the points, not from its length: next to the
+    antipode that has no digits of what is left of half a turn, and at a right angle none of the
+    cosine."""
+
+    def log(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor | None]:
+        d, sine, _ = self._arc(x, y)
+        return self.manifold.logmap(x, y), torch.where(d > 1, d / sine, 1 / sinc(d * d))
+
+    def cotangent(self, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+        d, sine, cosine = self._arc(x, y)
+        return torch.where(d > 1, d * cosine / sine, super().cotangent(x, y, z))
+
+    def _arc(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(d, sin d, cos d) at unit curvature; no sine is 0: at the antipode, where there is no
+        bound, it is what the dtype can tell from it."""
+        arc = _arc.arc(x, y, curvature_at(self.manifold, x).rsqrt())
+        return arc.distance, arc.sine.where(arc.sine > 0, torch.finfo(x.dtype).eps), arc.part
+
+
 class KeptInFrames(Kept):
     """By components in an orthonormal frame: for Lorentz and PoincareBall.
 
@@ -93,7 +152,7 @@ class KeptInFrames(Kept):
     """
 
     def enter(self, x: Tensor, v: Tensor) -> Tensor:
-        scale = power_of_two(v)  # a product with x may overflow
+        scale = scale_of(v)  # a product with x may overflow
         return scale * self._entered(self._space(x), v / scale)
 
     def leave(self, x: Tensor, w: Tensor) -> Tensor:
@@ -110,10 +169,25 @@ class KeptInFrames(Kept):
     def transport(self, x: Tensor, y: Tensor, w: Tensor) -> Tensor:
         return _frames.turned(self._space(x), self._space(y), self._step(x, y), w)
 
-    def carried(self, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
-        start = self._space(x)
-        end = self._end(x, start, v)
-        return self._left(end, _frames.turned(start, end, end - start, w))
+    def parts(self, x: Tensor, direction: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+        # What is left along the ray by itself: far out it counts more than what is across.
+        (c, a), (radial, across) = (torch.tensor_split(u, [1], dim=-1) for u in (direction, w))
+        inside = dot(a, across)
+        along = c * radial + inside
+        rest = across - along * a
+        aside = torch.cat([dot(a, a) * radial - c * inside, rest], dim=-1)
+        left = dot(direction, aside)
+        return along + left, torch.cat([aside[..., :1], rest - left * a], dim=-1)
+
+    def carried(self, x: Tensor, v: Tensor, field: Field) -> Tensor:
+        start, w = self._space(x), self._velocity(x, v)
+        if not embedded(self.manifold):
+            end, moved = _frames.turned_along(start, w, field.whole)
+            return self._left(end, moved)
+        end = divided(self.manifold.expmap(x, v), self._radius(x))[..., 1:]
+        along = torch.where(field.near, -self._radius(x) * field.along, field.along)
+        moved = _frames.moved_along(start, w, field.near, field.whole, along, field.aside)
+        return tangent(end, moved)
 
     def carried_back(self, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
         start = self._space(x)
@@ -124,14 +198,18 @@ class KeptInFrames(Kept):
         """Space part of exp_x(v)."""
         if embedded(self.manifold):
             return divided(self.manifold.expmap(x, v), self._radius(x))[..., 1:]
-        scale = power_of_two(v)
-        w = divided(self._entered(start, v / scale) * scale, self._radius(x))
-        # Not beyond what two points of the dtype can be apart, where squares would overflow.
-        w = shortened(w, 56.0 if x.dtype == torch.float32 else 472.0)
+        w = self._velocity(x, v)
         square = dot(w, w)
         half = square / 4
         end = _frames.sinh_exp(start, sinhc(square) * w, half * sinhc(half).square())
         return _HYPERBOLOID._proj(lift(end), x.dtype)[..., 1:]
+
+    def _velocity(self, x: Tensor, v: Tensor) -> Tensor:
+        """v by components at unit curvature."""
+        scale = scale_of(v)
+        w = divided(self._entered(self._space(x), v / scale) * scale, self._radius(x))
+        # Not beyond what two points of the dtype can be apart, where squares would overflow.
+        return shortened(w, 56.0 if x.dtype == torch.float32 else 472.0)
 
     def _entered(self, s: Tensor, v: Tensor) -> Tensor:
         if embedded(self.manifold):

@@ -26,6 +26,9 @@ _BEYOND = 1 / 8
 _SHORT = 1 / 32
 """The length of the mean of two unit vectors below which its direction has lost five bits."""
 
+_FACING = 1 / 2
+"""-k x.y, 1 for antipodes, from which on what vanishes there has lost a bit."""
+
 
 def logmap(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
     """The logarithm; at antipodes along the line to y, through the origin."""
@@ -210,6 +213,34 @@ def coadd(k: Tensor, x: Tensor, y: Tensor) -> Tensor:
     # Of terms of one sign, for k < 0.
     hyperbolic = (gap_x * (1 - k_y2) + gap_y * (1 - k_x2)) / 2
     shape = torch.where(k > 0, 1 - k_x2 * k_y2, hyperbolic)
+    # Of antipodes both vanish.
+    facing = (k > 0) & (kdot(k, x, y) < -_FACING)
+    other, below = _coadd_facing(k, x.where(facing, 0.0), y.where(facing, 0.0))
+    total, shape = torch.where(facing, other, total), torch.where(facing, below, shape)
     nothing = (total == 0).all(-1, keepdim=True)
     infinite = (shape == 0) & ~nothing
     return at_infinity(infinite, total, total / shape.where(shape != 0, 1.0))
+
+
+def _coadd_facing(k: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Numerator and denominator of a coaddition next to antipodes.
+
+    With c = k x.y and w the part across x, the longer, of y, they are
+
+    (1 + c)(x + y) + k|w|^2 x + k x.(x - y) w  and  (1 - c)(1 + c) - k|x|^2 k|w|^2,
+
+    so it is one rounded 1 + c with which both vanish; and on a line through the origin, where the
+    quotient is as well conditioned as elsewhere, 1 + c is left out.
+    """
+    swap = dot(x, x) < dot(y, y)
+    x, y = torch.where(swap, y, x), torch.where(swap, x, y)
+    ray, _ = unit(x)
+    both, apart = x + y, x - y
+    across = torch.where(4 * dot(both, both) < dot(apart, apart), both, y)
+    across = across - dot(ray, across) * ray
+    across = across - dot(ray, across) * ray
+    on_line = (across == 0).all(-1, keepdim=True)
+    c, k_w2 = kdot(k, x, y), kdot(k, across, across)
+    plus = (1 + c).where(~on_line, 1.0)
+    total = plus * both + k_w2 * x + kdot(k, x, apart) * across
+    return total, (1 - c) * plus - kdot(k, x, x) * k_w2

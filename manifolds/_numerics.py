@@ -122,6 +122,15 @@ def power_of_two(x: Tensor) -> Tensor:
     return scale.where(ordinary | (largest == 0), torch.finfo(x.dtype).tiny)
 
 
+def scale_of(v: Tensor) -> Tensor:
+    """``power_of_two`` of the finite coordinates.
+
+    The time part of a tangent vector, which is redundant and not read, may be beyond the dtype
+    where its space part is not.
+    """
+    return power_of_two(v.detach().nan_to_num(0.0, 0.0, 0.0))
+
+
 def unit(x: Tensor) -> tuple[Tensor, Tensor]:
     """(x/|x|, |x|), with the zero vector as the direction of the zero vector."""
     length = norm(x)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from . import _frames, _kappa, _kappa_maps
 from ._frames import embedded, from_space_part, space_part, space_step
-from ._numerics import asinhc, dot, norm, sinc
+from ._numerics import asinhc, dot, norm, sinc, unit
 
 if TYPE_CHECKING:
     from .base import Manifold
@@ -56,6 +56,16 @@ class Tangents:
         """The inverse of ``log``; a point, not projected."""
         return self.manifold._expmap(c, w)
 
+    def mirrored(self, b: Tensor, x: Tensor, step: Tensor, a: Tensor) -> Tensor:
+        """x in the hyperplane through b with normal a, a kept vector; a point, not projected.
+
+        As x and a multiple of a: by way of b what x has in the hyperplane, and keeps, would be
+        rounded as b is.
+        """
+        w, _ = self.log(b, x, step)
+        frame, length = unit(self.frame(b, a))
+        return x - 2 * dot(frame, self.frame(b, w)) * (a / length.where(length > 0, 1.0))
+
     def sine(self, b: Tensor, x: Tensor, step: Tensor) -> Tensor:
         """The kept vector towards x that is sn(d) long."""
         log, sign = self.manifold._logmap(b, x, step), self.manifold.sign
@@ -80,8 +90,9 @@ class SphereTangents(Tangents):
         return self.manifold._proj_tangent(b, v)
 
     def log(self, b: Tensor, x: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        share = dot(b, step)
-        return step - share * b, share
+        # Next to the antipode from x + b: a difference of long vectors has their rounding.
+        short = torch.where(dot(step, step) <= 2, step, x + b)
+        return short - dot(b, short) * b, dot(b, step)
 
     def exp(self, c: Tensor, w: Tensor, rest: Tensor) -> Tensor:
         return c + rest * c + w
@@ -114,6 +125,17 @@ class HyperbolicTangents(Tangents):
     def exp(self, c: Tensor, w: Tensor, rest: Tensor) -> Tensor:
         reached = _frames.sinh_exp(space_part(self.manifold, c), w, rest)
         return from_space_part(self.manifold, reached)
+
+    def mirrored(self, b: Tensor, x: Tensor, step: Tensor, a: Tensor) -> Tensor:
+        w, h = self.log(b, x, step)
+        normal, _ = unit(a)
+        across = 2 * dot(normal, w) * normal
+        s = space_part(self.manifold, x)
+        near = dot(s, s) <= 1
+        # Far out x and the multiple of a may cancel, where the way by b does not.
+        difference = _frames.join(space_part(self.manifold, b), across.where(near, 0.0))
+        direct = from_space_part(self.manifold, s - difference)
+        return torch.where(near, direct, self.exp(b, w - across, h))
 
     def sine(self, b: Tensor, x: Tensor, step: Tensor) -> Tensor:
         return self.log(b, x, step)[0]
@@ -167,6 +189,11 @@ class KappaTangents(Tangents):
         h = (-k_h).where(inwards, 0.0)
         s = _frames.sinh_exp(s, _frames.split_carried(s, 2 * w), h)
         return torch.where(inwards, from_space_part(self.manifold, s) / root, direct)
+
+    def mirrored(self, b: Tensor, x: Tensor, step: Tensor, a: Tensor) -> Tensor:
+        w, rest = self.log(b, x, step)
+        normal, _ = unit(a)
+        return self.exp(b, w - 2 * dot(normal, w) * normal, rest)
 
     def sine(self, b: Tensor, x: Tensor, step: Tensor) -> Tensor:
         return 2 * self.log(b, x, step)[0]

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from ._checks import check_broadcast
-from ._jacobi import Kept, kept_vectors
-from ._numerics import power_of_two, signed_cs, signed_csm1c, signed_sn, signed_snm1c
+from ._jacobi import Field, Kept, kept_vectors
+from ._numerics import power_of_two, scale_of, signed_cs, signed_csm1c, signed_sn, signed_snm1c
 from .base import Manifold, check_manifold
 from .curvature import curvature_at, entered
 
@@ -42,11 +42,13 @@ def jacobi_field(
     time = time.unsqueeze(-1)
     v = time * v
     kept = kept_vectors(manifold)
-    both = torch.maximum(power_of_two(value), power_of_two(slope))  # linear in the two
+    both = torch.maximum(scale_of(value), scale_of(slope))  # linear in the two
     a, value, slope = (kept.enter(x, u) for u in (v, value / both, slope / both))
     z = _squared(kept, x, a)
-    field = _across(kept, x, a, value, signed_cs(z), signed_csm1c(z))
-    field = field + time * _across(kept, x, a, slope, signed_sn(z), signed_snm1c(z))
+    first = _across(kept, x, a, value, signed_cs(z), signed_csm1c(z))
+    second = _across(kept, x, a, slope, signed_sn(z), signed_snm1c(z))
+    parts = zip(first[1:], second[1:], strict=True)
+    field = Field(first.near, *(p + time * q for p, q in parts))
     return (both * kept.carried(x, v, field)).to(dtype)
 
 
@@ -68,15 +70,11 @@ def expmap_differential(manifold: Manifold, x: Tensor, v: Tensor, w: Tensor) -> 
         v: tangent vectors (..., m) at x, where the differential is taken.
         w: tangent vectors (..., m) at x, what it is applied to.
 
-    In hyperbolic space the result is carried to the end point as it is rounded, which far out is
-    u cosh(r/R) from the true one: weaker than the promise of the certificate, whose page
-    ``docs/accuracy.md`` has what was measured. :func:`jacobi_field` likewise.
-
     Returns:
         (..., m), tangent at ``manifold.expmap(x, v)``.
     """
     (x, v, w), dtype = entered("expmap_differential", manifold, [("x", x), ("v", v), ("w", w)])
-    kept, scale = kept_vectors(manifold), power_of_two(w)  # linear in w
+    kept, scale = kept_vectors(manifold), scale_of(w)  # linear in w
     moved = _stretched(kept, x, kept.enter(x, v), kept.enter(x, w / scale))
     return (scale * kept.carried(x, v, moved)).to(dtype)
 
@@ -96,9 +94,9 @@ def expmap_adjoint(manifold: Manifold, x: Tensor, v: Tensor, w: Tensor) -> Tenso
         (..., m), tangent at x.
     """
     (x, v, w), dtype = entered("expmap_adjoint", manifold, [("x", x), ("v", v), ("w", w)])
-    kept, scale = kept_vectors(manifold), power_of_two(w)
+    kept, scale = kept_vectors(manifold), scale_of(w)
     back = kept.carried_back(x, v, w / scale)
-    return (scale * kept.leave(x, _stretched(kept, x, kept.enter(x, v), back))).to(dtype)
+    return (scale * kept.leave(x, _stretched(kept, x, kept.enter(x, v), back).whole)).to(dtype)
 
 
 def expmap_differential_inverse(manifold: Manifold, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
@@ -117,7 +115,7 @@ def expmap_differential_inverse(manifold: Manifold, x: Tensor, v: Tensor, w: Ten
     """
     named = [("x", x), ("v", v), ("w", w)]
     (x, v, w), dtype = entered("expmap_differential_inverse", manifold, named)
-    kept, scale = kept_vectors(manifold), power_of_two(w)
+    kept, scale = kept_vectors(manifold), scale_of(w)
     back = kept.carried_back(x, v, w / scale)
     return (scale * kept.leave(x, _shrunk(kept, x, kept.enter(x, v), back))).to(dtype)
 
@@ -144,7 +142,7 @@ def logmap_differential(manifold: Manifold, x: Tensor, y: Tensor, w: Tensor) -> 
     (x, y, w), dtype = entered("logmap_differential", manifold, [("x", x), ("y", y), ("w", w)])
     kept = kept_vectors(manifold)
     # Split at y, where w is: carried first, a large orthogonal part would leak into the other.
-    scale = power_of_two(w)
+    scale = scale_of(w)
     back, ratio = kept.log(y, x)
     shrunk = _shrunk(kept, y, back, kept.enter(y, w / scale), ratio)
     return (scale * kept.leave(x, kept.transport(y, x, shrunk))).to(dtype)
@@ -157,8 +155,7 @@ def logmap_differential_base(manifold: Manifold, x: Tensor, y: Tensor, u: Tensor
               -u^\parallel - d\,\frac{\mathrm{cs}_K(d)}{\mathrm{sn}_K(d)}\,u^\perp,
 
     minus the Hessian of half the squared distance to y (Karcher 1977, appendix C); -u at y = x.
-    On the sphere it grows without bound towards the antipode of y, and loses there what the
-    length of a logarithm loses against what is left of half a turn (``docs/accuracy.md``).
+    On the sphere it grows without bound towards the antipode of y.
 
     Args:
         manifold: the space.
@@ -174,11 +171,10 @@ def logmap_differential_base(manifold: Manifold, x: Tensor, y: Tensor, u: Tensor
     v, _ = kept.log(x, y)
     z = _squared(kept, x, v)
     near = (signed_csm1c(z) - signed_snm1c(z)) / signed_sn(z.clamp(-1, 1))
-    # As cosine over sine, where both are huge, through the logarithm's derivative: t coth t.
-    ratio = _cotangent(z)
-    scale = power_of_two(u)
+    ratio = kept.cotangent(x, y, z)
+    scale = scale_of(u)
     change = _across(kept, x, v, kept.enter(x, u / scale), ratio, near)
-    return (-scale * kept.leave(x, change)).to(dtype)
+    return (-scale * kept.leave(x, change.whole)).to(dtype)
 
 
 def volume_density(manifold: Manifold, x: Tensor, v: Tensor) -> Tensor:
@@ -194,12 +190,12 @@ def volume_density(manifold: Manifold, x: Tensor, v: Tensor) -> Tensor:
 # -- the parts of a vector along and across v ---------------------------------------------------
 
 
-def _across(kept: Kept, x: Tensor, v: Tensor, w: Tensor, factor: Tensor, slope: Tensor) -> Tensor:
+def _across(kept: Kept, x: Tensor, v: Tensor, w: Tensor, factor: Tensor, slope: Tensor) -> Field:
     """w with its part orthogonal to v multiplied by ``factor``, a function of z = K |v|^2.
 
     Where abs(z) <= 1 as w + slope (z w - K <v, w> v), slope = (factor - 1)/z: at v = 0 there is no
-    direction, but this has every derivative. Beyond, split, twice for what rounding leaves of the
-    other part: for a large factor the sum cancels, and for a small one too.
+    direction, but this has every derivative. Beyond, split: for a large factor the sum cancels, and
+    for a small one too.
     """
     k = curvature_at(kept.manifold, x)
     near = _squared(kept, x, v).abs() <= 1
@@ -210,13 +206,13 @@ def _across(kept: Kept, x: Tensor, v: Tensor, w: Tensor, factor: Tensor, slope: 
     direction = v / largest
     size = kept.product(x, direction, direction).where(~near, 1.0).sqrt()
     direction = direction / size
-    along = kept.product(x, direction, w) * direction
-    aside = w - along
-    rest = kept.product(x, direction, aside) * direction
-    return torch.where(near, smooth, along + rest + factor * (aside - rest))
+    along, aside = kept.parts(x, direction, w)
+    aside = factor * aside
+    whole = torch.where(near, smooth, along * direction + aside)
+    return Field(near, whole, torch.where(near, share, along), aside)
 
 
-def _stretched(kept: Kept, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
+def _stretched(kept: Kept, x: Tensor, v: Tensor, w: Tensor) -> Field:
     z = _squared(kept, x, v)
     return _across(kept, x, v, w, signed_sn(z), signed_snm1c(z))
 
@@ -224,14 +220,8 @@ def _stretched(kept: Kept, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
 def _shrunk(kept: Kept, x: Tensor, v: Tensor, w: Tensor, ratio: Tensor | None = None) -> Tensor:
     z = _squared(kept, x, v)
     factor = signed_sn(z)
-    return _across(kept, x, v, w, 1 / factor if ratio is None else ratio, -signed_snm1c(z) / factor)
-
-
-def _cotangent(z: Tensor) -> Tensor:
-    """t cs_K(t)/sn_K(t) at z = K t^2."""
-    far = z < -1
-    t = (-z).where(far, 1.0).sqrt()
-    return torch.where(far, t / t.tanh(), signed_cs(z) / signed_sn(z))
+    inverse = 1 / factor if ratio is None else ratio
+    return _across(kept, x, v, w, inverse, -signed_snm1c(z) / factor).whole
 
 
 def _squared(kept: Kept, x: Tensor, v: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ._checks import check_broadcast
+from ._closed import direction
 from ._frames import from_space_part, join, space_part
 from ._hyperboloid import time
 from ._kappa_forms import open_form
@@ -212,7 +213,7 @@ def _enter(op: str, manifold: Manifold, x: Tensor, ideal: Tensor) -> tuple[Tenso
     check_broadcast(where, "ideal", ideal, ideal.shape[:-1], x.shape[:-1])
     dtype = torch.promote_types(x.dtype, ideal.dtype)
     working = torch.promote_types(dtype, torch.float32)
-    xi, _ = unit(ideal.to(working))
+    xi = direction(ideal.to(working))
     x_ = x_.to(working)
     return space_part(manifold, x_) if manifold.sign else x_, xi, call._replace(dtype=dtype)
 

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from . import _frames, _kappa_planes
 from ._checks import check_coordinates
+from ._closed import direction
 from ._frames import embedded, space_part
 from ._hyperboloid import time
 from ._isometry_product import product_of
-from ._numerics import dot, norm, power_of_two, unit
+from ._numerics import dot, norm, scale_of, unit
 from ._tangents import Tangents, tangents
 from .base import Manifold, check_manifold, check_one
 from .isometries import reflection
@@ -163,9 +164,9 @@ def _sine(
     of_any_sign = manifold._family == "kappa"
     kept = tangents(manifold) if of_any_sign or embedded(manifold) else Tangents(manifold)
     step = divided(x.to(x_.dtype) - p.to(p_.dtype), call.radius)
-    scale = power_of_two(a_)  # so that no product is subnormal or overflows
-    normal, length = unit(kept.frame(p_, kept.enter(p_, a_ / scale)))
-    length = scale * length
+    scale = scale_of(a_)  # so that no product is subnormal or overflows
+    frame = kept.frame(p_, kept.enter(p_, a_ / scale))
+    normal, length = direction(frame), scale * norm(frame)
     towards = kept.frame(p_, kept.sine(p_, x_, step))
     sine = dot(towards, normal)
     across = towards - sine * normal

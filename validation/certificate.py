@@ -27,22 +27,19 @@ from .regimes import REGIMES
 
 VALUES, GRADIENTS = 8.0, 32.0
 """The promise: error of values and of gradients in units of u (1 + kappa)."""
-_END = "carried to the end point as it is rounded, which the rounding moves by u cosh(r/R)"
+_BACK = "carried back from the end point as it is rounded, which the rounding moves by u cosh(r/R)"
+_TURNS = "of a vector tangent at the end point as it is rounded, after many turns another one"
 _LOGARITHM = "the exponential of a logarithm, whose size multiplies its rounding"
 WEAKER: dict[tuple[str, str, str], str] = {
     **{
-        (manifold, name, "value"): _END
-        for manifold in ("Lorentz", "PoincareBall")
-        for name in ("expmap_differential", "jacobi_field")
+        (manifold, name, "value"): reason
+        for manifold, reason in (("Lorentz", _BACK), ("PoincareBall", _BACK), ("Sphere", _TURNS))
+        for name in ("expmap_adjoint", "expmap_differential_inverse")
     },
-    **{
-        (manifold, "reflection", "value"): "by way of p, whose rounding the image inherits"
-        for manifold in ("Lorentz", "PoincareBall")
-    },
+    ("Sphere", "signed_distance", "gradient"): "by the normal 0 where all is on one great circle, "
+    "but for the rounding that points of the sphere are off it by",
     ("PoincareBall", "translation.push", "value"): "by forward-mode derivatives, where the two "
     "sides of a radial part cancel in 1 - |x|^2",
-    ("Sphere", "logmap_differential_base", "value"): "next to the antipode by the length of a "
-    "logarithm, not by what is left of half a turn",
     **{
         (manifold, name, quantity): _LOGARITHM
         for manifold in ("Lorentz", "Sphere", "Euclidean")

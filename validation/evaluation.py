@@ -89,7 +89,8 @@ def draw_inputs(
         elif kind == VECTOR:
             value = source.scattered(1e-3, 1e3) * source.direction()
         elif kind == DIRECTION:
-            value = source.scattered(0.1, 10.0) * source.towards(draw.x)
+            free = draw.x[:, model.chart == "sphere" :]
+            value = source.scattered(0.1, 10.0) * source.towards(free)
         elif kind == COVECTOR:
             size = draw.x.shape[1] + (model.chart == "hyperboloid")
             value = source.rng.standard_normal((source.count, size))

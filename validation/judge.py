@@ -293,6 +293,8 @@ def _along_sphere(
         for j, other in enumerate(definition.inputs):
             if other == TANGENT:
                 normal = derivatives[j].double().numpy().astype(np.longdouble) @ x / (x @ x)
+                if not np.isfinite(normal):  # by a vector so short that its gradient overflows
+                    continue
                 g = g - normal * _ambient(arguments[j])
     if kind != COVECTOR:
         g = g - x * (x @ g) / (x @ x)

@@ -23,7 +23,10 @@ from ..manifolds import (
     busemann,
     convert,
     convert_vector,
+    expmap_adjoint,
     expmap_differential,
+    expmap_differential_inverse,
+    horosphere_distance,
     horosphere_project,
     jacobi_field,
     log_ball_volume,
@@ -33,6 +36,7 @@ from ..manifolds import (
     logmap_differential_base,
     point_reflection,
     reflection,
+    rotation,
     signed_distance,
     sphere_area,
     towards,
@@ -86,13 +90,19 @@ CALLS: dict[str, Callable[..., Tensor]] = {
     "translation.push": lambda m, x, p, q, v: translation(m, p, q).push(x, v),
     "reflection": lambda m, p, x, a: reflection(m, p, a)(x),
     "point_reflection": lambda m, p, x: point_reflection(m, p)(x),
+    "rotation": lambda m, x, c: rotation(m, _householder(c))(x),
     "busemann": busemann,
+    "horosphere_distance": lambda m, x, i, c: horosphere_distance(m, x, i, _first(c)),
     "horosphere_project": lambda m, x, i, c: horosphere_project(m, x, i, _first(c)),
     "towards": lambda m, x, i, t: towards(m, x, i, _first(t)),
     "signed_distance": lambda m, p, x, a: signed_distance(m, x, p, a),
     "logits": lambda m, p, x, a: logits(m, x, p.unsqueeze(-2), a.unsqueeze(-2)).squeeze(-1),
     "jacobi_field": lambda m, x, v, value, slope: jacobi_field(m, x, v, value, slope, TIME),
     "expmap_differential": expmap_differential,
+    "expmap_adjoint": lambda m, x, v, w: expmap_adjoint(m, x, v, _at_end(m, x, v, w)),
+    "expmap_differential_inverse": lambda m, x, v, w: expmap_differential_inverse(
+        m, x, v, _at_end(m, x, v, w)
+    ),
     "logmap_differential": lambda m, y, x, w: logmap_differential(m, x, y, w),
     "logmap_differential_base": logmap_differential_base,
     "volume_density": volume_density,
@@ -110,6 +120,19 @@ CALLS: dict[str, Callable[..., Tensor]] = {
     "product_logmap": lambda m, x, y: m.logmap(x, y),
 }
 """(manifold, arguments in the order of the definition) -> result, batched."""
+
+
+def _householder(c: Tensor) -> Tensor:
+    """1 - 2 c c^T/|c|^2, an orthogonal matrix, rounded to the dtype of c."""
+    wide = c.double().unsqueeze(-1)
+    square = (wide * wide).sum(-2, keepdim=True)
+    eye = torch.eye(c.shape[-1], dtype=wide.dtype)
+    return (eye - 2 * wide * wide.mT / square).to(c.dtype)
+
+
+def _at_end(manifold: Any, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
+    """The tangent vector at exp_x(v) that has the free coordinates of w."""
+    return manifold.proj_tangent(manifold.expmap(x, v), w)  # type: ignore[no-any-return]
 
 
 def _rows(rows: Sequence[Tensor]) -> Tensor:

@@ -116,6 +116,12 @@ def _isometries() -> dict[str, Definition]:
         p_ = s.lift(p)
         return s.drop(s.exp(p_, [-c for c in s.log(p_, s.lift(x))]))
 
+    def rotation(s: Space, x: Vector, c: Vector) -> Vector:
+        """By the orthogonal matrix that takes c to -c and what is across it to itself."""
+        time, *space = s.lift(x)
+        share = 2 * _dot(c, space) / _dot(c, c)
+        return s.drop([time, *[a - share * b for a, b in zip(space, c, strict=True)]])
+
     three, two = (True, True, True), (True, True)
     return {
         "translation": Definition(
@@ -131,6 +137,10 @@ def _isometries() -> dict[str, Definition]:
         ),
         "point_reflection": Definition(
             (POINT, POINT), POINT, point_reflection, 1, two, models=FORMS, gradients=False
+        ),
+        "rotation": Definition(
+            (POINT, DIRECTION), POINT, rotation, 1, (True, False), models=FORMS,
+            regimes=_ONE_POINT, gradients=False,
         ),
     }  # fmt: skip
 
@@ -176,7 +186,15 @@ def _horospheres() -> dict[str, Definition]:
             scaled[:2],
             models=OPEN,
             regimes=regimes,
-            gradients=False,
+        ),
+        "horosphere_distance": Definition(
+            kinds,
+            SCALAR,
+            lambda s, x, ideal, level: _busemann(s, x, ideal) - level[0],
+            1,
+            scaled,
+            models=OPEN,
+            regimes=regimes,
         ),
         "horosphere_project": Definition(
             kinds, POINT, project, 1, scaled, models=OPEN, regimes=regimes, gradients=False
@@ -204,9 +222,7 @@ def _hyperplanes() -> dict[str, Definition]:
 
     kinds, scaled = (POINT, POINT, TANGENT), (True, True, False)
     return {
-        "signed_distance": Definition(
-            kinds, SCALAR, signed, 1, scaled, models=FORMS, gradients=False
-        ),
+        "signed_distance": Definition(kinds, SCALAR, signed, 1, scaled, models=FORMS),
         "logits": Definition(kinds, SCALAR, logit, 1, scaled, models=FORMS, gradients=False),
     }
 
@@ -224,6 +240,44 @@ def _jacobi(t: float) -> dict[str, Definition]:
 
     def end(s: Space, x: Vector, v: Vector, *_: Vector) -> Vector:
         return s.exp(s.lift(x), s.push(x, v))
+
+    def exp_adjoint(s: Space, x: Vector, v: Vector, w: Vector) -> Vector:
+        """The differential of exp on the way back: Jacobi fields that vanish at one end or at the
+        other have a Wronskian that is constant."""
+        if _beyond(s, end(s, x, v)):
+            return [c * 0 for c in w]
+        with _digits_for(s, end(s, x, v)):
+            a, velocity = s.lift(x), s.push(x, v)
+            b, arrived = s.exp(a, velocity), _velocity(s, a, velocity)
+            back, change = [-c for c in arrived], s.push(s.drop(b), w)
+            return s.pull(a, _along(lambda u: s.exp(b, _moved(back, u, 1)), s, change))
+
+    def exp_inverse(s: Space, x: Vector, v: Vector, w: Vector) -> Vector:
+        """By the two eigenvalues of the differential, transported back: 1 and r = sn(d)/d.
+
+        From D's characteristic polynomial on vectors along and across v, its inverse is
+        (1 + r - D)/r.
+        """
+        if _beyond(s, end(s, x, v)):
+            return [c * 0 for c in w]
+        with _digits_for(s, end(s, x, v)):
+            a, velocity = s.lift(x), s.push(x, v)
+            b, arrived = s.exp(a, velocity), _velocity(s, a, velocity)
+            d, change = s.length(velocity), s.push(s.drop(b), w)
+            if not d > 0:
+                return s.pull(a, change)
+
+            def carried(u: Vector, start: Vector, end: Vector) -> Vector:
+                """What is across the geodesic stays as it is in the ambient space."""
+                share = s.dot(u, start) / d**2
+                return [c + share * (q - p) for c, p, q in zip(u, start, end, strict=True)]
+
+            ratio, first = s.sn(d) / d, carried(change, arrived, velocity)
+            moved = _along(lambda u: s.exp(a, _moved(velocity, u, 1)), s, first)
+            second = carried(moved, arrived, velocity)
+            return s.pull(
+                a, [((1 + ratio) * p - q) / ratio for p, q in zip(first, second, strict=True)]
+            )
 
     def jacobi_field(s: Space, x: Vector, v: Vector, value: Vector, change: Vector) -> Vector:
         """A variation by geodesics: x moves along value, and v, carried along, by change."""
@@ -261,6 +315,15 @@ def _jacobi(t: float) -> dict[str, Definition]:
             both, TANGENT, exp_differential, 0, (True, True, False), models=FORMS,
             gradients=False, velocity=1, end=end,
         ),
+        **{
+            name: Definition(
+                both, TANGENT, function, 0, (True, True, False), models=FORMS,
+                gradients=False, velocity=1, end=end,
+            )
+            for name, function in (
+                ("expmap_adjoint", exp_adjoint), ("expmap_differential_inverse", exp_inverse),
+            )
+        },
         "logmap_differential": Definition(
             (POINT, POINT, TANGENT), TANGENT, log_differential, 0, (True, True, False),
             models=FORMS, gradients=False,
@@ -274,6 +337,33 @@ def _jacobi(t: float) -> dict[str, Definition]:
             regimes=_ONE_VECTOR, takes=("dimension",), end=lambda s, x, v: s.lift(x),
         ),
     }  # fmt: skip
+
+
+def _beyond(s: Space, b: Vector) -> bool:
+    """Whether a point is so far out that no dtype holds it, and nothing there is judged."""
+    return bool(s.field.log10(abs(b[0]) + 1) > 600)
+
+
+def _digits_for(s: Space, b: Vector) -> Any:
+    """As many digits more as products of vectors at a point lose to its coordinates.
+
+    The working precision knows of the inputs only, and exp may end far beyond them.
+    """
+    size = s.field.log10(abs(b[0]) + 1)
+    return s.field.workdps(s.field.dps + 8 * int(size))
+
+
+def _along(function: Any, s: Space, v: Vector) -> Vector:
+    """The derivative along v, which may be longer than a step is short."""
+    size = s.length(v)
+    if not size > 0:
+        return [c * 0 for c in v]
+    return [size * c for c in slope(lambda h: function([h / size * c for c in v]), s.field)]
+
+
+def _velocity(s: Space, a: Vector, v: Vector) -> Vector:
+    """Of the geodesic from a with velocity v, at time 1."""
+    return slope(lambda h: s.exp(a, [(1 + h) * c for c in v]), s.field)
 
 
 def _moved(a: Vector, b: Vector, h: Any) -> Vector:

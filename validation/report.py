@@ -154,9 +154,7 @@ sphere."""
 _OTHERS = """\
 Worst values, and gradients by points and by log abs(K) where they are judged. In as many
 regimes as differ for an operation, {batches} batches each. What is not promised is marked with a
-star; the reason is above. The product has a hyperboloid, a sphere, a ball and a line as factors.
-Not here: `rotation`, `horosphere_distance` (`busemann` less a number), the adjoint and the inverse
-of `expmap_differential`."""
+star; the reason is above. The product has a hyperboloid, a sphere, a ball and a line as factors."""
 
 
 def _operations(rows: Sequence[Row]) -> list[str]:

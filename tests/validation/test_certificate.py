@@ -8,9 +8,17 @@ import torch
 from spaceforms.__main__ import main
 from spaceforms.manifolds import Lorentz
 from spaceforms.validation import evaluation
-from spaceforms.validation.certificate import OPERATIONS, QUICK, Plan, certify, report
+from spaceforms.validation.certificate import (
+    GRADIENTS,
+    OPERATIONS,
+    QUICK,
+    VALUES,
+    Plan,
+    certify,
+    report,
+)
 from spaceforms.validation.chart_models import MODELS
-from spaceforms.validation.judge import DEFINITIONS, DTYPES
+from spaceforms.validation.judge import DEFINITIONS, DTYPES, run_batch
 from spaceforms.validation.report import as_page, as_text
 
 SMALL = Plan(count=2, batches=1, largest=3)
@@ -32,6 +40,61 @@ def test_the_promise_is_kept(manifold, dtype):
     for some, share in ((DEFINITIONS.keys() - set(OPERATIONS), 1 / 2), (OPERATIONS, 1 / 3)):
         part = [row for row in rows if row.map in some]
         assert sum(row.judged for row in part) >= share * sum(row.problems for row in part)
+
+
+@pytest.mark.parametrize(
+    ("manifold", "name", "dtype", "regime", "seed"),
+    [
+        # Antipodes on one line: numerator and denominator vanish together.
+        ("Stereographic", "coadd", "float32", "antipodal", 0),
+        # Subnormal vectors.
+        ("Klein", "convert_vector:Lorentz", "float32", "tiny", 1),
+        # A short point, far from p, across the normal.
+        ("Euclidean", "reflection", "bfloat16", "tiny", 0),
+        ("Lorentz", "reflection", "bfloat16", "tiny", 0),
+        ("PoincareBall", "reflection", "bfloat16", "tiny", 1),
+        # A normal all but parallel to its point.
+        ("Lorentz", "signed_distance", "float64", "edge", 0),
+        ("Lorentz", "signed_distance", "bfloat16", "far", 0),
+        # A normal whose time part is beyond the dtype.
+        ("Lorentz", "reflection", "float16", "huge", 1),
+        # Far from the origin and next to one another.
+        ("Lorentz", "expmap_differential", "float32", "close, far", 0),
+        ("Lorentz", "jacobi_field", "float32", "close, far", 0),
+        ("Lorentz", "expmap_differential", "float64", "huge", 1),
+        ("PoincareBall", "expmap_differential", "float64", "close, far", 0),
+        ("PoincareBall", "jacobi_field", "float32", "edge", 0),
+        # Next to the antipode and at a right angle.
+        ("Sphere", "logmap_differential_base", "float64", "antipodal", 0),
+        ("Sphere", "logmap_differential_base", "float32", "tiny", 1),
+    ],
+)
+def test_cells_that_broke_the_promise_keep_it(manifold, name, dtype, regime, seed):
+    samples = run_batch(manifold, name, dtype, regime, count=4, gradients=False, seed=seed)
+    assert samples
+    assert all(s.finite for s in samples)
+    assert max(s.units for s in samples if s.inside) <= VALUES
+
+
+@pytest.mark.parametrize(
+    ("manifold", "name", "dtype", "regime", "seed"),
+    [
+        # At its extreme a function of a direction has a derivative by rounding only.
+        ("Lorentz", "busemann", "float64", "antipodal", 0),
+        ("PoincareBall", "busemann", "float32", "origin", 0),
+        ("Lorentz", "signed_distance", "float64", "radial", 0),
+        ("PoincareBall", "signed_distance", "float32", "radial", 0),
+        # Of a branch that is not taken, where products overflow.
+        ("Lorentz", "signed_distance", "float64", "far", 0),
+    ],
+)
+def test_gradients_that_broke_the_promise_keep_it(manifold, name, dtype, regime, seed):
+    options = {"count": 3, "gradients": True, "seed": seed, "largest": 8}
+    samples = run_batch(manifold, name, dtype, regime, **options)
+    assert samples
+    assert {s.quantity for s in samples} > {"value", "K"}
+    assert all(s.finite for s in samples)
+    assert max(s.units for s in samples if s.inside) <= GRADIENTS
 
 
 @pytest.mark.parametrize("library", ["geoopt", "textbook"])
