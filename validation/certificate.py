@@ -39,7 +39,7 @@ WEAKER: dict[tuple[str, str, str], str] = {
     ("Sphere", "signed_distance", "gradient"): "by the normal 0 where all is on one great circle, "
     "but for the rounding that points of the sphere are off it by",
     ("PoincareBall", "translation.push", "value"): "by forward-mode derivatives, where the two "
-    "sides of a radial part cancel in 1 - |x|^2",
+    "sides of a radial part cancel in 1 - x.x",
     **{
         (manifold, name, quantity): _LOGARITHM
         for manifold in ("Lorentz", "Sphere", "Euclidean")

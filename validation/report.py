@@ -116,16 +116,23 @@ def _promise(rows: Sequence[Row]) -> str:
                 line.append("| ")
         bad = sum(r.not_finite for r in own if r.dtype == dtype)
         lines.append("".join(line) + f"| {bad} |")
-    text = "\n".join(lines)
-    if WEAKER:
-        text += "\n\nNot promised: " + "; ".join(
-            f"{manifold}.{name}, {why} (worst found: "
-            + ", ".join(f"{r.dtype} {r.worst:.2g}" for r in own
-                        if (r.manifold, r.map, r.quantity) == (manifold, name, quantity))
-            + ")"
-            for (manifold, name, quantity), why in WEAKER.items()
-        ) + "."  # fmt: skip
-    return text
+    return "\n".join(lines) + _not_promised(own)
+
+
+def _not_promised(own: Sequence[Row]) -> str:
+    """The table of what is measured and not promised, with the worst found and the reason."""
+    found = {(r.manifold, r.map, r.quantity, r.dtype): r.worst for r in own}
+    lines = [
+        "| not promised | worst, " + " | ".join(DTYPES) + " | why |",
+        "|---" * (len(DTYPES) + 2) + "|",
+    ]
+    for (manifold, name, quantity), why in WEAKER.items():
+        worst = [found.get((manifold, name, quantity, dtype)) for dtype in DTYPES]
+        if any(w is not None for w in worst):
+            of = "" if quantity == "value" else f", {quantity}"
+            numbers = " | ".join("" if w is None else f"{w:.2g}" for w in worst)
+            lines.append(f"| `{manifold}.{name}`{of} | {numbers} | {why} |")
+    return "\n\n" + "\n".join(lines) if len(lines) > 2 else ""
 
 
 def _table(rows: Sequence[Row], manifold: str) -> str:
