@@ -78,11 +78,21 @@ def main() -> int:
             "failed": errors,
         }
         path = target / f"{p.name}.json"
-        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        path.write_text(as_text(content), encoding="utf-8")
         print(f"{p.name}: {len(results)} of {len(p.runs)} runs, written to {path}")
         for name, text in errors.items():
             print(f"{p.name}/{name} failed:\n{text}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def as_text(content: dict[str, Any]) -> str:
+    """JSON with a line for each entry and each run: thousands of ranks, but a readable diff."""
+    runs = ",\n".join(json.dumps(run, separators=(",", ":")) for run in content["runs"])
+    lines = [
+        f'"{key}": ' + (f"[\n{runs}\n]" if key == "runs" else json.dumps(value))
+        for key, value in content.items()
+    ]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def run(
