@@ -7,7 +7,7 @@ import mpmath as mp
 import pytest
 import reference
 import torch
-from cases import CASES, normals, points, radius, tangent
+from cases import CASES, normals, points, radius, tangent, thinned
 
 from spaceforms.manifolds import (
     Checked,
@@ -36,7 +36,7 @@ MODELS = {
 }
 
 
-@pytest.fixture(params=OPEN, ids=str)
+@pytest.fixture(params=thinned(OPEN))
 def space(request):
     return OPEN[request.param]
 

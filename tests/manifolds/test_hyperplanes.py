@@ -7,7 +7,7 @@ import mpmath as mp
 import pytest
 import reference
 import torch
-from cases import CASES, normals, points, radius, tangent
+from cases import CASES, normals, points, radius, tangent, thinned
 
 from spaceforms.manifolds import (
     Checked,
@@ -35,6 +35,12 @@ MODELS = {
     "Stereographic(0)": Stereographic(0.0),
     "Stereographic(1)": Stereographic(1.0),
 }
+
+
+@pytest.fixture(params=thinned(CASES))
+def manifold(request):
+    """One of each kind; the others are for `make test-slow`."""
+    return CASES[request.param]
 
 
 def rounding(manifold, *x):

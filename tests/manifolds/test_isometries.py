@@ -36,6 +36,12 @@ MODELS = {
 }
 
 
+@pytest.fixture(params=thinned(CASES))
+def manifold(request):
+    """One of each kind; the others are for `make test-slow`."""
+    return CASES[request.param]
+
+
 def orthogonal(n, seed=0, dtype=F64):
     generator = torch.Generator().manual_seed(seed)
     return torch.linalg.qr(torch.randn(n, n, generator=generator, dtype=F64))[0].to(dtype)
