@@ -138,8 +138,8 @@ def section(name: str, result: dict[str, Any], folder: Path) -> str:
     )
     return (
         f"{text}\nMean over seeds, ± the standard deviation over seeds. {extent(result)}, together "
-        f"{result['seconds'] / 60:.1f} minutes of one core each on {result['machine']}, torch "
-        f"{result['torch']}, {result['date']}: "
+        f"{result['seconds'] / 60:.1f} minutes by the clock, one thread each, on "
+        f"{result['machine']}, torch {result['torch']}, {result['date']}: "
         f"`python experiments/run.py {name}{' --quick' * result['quick']}`.\n{reasons}"
     )
 

@@ -4,9 +4,9 @@
 
 Each run is a process with one thread of its own; what has run already is not run again. All runs
 are reported, none is chosen; --minutes begins no more runs of an experiment after that time, seed
-after seed, and the results say how many there should have been. A run's figures are written to
-FOLDER/NAME/RUN/figures.json, and those of all runs, without their weights, to
-experiments/results/NAME.json (--quick: to FOLDER/NAME.json), from which
+after seed (0: none, what has run is collected), and the results say how many were planned.
+A run's figures are written to FOLDER/NAME/RUN/figures.json, and those of all runs, without their
+weights, to experiments/results/NAME.json (--quick: to FOLDER/NAME.json), from which
 `python experiments/report.py` makes the page.
 """
 
@@ -42,10 +42,10 @@ def main() -> int:
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--out", type=Path, default=Path("runs/experiments"))
     options = parser.parse_args()
-    if options.jobs < 1 or not options.minutes > 0:
+    if options.jobs < 1 or not options.minutes >= 0:
         parser.error(
-            f"jobs is {options.jobs} and minutes {options.minutes}; expected at least 1, and more "
-            "than 0."
+            f"jobs is {options.jobs} and minutes {options.minutes}; expected at least 1 and "
+            "at least 0."
         )
     try:
         plans = [plan.read(name, quick=options.quick) for name in options.names or plan.names()]
@@ -134,7 +134,7 @@ def _one(
         content = json.loads(done.read_text(encoding="utf-8"))
         if content["task"] == task:
             return dict(content["figures"])
-    if time.monotonic() > until:
+    if time.monotonic() >= until:
         return None
     folder.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
