@@ -237,7 +237,7 @@ def test_the_overlap_has_its_closed_forms():
     "laws",
     [
         (0.1, 0.8, 0.7, 1.2, 1.3, 1.6),
-        (0.4, 1.0, 3.0, -1.5, 0.6, 0.5),
+        pytest.param((0.4, 1.0, 3.0, -1.5, 0.6, 0.5), marks=pytest.mark.slow),
         (0.0, 0.3, 8.0, 0.2, 1.0, 1.0),
     ],
 )

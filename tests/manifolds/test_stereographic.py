@@ -267,7 +267,7 @@ class Total(torch.nn.Module):
         return torch.cat([m.dist(x, z)[None], m.sqdist(y, z)[None], angles[None], z, sums])
 
 
-@pytest.mark.parametrize("k", [0.0, -1e-12])
+@pytest.mark.parametrize("k", [0.0, pytest.param(-1e-12, marks=pytest.mark.slow)])
 def test_first_and_second_derivatives_go_through_zero(k):
     space = Total(Stereographic(k, learnable=True)).double()
     name, raw = next(iter(space.named_parameters()))

@@ -81,7 +81,7 @@ def _work(rank: int, world: int, port: int, name: str, path: str) -> None:
         distributed.stop()
 
 
-@pytest.mark.parametrize("name", ["clip", "meru"])
+@pytest.mark.parametrize("name", [pytest.param("clip", marks=pytest.mark.slow), "meru"])
 def test_two_gloo_processes_have_the_gradients_of_one(name, tmp_path):
     alone = _gradients(name, 0, 1)
     mp.spawn(_work, args=(2, _port(), name, str(tmp_path)), nprocs=2)

@@ -41,7 +41,7 @@ def test_our_manifolds_have_every_property(manifold, dtype):
 KINDS = [Lorentz(-0.3), PoincareBall(-2.0), Sphere(2.5), Stereographic(-2.0), Stereographic(2.5)]
 
 
-@pytest.mark.parametrize("n", [1, 2, pytest.param(16, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 16))])
 @pytest.mark.parametrize("kind", KINDS, ids=repr)
 def test_our_manifolds_have_every_property_in_other_dimensions(kind, n):
     # On a line nothing is across a vector.
