@@ -65,3 +65,18 @@ def thinned(cases, *, without: tuple[type[Manifold], ...] = ()) -> list:
     """
     last = {type(CASES[name]): name for name in cases if type(CASES[name]) not in without}.values()
     return [pytest.param(name, marks=() if name in last else pytest.mark.slow) for name in cases]
+
+
+def value_and_slope(function, k, *arguments):
+    """Of a learnable space: what it gives, and the derivative by K of each coordinate."""
+    space = Stereographic(k, learnable=True).double()
+    (raw,) = space.parameters()
+    out = function(space, *arguments)
+    slopes = [torch.autograd.grad(c, raw, retain_graph=True)[0] for c in out.flatten()]
+    return out.detach().flatten(), torch.stack(slopes)
+
+
+def normal(*size, seed=0, length=None, dtype=torch.float64):
+    """Random vectors, of one length if it is given."""
+    v = torch.randn(*size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return (v if length is None else length * v / v.norm(dim=-1, keepdim=True)).to(dtype)

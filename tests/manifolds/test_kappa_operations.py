@@ -11,6 +11,7 @@ import gyro_reference as exact
 import mpmath as mp
 import pytest
 import torch
+from cases import normal, value_and_slope
 from reference import numbers
 
 from spaceforms.manifolds import (
@@ -39,11 +40,6 @@ from spaceforms.manifolds import (
 F64, F32 = torch.float64, torch.float32
 U = {F64: 2.0**-53, F32: 2.0**-24}
 CURVATURES = (-1.0, -0.3, -1e-3, -1e-9, -1e-30, 0.0, 1e-30, 1e-9, 1e-3, 0.3, 1.0)
-
-
-def normal(*size, seed=0, length=None, dtype=F64):
-    v = torch.randn(*size, generator=torch.Generator().manual_seed(seed), dtype=F64)
-    return (v if length is None else length * v / v.norm(dim=-1, keepdim=True)).to(dtype)
 
 
 # -- through 0, against gyrovectors in mpmath ----------------------------------------------------
@@ -104,15 +100,6 @@ OPERATIONS = {
         ).flatten(),
     ),
 }
-
-
-def value_and_slope(function, k, *arguments):
-    """Of a learnable space: what it gives, and the derivative by K of each coordinate."""
-    space = Stereographic(k, learnable=True).double()
-    (raw,) = space.parameters()
-    out = function(space, *arguments)
-    slopes = [torch.autograd.grad(c, raw, retain_graph=True)[0] for c in out.flatten()]
-    return out.detach().flatten(), torch.stack(slopes)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -6,6 +6,7 @@ import gyro_reference as exact
 import mpmath as mp
 import pytest
 import torch
+from cases import normal, value_and_slope
 from reference import numbers
 from torch.autograd import gradcheck
 
@@ -13,11 +14,6 @@ from spaceforms.manifolds import Checked, Euclidean, PoincareBall, Sphere, Stere
 
 F64, F32 = torch.float64, torch.float32
 U = {F64: 2.0**-53, F32: 2.0**-24}
-
-
-def normal(*size, seed=0, length=None, dtype=F64):
-    v = torch.randn(*size, generator=torch.Generator().manual_seed(seed), dtype=F64)
-    return (v if length is None else length * v / v.norm(dim=-1, keepdim=True)).to(dtype)
 
 
 def points(space, *size, seed=0, **options):
@@ -192,15 +188,6 @@ MAPS = {
     "gyration": (lambda m, x, y, v: m.gyration(x, y, v), "xyv"),
     "coadd": (lambda m, x, y, v: m.coadd(x, y), "xy"),
 }
-
-
-def value_and_slope(function, k, *arguments):
-    """Of a learnable space: what it gives, and the derivative by K of each coordinate."""
-    space = Stereographic(k, learnable=True).double()
-    (raw,) = space.parameters()
-    out = function(space, *arguments)
-    slopes = [torch.autograd.grad(c, raw, retain_graph=True)[0] for c in out.flatten()]
-    return out.detach().flatten(), torch.stack(slopes)
 
 
 @pytest.mark.parametrize("name", MAPS)
