@@ -24,15 +24,22 @@ def emoji_rows(
     captions: int = 8,
     seed: int = 0,
 ) -> Iterator[Row]:
-    """Pictures ``indices`` in a random order, each with up to ``captions`` different captions."""
+    """Pictures ``indices`` in a random order, each with up to ``captions`` different captions, and
+    its group and subgroup as the texts above them."""
+    levels = [data.hierarchy.ancestor(level) for level in ("group", "subgroup")]
     for index in np.random.default_rng(seed).permutation(indices):
-        concept = data.concepts[data.concept[index]]
+        c = data.concept[index]
+        concept = data.concepts[c]
         drawn = dict.fromkeys(
             draw_captions([concept], np.array([index]), seed=seed, epoch=k, mix=mix)[0]
             for k in range(captions)
         )
         key = f"{index:06}-{data.vendors[data.vendor[index]]}"
-        content = {"caption": list(drawn), "family": concept.family}
+        content = {
+            "caption": list(drawn),
+            "family": concept.family,
+            "general": [data.hierarchy.text(above[c]) for above in levels],
+        }
         yield key, ".png", encode_png(data.images[index]), content
 
 
@@ -45,5 +52,7 @@ def pair_rows(pairs: Pairs, *, seed: int = 0) -> Iterator[Row]:
     for k in np.random.default_rng(seed).permutation(len(found)):
         pair = found[k]
         if pair.path.is_file():
-            content = {"caption": list(pair.captions), "family": pair.family}
+            content: dict[str, Any] = {"caption": list(pair.captions), "family": pair.family}
+            if pair.general:
+                content["general"] = list(pair.general)
             yield f"{k:09}", pair.suffix, pair.read(), content

@@ -15,7 +15,8 @@ FAULTS = (
     "captions empty",
     "pairs incomplete",
 )
-"""What is skipped and counted. A pair is incomplete if it has no picture or no caption file."""
+"""What is skipped and counted. A pair is incomplete if it has no picture or no caption file, or not
+as many texts above its captions as are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Pair:
     ``size`` bytes at ``offset`` of the file ``path``, the whole file if ``size`` is None, are a
     picture file that would end in ``suffix``. Pairs of
     one ``family`` are positives of each other; if none is given, the first caption stands for it.
+    ``general`` are the texts above all its captions, the most general first ("Animals & Nature",
+    "animal-mammal").
     """
 
     key: str
@@ -42,6 +45,7 @@ class Pair:
     suffix: str
     offset: int = 0
     size: int | None = None
+    general: tuple[str, ...] = ()
 
     def read(self) -> bytes:
         """The picture file's bytes."""
@@ -79,18 +83,22 @@ def make_pair(
     size: int | None = None,
 ) -> Pair | Fault:
     """A pair from a caption, or from a JSON object with ``caption`` (also ``captions``, ``text``),
-    a text or a list of texts, and perhaps ``family``."""
-    family = None
+    a text or a list of texts, and perhaps ``family`` and ``general``."""
+    family, general = None, tuple[str, ...]()
     if isinstance(content, Mapping):
-        family = content.get("family")
+        family, general = content.get("family"), _texts(content.get("general"))
         content = next((content[k] for k in ("caption", "captions", "text") if k in content), "")
-    texts = content if isinstance(content, list) else [content]
-    captions = tuple(" ".join(text.split()) for text in texts if isinstance(text, str))
-    captions = tuple(filter(None, captions))
+    captions = _texts(content)
     if not captions:
         return Fault("captions empty", f"{path}: {key}")
     family = str(family or captions[0].casefold())
-    return Pair(key, captions, family, path, suffix or path.suffix.lower(), offset, size)
+    return Pair(key, captions, family, path, suffix or path.suffix.lower(), offset, size, general)
+
+
+def _texts(content: Any) -> tuple[str, ...]:
+    """A text or the texts of a list, their blanks made single, without what is empty or no text."""
+    texts = content if isinstance(content, list) else [content]
+    return tuple(filter(None, (" ".join(t.split()) for t in texts if isinstance(t, str))))
 
 
 def number(text: str) -> int:

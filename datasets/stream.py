@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .augment import Augmentation, to_float
-from .dataset import Batch
+from .dataset import Batch, GeneralTexts
 from .draws import uniform
 from .folder import Folder
 from .pair import FAULTS, Fault, Pair, Pairs, number
@@ -73,6 +73,7 @@ class _Rows:
     caption: list[str]
     family: list[int]
     index: list[int]
+    general: list[tuple[str, ...]]
     state: Tensor
 
 
@@ -95,9 +96,14 @@ class _Lane:
         """The next pairs."""
         images: list[NDArray[np.uint8]] = []
         captions: list[str] = []
-        families, indices, draws = [], [], []
+        families, indices, draws, general = [], [], [], []
+        levels = self._stream.levels
         while len(images) < count:
             pair = self._next()
+            if levels and len(pair.general) != levels:
+                where = f"{pair.path}: {pair.key}: {len(pair.general)} general texts, not {levels}"
+                self._skip(Fault("pairs incomplete", where))
+                continue
             try:
                 image = decode(pair.read(), self._stream.size)
             except (ValueError, OSError) as error:
@@ -110,6 +116,7 @@ class _Lane:
             row = uniform(np.array(draws[-1:]), 1, seed=self._stream.seed, epoch=0, stream=_STREAM)
             captions.append(pair.captions[int(row[0, 0] * len(pair.captions))])
             families.append(number(pair.family))
+            general.append(pair.general[:levels])
             indices.append(number(pair.key))
         batch = to_float(np.stack(images))
         views = [batch] * (2 if self._stream.two_views else 1)
@@ -126,7 +133,7 @@ class _Lane:
                 )
                 for k in range(len(views))
             ]
-        return _Rows(views, captions, families, indices, torch.tensor(self.state))
+        return _Rows(views, captions, families, indices, general, torch.tensor(self.state))
 
     def _pass(self) -> Iterator[Pair | Fault]:
         stream = self._stream
@@ -172,6 +179,8 @@ class Stream:
         buffer: pairs in the shuffle buffer of a lane (shards only).
         augmentation: how pictures are moved and coloured; None leaves them alone.
         two_views: whether batches have a second view of each picture.
+        levels: how many texts above its captions each pair of a batch has, `Batch.general`; pairs
+            with another number are skipped and counted. 0 for none.
         workers: threads that decode and augment ahead; 0 does it when a batch is asked for. Pillow
             and torch let other threads run while they compute.
 
@@ -192,6 +201,7 @@ class Stream:
         buffer: int = 1024,
         augmentation: Augmentation | None = None,
         two_views: bool = False,
+        levels: int = 0,
         workers: int = 0,
     ) -> None:
         if lanes < 1 or lanes % world:
@@ -213,6 +223,7 @@ class Stream:
             )
         self.pairs, self.size, self.lanes, self.seed = pairs, size, lanes, seed
         self.buffer, self.augmentation, self.two_views = buffer, augmentation, two_views
+        self.levels = levels
         self._own = range(rank * lanes // world, (rank + 1) * lanes // world)
         self._rows, self._workers = batch_size // lanes, min(workers, len(self._own))
         self._lanes: list[_Lane] = []
@@ -262,6 +273,7 @@ def _joined(parts: list[_Rows]) -> tuple[Batch, Tensor]:
         return torch.tensor([value for part in parts for value in name(part)])
 
     family = numbers(lambda part: part.family)
+    general = [texts for part in parts for texts in part.general]
     image, *view = (torch.cat(same) for same in zip(*(part.views for part in parts), strict=True))
     batch = Batch(
         image=image,
@@ -269,6 +281,18 @@ def _joined(parts: list[_Rows]) -> tuple[Batch, Tensor]:
         concept=family,
         family=family,
         index=numbers(lambda part: part.index),
+        general=tuple(_level(texts) for texts in zip(*general, strict=True)),
         view=view[0] if view else None,
     )
     return batch, torch.stack([part.state for part in parts])
+
+
+def _level(texts: tuple[str, ...]) -> GeneralTexts:
+    """One level above a batch, from the text above each caption."""
+    each = dict.fromkeys(texts)
+    row = {text: k for k, text in enumerate(each)}
+    return GeneralTexts(
+        texts=list(each),
+        place=torch.tensor([row[text] for text in texts]),
+        node=torch.tensor([number(text) for text in texts]),
+    )

@@ -121,6 +121,7 @@ def probvlm(folder: Path, options: dict[str, Any], device: str) -> Figures:
 
     The features are those of the frozen pair, or, with ``encoders = "own"`` or without its
     packages, of a small run of ours on training concepts; the same for all runs of an experiment.
+    The method "ttda" is no adapter but the spread of ``views`` augmentations of a picture.
     """
     from spaceforms.models.probvlm_config import ProbVLMConfig
     from spaceforms.models.probvlm_run import run
@@ -128,12 +129,18 @@ def probvlm(folder: Path, options: dict[str, Any], device: str) -> Figures:
     options = dict(options)
     frozen = options.pop("encoders", "frozen") == "frozen" and frozen_pair_is_here()
     own = options.pop("own", {})
-    path = folder.parent / ("features-frozen.npz" if frozen else "features-own.npz")
-    with once(path) as first:
-        if first:
-            make_features(path, own, frozen=frozen, device=device)
+    stem = "features-frozen" if frozen else "features-own"
+    path, *views = (
+        folder.parent / (f"{stem}-view{seed}.npz" if seed else f"{stem}.npz")
+        for seed in range(1 + options.pop("views", 0))
+    )
+    for seed, file in enumerate((path, *views)):
+        with once(file) as first:
+            if first:
+                make_features(file, own, frozen=frozen, device=device, augmented=seed or None)
     method = options.pop("method")
-    result = run(ProbVLMConfig(path, folder / "run", methods=(method,), **options))
+    methods = () if method == "ttda" else (method,)
+    result = run(ProbVLMConfig(path, folder / "run", methods, views=tuple(views), **options))
     figures = result["methods"][method]
     for direction, found in result["retrieval"].items():
         figures[f"retrieval by {direction}"] = found
@@ -147,24 +154,33 @@ def frozen_pair_is_here() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in packages)
 
 
-def make_features(path: Path, own: dict[str, Any], *, frozen: bool, device: str) -> None:
-    """Write the features: of the frozen pair, or of encoders trained with the options ``own``."""
+def make_features(
+    path: Path, own: dict[str, Any], *, frozen: bool, device: str, augmented: int | None = None
+) -> None:
+    """Write the features: of the frozen pair, or of encoders trained with the options ``own``.
+
+    With a seed ``augmented`` those of the test concepts' pictures, moved and coloured at random.
+    """
     from spaceforms.datasets import load_emoji
     from spaceforms.models.checkpoint import load_run
     from spaceforms.models.config import TrainConfig, from_json, to_json
     from spaceforms.models.frozen import extract, save_features
-    from spaceforms.models.heads import run_features
+    from spaceforms.models.heads import augmented as moved, make_parts, run_features
     from spaceforms.models.train import train as run_training
 
-    if frozen:
-        save_features(extract(load_emoji(), device=device), path)
-        return
-    where = path.with_suffix("")
-    default = json.loads(to_json(TrainConfig(out=where, split="concept", overwrite=True)))
-    config = from_json(json.dumps(merged(default, own)), where="the experiment's options")
-    run_training(dataclasses.replace(config, device=device, save_every=10**6))
-    run = load_run(where, device=device)
-    save_features(run_features(run, load_emoji(size=config.image.size)), path)
+    where = path.parent / "own"
+    run = None
+    if not frozen:
+        default = json.loads(to_json(TrainConfig(out=where, split="concept", overwrite=True)))
+        config = from_json(json.dumps(merged(default, own)), where="the experiment's options")
+        if augmented is None:  # views come after, and take the same encoders
+            run_training(dataclasses.replace(config, device=device, save_every=10**6))
+        run = load_run(where, device=device)
+    data, rows = load_emoji(size=None if run is None else run.config.image.size), None
+    if augmented is not None:
+        data, rows = moved(data, augmented), make_parts(data).test
+    found = extract(data, rows, device=device) if run is None else run_features(run, data, rows)
+    save_features(found, path)
 
 
 @contextmanager

@@ -69,8 +69,8 @@ class FeaturesOptions:
     """Folder of a run, whose two encoders are taken in place of the frozen pair, with their own
     widths; nothing but the run is needed."""
     augmented: int | None = None
-    """A seed: features of the pictures moved and coloured at random, as views for test-time
-    augmentation in `spaceforms probvlm --views`."""
+    """A seed: features of the test concepts' pictures, moved and coloured at random, as views for
+    test-time augmentation in `spaceforms probvlm --views`."""
     data: Path | None = None
     """Pictures, an .npz of the packaged format; the packaged emoji if not given."""
     concepts: Path | None = None
@@ -192,7 +192,7 @@ def features(argv: Sequence[str]) -> int:
         import torch
 
         from .frozen import extract, save_features
-        from .heads import augmented, run_features
+        from .heads import augmented, make_parts, run_features
 
         device = options.device
         if device == "auto":
@@ -200,11 +200,12 @@ def features(argv: Sequence[str]) -> int:
         trained = None if options.run is None else load_run(options.run, device=device)
         size = None if trained is None else trained.config.image.size
         data = load_emoji(options.data, options.concepts, size=size)
+        rows = None
         if options.augmented is not None:
-            data = augmented(data, options.augmented)
+            data, rows = augmented(data, options.augmented), make_parts(data).test
         if trained is None:
             try:
-                found = extract(data, device=device)
+                found = extract(data, rows, device=device)
             except ModuleNotFoundError:  # the command line names the extra
                 print(
                     "spaceforms features: without the frozen pair, features of your own run do: "
@@ -221,7 +222,7 @@ def features(argv: Sequence[str]) -> int:
                     "the split 'concept' or 'both' for that.",
                     file=sys.stderr,
                 )
-            found = run_features(trained, data)
+            found = run_features(trained, data, rows)
         options.out.parent.mkdir(parents=True, exist_ok=True)
         save_features(found, options.out)
         print(f"Written to {options.out}. Next: spaceforms probvlm {options.out} --out DIR")

@@ -1,6 +1,6 @@
 """Where a run's batches come from: the packaged pictures, a folder, or shards."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from itertools import islice
 from typing import Protocol
 
@@ -22,7 +22,7 @@ from ..datasets import (
 from ..datasets.stream import STATE_WIDTH, fingerprint, lanes_for
 from . import distributed
 from .config import TrainConfig
-from .zoo import MODELS
+from .zoo import MODELS, uses_general
 
 _SAMPLE = 100_000
 """Pairs whose captions a vocabulary is learned from."""
@@ -34,10 +34,6 @@ class Feed(Protocol):
     @property
     def pairs(self) -> int:
         """In an epoch, over all processes."""
-
-    @property
-    def has_levels(self) -> bool:
-        """Whether batches have the texts above their captions."""
 
     @property
     def fingerprint(self) -> int:
@@ -89,7 +85,6 @@ def training_texts(data: EmojiData, split: Split, mix: CaptionMix) -> list[str]:
 class EmojiFeed:
     """Pictures in memory, in a new order every epoch."""
 
-    has_levels = True
     fingerprint = 0  # the file's arrays are checked where they are loaded
 
     def __init__(self, config: TrainConfig, rank: int, world: int) -> None:
@@ -131,10 +126,17 @@ class EmojiFeed:
 class StreamFeed:
     """Pictures decoded as they are needed, from a folder or from shards."""
 
-    has_levels = False
-
     def __init__(self, config: TrainConfig, pairs: Pairs, rank: int, world: int) -> None:
         self.source = pairs
+        levels = 0
+        if uses_general(config.model, config.embed_dim, config.model_options()):
+            levels = len(next((pair.general for pair in self._pairs()), ()))
+            if not levels:
+                raise ValueError(
+                    f"{config.model} with these options is trained on texts above its captions, "
+                    f"and the first pair of {config.data} has none; expected a list of them, the most "
+                    'general first, under "general" in the JSON of each pair, or another model.'
+                )
         # Not of the number of processes, on which the order must not depend.
         lanes = config.readers or lanes_for(pairs.parts(), config.batch_size)
         self.stream = Stream(
@@ -148,6 +150,7 @@ class StreamFeed:
             buffer=config.buffer,
             augmentation=config.augmentation,
             two_views=MODELS[config.model].two_views,
+            levels=levels,
             workers=config.workers,
         )
         self.fingerprint = fingerprint(pairs)
@@ -156,10 +159,13 @@ class StreamFeed:
         self.start, self.named = self.stream.start, self.stream.named
 
     def texts(self) -> Generator[str]:
-        """The captions of the first pairs."""
-        pairs = (item for item in self.source.in_order() if isinstance(item, Pair))
-        for pair in islice(pairs, _SAMPLE):
+        """The captions of the first pairs, and the texts above them."""
+        for pair in islice(self._pairs(), _SAMPLE):
             yield from pair.captions
+            yield from pair.general
+
+    def _pairs(self) -> Iterator[Pair]:
+        return (item for item in self.source.in_order() if isinstance(item, Pair))
 
     def batches(self, step: int, state: Tensor) -> Generator[tuple[Batch, Tensor]]:
         """See :class:`~spaceforms.datasets.Stream`."""

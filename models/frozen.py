@@ -37,7 +37,7 @@ class Features(NamedTuple):
     """Features of pictures and of names, and which belong together.
 
     ``image`` (N, 1280) float32, ``text`` (C, 384) float32 of unit length; picture n shows concept
-    ``concept[n]``, by the vendor ``vendor[n]``.
+    ``concept[n]``, by the vendor ``vendor[n]``. The row of a picture that was not encoded is NaN.
     """
 
     image: NDArray[np.float32]
@@ -97,10 +97,22 @@ class FrozenTokenizer:
 
 
 @torch.no_grad()
-def extract(data: EmojiData, *, device: str = "cpu", progress: bool = True) -> Features:
+def extract(
+    data: EmojiData,
+    rows: NDArray[np.int64] | None = None,
+    *,
+    device: str = "cpu",
+    progress: bool = True,
+) -> Features:
     """Features of all pictures and of all concepts' English names, with a progress bar.
 
     The names are captions as they stand. Some minutes on a CPU; see :func:`save_features`.
+
+    Args:
+        data: pictures and concepts.
+        rows: the pictures to encode; all if not given.
+        device: where the encoders run.
+        progress: whether bars are shown.
     """
     from tqdm import tqdm
 
@@ -115,14 +127,25 @@ def extract(data: EmojiData, *, device: str = "cpu", progress: bool = True) -> F
     def joined(parts: list[Tensor]) -> NDArray[np.float32]:
         return torch.cat(parts).float().cpu().numpy()
 
+    rows = np.arange(len(data)) if rows is None else rows
     image = [
-        images(to_float(data.images[rows]).to(device)) for rows in chunks(len(data), "pictures")
+        images(to_float(data.images[rows[some]]).to(device))
+        for some in chunks(len(rows), "pictures")
     ]
     text = [
-        texts(tokens.encode(data.names[rows]).to(device))
-        for rows in chunks(len(data.names), "names")
+        texts(tokens.encode(data.names[some]).to(device))
+        for some in chunks(len(data.names), "names")
     ]
-    return Features(joined(image), joined(text), data.concept, data.vendor)
+    return Features(spread(joined(image), rows, len(data)), joined(text), data.concept, data.vendor)
+
+
+def spread(
+    features: NDArray[np.float32], rows: NDArray[np.int64], count: int
+) -> NDArray[np.float32]:
+    """Features of some pictures as those of ``count``: the others' are NaN."""
+    full = np.full((count, features.shape[1]), np.nan, np.float32)
+    full[rows] = features
+    return full
 
 
 def save_features(features: Features, path: str | os.PathLike[str]) -> None:

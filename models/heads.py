@@ -19,7 +19,7 @@ from ..datasets.augment import to_float
 from ..datasets.dataset import mirrorable
 from .checkpoint import Run
 from .evaluate import _CHUNK
-from .frozen import Features
+from .frozen import Features, spread
 from .image_text import ImageTextModel
 from .optim import learning_rate, parameter_groups
 
@@ -168,23 +168,25 @@ def augmented(data: EmojiData, seed: int) -> EmojiData:
 
 
 @torch.no_grad()
-def run_features(run: Run, data: EmojiData) -> Features:
-    """The features of a trained run's two encoders, before its projections, for all of ``data``.
+def run_features(run: Run, data: EmojiData, rows: NDArray[np.int64] | None = None) -> Features:
+    """The features of a trained run's two encoders, before its projections, for all of ``data`` or
+    for its pictures ``rows``.
 
     In place of the frozen pair's where that is not installed. A run of the split "concept" has
     seen no val and no test concept.
     """
+    rows = np.arange(len(data)) if rows is None else rows
     device = next(run.model.parameters()).device
 
     def joined(parts: list[Tensor]) -> NDArray[np.float32]:
         return torch.cat(parts).float().cpu().numpy()
 
     image = [
-        run.model.image_encoder(to_float(data.images[k : k + _CHUNK]).to(device))
-        for k in range(0, len(data), _CHUNK)
+        run.model.image_encoder(to_float(data.images[rows[k : k + _CHUNK]]).to(device))
+        for k in range(0, len(rows), _CHUNK)
     ]
     text = [
         run.model.text_encoder(run.tokenizer.encode(data.names[k : k + _CHUNK]).to(device))
         for k in range(0, len(data.names), _CHUNK)
     ]
-    return Features(joined(image), joined(text), data.concept, data.vendor)
+    return Features(spread(joined(image), rows, len(data)), joined(text), data.concept, data.vendor)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from ..datasets import EmojiData, load_emoji
@@ -42,8 +43,9 @@ def run(config: ProbVLMConfig) -> dict[str, Any]:
     """
     # -- features, and who learns from which
     data = load_emoji(config.data, config.concepts)
-    pairs = _checked(config.features, data)
-    views = [_checked(path, data).image for path in config.views]
+    parts = make_parts(data, share=config.share, seed=config.seed)
+    pairs = _checked(config.features, data, np.arange(len(data)))
+    views = [_checked(path, data, parts.test).image for path in config.views]
     for path, view in zip(config.views, views, strict=True):
         if view.shape != pairs.image.shape:
             raise ValueError(
@@ -51,7 +53,6 @@ def run(config: ProbVLMConfig) -> dict[str, Any]:
                 f"{pairs.image.shape[1]}; expected views by the same encoder."
             )
     config.out.mkdir(parents=True, exist_ok=True)  # what cannot be written is told before training
-    parts = make_parts(data, share=config.share, seed=config.seed)
 
     # -- heads
     heads = train_heads(config, pairs, parts.heads)
@@ -146,13 +147,19 @@ def as_table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _checked(path: Path, data: EmojiData) -> Pairs:
-    """The features of a file, if they are of these pictures."""
+def _checked(path: Path, data: EmojiData, rows: NDArray[np.int64]) -> Pairs:
+    """The features of a file, if they are of these pictures and has them for ``rows``."""
     features = load_features(path)
     if not np.array_equal(features.concept, data.concept) or len(features.text) != len(data.names):
         raise ValueError(
             f"{path}: {len(features.image)} pictures of {len(features.text)} names, and the data "
             f"has {len(data)} of {len(data.names)} in its order; expected features of it."
+        )
+    missing = int((~np.isfinite(features.image[rows]).all(1)).sum())
+    if missing:
+        raise ValueError(
+            f"{path}: {missing} of {len(rows)} pictures that are needed have no finite features; "
+            "views (spaceforms features --augmented) have those of the test concepts only."
         )
     return Pairs(features, data)
 

@@ -87,11 +87,6 @@ def _run(config: TrainConfig, device: str, rank: int, world: int) -> bool:
             f"micro_batch is {config.micro_batch}, and {config.model} computes its loss from whole "
             "batches; expected no micro_batch."
         )
-    if model.uses_general and not feed.has_levels:
-        raise ValueError(
-            f"{config.model} is trained on texts above its captions, and {config.data} has none; "
-            "expected emoji, or another model."
-        )
     prepare(model, recompute=config.recompute, compiled=config.compile)
     optimizer = torch.optim.AdamW(
         parameter_groups(model, config.weight_decay), lr=config.lr, betas=config.betas

@@ -70,9 +70,18 @@ def check_options(name: str, embed_dim: int, options: Mapping[str, Any]) -> None
             raise ValueError(
                 f"{option} is {value} for the model {name}, which has {own}; expected it left out."
             )
+    _small(name, embed_dim, options)
+
+
+def uses_general(name: str, embed_dim: int, options: Mapping[str, Any]) -> bool:
+    """Whether the model with these options is trained on the texts above its captions."""
+    return _small(name, embed_dim, options).uses_general
+
+
+def _small(name: str, embed_dim: int, options: Mapping[str, Any]) -> ImageTextModel:
     # The model itself knows best: a small one is built, and the run's random numbers left alone.
     with torch.random.fork_rng(devices=[]):
-        make_model(name, _OneFeature(), _OneFeature(), embed_dim=embed_dim, options=options)
+        return make_model(name, _OneFeature(), _OneFeature(), embed_dim=embed_dim, options=options)
 
 
 class _OneFeature(nn.Module):

@@ -25,6 +25,7 @@ from spaceforms.datasets import (
     pair_rows,
     write_shards,
 )
+from spaceforms.datasets.pair import number
 from spaceforms.datasets.pictures import decode, encode_png
 from spaceforms.datasets.shards import SIZES, expand_braces, read_shard
 from spaceforms.datasets.stream import lanes_for, skipped
@@ -80,6 +81,11 @@ def _equal(a, b) -> bool:
         and a.caption == b.caption
         and torch.equal(a.family, b.family)
         and torch.equal(a.index, b.index)
+        and len(a.general) == len(b.general)
+        and all(
+            x.texts == y.texts and torch.equal(x.place, y.place) and torch.equal(x.node, y.node)
+            for x, y in zip(a.general, b.general, strict=True)
+        )
     )
 
 
@@ -135,9 +141,9 @@ def test_a_pass_of_all_lanes_has_every_pair_once(kind, lanes, shards, tmp_path):
     pairs = kind(tmp_path if kind is Folder else shards)
     listed = Counter(pair.key for pair in pairs.in_order())
     orders = []
-    for number in range(2):
+    for seed in range(2):
         parts = [
-            [p.key for p in pairs.one_pass(lane, lanes, np.random.default_rng(number), 5)]
+            [p.key for p in pairs.one_pass(lane, lanes, np.random.default_rng(seed), 5)]
             for lane in range(lanes)
         ]
         assert Counter(itertools.chain(*parts)) == listed
@@ -232,6 +238,38 @@ def test_equal_captions_are_positives_and_families_are(tmp_path):
     ((batch, _),) = _take(_stream(tmp_path, size=4, batch_size=4), 1)
     family = dict(zip(batch.caption, batch.family.tolist(), strict=True))
     assert family["A cat"] == family["a cat"] != family["a dog"] == family["a hen"]
+
+
+def test_the_texts_above_captions_are_those_of_the_hierarchy(emoji, shards):
+    stream = _stream(shards, batch_size=PER_SHARD * SHARDS, lanes=1, levels=2)
+    ((batch, _),) = _take(stream, 1)
+    # A key begins with the picture's row: shard-000000/000210-vendor.
+    row = {number(p.key): int(p.key.partition("/")[2][:6]) for p in Shards(shards).in_order()}
+    concept = emoji.concept[[row[k] for k in batch.index.tolist()]]
+    tree = emoji.hierarchy
+    for level, texts in zip(("group", "subgroup"), batch.general, strict=True):
+        wanted = [tree.text(node) for node in tree.ancestor(level)[concept]]
+        assert [texts.texts[k] for k in texts.place] == wanted
+        assert len(set(texts.texts)) == len(texts.texts)
+        same = np.array(wanted)[:, None] == np.array(wanted)
+        assert torch.equal(texts.node[:, None] == texts.node, torch.from_numpy(same))
+    assert _take(_stream(shards), 1)[0][0].general == ()
+
+
+def test_pairs_with_another_number_of_texts_above_are_skipped_and_counted(tmp_path):
+    picture = encode_png(np.zeros((4, 4, 3), np.uint8))
+    above = {"a cat": ["animal", "mammal"], "a hen": ["animal"], "a car": None, "x": [" ", "y", 3]}
+    contents = [{"caption": c} | ({} if a is None else {"general": a}) for c, a in above.items()]
+    write_shards([(str(k), ".png", picture, c) for k, c in enumerate(contents)], tmp_path)
+    for levels, kept in ((2, {"a cat"}), (1, {"a hen", "x"}), (0, set(above))):
+        stream = _stream(tmp_path, size=4, batch_size=len(kept), levels=levels)
+        taken = _take(stream, 3)
+        assert {c for batch, _ in taken for c in batch.caption} == kept
+        missed = skipped(taken[-1][1]).get("pairs incomplete", 0)
+        assert (missed > 0) == (levels > 0)
+        assert all("general texts, not" in name for name in stream.named())
+    with pytest.raises(ValueError, match="3: 1 general texts, not 3"):
+        _take(_stream(tmp_path, size=4, batch_size=1, levels=3), 1)
 
 
 def _tar(path: Path, files: dict[str, bytes]) -> None:

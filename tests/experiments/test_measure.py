@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import measure
@@ -45,6 +46,39 @@ def test_a_shuffled_hierarchy_keeps_the_sizes_of_groups_and_not_their_members(tm
     assert same < 2 * chance
     names = [[c["name"] for c in each] for each in (true, found)]
     assert names[0] == names[1]
+
+
+def test_views_are_made_once_and_of_other_draws(tmp_path, monkeypatch):
+    """The spread of augmented views is a run of its own, on features that its neighbours share."""
+    from spaceforms.datasets import load_emoji
+    from spaceforms.models import frozen, heads
+
+    generator, asked = np.random.default_rng(0), []
+    data = load_emoji(size=16)
+
+    def extract(moved, rows=None, *, device):
+        asked.append(moved.images[:50].tobytes())
+        rows = np.arange(len(data)) if rows is None else rows
+        image = generator.normal(size=(len(rows), 8)).astype(np.float32)
+        text = generator.normal(size=(len(data.names), 8)).astype(np.float32)
+        return frozen.Features(
+            frozen.spread(image, rows, len(data)), text, data.concept, data.vendor
+        )
+
+    monkeypatch.setattr(measure, "frozen_pair_is_here", lambda: True)
+    monkeypatch.setattr(frozen, "extract", extract)
+    monkeypatch.setattr(
+        heads, "augmented", lambda whole, seed: replace(whole, images=whole.images + seed)
+    )
+    options = {"embed_dim": 4, "head_epochs": 1, "method": "ttda", "views": 2}
+    values = [
+        measure.probvlm(tmp_path / f"{seed}", options | {"seed": seed}, "cpu")["values"]
+        for seed in (0, 1)
+    ]
+    assert len(asked) == len(set(asked)) == 3  # the pictures and two views, for both runs
+    for found in values:
+        assert np.isfinite(found["image uncertainty, total, -S R2"])
+        assert not any(name.startswith("cross") for name in found)  # a spread is no law
 
 
 @pytest.mark.slow

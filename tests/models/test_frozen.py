@@ -158,6 +158,10 @@ def test_features_are_those_of_the_weights_in_the_packages(stand_ins, tmp_path):
     wanted = texts(frozen.FrozenTokenizer().encode(few.names))
     torch.testing.assert_close(torch.from_numpy(features.text), wanted, **close)
 
+    some = frozen.extract(few, np.array([2, 0]), progress=False)
+    torch.testing.assert_close(some.image[[0, 2]], features.image[[0, 2]], **close)
+    assert np.isnan(some.image[1]).all()
+
     frozen.save_features(features, tmp_path / "f.npz")
     read = frozen.load_features(tmp_path / "f.npz")
     assert all(np.array_equal(a, b) for a, b in zip(read, features, strict=True))

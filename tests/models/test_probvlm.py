@@ -300,7 +300,8 @@ def test_the_command_runs_end_to_end(features, tmp_path, capsys):
     path, data = features
     found = frozen.load_features(path)
     view = tmp_path / "view.npz"
-    frozen.save_features(found._replace(image=found.image + np.float32(0.1)), view)
+    rows, moved = make_parts(data).test, found.image + np.float32(0.1)
+    frozen.save_features(found._replace(image=frozen.spread(moved[rows], rows, len(data))), view)
     words = ["probvlm", str(path), "--out", str(tmp_path), "--select", "50", "--views", str(view)]
     for name, value in SMALL.items():
         words += [f"--{name.replace('_', '-')}", str(value)]
@@ -331,6 +332,17 @@ def test_views_that_are_not_there_are_told_before_anything_is_trained(features, 
     assert not (tmp_path / "out").exists()
 
 
+def test_views_are_no_features_to_learn_from(features, tmp_path):
+    path, data = features
+    found, rows = frozen.load_features(path), make_parts(data).test
+    view = found._replace(image=frozen.spread(found.image[rows], rows, len(data)))
+    frozen.save_features(view, tmp_path / "view.npz")
+    missing = len(data) - len(rows)
+    with pytest.raises(ValueError, match=f"{missing} of {len(data)} pictures .* have no finite"):
+        run(ProbVLMConfig(tmp_path / "view.npz", tmp_path / "out", **SMALL))
+    assert not (tmp_path / "out").exists()
+
+
 def test_features_of_a_run_stand_in_for_the_frozen_pair(tiny, tmp_path, monkeypatch, capsys):
     from spaceforms.models.train import train
 
@@ -349,7 +361,10 @@ def test_features_of_a_run_stand_in_for_the_frozen_pair(tiny, tmp_path, monkeypa
     assert main([*words, *where]) == 0
     view = frozen.load_features(other)
     assert (view.text == found.text).all()
-    assert (view.image != found.image).any(1).all()
+    test = make_parts(data).test
+    assert (view.image[test] != found.image[test]).any(1).all()
+    assert np.isfinite(view.image[test]).all()
+    assert np.isnan(np.delete(view.image, test, 0)).all()  # views are of what is judged
     assert main(["probvlm", str(out), "--out", str(tmp_path / "p")]) == 1
     assert "expected features of it" in capsys.readouterr().err
 

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from spaceforms.__main__ import main
-from spaceforms.datasets import EmojiDataset
+from spaceforms.datasets import EmojiDataset, Shards, write_shards
 from spaceforms.models import checkpoint, log as log_module, train as train_module
 from spaceforms.models.checkpoint import load_run
 from spaceforms.models.config import TrainConfig, build_model
@@ -140,7 +140,6 @@ def test_from_emoji_to_shards_to_a_folder_to_a_run(tiny, small_data, tmp_path, c
         ({"micro_batch": 0}, "micro_batch is 0"),
         ({"readers": 8}, "readers is 8 and .* has 6 shards"),
         ({"readers": 5}, "batch_size is 48 with 5 readers"),
-        ({"model": "hycoclip"}, "hycoclip is trained on texts above its captions, and .* has none"),
         ({"batch_size": 1024}, "batch_size is 1024 with 160 training pictures"),
     ],
 )
@@ -149,6 +148,27 @@ def test_what_cannot_work_is_refused_before_anything_is_written(
 ):
     config = tiny(data=small_shards, concepts=None, **options)
     with pytest.raises(ValueError, match=message):
+        train(config)
+    assert not config.out.exists()
+
+
+@pytest.mark.parametrize("options", [{"model": "hycoclip"}, {"chain_weight": 0.1}])
+def test_models_with_texts_above_captions_train_on_shards_that_have_them(
+    tiny, small_shards, tmp_path, options
+):
+    config = tiny(data=small_shards, concepts=None, epochs=6, lr=1e-2, **options)
+    assert train(config)
+    first, last = _rows(config)[0], _rows(config)[-1]
+    assert 0 < last["chain"] < first["chain"]
+
+    bare = tmp_path / "bare"
+    rows = [
+        (pair.key.replace("/", "-"), pair.suffix, pair.read(), {"caption": list(pair.captions)})
+        for pair in Shards(small_shards).in_order()
+    ]
+    write_shards(rows, bare, per_shard=30)
+    config = dataclasses.replace(config, data=bare, out=tmp_path / "refused")
+    with pytest.raises(ValueError, match="is trained on texts above its captions, and the first"):
         train(config)
     assert not config.out.exists()
 
