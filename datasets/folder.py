@@ -21,7 +21,8 @@ class Folder:
 
     Captions are found, the first of these that is there: in ``captions.jsonl`` or
     ``metadata.jsonl``, a line a picture, ``{"file": "a/b.jpg", "caption": "..."}`` (also
-    ``file_name`` or ``image``, and ``captions`` or ``text``; a list of texts is drawn from); in
+    ``file_name`` or ``image``, and ``captions`` or ``text``; a list of texts is drawn from; perhaps
+    ``family`` and ``general``, as in a `Pair`); in
     ``captions.tsv``, a line ``a/b.jpg<TAB>caption``, several for several captions; or beside each
     picture, at any depth, in a ``.txt`` or ``.json`` of the same name.
 

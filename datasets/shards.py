@@ -2,7 +2,9 @@
 
 A shard is an uncompressed tar in which the files of a pair stand beside each other under one key:
 ``000017.jpg`` with ``000017.txt`` (the caption) or ``000017.json`` (an object with ``caption``, a
-text or a list of texts). img2dataset writes COCO, RedCaps, CC12M and LAION like this.
+text or a list of texts, and perhaps ``family``, which pairs are positives of each other, and
+``general``, the texts above the captions). img2dataset writes COCO, RedCaps, CC12M and LAION like
+this.
 """
 
 from __future__ import annotations
