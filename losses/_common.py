@@ -21,6 +21,15 @@ def in_float32(where: str, **points: Tensor) -> list[Tensor]:
     return [x.to(working) for x in points.values()]
 
 
+def check_elementwise(where: str, **given: Tensor) -> None:
+    """Raises a ValueError unless the shapes broadcast."""
+    try:
+        torch.broadcast_shapes(*(x.shape for x in given.values()))  # type: ignore[no-untyped-call]
+    except RuntimeError:
+        shapes = ", ".join(f"{name} {tuple(x.shape)}" for name, x in given.items())
+        raise ValueError(f"{where}: got shapes {shapes}; expected shapes that broadcast.") from None
+
+
 def reduce(loss: Tensor, counted: Tensor | None, reduction: Reduction) -> Tensor:
     """The loss as it is, its sum, or its mean over the entries counted (None: all)."""
     if reduction == "none":

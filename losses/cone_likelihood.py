@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ._common import Reduction, check_option, in_float32, reduce
+from ._common import Reduction, check_elementwise, check_option, in_float32, reduce
 
 Plateau = Literal["cone", "axis"]
 
@@ -95,13 +95,15 @@ def cone_log_prob(
         root of the largest number of that dtype, where the gradient ends.
 
     Raises:
-        ValueError: a shape that is no number from 0.05 on, a scale that is a non-positive number.
+        ValueError: a shape that is no number from 0.05 on, a scale that is a non-positive number,
+            shapes that do not broadcast.
     """
     where = "cone_log_prob"
     check_law(where, shape, "cone")
     if not isinstance(scale, Tensor) and not 0 < scale < math.inf:
         raise ValueError(f"{where}: scale is {scale}; expected a positive number, or a tensor.")
     angle, aperture = in_float32(where, angle=angle, aperture=aperture)
+    check_elementwise(where, angle=angle, aperture=aperture)
     working = torch.promote_types(angle.dtype, aperture.dtype)
     s = torch.as_tensor(scale, dtype=working, device=angle.device)
     excess = (angle - aperture).relu()

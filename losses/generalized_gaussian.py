@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..distributions._power_numerics import log_unit_normaliser, power
 from ..distributions._power_overlap import log_overlap as overlap_of_two
-from ._common import Reduction, check_option, in_float32, reduce
+from ._common import Reduction, check_elementwise, check_option, in_float32, reduce
 
 
 def generalized_gaussian_nll(
@@ -45,11 +45,12 @@ def generalized_gaussian_nll(
 
     Raises:
         TypeError: an argument that is no floating-point tensor.
-        ValueError: an unknown reduction.
+        ValueError: an unknown reduction, or shapes that do not broadcast.
     """
     where = "generalized_gaussian_nll"
     check_option(where, "reduction", reduction, ("none", "mean", "sum"))
     x, loc, log_scale, shape = in_float32(where, x=x, loc=loc, log_scale=log_scale, shape=shape)
+    check_elementwise(where, x=x, loc=loc, log_scale=log_scale, shape=shape)
     # Beyond, 1/a were inf, and 0 times that no number.
     largest = math.log(torch.finfo(x.dtype).max) - 1e-3
     z = (x - loc) * (-log_scale).clamp(max=largest).exp()
@@ -118,13 +119,14 @@ def probvlm_surrogate_nll(
 
     Raises:
         TypeError: an argument that is no floating-point tensor.
-        ValueError: an unknown reduction.
+        ValueError: an unknown reduction, or shapes that do not broadcast.
     """
     where = "probvlm_surrogate_nll"
     check_option(where, "reduction", reduction, ("none", "mean", "sum"))
     x, loc, inverse, shape = in_float32(
         where, x=x, loc=loc, inverse_scale=inverse_scale, shape=shape
     )
+    check_elementwise(where, x=x, loc=loc, inverse_scale=inverse, shape=shape)
     inverse, shape = inverse + 1e-4, shape + 1e-4
     residual = ((x - loc).abs() * inverse * shape).clamp(1e-4, 1e3)
     return reduce(residual - inverse.log() + (1 / shape).lgamma() - shape.log(), None, reduction)
@@ -165,9 +167,21 @@ def cross_nll(
 
     Raises:
         TypeError: an argument that is no floating-point tensor.
-        ValueError: an unknown reduction.
+        ValueError: an unknown reduction, or shapes that do not broadcast.
     """
     check_option("cross_nll", "reduction", reduction, ("none", "mean", "sum"))
+    given = {
+        "loc_v": loc_v,
+        "log_scale_v": log_scale_v,
+        "shape_v": shape_v,
+        "loc_t": loc_t,
+        "log_scale_t": log_scale_t,
+        "shape_t": shape_t,
+        "z_v": z_v,
+        "z_t": z_t,
+    }
+    in_float32("cross_nll", **given)
+    check_elementwise("cross_nll", **given)
     one = generalized_gaussian_nll(z_t, loc_v, log_scale_v, shape_v, reduction="none")
     other = generalized_gaussian_nll(z_v, loc_t, log_scale_t, shape_t, reduction="none")
     return reduce(one + other, None, reduction)
@@ -202,6 +216,7 @@ def log_overlap(
 
     Raises:
         TypeError: an argument that is no floating-point tensor.
+        ValueError: shapes that do not broadcast.
     """
     given = {
         "loc_v": loc_v,
@@ -212,5 +227,6 @@ def log_overlap(
         "shape_t": shape_t,
     }
     dtype = in_float32("log_overlap", **given)[0].dtype
+    check_elementwise("log_overlap", **given)
     m, a, b, other_m, c, d = (t.double() for t in given.values())
     return overlap_of_two((m - other_m).abs(), a, b, c, d).to(dtype)

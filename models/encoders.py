@@ -190,7 +190,14 @@ class TextEncoder(nn.Module):
         mask = tokens != 0
         # As in Vaswani et al. (arXiv 1706.03762, 3.4): without the factor a few steps of the blocks
         # are larger than the embeddings they add to, and training is much slower.
-        return cast(Tensor, self.transformer(self.embedding(tokens) * self.width**0.5, mask))
+        try:
+            embedded = self.embedding(tokens)
+        except IndexError:
+            raise ValueError(
+                f"TextEncoder: token ids are from {tokens.min()} to {tokens.max()}; expected 0 to "
+                f"{self.vocabulary - 1}, as the vocabulary has {self.vocabulary} tokens."
+            ) from None
+        return cast(Tensor, self.transformer(embedded * self.width**0.5, mask))
 
 
 class _ConvBlock(nn.Module):

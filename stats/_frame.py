@@ -45,6 +45,11 @@ def check_sample(where: str, x: Tensor, n_components: int) -> None:
         raise TypeError(
             f"{where}: n_components is a {type(n_components).__name__}; expected an int."
         )
+    wrong = int((~x.isfinite()).any(-1).sum())
+    if wrong:
+        raise ValueError(
+            f"{where}: {wrong} of {len(x)} points of x are not finite; expected finite points."
+        )
 
 
 def check_components(where: str, n_components: int, available: int, why: str) -> None:

@@ -209,5 +209,9 @@ X = torch.tensor([0.3, 0.4])
 def test_refusals_are_sentences(options, sentence):
     with pytest.raises(ValueError, match=sentence):
         cone_nll(X, X, options.pop("scale"), manifold=PoincareBall(), **options)
+    with pytest.raises(
+        ValueError, match=r"cone_log_prob: got shapes angle \(3,\), aperture \(2,\)"
+    ):
+        cone_log_prob(torch.ones(3), torch.ones(2), 1.0)
     with pytest.raises(ValueError, match=r"ConeLikelihood: shape is 0"):
         ConeLikelihood(PoincareBall(), shape=0)

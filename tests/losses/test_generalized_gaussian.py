@@ -284,3 +284,13 @@ def test_the_overlap_at_coincident_centres_and_in_half_precision():
             loss(*half[:4], reduction="max")
     with pytest.raises(ValueError, match="cross_nll: reduction is 'max'"):
         cross_nll(*half, *half[:2], reduction="max")
+    wide = [torch.zeros(2, 3), *[torch.ones(1)] * 2, torch.ones(2)]
+    for loss in (generalized_gaussian_nll, probvlm_surrogate_nll):
+        with pytest.raises(
+            ValueError, match=r"x \(2, 3\), .* shape \(2,\); expected shapes that br"
+        ):
+            loss(*wide)
+    with pytest.raises(ValueError, match=r"log_overlap: got shapes loc_v \(2, 3\)"):
+        log_overlap(*wide, *wide[1:3])
+    with pytest.raises(ValueError, match=r"cross_nll: .* z_t \(2,\); expected shapes"):
+        cross_nll(*wide[:3], *wide[:3], wide[0], wide[3])

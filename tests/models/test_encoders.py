@@ -109,6 +109,8 @@ def test_wrong_tokens_get_a_sentence() -> None:
         encoder(torch.ones(2, 9, dtype=torch.int64))
     with pytest.raises(ValueError, match=r"got .* torch.float32"):
         encoder(torch.ones(2, 4))
+    with pytest.raises(ValueError, match=r"token ids are from 1 to 50; expected 0 to 49"):
+        encoder(torch.tensor([[1, 50]]))
 
 
 @pytest.mark.parametrize(

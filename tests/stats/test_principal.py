@@ -8,7 +8,7 @@ import torch
 from cases import CASES, normals, points, radius
 
 from spaceforms.manifolds import Euclidean, Lorentz, PoincareBall, Sphere, Stereographic
-from spaceforms.stats import PrincipalGeodesics, frechet_variance, pga, tangent_pca
+from spaceforms.stats import PrincipalGeodesics, frechet_variance, horopca, pga, tangent_pca
 
 F64 = torch.float64
 EPS = torch.finfo(F64).eps
@@ -221,6 +221,10 @@ def test_what_is_wrong_gets_a_sentence():
         pga(Lorentz(), x[None], 2)
     with pytest.raises(ValueError, match=r"scores have shape \(3,\); expected \(\.\.\., 2\)"):
         pga(Lorentz(), x, 2).inverse_transform(torch.zeros(3))
+    x[3, 1] = torch.nan
+    for analysis in (pga, tangent_pca, horopca):
+        with pytest.raises(ValueError, match=r"1 of \d+ points of x are not finite"):
+            analysis(Lorentz(), x, 2)
 
 
 def scores_through_zero(k, learnable=False):
