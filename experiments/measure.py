@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import closure
+import noise
 import numpy as np
 import torch
 from plan import merged
@@ -69,6 +71,8 @@ def train(folder: Path, options: dict[str, Any], device: str) -> Figures:
     values = flat(result["scalars"]) | flat(result["radius"]) | flat(result.get("hierarchy", {}))
     values |= flat({k: e for k, e in test.items() if isinstance(e, dict) and "recall" not in e})
     for direction in ("image to text", "text to image"):
+        by_family = test[f"{direction}, by family"]  # as in the ranks
+        values |= {f"{direction}, chance at {k}": v for k, v in by_family["chance"].items()}
         again = test.get(f"{direction}, re-ranked")
         if again:
             values |= flat({f"{direction}, re-ranked": again["recall"]})
@@ -145,7 +149,14 @@ def probvlm(folder: Path, options: dict[str, Any], device: str) -> Figures:
     for direction, found in result["retrieval"].items():
         figures[f"retrieval by {direction}"] = found
     figures["frozen pair"] = float(frozen)
+    if chosen := result.get("selection"):
+        gain = chosen["most uncertain"] - chosen["random"]
+        figures["selection"] = chosen | {"most uncertain less random": gain}
     return {"ranks": {}, "values": flat(figures)}
+
+
+def _values(values: dict[str, float]) -> Figures:
+    return {"ranks": {}, "values": values}
 
 
 def frozen_pair_is_here() -> bool:
@@ -194,6 +205,8 @@ def once(path: Path) -> Iterator[bool]:
 KINDS: dict[str, Callable[[Path, dict[str, Any], str], Figures]] = {
     "train": train,
     "probvlm": probvlm,
+    "closure": lambda folder, options, device: _values(closure.figures(closure.Options(**options))),
+    "noise": lambda folder, options, device: _values(noise.figures(noise.Options(**options))),
 }
 
 

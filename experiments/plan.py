@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-KINDS = ("train", "probvlm")
+KINDS = ("train", "probvlm", "closure", "noise")
 NEEDED = ("title", "question", "kind", "seeds", "variants")
 KEYS = {*NEEDED, "options", "grid", "quick", "claims", "tables", "picture"}
 

@@ -100,3 +100,5 @@ def test_one_run_is_trained_measured_and_written(tmp_path):
     assert len(ranks["image to text"]["rank"]) == len(ranks["text to image"]["rank"]) > 1000
     assert values["curvature"] < 0 < values["seconds"]
     assert np.isfinite(values["depth and radius, texts"])
+    names = len(set(ranks["text to image"]["concept"]))
+    assert 10 / names <= values["image to text, chance at 10"] < 20 / names  # families count

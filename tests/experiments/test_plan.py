@@ -1,5 +1,6 @@
 """Plans: what they stand for, and the sentences with which wrong ones are refused."""
 
+import importlib
 import json
 
 import claims
@@ -71,7 +72,11 @@ def test_the_quick_set_replaces_seeds_grid_and_variants_and_merges_options(write
         ("title =", "titel =", r"own\.toml: got titel; expected claims, grid"),
         ('kind = "train"\n', "", r"own\.toml: kind is missing"),
         ("[variants]", "[others]", r"own\.toml: got others"),
-        ('kind = "train"', 'kind = "trian"', "kind is 'trian'; expected one of train, probvlm"),
+        (
+            'kind = "train"',
+            'kind = "trian"',
+            "kind is 'trian'; expected one of train, probvlm, closure",
+        ),
         ("seeds = [3, 1]", "seeds = [3, 3]", r"seeds is \[3, 3\]; expected .* different"),
         ("seeds = [3, 1]", "seeds = []", r"seeds is \[\]; expected a list"),
         ("embed_dim = [2, 4]", "embed_dim = 4", "embed_dim is 4; expected a list"),
@@ -127,7 +132,12 @@ def test_every_run_of_our_experiments_has_options_that_its_model_takes(name, qui
             options.pop("encoders", None)
             own = json.dumps(plan.merged(default, options.pop("own")))
             assert from_json(own, where=run.name).model == "clip"
-            config = ProbVLMConfig(tmp_path, tmp_path, methods=(options.pop("method"),), **options)
+            options.pop("views", None)
+            method = options.pop("method")
+            methods = () if method == "ttda" else (method,)
+            config = ProbVLMConfig(tmp_path, tmp_path, methods=methods, **options)
+        elif p.kind in ("closure", "noise"):
+            config = importlib.import_module(p.kind).Options(**options)
         else:
             options.pop("shuffled_hierarchy", None)
             config = from_json(json.dumps(plan.merged(default, options)), where=run.name)
