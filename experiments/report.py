@@ -14,6 +14,7 @@ import claims
 import numpy as np
 import plan
 from compare import Difference, select, value
+from numpy.typing import NDArray
 from picture import draw
 
 Results = dict[str, dict[str, Any]]
@@ -146,29 +147,44 @@ def section(name: str, result: dict[str, Any], folder: Path) -> str:
 
 def figures(title: str, columns: dict[str, str], runs: list[dict[str, Any]]) -> str:
     """A table of figures: each place and variant; no column or table of what no run has."""
-    columns = {k: c for k, c in columns.items() if any(np.isfinite(value(r, c)) for r in runs)}
+    columns = {k: c for k, c in columns.items() if known(runs, c).size}
     if not columns:
         return ""
-    places = list({json.dumps(r["at"]): r["at"] for r in runs}.values())
+    # Runs that claims compare came first; here the grid has its order.
+    places = sorted(
+        {json.dumps(r["at"]): r["at"] for r in runs}.values(), key=lambda at: (*at.values(),)
+    )
+    large = {c for c in columns.values() if max(abs(known(runs, c))) >= 10}
     rows = []
     for at in places:
         for variant in dict.fromkeys(r["variant"] for r in runs):
             if chosen := select(runs, variant, at):
-                cells = [cell([value(r, c) for r in chosen.values()]) for c in columns.values()]
+                cells = [
+                    cell([value(r, c) for r in chosen.values()], digits=2 if c in large else 3)
+                    for c in columns.values()
+                ]
                 place = [str(v) for v in at.values()]
                 rows.append((*place, variant, str(len(chosen)), *cells))
     return f"\n**{title}**\n\n" + table((*places[0], "variant", "seeds", *columns), rows)
 
 
-def cell(values: list[float]) -> str:
-    """Mean and standard deviation over seeds, and how many have the figure if not all have."""
-    known = [v for v in values if np.isfinite(v)]
-    if not known:
+def known(runs: list[dict[str, Any]], figure: str) -> NDArray[np.float64]:
+    """A figure of the runs that have it."""
+    values = np.array([value(r, figure) for r in runs])
+    return values[np.isfinite(values)]
+
+
+def cell(values: list[float], *, digits: int) -> str:
+    """Mean and standard deviation over seeds, and how many have the figure if not all have.
+
+    What is the same for all seeds, as chance is, stands alone.
+    """
+    have = [v for v in values if np.isfinite(v)]
+    if not have:
         return ""
-    digits = 3 if abs(np.mean(known)) < 10 else 1
-    spread = f" ± {np.std(known, ddof=1):.{digits}f}" if len(known) > 1 else ""
-    few = f" ({len(known)} of {len(values)})" if len(known) < len(values) else ""
-    return f"{np.mean(known):.{digits}f}{spread}{few}"
+    spread = f" ± {np.std(have, ddof=1):.{digits}f}" if len({*have}) > 1 else ""
+    few = f" ({len(have)} of {len(values)})" if len(have) < len(values) else ""
+    return f"{np.mean(have):.{digits}f}{spread}{few}"
 
 
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

@@ -183,10 +183,10 @@ def test_a_failed_run_is_named_with_what_it_said(page):
 
 def test_a_figure_that_some_runs_lack_is_counted():
     nan = float("nan")
-    assert report.cell([1.0, nan, 3.0]) == "2.000 ± 1.414 (2 of 3)"
-    assert report.cell([nan]) == ""
-    assert report.cell([0.25]) == "0.250"
-    assert report.cell([123.456, 123.456]) == "123.5 ± 0.0"
+    assert report.cell([1.0, nan, 3.0], digits=3) == "2.000 ± 1.414 (2 of 3)"
+    assert report.cell([nan], digits=3) == ""
+    assert report.cell([0.25], digits=3) == "0.250"
+    assert report.cell([123.456, 123.456], digits=2) == "123.46"
 
 
 def test_the_cut_down_set_and_a_single_seed_say_so(write, make_run, tmp_path):
