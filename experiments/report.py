@@ -146,7 +146,7 @@ def section(name: str, result: dict[str, Any], folder: Path) -> str:
 
 
 def figures(title: str, columns: dict[str, str], runs: list[dict[str, Any]]) -> str:
-    """A table of figures: each place and variant; no column or table of what no run has."""
+    """A table of figures: each place and variant; no column, row or table of what no run has."""
     columns = {k: c for k, c in columns.items() if known(runs, c).size}
     if not columns:
         return ""
@@ -154,7 +154,7 @@ def figures(title: str, columns: dict[str, str], runs: list[dict[str, Any]]) -> 
     places = sorted(
         {json.dumps(r["at"]): r["at"] for r in runs}.values(), key=lambda at: (*at.values(),)
     )
-    large = {c for c in columns.values() if max(abs(known(runs, c))) >= 10}
+    large = {c for c in columns.values() if np.median(abs(known(runs, c))) >= 10}
     rows = []
     for at in places:
         for variant in dict.fromkeys(r["variant"] for r in runs):
@@ -164,7 +164,8 @@ def figures(title: str, columns: dict[str, str], runs: list[dict[str, Any]]) -> 
                     for c in columns.values()
                 ]
                 place = [str(v) for v in at.values()]
-                rows.append((*place, variant, str(len(chosen)), *cells))
+                if any(cells):
+                    rows.append((*place, variant, str(len(chosen)), *cells))
     return f"\n**{title}**\n\n" + table((*places[0], "variant", "seeds", *columns), rows)
 
 

@@ -177,6 +177,27 @@ def test_every_run_counts_in_its_table_and_columns_of_nothing_are_left_out(page)
     assert "Of nothing" not in page
 
 
+def test_rows_have_the_order_of_the_grid_and_those_of_nothing_are_left_out():
+    def run(place, variant, **values):
+        return {
+            "variant": variant,
+            "at": {"dim": place},
+            "seed": 0,
+            "figures": {"ranks": {}, "values": values},
+        }
+
+    runs = [run(16, "a", x=123.456), run(16, "b"), run(2, "a", x=1.0), run(2, "b", x=120.0)]
+    text = report.figures("T", {"score": "x", "none": "y"}, runs)
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
+    assert rows[0] == ["dim", "variant", "seeds", "score"]
+    # Large numbers have fewer digits, the same all down a column.
+    assert rows[2:] == [
+        ["2", "a", "1", "1.00"],
+        ["2", "b", "1", "120.00"],
+        ["16", "a", "1", "123.46"],
+    ]
+
+
 def test_a_failed_run_is_named_with_what_it_said(page):
     assert "`a-embed_dim64-seed4` failed: `RuntimeError: no | memory`." in page
 
