@@ -30,7 +30,7 @@ def failures(manifold, **options):
 
 
 @pytest.mark.parametrize("manifold", thinned(CASES), indirect=True)
-@pytest.mark.parametrize("dtype", [F64, F32], ids=str)
+@pytest.mark.parametrize("dtype", [F64, pytest.param(F32, marks=pytest.mark.slow)], ids=str)
 def test_our_manifolds_have_every_property(manifold, dtype):
     report = check_manifold(manifold, dtype=dtype, examples=EXAMPLES)
     assert set(report.skipped) == {"retraction_order"}  # ours is expmap
@@ -83,7 +83,9 @@ GEOOPT = {
 }
 
 
-@pytest.mark.parametrize("name", GEOOPT)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n == "Lorentz" else pytest.mark.slow) for n in GEOOPT]
+)
 def test_the_faults_of_geoopt_are_found_and_what_is_right_passes(name):
     geoopt = pytest.importorskip("geoopt")
     theirs = getattr(geoopt, name)(**({"ndim": 1} if name == "Euclidean" else {})).double()

@@ -45,6 +45,7 @@ DOUBLES_HOLD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in DERIVATIONS if name not in DOUBLES_HOLD])
 def test_twice_the_right_formula_is_not_proven(name):
     derivation = DERIVATIONS[name]
