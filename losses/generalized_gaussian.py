@@ -170,18 +170,8 @@ def cross_nll(
         ValueError: an unknown reduction, or shapes that do not broadcast.
     """
     check_option("cross_nll", "reduction", reduction, ("none", "mean", "sum"))
-    given = {
-        "loc_v": loc_v,
-        "log_scale_v": log_scale_v,
-        "shape_v": shape_v,
-        "loc_t": loc_t,
-        "log_scale_t": log_scale_t,
-        "shape_t": shape_t,
-        "z_v": z_v,
-        "z_t": z_t,
-    }
-    in_float32("cross_nll", **given)
-    check_elementwise("cross_nll", **given)
+    laws = loc_v, log_scale_v, shape_v, loc_t, log_scale_t, shape_t
+    _dtype_of("cross_nll", laws, z_v=z_v, z_t=z_t)
     one = generalized_gaussian_nll(z_t, loc_v, log_scale_v, shape_v, reduction="none")
     other = generalized_gaussian_nll(z_v, loc_t, log_scale_t, shape_t, reduction="none")
     return reduce(one + other, None, reduction)
@@ -218,15 +208,16 @@ def log_overlap(
         TypeError: an argument that is no floating-point tensor.
         ValueError: shapes that do not broadcast.
     """
-    given = {
-        "loc_v": loc_v,
-        "log_scale_v": log_scale_v,
-        "shape_v": shape_v,
-        "loc_t": loc_t,
-        "log_scale_t": log_scale_t,
-        "shape_t": shape_t,
-    }
-    dtype = in_float32("log_overlap", **given)[0].dtype
-    check_elementwise("log_overlap", **given)
-    m, a, b, other_m, c, d = (t.double() for t in given.values())
+    laws = loc_v, log_scale_v, shape_v, loc_t, log_scale_t, shape_t
+    dtype = _dtype_of("log_overlap", laws)
+    m, a, b, other_m, c, d = (t.double() for t in laws)
     return overlap_of_two((m - other_m).abs(), a, b, c, d).to(dtype)
+
+
+def _dtype_of(where: str, laws: tuple[Tensor, ...], **data: Tensor) -> torch.dtype:
+    """The dtype of two laws and their data; rejects what is no tensor or does not broadcast."""
+    names = (f"{name}_{law}" for law in "vt" for name in ("loc", "log_scale", "shape"))
+    given = dict(zip(names, laws, strict=True)) | data
+    dtype = in_float32(where, **given)[0].dtype
+    check_elementwise(where, **given)
+    return dtype
