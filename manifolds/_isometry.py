@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ._frames import embedded
 from ._numerics import expanded, scale_of
-from .base import Manifold, check_manifold
+from .base import Manifold, check_known
 
 
 class Isometry(ABC):
@@ -41,7 +41,7 @@ class Isometry(ABC):
     """The function that made it, for messages."""
 
     def __init__(self, manifold: Manifold) -> None:
-        check_manifold(self._op, manifold)
+        check_known(self._op, manifold)
         self.manifold = manifold
 
     @abstractmethod

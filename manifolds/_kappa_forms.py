@@ -8,7 +8,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from ._checks import check_coordinates
-from .base import Manifold, check_one
+from .base import Manifold, check_known, check_one
 from .checked import Checked
 from .euclidean import Euclidean
 from .poincare_ball import PoincareBall
@@ -34,6 +34,7 @@ def open_form(op: str, manifold: Manifold, x: Tensor) -> tuple[Manifold, Tensor,
     """A space form of K <= 0, the manifold itself if it is one; points as they are there; and the
     number that their coordinates, and those of vectors, are multiplied by."""
     check_one(op, manifold, "take one factor of it")
+    check_known(op, manifold)
     if manifold._family == "kappa" and manifold.sign <= 0:
         check_coordinates(f"{manifold._name}.{op}", [("x", x)], 1)
         if manifold.sign < 0:

@@ -55,7 +55,7 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
         return self.manifold.sign
 
     @property
-    def _family(self) -> Literal["unit", "kappa", "product"]:  # type: ignore[override]
+    def _family(self) -> Literal["unit", "kappa", "product", "foreign"]:  # type: ignore[override]
         return self.manifold._family
 
     @property

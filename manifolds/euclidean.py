@@ -26,6 +26,7 @@ class Euclidean(Manifold):
     """
 
     sign = 0
+    _family = "unit"
 
     def __init__(self) -> None:
         super().__init__(0.0)

@@ -16,7 +16,7 @@ from ._hyperboloid import time
 from ._isometry_product import product_of
 from ._numerics import dot, norm, scale_of, unit
 from ._tangents import Tangents, tangents
-from .base import Manifold, check_manifold, check_one
+from .base import Manifold, check_known, check_one
 from .isometries import reflection
 from .unit import Call, divided, times
 
@@ -56,6 +56,7 @@ def signed_distance(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor) -> Tens
         gradient is 0.
     """
     check_one("signed_distance", manifold, _NONE)
+    check_known("signed_distance", manifold)
     sine, cosine, _, call = _sine("signed_distance", manifold, x, p, a)
     return manifold._leave_scalar(_arc(manifold, sine, cosine), call, 1)
 
@@ -131,7 +132,7 @@ def logits(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor, *, matmul: bool 
         NotImplementedError: a product under another metric than l2.
     """
     op = "logits"
-    check_manifold(op, manifold)
+    check_known(op, manifold)
     least = 1 + manifold._extra_coordinates
     check_coordinates(f"{manifold._name}.{op}", [("x", x)], least)
     sets = [("x", x.unsqueeze(-2)), ("p", p), ("a", a)]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ._checks import check_coordinates, check_number
 from ._geoopt import geoopt_adapter
-from .base import Manifold, check_manifold
+from .base import Manifold, check_known, check_manifold
 from .checked import Checked
 from .euclidean import Euclidean
 from .lorentz import Lorentz
@@ -175,7 +175,7 @@ def _scaled(library: str, space: Manifold) -> bool:
 
 
 def _space(where: str, library: str, manifold: Manifold) -> Manifold:
-    check_manifold(where, manifold)
+    check_known(where, manifold)
     if library not in get_args(Library):
         raise ValueError(
             f"{where}: library is {library!r}; expected one of {', '.join(get_args(Library))}."

@@ -58,6 +58,7 @@ class Lorentz(Manifold):
     """
 
     sign = -1
+    _family = "unit"
     _extra_coordinates = 1
 
     def __init__(

@@ -55,6 +55,7 @@ class PoincareBall(Manifold):
     """
 
     sign = -1
+    _family = "unit"
 
     def __init__(
         self,

@@ -50,6 +50,7 @@ class Sphere(Manifold):
     """
 
     sign = 1
+    _family = "unit"
     _extra_coordinates = 1
 
     def __init__(

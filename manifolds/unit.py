@@ -3,7 +3,8 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from inspect import getattr_static
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -30,9 +31,29 @@ class UnitKernels(nn.Module, ABC):
     sign: int
     """Sign of the curvature: -1, 0 or 1."""
     _extra_coordinates: int = 0
-    _family: Literal["unit", "kappa", "product"] = "unit"
-    """Whether the kernels are those of one space form at unit curvature; of one at its own K, which
-    may have any sign; or of several."""
+    _family: Literal["unit", "kappa", "product", "foreign"] = "foreign"
+    """Whether the kernels are those of one space form at unit curvature, in coordinates that are
+    known here; of one at its own K, which may have any sign; or of several. "foreign", the default,
+    is a class of somebody else: what goes by coordinates refuses it (``check_known``)."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Refuse to override parts of a class that is final: not all of its maps would see it."""
+        super().__init_subclass__(**options)
+        for base in cls.__mro__[1:]:
+            if "__final__" not in vars(base):
+                continue
+            own = [
+                name
+                for name in dir(base)
+                if not name.startswith("__")
+                and getattr_static(cls, name) is not getattr_static(base, name)
+            ]
+            if own:
+                raise TypeError(
+                    f"{cls.__name__}: it overrides {', '.join(own)} of {base.__name__}, whose maps "
+                    "and losses do not all go by that; expected a class derived from Manifold with "
+                    "kernels of its own (see CONTRIBUTING), or one that overrides nothing."
+                )
 
     def __init__(
         self,

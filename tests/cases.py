@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from foreign import Klein
 
 from spaceforms.manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Sphere, Stereographic
 
@@ -19,6 +20,9 @@ CASES: dict[str, Manifold] = {
     "Stereographic(0.5)": Stereographic(0.5),
     "Stereographic(0, learnable)": Stereographic(0.0, learnable=True),
 }
+FOREIGN: dict[str, Manifold] = {"Klein(-0.7)": Klein(-0.7)}
+"""Classes as users write them, for what goes by the interface alone; the rest refuses them."""
+EVERY = {**CASES, **FOREIGN}
 FORMS = {name: m for name, m in CASES.items() if not isinstance(m, Stereographic)}
 """Without the one whose curvature may be of any sign."""
 CURVED = {name: m for name, m in CASES.items() if m.sign != 0}

@@ -4,7 +4,7 @@ import os
 
 import pytest
 import torch
-from cases import CASES, CURVED
+from cases import CURVED, EVERY
 from hypothesis import settings
 
 # pytest-xdist already fills the cores; threads below it would only fight for them.
@@ -18,10 +18,10 @@ settings.register_profile("thorough", deadline=None, max_examples=2000)
 settings.load_profile(os.getenv("HYPOTHESIS_PROFILE", "default"))
 
 
-@pytest.fixture(params=CASES, ids=str)
+@pytest.fixture(params=EVERY, ids=str)
 def manifold(request):
-    """Each manifold of the table in cases.py."""
-    return CASES[request.param]
+    """Each manifold of the table in cases.py, and a user's class."""
+    return EVERY[request.param]
 
 
 @pytest.fixture(params=CURVED, ids=str)

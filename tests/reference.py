@@ -23,10 +23,15 @@ def hyperboloid(manifold, x):
     """A hyperbolic point of curvature -1 in hyperboloid coordinates, from our storage."""
     scale = mp.sqrt(-mp.mpf(float(manifold.curvature.detach())))
     c = [scale * v for v in numbers(x)]
-    if type(manifold).__name__ == "Lorentz":
-        return lift(c[1:])
     gap = 1 - _dot(c, c)
-    return lift([2 * v / gap for v in c])
+    kind = type(manifold).__name__
+    if kind == "Lorentz":
+        return lift(c[1:])
+    if kind == "PoincareBall":
+        return lift([2 * v / gap for v in c])
+    if kind == "Klein":
+        return lift([v / mp.sqrt(gap) for v in c])
+    raise TypeError(f"reference.hyperboloid: no coordinates of a {kind} are known here.")
 
 
 def stereographic_dist(k, x, y):
@@ -51,6 +56,7 @@ def dist(manifold, x, y):
         return mp.sqrt(mp.fsum((a - b) ** 2 for a, b in zip(numbers(x), numbers(y), strict=True)))
     unit = mp.sqrt(abs(mp.mpf(float(manifold.curvature.detach()))))
     if manifold.sign > 0:
+        assert type(manifold).__name__ == "Sphere", manifold
         a, b = numbers(x), numbers(y)
         cosine = _dot(a, b) / mp.sqrt(_dot(a, a) * _dot(b, b))
         return mp.acos(min(mp.mpf(1), max(mp.mpf(-1), cosine))) / unit

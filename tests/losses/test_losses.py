@@ -118,6 +118,7 @@ def test_coincident_pairs_and_the_origin_have_finite_gradients(manifold):
         assert gradient.isfinite().all()
 
 
+@pytest.mark.parametrize("manifold", CASES, indirect=True)  # a promise of ours
 def test_half_precision_inputs_and_autocast_are_float32_inside(manifold):
     x, y = (points(manifold, 6, 3, seed=s).to(torch.bfloat16) for s in (1, 2))
     for loss in (

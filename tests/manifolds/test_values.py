@@ -52,6 +52,7 @@ def test_float32_has_six_digits_of_a_distance_of_1e_4_at_radius_5(direction):
 
 
 @pytest.mark.parametrize("separation", [1e-8, 1e-5, 1e-2])
+@pytest.mark.parametrize("manifold", CASES, indirect=True)  # a promise of ours
 def test_small_distances_keep_their_digits_on_every_manifold(manifold, separation):
     x = points(manifold, 20, 3, seed=1)
     step = normals(manifold, 20, 3, seed=2)
@@ -182,6 +183,7 @@ def test_half_precision_is_float32_rounded_and_autocast_changes_nothing(manifold
     assert torch.equal(table, manifold.cdist(x.float(), y.float(), matmul=True))
 
 
+@pytest.mark.parametrize("manifold", CASES, indirect=True)  # a promise of ours
 @pytest.mark.parametrize("squared", [False, True])
 def test_cdist_is_dist_of_every_pair_and_its_matmul_form_within_its_bound(manifold, squared):
     x, y = points(manifold, 2, 7, 3, seed=1), points(manifold, 2, 5, 3, seed=2)
