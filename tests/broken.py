@@ -3,6 +3,7 @@
 import dataclasses
 
 import torch
+from foreign import Klein
 
 from spaceforms.manifolds import Lorentz, PoincareBall
 from spaceforms.validation.adapters import as_subject
@@ -209,3 +210,46 @@ BROKEN = {
     "transport that twists": ("jacobi_fields", ball(transport=twisted)),
     "a length with a floor": ("derivatives_at_zero", lorentz(expmap=floored_exp)),
 }
+
+
+def klein(kernel, instead):
+    """A user's class with one of its kernels replaced."""
+    return type("Broken", (Klein,), {kernel: instead})(-0.7)
+
+
+def _gap(x):
+    return 1 - (x * x).sum(-1, keepdim=True)
+
+
+BROKEN_FOREIGN = {
+    "a distance that is too long": (
+        "dist_value",
+        klein("_dist", lambda m, x, y, step: 1.001 * Klein._dist(m, x, y, step)),
+    ),
+    "the metric of the flat ball across": (
+        "norm_value",
+        klein("_frame", lambda m, x, v: v / _gap(x)),
+    ),
+    "transport that does nothing": (
+        "transport_isometry",
+        klein("_transport", lambda m, x, y, s, v: v),
+    ),
+    "a chord for a logarithm": ("exp_inverts_log", klein("_logmap", lambda m, x, y, step: step)),
+    "an exponential that is too fast": (
+        "geodesic_speed",
+        klein("_expmap", lambda m, x, v: Klein._expmap(m, x, 1.01 * v)),
+    ),
+    "a gradient by the conformal factor": (
+        "gradient_represents",
+        klein("_egrad2rgrad", lambda m, x, g: _gap(x) ** 2 * g),
+    ),
+    "normal coordinates of another unit": (
+        "dist_value",
+        klein("_from_normal", lambda m, v: Klein._from_normal(m, v / 2)),
+    ),
+    "normal coordinates that are bent": (
+        "inner_value",
+        klein("_from_normal", lambda m, v: Klein._from_normal(m, v * (1 + 0.01 * v[..., :1]))),
+    ),
+}
+"""The same on a manifold that is none of ours, at the points that it makes itself."""

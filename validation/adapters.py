@@ -9,8 +9,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..manifolds import Lorentz, Manifold, PoincareBall, Sphere, Stereographic
+from ..manifolds import (
+    Checked,
+    Euclidean,
+    Lorentz,
+    Manifold,
+    PoincareBall,
+    Product,
+    Sphere,
+    Stereographic,
+)
 from .domains import Domain
+from .own_points import OwnPoints
 from .space_forms import Ball, Flat, Hyperboloid, Hypersphere, Projected
 
 Map = Callable[..., Any]
@@ -95,6 +105,12 @@ def as_subject(manifold: Any) -> Subject:
 
 
 def _from_spaceforms(manifold: Manifold) -> Subject:
+    plain = manifold.manifold if isinstance(manifold, Checked) else manifold
+    if isinstance(plain, Product):
+        raise TypeError(
+            f"check_manifold: the manifold is {manifold!r}, of no constant curvature; expected its "
+            "factors one by one, or a Subject with a Domain that makes its points."
+        )
     # The curvature as the maps use it: a learned one is a float32 parameter.
     k = float(torch.as_tensor(manifold.curvature).detach().double())
     kind: dict[type, Callable[[], Domain]] = {
@@ -102,8 +118,10 @@ def _from_spaceforms(manifold: Manifold) -> Subject:
         PoincareBall: lambda: Ball(k),
         Sphere: lambda: Hypersphere(k),
         Stereographic: lambda: Ball(k) if k < 0 else Projected(k),
+        Euclidean: Flat,
     }
-    domain = next((make() for c, make in kind.items() if isinstance(manifold, c)), Flat())
+    own = (make() for c, make in kind.items() if isinstance(plain, c))
+    domain = next(own, None) or OwnPoints(plain, k)
 
     def random_normal(number: int, n: int, std: float, dtype: torch.dtype) -> Tensor:
         return manifold.random_normal(number, n, std=std, dtype=dtype)

@@ -95,6 +95,22 @@ class Domain:
         del x, step
         return None
 
+    def reflected(self, x: Tensor, normal: Tensor) -> Tensor:
+        """The image of x when the normal coordinates are reflected across a vector.
+
+        Here and in ``reflected_tangent``: that of the last n coordinates.
+        """
+        return self._reflected(x, normal)
+
+    def reflected_tangent(self, x: Tensor, w: Tensor, normal: Tensor) -> Tensor:
+        """The image of a vector w at x under the same reflection."""
+        del x
+        return self._reflected(w, normal)
+
+    def _reflected(self, p: Tensor, normal: Tensor) -> Tensor:
+        head, tail = p[: self.extra], p[self.extra :]
+        return torch.cat([head, tail - 2 * (tail @ normal) / (normal @ normal) * normal])
+
     # -- derived --------------------------------------------------------------------------------
 
     @property

@@ -103,9 +103,12 @@ def dist_translated(m: Any, s: Situation, u: float) -> None:
     agree(what, abs(d - moved), VALUES * u * bound)
 
 
-def turned(s: Situation, p: torch.Tensor) -> torch.Tensor:
-    """The image of a point or vector under a reflection of its last n coordinates, in float64."""
+def turned(s: Situation, p: torch.Tensor, at: torch.Tensor | None = None) -> torch.Tensor:
+    """The image of a point, or of a vector at one, under a reflection through the origin, in
+    float64."""
     p = p.detach().double()
-    head, tail = p[: s.domain.extra], p[s.domain.extra :]
-    normal = torch.arange(1, len(tail) + 1, dtype=torch.float64).sqrt()
-    return torch.cat([head, tail - 2 * (tail @ normal) / (normal @ normal) * normal])
+    n = len(p) - s.domain.extra
+    normal = torch.arange(1, n + 1, dtype=torch.float64).sqrt()
+    if at is None:
+        return s.domain.reflected(p, normal)
+    return s.domain.reflected_tangent(at.detach().double(), p, normal)

@@ -92,7 +92,7 @@ def law_of_cosines(m: Any, s: Situation, u: float) -> None:
 @holds("rotations about the origin commute with expmap", "expmap", "xv", curved=True)
 def exp_rotated(m: Any, s: Situation, u: float) -> None:
     x = s.domain.rounded(turned(s, s.x), s.dtype)
-    v = s.domain.rounded_tangent(x, turned(s, s.v), s.dtype)
+    v = s.domain.rounded_tangent(x, turned(s, s.v, s.x), s.dtype)
     y, image = m.expmap(s.x, s.v), m.expmap(x, v)
     what = f"expmap(x, v) = {readable(y)}, and {readable(image)} after a rotation of x and v"
     error = s.domain.gap(turned(s, y), image)

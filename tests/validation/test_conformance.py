@@ -7,13 +7,14 @@ import sys
 import hypothesis
 import pytest
 import torch
-from broken import BROKEN
-from cases import CASES, thinned
+from broken import BROKEN, BROKEN_FOREIGN
+from cases import CASES, FOREIGN, thinned
 from hypothesis import settings
 
-from spaceforms.manifolds import Lorentz, PoincareBall, Sphere, Stereographic
+from spaceforms.manifolds import Checked, Lorentz, PoincareBall, Product, Sphere, Stereographic
 from spaceforms.validation import ConformanceError, Flat, Hyperboloid, Subject, check_manifold
 from spaceforms.validation.adapters import as_subject
+from spaceforms.validation.own_points import OwnPoints
 from spaceforms.validation.properties import PROPERTIES
 
 F64, F32 = torch.float64, torch.float32
@@ -61,6 +62,44 @@ def test_a_fault_is_caught_by_the_property_that_should_catch_it(fault):
     sentence = caught.value.report.failures[name]
     assert sentence.startswith(f"{name}: {PROPERTIES[name].sentence} does not hold: ")
     assert " Example: " in sentence
+
+
+@pytest.mark.parametrize("examples", [2, pytest.param(20, marks=pytest.mark.slow)])
+def test_a_users_manifold_has_every_property_at_its_own_points(examples):
+    subject = as_subject(FOREIGN["Klein(-0.7)"])
+    # tanh of it is 2^-53 off 1: its coordinates reach no farther, those of flat space do.
+    assert 12 < subject.domain.reach(F64) < 18.4 / 0.7**0.5
+    if examples == 2:
+        maps = (
+            "dist_value inner_value exp_inverts_log transport_isometry exp_rotated gradient_of_exp"
+        )
+        assert not failures(subject, examples=2, properties=maps.split())
+        return
+    report = check_manifold(subject, examples=examples)
+    assert set(report.skipped) == {"retraction_order"}
+    assert not failures(subject, examples=examples, dtype=F32)
+
+
+@pytest.mark.parametrize("kind", [Lorentz(-0.7), Sphere(2.0)], ids=repr)
+def test_the_points_that_a_manifold_makes_itself_do_for_one_with_a_redundant_coordinate(kind):
+    own = dataclasses.replace(as_subject(kind), domain=OwnPoints(kind, float(kind.curvature)))
+    maps = ["dist_value", "inner_value", "exp_rotated", "transport_isometry"]
+    assert not failures(own, properties=maps, examples=3)
+
+
+@pytest.mark.parametrize("fault", BROKEN_FOREIGN, ids=str)
+def test_a_fault_of_a_users_manifold_is_caught(fault):
+    name, manifold = BROKEN_FOREIGN[fault]
+    assert failures(manifold, properties=[name], examples=15, max_radius=3.0) == {name}
+
+
+def test_a_manifold_that_is_checked_is_tried_at_the_points_of_the_one_it_checks():
+    for plain in (Lorentz(-0.3), Sphere(2.5), FOREIGN["Klein(-0.7)"]):
+        one, other = as_subject(plain).domain, as_subject(Checked(plain)).domain
+        assert type(one) is type(other)
+        assert one.curvature == other.curvature
+    maps = ["dist_value", "exp_inverts_log", "transport_isometry", "results_on_the_manifold"]
+    assert not failures(Checked(Lorentz(-0.3)), properties=maps, examples=EXAMPLES)
 
 
 def test_every_property_has_a_fault_that_it_catches():
@@ -180,6 +219,10 @@ def test_mistakes_get_a_sentence(monkeypatch):
         check_manifold(Lorentz(), properties=["symmetry"])
     with pytest.raises(TypeError, match=r"dtype is 'float32'; expected one such as torch.float32"):
         check_manifold(Lorentz(), dtype="float32")
+    with pytest.raises(
+        TypeError, match=r"the manifold is Product.*expected its factors one by one"
+    ):
+        check_manifold(Product([Lorentz(), Sphere()]))
     geoopt = pytest.importorskip("geoopt")
     with pytest.raises(
         TypeError, match=r"from_geoopt: the manifold is a CanonicalStiefel; expected Eucl"
