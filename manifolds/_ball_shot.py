@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from ._closed import closed_form, minus
+from ._edge import rim
 from ._numerics import coth_fraction, dot, largest_entry
 
 
-def _value(x: Tensor, v: Tensor, radius: Tensor | None, eps: float) -> tuple[Tensor, ...]:
+def _value(x: Tensor, v: Tensor, radius: Tensor | None, last: float) -> tuple[Tensor, ...]:
     r"""x (+) w = x + gap (w + |w|^2 x)/D, gap = 1 - |x|^2, w = tanh(t) v/|v|, t = |v|/gap.
 
     D = gap (1 - |w|^2) + |x + w|^2, a sum of terms of one sign. A zero vector gives x back to the
@@ -38,9 +39,7 @@ def _value(x: Tensor, v: Tensor, radius: Tensor | None, eps: float) -> tuple[Ten
     both = torch.addcmul(x, v, f * length)
     d = gap * gap_w + dot(both, both) / area
     y = torch.addcmul(x * (1 + gap * w2 / d), v, gap * f * length / d)
-    # What is stored must stay inside: the product with R, the rounding to a dtype of this eps and a
-    # later division by R move the norm by at most eps/2 of itself each.
-    edge = (1 - 2 * eps) * length
+    edge = last * length
     inside = edge / dot(y, y).clamp(min=edge * edge).sqrt()
     numbers = (f, missing - f * f, gap, gap_w, w2, s, d, dot(v, both) / length, inside)
     return y * inside, v, both, shrunk, *numbers
@@ -79,10 +78,10 @@ def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[
 
 
 def _map(stored: torch.dtype) -> Callable[..., Tensor]:
-    eps = torch.finfo(stored).eps
+    last = rim(stored)
 
     def value(x: Tensor, v: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
-        return _value(x, v, radius, eps)
+        return _value(x, v, radius, last)
 
     return closed_form(value, _pull, scaled=2, degree=1)
 

@@ -20,7 +20,7 @@ def convert(x: Tensor, source: Manifold | Chart, target: Manifold | Chart) -> Te
     (the sphere) and from there to the other one, neither with cancellation beyond what the source's
     own coordinates bring, in the value or in the gradient. A point farther out than the
     target's dtype can hold is pulled back along its ray: by source and target to the reach of
-    :class:`Lorentz`, on ball and Klein ball to norm (1 - 2 eps) R. Half precision is computed in
+    :class:`Lorentz`, on ball and Klein ball to norm (1 - 3 eps) R. Half precision is computed in
     float32.
 
     =============== ======== ======== ======== =========
@@ -29,8 +29,8 @@ def convert(x: Tensor, source: Manifold | Chart, target: Manifold | Chart) -> Te
     Lorentz         11       28       28       236
     HalfSpace       9.0      28       28       236
     Hemisphere      10       28       28       236
-    PoincareBall    6.9      4.8      15.9     36.0
-    Klein           3.5      2.4      8.0      18.0
+    PoincareBall    6.5      4.4      15.5     35.6
+    Klein           3.3      2.2      7.8      17.8
     =============== ======== ======== ======== =========
 
     >>> import torch

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ._edge import brought_within, rim
 from ._numerics import dot, norm, sqrt0, unit
 from ._signed import CUT, asnc
 
@@ -34,8 +35,7 @@ def gap(k: Tensor, x: Tensor) -> Tensor:
 def edge(k: Tensor, dtype: torch.dtype) -> Tensor:
     """sqrt|k| times the norm of the last points: inside for k < 0; for k > 0 where the distance to
     infinity is less than the rounding of pi R, the distance to the origin."""
-    eps = torch.finfo(dtype).eps
-    return torch.where(k < 0, torch.full_like(k, 1 - 2 * eps), 16 / eps)
+    return torch.where(k < 0, torch.full_like(k, rim(dtype)), 16 / torch.finfo(dtype).eps)
 
 
 def longest(working: torch.dtype, dtype: torch.dtype) -> float:
@@ -50,14 +50,9 @@ def reach(k: Tensor, x: Tensor) -> Tensor:
 
 def pulled_back(k: Tensor, x: Tensor, dtype: torch.dtype) -> Tensor:
     """x, or where it lies beyond the last points or beyond the dtype, one of them."""
-    last, largest = edge(k, dtype), longest(x.dtype, dtype)
-    outside = reach(k.detach(), x.detach()) > last
-    direction, _ = unit(x.where(outside, 1.0))
-    # By the length of the direction as it was rounded: for k < 0 there are 2 eps to the boundary.
-    on_edge = direction * (last / reach(k.where(outside, 1.0), direction))
-    x = torch.where(outside, on_edge, x)
-    beyond = (k != 0) & (norm(x.detach()) > largest)
-    return torch.where(beyond, largest * unit(x.where(beyond, 1.0))[0], x)
+    flat = k == 0
+    limit = edge(k, dtype) * k.abs().where(~flat, 1.0).rsqrt()
+    return torch.where(flat, x, brought_within(x, limit.clamp(max=longest(x.dtype, dtype))))
 
 
 def chord(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:

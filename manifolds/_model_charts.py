@@ -17,6 +17,7 @@ from ._chart import (
     outward,
     split,
 )
+from ._edge import brought_within, rim
 from ._numerics import dot, shortened, unit
 from .base import Manifold
 from .checked import Checked
@@ -67,7 +68,7 @@ class BallChart(Chart):
 
     def _drop(self, c: Tensor, d: Tensor, dtype: torch.dtype) -> Tensor:
         if self.sign < 0:
-            return shortened(d / (1 + c), inside(dtype))
+            return brought_within(d / (1 + c), rim(dtype))
         return stereographic(c, d, dtype)
 
     def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Frame:
@@ -133,11 +134,6 @@ class FlatChart(Chart):
 def gap(x: Tensor) -> Tensor:
     """1 - |x|^2, at least eps, as on PoincareBall and why."""
     return (1 - dot(x, x)).clamp(min=torch.finfo(x.dtype).eps)
-
-
-def inside(dtype: torch.dtype) -> float:
-    """The largest norm that stays below 1 when it is multiplied by R and rounded: PoincareBall."""
-    return 1 - 2 * torch.finfo(dtype).eps
 
 
 def huge(dtype: torch.dtype) -> float:

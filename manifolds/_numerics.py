@@ -132,9 +132,15 @@ def scale_of(v: Tensor) -> Tensor:
 
 
 def unit(x: Tensor) -> tuple[Tensor, Tensor]:
-    """(x/|x|, |x|), with the zero vector as the direction of the zero vector."""
-    length = norm(x)
-    return x / length.where(length > 0, 1.0), length
+    """(x/|x|, |x|), with the zero vector as the direction of the zero vector.
+
+    By the scaled vector, see ``norm``: finite coordinates have a direction even where the length is
+    beyond the dtype, as that of two coordinates of 3e38 is in float32.
+    """
+    scale = power_of_two(x)
+    scaled = x / scale
+    length = sqrt0(dot(scaled, scaled))
+    return scaled / length.where(length > 0, 1.0), length * scale
 
 
 def sqrt0(s: Tensor) -> Tensor:

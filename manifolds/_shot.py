@@ -93,7 +93,9 @@ def _value(x: Tensor, v: Tensor, radius: Tensor | None, largest: float) -> tuple
     back = edge / torch.maximum(y2, edge * edge).sqrt()  # 1 for all that is not beyond the edge
     y = torch.addcmul(x * (on_x * back), side, on_side * back)
     ty = (1 + back * back * y2).sqrt()
-    result = torch.cat([ty * length, y], dim=-1)
+    # Of the space part as it was rounded, which far out is T times the rounding off ``y2``.
+    stored = (area + dot(y, y)).sqrt()
+    result = torch.cat([stored, y], dim=-1)
 
     # The derivative, of V = short (share X + side), in the frame of X/|X| and what is across.
     beta = fall * radial

@@ -71,7 +71,7 @@ class Manifold(UnitKernels):
 
         Lorentz: keeps the space part, recomputes time. Sphere: divides by the norm (the zero
         vector goes to the origin). PoincareBall: pulls points outside the largest ball that the
-        dtype can hold, norm (1 - 2 eps) R, back to its surface. Euclidean: identity. A point of
+        dtype can hold, norm (1 - 3 eps) R, back to its surface. Euclidean: identity. A point of
         the manifold is its own projection up to rounding.
 
         Shapes: (..., m) -> (..., m).
@@ -244,7 +244,7 @@ class Manifold(UnitKernels):
 
         expmap(x, 0) is x, with the identity as derivative in v. A result too far out for the
         dtype is pulled back to its edge (Lorentz in float32: distance 28 R from the origin,
-        PoincareBall: 15.9 R). Shapes: (..., m), (..., m) -> (..., m).
+        PoincareBall: 15.5 R). Shapes: (..., m), (..., m) -> (..., m).
         """
         (x, v), call = self._enter("expmap", [("x", x)], [("v", v)], scaled=True, unit=False)
         return self._leave_stored(self._expmap_at(x, v, call), call)

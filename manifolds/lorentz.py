@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from . import _shot, _sight, _transport
+from ._edge import brought_within
 from ._hyperboloid import across_along, lift, outward, tangent, time
 from ._numerics import (
     asinh_squared,
@@ -94,11 +95,7 @@ class Lorentz(Manifold):
             radius = radius.detach()
         stored = torch.finfo(dtype).max / 2 / radius
         limit = stored.clamp(max=computed) if isinstance(stored, Tensor) else min(computed, stored)
-        s = x[..., 1:]
-        length = norm(s)
-        beyond = length > limit
-        s = torch.where(beyond, s * (limit / length.where(beyond, 1.0)), s)
-        return torch.cat([time(s), s], dim=-1)
+        return lift(brought_within(x[..., 1:], limit))
 
     def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor:
         return tangent(x[..., 1:], v[..., 1:])

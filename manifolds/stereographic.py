@@ -124,11 +124,13 @@ class Stereographic(Gyrovectors):
         return expanded(v, x)
 
     def _defect(self, x: Tensor) -> Tensor:
-        # Openness is not a matter of tolerance; nor is the edge, but its own points are inside.
-        k = self._k(x)
+        # Openness is not a matter of tolerance; nor is the edge, but its own points are inside. In
+        # float64, or the sum of squares would have a tolerance.
+        wide = x.double()
+        k = self._k(wide)
         limit = torch.where(k < 0, 1.0, 2 * _kappa.edge(k, x.dtype))
-        inside = _kappa.reach(k, x) < limit
-        short = (k == 0) | (norm(x) <= 2 * _kappa.longest(x.dtype, x.dtype))
+        inside = _kappa.reach(k, wide) < limit
+        short = (k == 0) | (norm(wide) <= 2 * _kappa.longest(x.dtype, x.dtype))
         return torch.where(inside & short, 0.0, torch.inf)
 
     def _frame(self, x: Tensor, v: Tensor) -> Tensor:

@@ -359,8 +359,8 @@ TABLE = {  # the docstring of convert
     "Lorentz": (11, 28, 28, 236),
     "HalfSpace": (9.0, 28, 28, 236),
     "Hemisphere": (10, 28, 28, 236),
-    "PoincareBall": (6.9, 4.8, 15.9, 36.0),
-    "Klein": (3.5, 2.4, 8.0, 18.0),
+    "PoincareBall": (6.5, 4.4, 15.5, 35.6),
+    "Klein": (3.3, 2.2, 7.8, 17.8),
 }
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
