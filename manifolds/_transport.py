@@ -101,9 +101,9 @@ def _value(x: Tensor, y: Tensor, v: Tensor, radius: Tensor | None = None) -> tup
     across = swept * (pair.ty / pair.z) - parts.left * (pair.rest / pair.z)  # <y, v across x>/z
     c, e = across + along * pair.b, across + along * pair.a
     moved = minus(minus(parts.side, y, -c), x, parts.left - e)
-    time = c * (pair.y2 / pair.ty) + (e - parts.left) * (pair.product / pair.ty)
-    time = time + (pair.part * (parts.rest / pair.ty) + swept)
-    result = torch.cat([time * length, moved], dim=-1)
+    # Of the space part as it was rounded: from a far x to a y near the origin that is T_x times the
+    # rounding off what it should be.
+    result = torch.cat([dot(y / (pair.ty * length), moved), moved], dim=-1)
     return result, parts.side, *ray[:3], along, parts.left, across, c, e, *pair
 
 
