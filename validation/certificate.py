@@ -11,8 +11,9 @@ import multiprocessing
 import platform
 import warnings
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from importlib.metadata import version
 from typing import Any
@@ -20,8 +21,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from .cases import Case, hard_cases, to_json
 from .chart_models import MODELS
-from .judge import DEFINITIONS, DTYPES, Sample, run_batch
+from .judge import DEFINITIONS, DTYPES, Sample, judge_cases, run_batch
 from .reference_operations import operations
 from .regimes import REGIMES
 
@@ -49,6 +51,8 @@ WEAKER: dict[tuple[str, str, str], str] = {
 }
 """(manifold, map, quantity) -> why the promise is not made there."""
 _WELL_CONDITIONED = 16.0
+HARD = "hard cases"
+"""The regime of the cases of the file."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,8 @@ class Row:
     map: str
     dtype: str
     quantity: str
-    """value; gradient, by points and vectors; curvature, the gradient by log|K|"""
+    """value; point, whether the value is one; gradient, by points, vectors and times; curvature,
+    the gradient by log|K|"""
     worst: float
     """In units of u (1 + kappa)."""
     regime: str
@@ -96,13 +101,19 @@ class Row:
     judged: int
     """How many have a result that the dtype can hold, and a derivative."""
     not_finite: int
+    why_not: dict[str, int] = field(default_factory=dict)
+    """Of what was not judged, how many for each reason."""
+    hard: int = 0
+    """How many problems are of the file of hard cases."""
+    case: dict[str, Any] | None = None
+    """The worst problem, exactly."""
 
     @property
     def promised(self) -> float:
         """The bound that is promised; infinite where none is."""
         if self.library != "spaceforms" or (self.manifold, self.map, self.quantity) in WEAKER:
             return math.inf
-        return VALUES if self.quantity == "value" else GRADIENTS
+        return VALUES if self.quantity in ("value", "point") else GRADIENTS
 
     @property
     def kept(self) -> bool:
@@ -137,9 +148,17 @@ def tasks(
         for name in maps
         for dtype in dtypes
         if library == "spaceforms" or dtype in ("float64", "float32")
-        for regime in _regimes(manifold, name, dtype, plan)
+        for regime in [
+            *_regimes(manifold, name, dtype, plan),
+            *([HARD] if library == "spaceforms" and hard_of(manifold, name, dtype) else []),
+        ]
         if library == "spaceforms" or name not in OPERATIONS
     ]
+
+
+def hard_of(manifold: str, name: str, dtype: str) -> list[Case]:
+    """The hard cases of a cell."""
+    return [c for c in hard_cases() if (c.manifold, c.map, c.dtype) == (manifold, name, dtype)]
 
 
 def _regimes(manifold: str, name: str, dtype: str, plan: Plan) -> list[str]:
@@ -162,6 +181,10 @@ def work(task: Task) -> tuple[Task, list[Sample]]:
     samples: list[Sample] = []
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        if task.regime == HARD:
+            for case in hard_of(task.manifold, task.map, task.dtype):
+                samples += judge_cases([case], gradients=task.gradients)
+            return task, _with_the_worst_case(samples)
         batches = task.plan.operation_batches if task.map in OPERATIONS else 0
         for seed in range(batches or task.plan.batches):
             batch = run_batch(
@@ -170,7 +193,22 @@ def work(task: Task) -> tuple[Task, list[Sample]]:
                 library=task.library,
             )  # fmt: skip
             samples += batch or []
-    return task, samples
+    return task, _with_the_worst_case(samples)
+
+
+def _with_the_worst_case(samples: list[Sample]) -> list[Sample]:
+    """Without the case but in the worst of each quantity: there are many, in many dimensions."""
+    worst: dict[str, int] = {}
+    for i, s in enumerate(samples):
+        best = worst.get(_quantity(s))
+        if best is None or _badness(s) > _badness(samples[best]):
+            worst[_quantity(s)] = i
+    kept = set(worst.values())
+    return [s if i in kept else replace(s, case=None) for i, s in enumerate(samples)]
+
+
+def _badness(sample: Sample) -> float:
+    return math.inf if not sample.finite else sample.units if sample.inside else -1.0
 
 
 def certify(
@@ -205,8 +243,8 @@ def _done(todo: list[Task], processes: int) -> Iterable[tuple[Task, list[Sample]
 
 
 def _quantity(sample: Sample) -> str:
-    if sample.quantity == "value":
-        return "value"
+    if sample.quantity in ("value", "point"):
+        return sample.quantity
     return "curvature" if sample.quantity == "K" else "gradient"
 
 
@@ -215,6 +253,7 @@ def _row(key: tuple[str, ...], pairs: list[tuple[str, Sample]]) -> Row:
     regime, worst = max(judged, key=lambda pair: pair[1].units, default=("", None))
     units = [s.units for _, s in judged]
     raw = [s.raw for _, s in judged if s.condition < _WELL_CONDITIONED]
+    bad = next((s for _, s in pairs if not s.finite and s.case is not None), worst)
     library, manifold, name, dtype, quantity = key
     return Row(
         library=library, manifold=manifold, map=name, dtype=dtype, quantity=quantity,
@@ -222,6 +261,9 @@ def _row(key: tuple[str, ...], pairs: list[tuple[str, Sample]]) -> Row:
         percentile=float(np.percentile(units, 99)) if units else 0.0,
         raw=max(raw, default=0.0), problems=len(pairs), judged=len(judged),
         not_finite=sum(not s.finite for _, s in pairs),
+        why_not=dict(Counter(s.why_not for _, s in pairs if s.why_not)),
+        hard=sum(regime == HARD for regime, _ in pairs),
+        case=to_json(bad.case) if bad is not None and bad.case is not None else None,
     )  # fmt: skip
 
 

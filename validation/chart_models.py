@@ -108,6 +108,10 @@ class ProductModel(Model):
         ]
         return space_of(self.sign, self.chart, tuple(factors))
 
+    def weight(self, name: str) -> float:
+        """Of a factor, in the squared distance."""
+        return next(weight for factor, *_, weight in FACTORS if factor == name)
+
     def parts(self) -> Iterator[tuple[Model, float, float, slice, slice]]:
         """(model, K, R, where its free coordinates are, where its normal coordinates are)."""
         free = normal = 0

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,10 +26,18 @@ _STEP = 40  # digits by which a step of a difference quotient is smaller than wh
 
 @dataclass(frozen=True)
 class Argument:
-    """A vector of a problem: a coordinate along the axis of the origin, if any, and the rest."""
+    """A vector of a problem: a coordinate along the axis of the origin, if any, and the rest.
+
+    Without a rest it is a number, such as the time of a geodesic.
+    """
 
     time: float | None
     space: NDArray[np.float64]
+
+    @property
+    def number(self) -> bool:
+        """Whether it is no vector."""
+        return self.space.size == 0
 
 
 @dataclass(frozen=True)
@@ -47,8 +56,8 @@ class Answer:
     @property
     def condition(self) -> float:
         """Componentwise condition number."""
-        size = _norm(self.value)
-        return float(_norm(self.spread) / size) if size > 0 else math.inf
+        size = norm_of(self.value)
+        return float(norm_of(self.spread) / size) if size > 0 else math.inf
 
 
 class Problem:
@@ -62,6 +71,8 @@ class Problem:
         curvature: K.
         scalar: whether the output is a number.
         turns: whether the function commutes with rotations; if not, all dimensions are worked in.
+        corner: relative changes u s of the coordinates of each argument, s = 1 or -1: the same problem
+            at a corner of the box of what rounding may have made the inputs of.
     """
 
     def __init__(
@@ -74,6 +85,7 @@ class Problem:
         curvature: float,
         scalar: bool,
         turns: bool = True,
+        corner: Sequence[Array] | None = None,
     ) -> None:
         self.scalar, self.output_time = scalar, output_time
         self.arguments, self.cotangent = list(arguments), cotangent
@@ -81,40 +93,57 @@ class Problem:
         self.digits = _digits(self.arguments, abs(curvature))
         with mp.workdps(self.digits):
             vectors = self.arguments + ([] if cotangent is None else [cotangent])
-            spaces = [v.space for v in vectors]
-            self._basis, coordinates = _orthonormal(spaces) if turns else _standard(spaces)
+            shifts = [None] * len(vectors) if corner is None else corner
+            exact = [_exactly(v, shift) for v, shift in zip(vectors, shifts, strict=True)]
+            spaces = [v[1] for v in exact]
+            self.basis, coordinates = _orthonormal(spaces) if turns else _standard(spaces)
             self.n = len(self.arguments[0].space)
-            self.m = len(self._basis)
+            self.m = len(self.basis)
             self.extra = self.m < self.n
             reduced = [
-                ([] if v.time is None else [mp.mpf(v.time)]) + c + [mp.mpf(0)] * self.extra
-                for v, c in zip(vectors, coordinates, strict=True)
+                time if v.number else time + c + [mp.mpf(0)] * self.extra
+                for v, (time, _), c in zip(vectors, exact, coordinates, strict=True)
             ]
             self.z = reduced[: len(self.arguments)]
             self.w = reduced[-1] if cotangent is not None else [mp.mpf(1)]
             self._function = function
             self._step = _step_of(self.arguments)
             self.f = function(self.z, self.k)
-            self._moved = self._first_differences()
-            self._jacobian = [
+        q = [[long_of(c) for c in column] for column in self.basis]
+        self._q = np.array(q, dtype=np.longdouble).reshape(self.m, self.n).T
+
+    @cached_property
+    def _moved(self) -> list[list[list[Any]]]:
+        """The output with each coordinate of each argument moved by one step."""
+        with mp.workdps(self.digits):
+            return [
+                [self._function(z, self.k) for z in self._neighbours(i)] for i in range(len(self.z))
+            ]
+
+    @cached_property
+    def jacobian(self) -> list[list[list[Any]]]:
+        with mp.workdps(self.digits):
+            return [
                 [
                     [(b - a) / self._step for a, b in zip(self.f, moved, strict=True)]
                     for moved in row
                 ]
                 for row in self._moved
             ]
-        q = [[_long(c) for c in column] for column in self._basis]
-        self._q = np.array(q, dtype=np.longdouble).reshape(self.m, self.n).T
 
     # -- values ---------------------------------------------------------------------------------
 
     def value(self) -> Answer:
         """The output."""
-        columns = [_longs(j) for j in self._jacobian]  # (inputs, outputs)
-        spread = self._zeros(self.output_time, self.scalar)
+        columns = [longs_of(j) for j in self.jacobian]  # (inputs, outputs)
+        spread = self.zeros(self.output_time, self.scalar)
         for argument, j in zip(self.arguments, columns, strict=True):
-            spread = spread + self._spread(j.T, self.output_time, self.scalar, argument)
-        return Answer(self._full(_longs([self.f])[0], self.output_time, self.scalar), spread)
+            spread = spread + self.spread_of(j.T, self.output_time, self.scalar, argument)
+        return Answer(self.full(longs_of([self.f])[0], self.output_time, self.scalar), spread)
+
+    def long_value(self) -> Array:
+        """The output in reduced coordinates."""
+        return longs_of([self.f])[0]
 
     # -- gradients ------------------------------------------------------------------------------
 
@@ -145,29 +174,37 @@ class Problem:
             slope = [self._without_truncation(row, second[i]) for i, row in enumerate(slope)]
         answers = []
         for i, argument in enumerate(self.arguments):
-            has_time = argument.time is not None
-            spread = self._zeros(has_time, False)
+            has_time, alone = argument.time is not None, argument.number
+            spread = self.zeros(has_time, alone)
             for j, other in enumerate(self.arguments):
-                spread = spread + self._spread(_longs(second[i][j]), has_time, False, other)
+                spread = spread + self.spread_of(longs_of(second[i][j]), has_time, alone, other)
             if self.cotangent is not None:
-                by_w = _longs(self._jacobian[i])
-                spread = spread + self._spread(by_w, has_time, False, self.cotangent)
-            value = self._full(_longs([slope[i]])[0], has_time, False)
+                by_w = longs_of(self.jacobian[i])
+                spread = spread + self.spread_of(by_w, has_time, alone, self.cotangent)
+            value = self.full(longs_of([slope[i]])[0], has_time, alone)
             answers.append(Answer(value, spread, smooth[i]))
-        spread = self._zeros(False, True)
+        spread = self.zeros(False, True)
         for argument, row in zip(self.arguments, mixed, strict=True):
-            spread = spread + self._spread(_longs([row]), False, True, argument)
+            spread = spread + self.spread_of(longs_of([row]), False, True, argument)
         if self.cotangent is not None:
-            spread = spread + self._spread(_longs([jacobian_k]), False, True, self.cotangent)
-        # A change of K is one of the unit of length: by Euler's relation its derivative is what
-        # rescaling the output does less what rescaling the inputs does. The two cancel where the
-        # space is nearly flat, and leave the errors that the output and the gradients may have.
-        output = self.value()
-        size = _norm(_longs([self.w])[0]) * (_norm(output.value) + _norm(output.spread))
-        for argument, answer in zip(self.arguments, answers, strict=True):
-            size += _norm(argument.space) * (_norm(answer.value) + _norm(answer.spread))
-        answers.append(Answer(_longs([[slope_k]])[0], spread + size, all(smooth)))
+            spread = spread + self.spread_of(longs_of([jacobian_k]), False, True, self.cotangent)
+        answers.append(Answer(longs_of([[slope_k]])[0], spread, all(smooth)))
         return answers
+
+    def slopes(self) -> list[Array]:
+        """The values of :meth:`gradients` alone."""
+        with mp.workdps(self.digits):
+            phi, scale = self._phi(self.f), mp.mpf(10) ** _STEP
+            first = [[(self._phi(f) - phi) / self._step for f in row] for row in self._moved]
+            by_k = self._phi(self._function(self.z, self.k * (1 + 1 / scale)))
+            by_k = (by_k - phi) * scale
+        return [
+            *(
+                self.full(longs_of([row])[0], argument.time is not None, argument.number)
+                for argument, row in zip(self.arguments, first, strict=True)
+            ),
+            longs_of([[by_k]])[0],
+        ]
 
     def _is_smooth(self, i: int, phi: Any, forward: list[Any], second: list[Any]) -> bool:
         """Whether backward differences agree with the forward ones: they do not at a kink.
@@ -198,11 +235,6 @@ class Problem:
             for a in range(len(self.z[i]))
         ]
 
-    def _first_differences(self) -> list[list[list[Any]]]:
-        return [
-            [self._function(z, self.k) for z in self._neighbours(i)] for i in range(len(self.z))
-        ]
-
     def _second_differences(self, phi: Any, first: list[list[Any]]) -> list[list[list[list[Any]]]]:
         """Hessian blocks [i][j][a][b] of phi."""
         places = [(i, a) for i, row in enumerate(first) for a in range(len(row))]
@@ -222,18 +254,21 @@ class Problem:
 
     # -- back to n dimensions -------------------------------------------------------------------
 
-    def _zeros(self, time: bool, scalar: bool) -> Array:
+    def zeros(self, time: bool, scalar: bool) -> Array:
         return np.zeros(1 if scalar else self.n + time, dtype=np.longdouble)
 
-    def _full(self, reduced: Array, time: bool, scalar: bool) -> Array:
+    def full(self, reduced: Array, time: bool, scalar: bool) -> Array:
         if scalar:
             return reduced
         space = self._q @ reduced[time : time + self.m]
         return np.concatenate([reduced[:1], space]) if time else space
 
-    def _spread(self, block: Array, time: bool, scalar: bool, argument: Argument) -> Array:
+    def spread_of(self, block: Array, time: bool, scalar: bool, argument: Argument) -> Array:
         """abs(J) abs(x) in n dimensions, J the derivative whose reduced form is ``block``."""
         t, q = argument.time is not None, self._q
+        if argument.number:
+            column = np.abs(self.full(block[:, 0], time, scalar))
+            return column * abs(np.longdouble(argument.time or 0.0))
         size = np.abs(argument.space).astype(np.longdouble)
         start = abs(np.longdouble(argument.time)) if argument.time is not None else 0.0
         m = self.m
@@ -241,7 +276,7 @@ class Problem:
         def row(values: Array) -> Any:
             total = np.abs(q @ values[t : t + m]) @ size
             if self.extra:  # not 0 at a kink only, as of an angle at points on one ray
-                total = total + abs(values[t + m]) * _norm(size)
+                total = total + abs(values[t + m]) * norm_of(size)
             return total + abs(values[0]) * start if t else total
 
         if scalar:
@@ -261,36 +296,44 @@ def _moved(vector: list[Any], place: int, step: Any) -> list[Any]:
     return [c + step if a == place else c for a, c in enumerate(vector)]
 
 
-def _orthonormal(vectors: Sequence[Array]) -> tuple[list[list[Any]], list[list[Any]]]:
+def _exactly(v: Argument, factors: Array | None) -> tuple[list[Any], list[Any]]:
+    """The coordinate along the axis, and the rest, in mpmath numbers."""
+    numbers = [*([] if v.time is None else [v.time]), *v.space]
+    exact = [mp.mpf(float(c)) for c in numbers]
+    if factors is not None:
+        exact = [c * (1 + mp.mpf(float(s))) for c, s in zip(exact, factors, strict=True)]
+    return exact[: v.time is not None], exact[v.time is not None :]
+
+
+def _orthonormal(exact: Sequence[list[Any]]) -> tuple[list[list[Any]], list[list[Any]]]:
     """A basis of the span by Gram-Schmidt, and the vectors' coordinates in it."""
-    exact = [[mp.mpf(float(c)) for c in v] for v in vectors]
     basis: list[list[Any]] = []
     tiny = mp.mpf(10) ** (-mp.dps // 2)
     for v in exact:
         rest = v
-        for _ in range(2):
+        for _ in range(2 * bool(v)):
             for q in basis:
                 share = mp.fdot(q, rest)
                 rest = [a - share * b for a, b in zip(rest, q, strict=True)]
         size, whole = mp.sqrt(mp.fdot(rest, rest)), mp.sqrt(mp.fdot(v, v))
         if size > tiny * whole and len(basis) < len(v):
             basis.append([a / size for a in rest])
-    return basis, [[mp.fdot(q, v) for q in basis] for v in exact]
+    return basis, [[mp.fdot(q, v) for q in basis] if v else [] for v in exact]
 
 
-def _standard(vectors: Sequence[Array]) -> tuple[list[list[Any]], list[list[Any]]]:
+def _standard(vectors: Sequence[list[Any]]) -> tuple[list[list[Any]], list[list[Any]]]:
     """The standard basis, and the vectors as they are."""
     n = len(vectors[0])
     basis = [[mp.mpf(i == j) for j in range(n)] for i in range(n)]
-    return basis, [[mp.mpf(float(c)) for c in v] for v in vectors]
+    return basis, list(vectors)
 
 
 def _lengths(arguments: Sequence[Argument]) -> list[Any]:
     """Sizes of the vectors, of their differences and sums, and of the boundary's distance."""
-    vectors = [a.space.astype(np.longdouble) for a in arguments]
-    sizes = [_norm(v) for v in vectors]
+    vectors = [a.space.astype(np.longdouble) for a in arguments if not a.number]
+    sizes = [norm_of(v) for v in vectors]
     pairs = [(u, v) for p, u in enumerate(vectors) for v in vectors[p + 1 :]]
-    sizes += [_norm(u - v) for u, v in pairs] + [_norm(u + v) for u, v in pairs]
+    sizes += [norm_of(u - v) for u, v in pairs] + [norm_of(u + v) for u, v in pairs]
     return [s for s in sizes if s > 0]
 
 
@@ -308,7 +351,7 @@ def _digits(arguments: Sequence[Argument], magnitude: float) -> int:
     return int(2 * _STEP + 220 + 6 * (high - low) + 2 * spread)
 
 
-def _norm(v: Array) -> Any:
+def norm_of(v: Array) -> Any:
     """Euclidean norm in long double: no square of a float64 overflows or vanishes there."""
     v = np.asarray(v, dtype=np.longdouble)
     return np.sqrt((v * v).sum())
@@ -319,7 +362,7 @@ def _exact(x: Any) -> Any:
     return mp.ldexp(mp.mpf(int(mantissa * np.longdouble(2) ** 64)), int(exponent) - 64)
 
 
-def _long(x: Any) -> Any:
+def long_of(x: Any) -> Any:
     """A long double of an mpmath number: 64 bits, and exponents that float64 does not have.
 
     NaN of one that is not real: a step of a difference quotient has left the domain.
@@ -333,5 +376,5 @@ def _long(x: Any) -> Any:
     return np.ldexp(np.longdouble(high) + np.longdouble(float(mantissa - high)), int(exponent))
 
 
-def _longs(rows: Sequence[Sequence[Any]]) -> Array:
-    return np.array([[_long(c) for c in row] for row in rows], dtype=np.longdouble)
+def longs_of(rows: Sequence[Sequence[Any]]) -> Array:
+    return np.array([[long_of(c) for c in row] for row in rows], dtype=np.longdouble)

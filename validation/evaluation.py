@@ -18,19 +18,25 @@ from .operations import CALLS, build_chart, build_product, convert_by_name
 from .reference import (
     COVECTOR,
     DIRECTION,
+    LEAST,
     NORMAL,
     NUMBER,
     POINT,
     SCALAR,
     TANGENT,
     TANGENT0,
+    TIME,
     VECTOR,
     Definition,
 )
 from .regimes import Draw, Source
 
-MIN_RADIUS, TIME = 0.1, 0.25
-"""What ``half_aperture``, ``geodesic`` and ``jacobi_field`` are called with."""
+TIMES = (
+    0.0, 1e-12, 1e-6, 1e-3, 0.25, 0.5, 0.75, 1 - 1e-6, 1.0, 1 + 1e-6, 3.0, -2.0, 50.0,
+)  # fmt: skip
+"""Times of geodesics that are drawn beside random ones: the ends, next to them, and outside."""
+LEASTS = (1e-6, 1e-3, 0.1, 0.5, 1.0)
+"""Least radii of cones."""
 _EMBEDDED = ("hyperboloid", "sphere")  # whose coordinates have one along the axis of the origin
 
 
@@ -55,7 +61,7 @@ def make(library: str, manifold: str, k: float) -> Any:
 
 def has_time(model: Model, kind: str) -> bool:
     """Whether the free coordinates of a kind of argument begin with one along the origin's axis."""
-    if kind == NUMBER:  # which is all there is of it: the rest is 0
+    if kind in (NUMBER, TIME, LEAST):  # which is all there is of it: the rest is 0, or not there
         return True
     if model.chart in ("sphere", "hemisphere"):
         return kind in (POINT, TANGENT, COVECTOR)
@@ -74,7 +80,12 @@ def draw_inputs(
     if definition.inputs.count(TANGENT) > len(tangents):
         tangents.insert(0, source.tangents(draw.x, source.uniform(0.1, source.within(2.0)))[0])
     for kind, scaled in zip(definition.inputs, definition.scaled, strict=True):
-        if kind == POINT:
+        if kind == TIME:
+            some = source.rng.choice(TIMES, size=(source.count, 1))
+            value = np.where(source.uniform(0, 1) < 0.25, source.uniform(-1.0, 2.0), some)
+        elif kind == LEAST:  # a number of Python's, the same for all
+            value = np.full((source.count, 1), source.rng.choice(LEASTS))
+        elif kind == POINT:
             value = radius * points.pop(0)
         elif kind == TANGENT:
             value = radius * tangents.pop()
@@ -161,10 +172,10 @@ def _free(model: Model, kind: str, stored: Tensor) -> Tensor:
     return stored[..., 1:] if model.chart in _EMBEDDED else stored
 
 
-def _unit_of_min_radius(manifold: Any) -> float:
-    """R where it is a length, 1 where it counts in R anyway."""
+def least_radius(manifold: Any, least: Tensor) -> float:
+    """In units of R; times R where it is a length."""
     k = abs(manifold.curvature.item()) if isinstance(manifold, Stereographic) else 0.0
-    return 1 / math.sqrt(k) if k else 1.0
+    return least.flatten()[0].item() * (1 / math.sqrt(k) if k else 1.0)
 
 
 def call(manifold: Any, name: str, arguments: Sequence[Tensor]) -> Tensor:
@@ -176,31 +187,32 @@ def call(manifold: Any, name: str, arguments: Sequence[Tensor]) -> Tensor:
     if name == "cdist":
         x, y = arguments
         return manifold.cdist(x.unsqueeze(-2), y.unsqueeze(-2)).squeeze(-1).squeeze(-1)  # type: ignore[no-any-return]
-    options: dict[str, Any] = {}
     if name == "half_aperture":
-        options["min_radius"] = MIN_RADIUS * _unit_of_min_radius(manifold)
+        x, least = arguments
+        return manifold.half_aperture(x, least_radius(manifold, least))  # type: ignore[no-any-return]
     if name == "geodesic":
-        options["t"] = TIME
-    return getattr(manifold, name)(*arguments, **options)  # type: ignore[no-any-return]
+        x, y, t = arguments
+        return manifold.geodesic(x, y, t[..., 0])  # type: ignore[no-any-return]
+    return getattr(manifold, name)(*arguments)  # type: ignore[no-any-return]
 
 
 def evaluate(
     model: Model, name: str, definition: Definition, inputs: list[Tensor],
     cotangent: Tensor | None, k: float, gradients: bool, manifold: Any,
-) -> tuple[Tensor, list[Tensor]]:  # fmt: skip
-    """The output in free coordinates, and gradients by each input and by log|K|."""
+) -> tuple[Tensor, Tensor, list[Tensor]]:  # fmt: skip
+    """The output as it is stored, in free coordinates, and gradients by each input and log|K|."""
     target = MODELS[definition.target] if definition.target else model
     free = [x.clone().requires_grad_(gradients) for x in inputs]
 
     def output(space: Any, values: Sequence[Tensor]) -> Tensor:
-        stored = _stored(model, definition.inputs, values, k)
-        return _free(target, definition.output, call(space, name, stored))
+        return call(space, name, _stored(model, definition.inputs, values, k))
 
-    result = output(manifold, free)
+    whole = output(manifold, free)
+    result = _free(target, definition.output, whole)
     if not gradients:
-        return result.detach(), []
+        return whole.detach(), result.detach(), []
     if not result.requires_grad:
-        return result, [torch.zeros_like(x) for x in free]
+        return whole, result, [torch.zeros_like(x) for x in free]
     w = torch.ones_like(result) if cotangent is None else cotangent
     found = torch.autograd.grad(result, free, w, allow_unused=True)
     derivatives = [
@@ -213,6 +225,7 @@ def evaluate(
             if result.dtype == torch.float64:
                 space = space.double()
             one = output(space, [x[row].detach() for x in inputs])
+            one = _free(target, definition.output, one)
             if not one.requires_grad:
                 rows.append(torch.zeros((), dtype=torch.float64))
                 continue
@@ -221,4 +234,4 @@ def evaluate(
                 g = g.double() * k  # its parameter is K, not log|K|
             rows.append(torch.zeros((), dtype=torch.float64) if g is None else g.double())
         derivatives.append(torch.stack(rows))
-    return result.detach(), derivatives
+    return whole.detach(), result.detach(), derivatives

@@ -7,7 +7,6 @@ that the dtype cannot hold (beyond the documented edge, or its overflow) must be
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,38 +16,40 @@ import torch
 from mpmath import mp
 from torch import Tensor
 
+from .cases import Case, draw, turns
 from .chart_models import MODELS
-from .conditioning import Answer, Argument, Array, Problem
-from .evaluation import (
-    MIN_RADIUS,
-    TIME,
-    draw_cotangent,
-    draw_inputs,
-    evaluate,
-    has_time,
-    make,
-)
+from .conditioning import Answer, Argument, Array, Problem, long_of, norm_of
+from .evaluation import evaluate, has_time, make
 from .models import Model
 from .reference import (
     COVECTOR,
+    LEAST,
     NORMAL,
     POINT,
     SCALAR,
     TANGENT,
     TANGENT0,
+    TIME,
     Definition,
     definitions as all_definitions,
 )
 from .reference_operations import operations
-from .regimes import REGIMES, Source
+from .yardstick import blocks, distance, length, reduced, rooted, stored
 
-DEFINITIONS = {**all_definitions(min_radius=MIN_RADIUS, t=TIME), **operations(t=TIME)}
+DEFINITIONS = {**all_definitions(), **operations()}
 """Every map and operation by name."""
 DTYPES = {str(d).removeprefix("torch."): d for d in (
     torch.float64, torch.float32, torch.bfloat16, torch.float16,
 )}  # fmt: skip
 _PI = np.longdouble("3.14159265358979323846264338327950288")
 _FARTHEST = 750.0  # a tangent vector longer than this ends outside every dtype
+EDGE, KINK, NO_DIGITS, OVERFLOW, UNDEFINED = (
+    "beyond the edge", "kink", "no digits", "overflow", "undefined",
+)  # fmt: skip
+"""Why a result is not judged: the dtype cannot hold it; there is no derivative; rounding the inputs
+leaves hardly a digit; a number on the way is too large for the dtype; what a point of the sphere is
+depends on K."""
+_CORNERS = 6
 
 
 @dataclass
@@ -56,15 +57,21 @@ class Sample:
     """One quantity of one problem."""
 
     quantity: str
-    """value, or the gradient by x, y, u, v, ... or K"""
+    """value, point (whether the value is one), or the gradient by x, y, u, v, t, ... or K"""
     units: float
     """Error over u (|f| + |Df||x|); infinite if not finite where it should be."""
     raw: float
     """Error over |f|."""
     condition: float
     finite: bool
-    inside: bool
-    """Whether the dtype can hold the exact result, so that ``units`` means something."""
+    why_not: str = ""
+    """Why it is not judged; empty if it is."""
+    case: Case | None = None
+
+    @property
+    def inside(self) -> bool:
+        """Whether ``units`` means something."""
+        return not self.why_not
 
 
 def run_batch(
@@ -84,43 +91,63 @@ def run_batch(
     Returns:
         One sample a problem and quantity; None if the library does not have the map.
     """
-    model, definition, torch_dtype = MODELS[manifold], DEFINITIONS[name], DTYPES[dtype]
-    model = model.of_batch(list(REGIMES).index(regime) + seed)
-    rng = np.random.default_rng(_seed(manifold, name, dtype, regime, seed))
-    k, n = model.draw_curvature(rng), model.draw_dimension(rng, largest=largest)
-    if not _turns(model, definition):
-        n = min(n, definition.dimension or 8)
-    radius = 1.0 if k == 0 else 1 / math.sqrt(abs(k))
-    space = make(library, manifold, k)
-    if library != "spaceforms" and not hasattr(space, name):
+    cases = draw(
+        manifold, name, DEFINITIONS[name], dtype, regime, count=count, seed=seed, largest=largest
+    )
+    if library != "spaceforms" and not hasattr(make(library, manifold, cases[0].k), name):
         return None
-    gradients = gradients and definition.gradients
-    source = Source(model, rng, count, n, model.reach(torch_dtype, radius))
-    inputs = draw_inputs(model, definition, REGIMES[regime], source, radius, torch_dtype)
-    cotangent = draw_cotangent(model, definition, source, torch_dtype)
-    results, derivatives = evaluate(model, name, definition, inputs, cotangent, k, gradients, space)
+    return judge_cases(cases, gradients=gradients, library=library)
+
+
+def judge_cases(
+    cases: list[Case], *, gradients: bool = True, library: str = "spaceforms"
+) -> list[Sample]:
+    """Evaluate cases, all of one map, curvature and dimension, and judge the results."""
+    one = cases[0]
+    model, definition, dtype = one.model, DEFINITIONS[one.map], DTYPES[one.dtype]
+    k, radius = one.k, 1.0 if one.k == 0 else 1 / math.sqrt(abs(one.k))
+    space = make(library, one.manifold, k)
+    inputs = [torch.cat(some) for some in zip(*(case.tensors() for case in cases), strict=True)]
+    weights = [w for w in (case.cotangents() for case in cases) if w is not None]
+    cotangent = torch.cat(weights) if weights else None
+    whole, results, derivatives = evaluate(
+        model, one.map, definition, inputs, cotangent, k, gradients and definition.gradients, space
+    )
+    target = MODELS[definition.target] if definition.target else model
     samples = []
-    for row in range(count):
+    for row, case in enumerate(cases):
         arguments = [
             _argument(model, kind, x[row])
             for kind, x in zip(definition.inputs, inputs, strict=True)
         ]
-        samples += _judge(
-            model, name, definition, arguments,
-            None if cotangent is None else _argument(model, definition.output, cotangent[row]),
-            results[row], [d[row] for d in derivatives], k, radius, torch_dtype,
+        made = _judge(
+            model, one.map, definition, arguments,
+            None if cotangent is None else _argument(target, definition.output, cotangent[row]),
+            results[row], [d[row] for d in derivatives], k, radius, dtype,
         )  # fmt: skip
+        if definition.output == POINT and library == "spaceforms":
+            made.append(_is_point(target, space, definition, whole[row], k, made[0]))
+        samples += [replace(sample, case=case) for sample in made]
     return samples
 
 
-def _turns(model: Model, definition: Definition) -> bool:
-    """Whether the problem commutes with rotations about the origin."""
-    target = MODELS[definition.target] if definition.target else model
-    return model.turns and target.turns and definition.dimension is None
-
-
-def _seed(*parts: Any) -> int:
-    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "big")
+def _is_point(
+    target: Model, space: Any, definition: Definition, result: Tensor, k: float, value: Sample
+) -> Sample:
+    """Whether a result is a point: for the library, and by the equation that defines one."""
+    if definition.target:
+        space = make("spaceforms", definition.target, k)
+    ok = bool(result.isfinite().all())
+    if hasattr(space, "is_point"):
+        ok = ok and bool(space.is_point(result))
+    x = result.double().numpy().astype(np.longdouble)
+    u = np.longdouble(torch.finfo(result.dtype).eps) / 2
+    if target.chart == "hyperboloid":
+        time = np.sqrt(1 / abs(np.longdouble(k)) + (x[1:] * x[1:]).sum())
+        ok = ok and bool(abs(x[0] - time) <= 8 * u * time)
+    if target.chart == "ball" and target.sign < 0:
+        ok = ok and bool(norm_of(x) * np.sqrt(abs(np.longdouble(k))) < 1)
+    return Sample("point", 0.0 if ok else math.inf, 0.0, 0.0, True)
 
 
 # -- judging -------------------------------------------------------------------------------------
@@ -128,6 +155,8 @@ def _seed(*parts: Any) -> int:
 
 def _argument(model: Model, kind: str, value: Tensor) -> Argument:
     numbers = value.double().numpy()
+    if kind in (TIME, LEAST):
+        return Argument(float(numbers[0]), numbers[1:])
     if has_time(model, kind):
         return Argument(float(numbers[0]), numbers[1:])
     return Argument(None, numbers)
@@ -169,16 +198,20 @@ def _judge(
     if _too_long(definition, arguments, radius, model):
         finite_all = [finite, *(not bool(d.isnan().any()) for d in derivatives)]
         return [
-            Sample(q, 0.0, 0.0, math.inf, ok, False)
+            Sample(q, 0.0, 0.0, math.inf, ok, EDGE)
             for q, ok in zip(["value", *names], finite_all, strict=False)
         ]
     n = len(arguments[0].space)
     target = MODELS[definition.target] if definition.target else model
-    problem = Problem(
-        _exact(model, definition, n, radius), arguments, cotangent=cotangent,
-        output_time=has_time(target, definition.output), curvature=k,
-        scalar=definition.output == SCALAR, turns=_turns(model, definition),
-    )  # fmt: skip
+
+    def problem_at(corner: list[Array] | None) -> Problem:
+        return Problem(
+            _exact(model, definition, n, radius), arguments, cotangent=cotangent,
+            output_time=has_time(target, definition.output), curvature=k,
+            scalar=definition.output == SCALAR, turns=turns(model, definition), corner=corner,
+        )  # fmt: skip
+
+    problem = problem_at(None)
     answer = problem.value()
     if definition.end is None:
         inside = _inside(model, definition, answer, radius, dtype)
@@ -187,40 +220,176 @@ def _judge(
     # A point at the end of a long vector moves by a factor of e^(what rounding does to the
     # length): beyond the first digit, what a first-order condition number says is void.
     known = (definition.output != POINT and definition.end is None) or bool(
-        _size(answer.spread) * torch.finfo(dtype).eps <= 2 * _size(answer.value)
+        norm_of(answer.spread) * torch.finfo(dtype).eps <= 2 * norm_of(answer.value)
     )
-    samples = [_sample("value", answer, result, dtype, inside and known, n)]
+    why_not = "" if inside and known else EDGE if not inside else NO_DIGITS
+    value = _sample("value", answer, result, dtype, why_not, n)
     if definition.end is not None and not inside:
         # At the edge to which its point is put a result may overflow, and a vector have no end.
         vector = bool(definition.target) and definition.output == TANGENT
-        samples = [replace(samples[0], finite=vector or not bool(result.isnan().any()))]
+        value = replace(value, finite=vector or not bool(result.isnan().any()))
+    corners = _Corners(problem_at, arguments, cotangent, dtype)
+    if value.inside and value.finite:
+        length_ = _by_length(target, model, definition, problem, answer, result, radius, dtype, n)
+        value = replace(value, units=max(value.units, length_))
+        if value.units > 4:
+            wider = replace(answer, spread=corners.spread(-1, answer))
+            again = _sample("value", wider, result, dtype, why_not, n)
+            length_ = _by_length(
+                target, model, definition, problem, wider, result, radius, dtype, n,
+                corners.points(),
+            )  # fmt: skip
+            value = replace(value, units=max(again.units, length_))
+    samples = [value]
     # Where the rounding of the inputs leaves hardly a digit of the value, a gradient such as
     # v/|v| may turn round within it, and what a first-order condition number says is void.
-    info, size = torch.finfo(dtype), _size(answer.value)
+    info, size = torch.finfo(dtype), norm_of(answer.value)
     if name == "exterior_angle":  # which has its kink at pi as well
         size = min(size, abs(_PI - answer.value[0]))
-    known = _size(answer.spread) * info.eps <= size / 16
+    known = norm_of(answer.spread) * info.eps <= size / 16
     known = bool(known and (size == 0 or size > info.tiny / info.eps))
+    why_not = "" if inside and known else EDGE if not inside else NO_DIGITS
     # Nor is it judged within three digits of overflow, where a product on the way is beyond it.
-    overflows = definition.output != POINT and size + _size(answer.spread) > 1e-3 * info.max
-    if derivatives and not overflows:
-        for q, exact, found, kind in zip(
-            names, problem.gradients(), derivatives, [*definition.inputs, "K"], strict=False
-        ):
-            computed, answer = found, exact
+    overflows = definition.output != POINT and size + norm_of(answer.spread) > 1e-3 * info.max
+    if derivatives and overflows:
+        samples += [
+            Sample(q, 0.0, 0.0, math.inf, True, OVERFLOW)
+            for q, _, kind in zip(
+                names, derivatives, [*definition.inputs, "K"], strict=False
+            )
+            if kind != LEAST
+        ]
+    elif derivatives:
+        exacts = problem.gradients()
+        for i, (q, exact, found, kind) in enumerate(zip(
+            names, exacts, derivatives, [*definition.inputs, "K"], strict=False
+        )):  # fmt: skip
+            computed = found
+            if kind == LEAST:
+                continue
             if model.chart == "sphere":
                 if kind == "K" and POINT in definition.inputs:
-                    continue  # what a point of the sphere is depends on K
-                computed, gauge = _along_sphere(definition, arguments, derivatives, q, kind)
-                answer = replace(exact, spread=exact.spread + gauge)
+                    samples.append(Sample(q, 0.0, 0.0, math.inf, True, UNDEFINED))
+                    continue
+                computed = _along_sphere(definition, arguments, derivatives, q, kind)
             small = torch.float32 if q == "K" and dtype != torch.float64 else dtype
-            samples.append(_sample(q, answer, computed, small, inside and known, n))
+            sample = _sample(q, exact, computed, small, why_not, n)
+            if sample.inside and sample.finite and sample.units > 16:
+                wider = replace(exact, spread=corners.spread(i, exact))
+                sample = _sample(q, wider, computed, small, why_not, n)
+            samples.append(sample)
     return samples
 
 
+class _Corners:
+    """The problem at corners of the box |dx| <= u|x|, where a first-order bound falls short."""
+
+    def __init__(
+        self, problem_at: Any, arguments: list[Argument], cotangent: Argument | None,
+        dtype: torch.dtype,
+    ) -> None:  # fmt: skip
+        self.u = torch.finfo(dtype).eps / 2
+        rng = np.random.default_rng(0)
+        vectors = arguments + ([] if cotangent is None else [cotangent])
+        self._made: list[Problem] = []
+
+        def signs(number: int) -> list[Array]:
+            made = []
+            for place, v in enumerate(vectors):
+                size = len(v.space) + (v.time is not None)
+                one = np.full(size, 1.0 if (number >> place) % 2 else -1.0)
+                made.append(self.u * (one if number < 4 else rng.choice([-1.0, 1.0], size=size)))
+            return made
+
+        self._problem_at, self._signs = problem_at, signs
+
+    def problems(self) -> list[Problem]:
+        """One a corner, made when they are wanted."""
+        if not self._made:
+            self._made = [self._problem_at(self._signs(number)) for number in range(_CORNERS)]
+        return self._made
+
+    def points(self) -> list[Array]:
+        """The values there."""
+        return [p.full(p.long_value(), p.output_time, p.scalar) for p in self.problems()]
+
+    def spread(self, place: int, answer: Answer) -> Array:
+        """What the corners say of the value (place -1) or of a gradient, if more than first order."""
+        best = answer.spread
+        ends = (
+            self.points() if place < 0 else [problem.slopes()[place] for problem in self.problems()]
+        )
+        for end in ends:
+            change = np.abs(end - answer.value) / self.u
+            if np.isfinite(change).all() and norm_of(change) > norm_of(best):
+                best = change
+        return best
+
+
+def _by_length(
+    target: Model, model: Model, definition: Definition, problem: Problem, answer: Answer,
+    result: Tensor, radius: float, dtype: torch.dtype, coordinates: int,
+    corners: list[Array] | None = None,
+) -> float:  # fmt: skip
+    """The error of a point or a tangent vector as a length, in units of what rounding is worth.
+
+    That is u times how far the inputs' rounding moves it, and the rounding of its coordinates.
+    """
+    point, time = definition.output == POINT, problem.output_time
+    if not point and definition.output != TANGENT:
+        return 0.0
+    values = np.atleast_1d(result.double().numpy())
+    with mp.workdps(problem.digits):
+        r = 1 / mp.sqrt(abs(problem.k)) if problem.k else mp.mpf(1)
+        if point:
+            base = problem.f
+        elif definition.base is not None:
+            base = problem.z[definition.base]
+        elif definition.end is not None and definition.target == "":
+            end = definition.end(model.space(), *_unit_arguments(definition, problem, r))
+            base = [r * c for c in target.space().drop(end)]
+        else:
+            return 0.0
+        some = list(blocks(target, base, r))
+        found = reduced(problem, values, time)
+        if point:
+            error = distance(target, problem.f, found, r)
+        else:
+            error = length(some, [a - b for a, b in zip(found, problem.f, strict=True)])
+        spread = problem.zeros(time, False)
+        for argument, j in zip(problem.arguments, problem.jacobian, strict=True):
+            spread = spread + problem.spread_of(rooted(some, j).T, time, False, argument)
+        moved = norm_of(spread)
+        u = torch.finfo(dtype).eps / 2
+        for corner in corners or []:
+            other = reduced(problem, corner, time)
+            far = (
+                distance(target, problem.f, other, r) if point
+                else length(some, [a - b for a, b in zip(other, problem.f, strict=True)])
+            )  # fmt: skip
+            moved = max(moved, long_of(far / mp.mpf(u)))
+        rounding = stored(problem, some, answer.value, time)
+        scale = max(long_of(max(along, across)) for _, along, across, _ in some)
+        underflow = 8 * torch.finfo(dtype).tiny * u * math.sqrt(coordinates) * scale
+        allowed = u * (moved + rounding) + underflow
+        if not np.isfinite(allowed):
+            return 0.0
+        return float(long_of(error) / allowed) if error != mp.inf else math.inf
+
+
+def _unit_arguments(definition: Definition, problem: Problem, r: Any) -> list[Any]:
+    return [
+        [c / r for c in v] if by else v for v, by in zip(problem.z, definition.scaled, strict=True)
+    ]
+
+
 def _argument_names(definition: Definition) -> list[str]:
-    points, tangents = iter("xyz"), iter("vuw")
-    return [next(points) if kind == POINT else next(tangents) for kind in definition.inputs]
+    points, tangents = iter("xyz"), iter("vuwa")
+    return [
+        next(points) if kind == POINT else "t" if kind == TIME else
+        "min_radius" if kind == LEAST else next(tangents)
+        for kind in definition.inputs
+    ]  # fmt: skip
 
 
 def _too_long(
@@ -230,15 +399,15 @@ def _too_long(
         return False
     for kind, argument in zip(definition.inputs, arguments, strict=True):
         alone = len(definition.inputs) == 1 and kind in (TANGENT0, NORMAL)
-        if alone and _size(argument.space) / radius > _FARTHEST:
+        if alone and norm_of(argument.space) / radius > _FARTHEST:
             return True
     if definition.velocity is not None:
         x, v = arguments[0].space / radius, arguments[definition.velocity].space / radius
         if model.chart == "ball":
-            return bool(2 * _size(v) / (1 - _size(x) ** 2) > _FARTHEST)
+            return bool(2 * norm_of(v) / (1 - norm_of(x) ** 2) > _FARTHEST)
         x2 = np.dot(x, x)
         along = np.dot(x, v) / math.sqrt(1 + x2) if x2 < 1e300 else 0.0
-        return bool(_size(v) - abs(along) > _FARTHEST or _size(v) > 1e6 * math.sqrt(1 + x2))
+        return bool(norm_of(v) - abs(along) > _FARTHEST or norm_of(v) > 1e6 * math.sqrt(1 + x2))
     return False
 
 
@@ -246,7 +415,7 @@ def _inside(
     model: Model, definition: Definition, answer: Answer, radius: float, dtype: torch.dtype
 ) -> bool:
     """Whether the dtype can hold the result."""
-    size = _size(answer.value)
+    size = norm_of(answer.value)
     if definition.output == POINT and model.chart == "hyperboloid":
         limit = 2.0**340 if dtype == torch.float64 else 2.0**40
         return bool(size < 0.99 * min(limit * radius, torch.finfo(dtype).max / 2))
@@ -266,11 +435,9 @@ def _within_reach(
     if model.sign == 0 or definition.end is None:
         return True
     with mp.workdps(problem.digits):
-        scaled = [
-            [c / mp.mpf(radius) for c in v] if by else v
-            for v, by in zip(problem.z, definition.scaled, strict=True)
-        ]
-        t = definition.end(model.space(), *scaled)[0]
+        t = definition.end(
+            model.space(), *_unit_arguments(definition, problem, mp.mpf(radius))
+        )[0]
         reach = mp.mpf(target.reach(dtype, radius))
         return bool(t <= mp.cosh(reach) if model.sign < 0 else t >= mp.cos(reach))
 
@@ -278,17 +445,14 @@ def _within_reach(
 def _along_sphere(
     definition: Definition, arguments: list[Argument], derivatives: list[Tensor], name: str,
     kind: str,
-) -> tuple[Tensor, Any]:  # fmt: skip
-    """The part of a gradient that is defined: along the sphere, a vector at x moving with x.
-
-    And the size of what was taken away, whose rounding the rest inherits.
-    """
+) -> Tensor:  # fmt: skip
+    """The part of a gradient that is defined: along the sphere, a vector at x moving with x."""
     place = 0 if kind == "K" else _argument_names(definition).index(name)
     g = derivatives[place if kind != "K" else -1].double().numpy().astype(np.longdouble)
     if kind not in (POINT, TANGENT, COVECTOR) or not np.isfinite(g).all():
-        return torch.from_numpy(g.astype(np.float64)), 0.0
+        return torch.from_numpy(g.astype(np.float64))
     base = place if kind == POINT else 0
-    x, whole = _ambient(arguments[base]), g
+    x = _ambient(arguments[base])
     if place == 0:
         for j, other in enumerate(definition.inputs):
             if other == TANGENT:
@@ -298,7 +462,7 @@ def _along_sphere(
                 g = g - normal * _ambient(arguments[j])
     if kind != COVECTOR:
         g = g - x * (x @ g) / (x @ x)
-    return torch.from_numpy(g.astype(np.float64)), np.abs(whole - g)
+    return torch.from_numpy(g.astype(np.float64))
 
 
 def _ambient(argument: Argument) -> Array:
@@ -306,33 +470,29 @@ def _ambient(argument: Argument) -> Array:
 
 
 def _sample(
-    quantity: str, answer: Answer, computed: Tensor, dtype: torch.dtype, inside: bool,
+    quantity: str, answer: Answer, computed: Tensor, dtype: torch.dtype, why_not: str,
     coordinates: int,
 ) -> Sample:  # fmt: skip
     values = np.atleast_1d(computed.double().numpy()).astype(np.longdouble)
-    if not np.isfinite(_size(answer.value)) or _size(answer.value) > torch.finfo(dtype).max / 2:
-        inside = False
+    size = norm_of(answer.value)
+    finite = bool(np.isfinite(values).all())
+    if not np.isfinite(size) or size > torch.finfo(dtype).max / 2:
         # The dtype cannot hold a number this large: infinity says so, NaN would say nothing.
         finite = not bool(np.isnan(values).any())
-        return Sample(quantity, 0.0, 0.0, answer.condition, finite, inside)
-    finite = bool(np.isfinite(values).all())
-    if quantity != "value" and not inside:
+        return Sample(quantity, 0.0, 0.0, answer.condition, finite, why_not or OVERFLOW)
+    if quantity != "value" and why_not:
         finite = not bool(np.isnan(values).any())  # may overflow, as where a point is pulled back
     if not answer.smooth:
-        return Sample(quantity, 0.0, 0.0, answer.condition, finite, False)
-    if np.isnan(_size(answer.spread)):  # the problem is at the end of its domain
-        return Sample(quantity, 0.0, 0.0, answer.condition, finite, False)
+        why_not = why_not or KINK
+    elif np.isnan(norm_of(answer.spread)):  # the problem is at the end of its domain
+        why_not = why_not or KINK
     u = torch.finfo(dtype).eps / 2
     # The smallest positive numbers: coordinates, and a few steps on the way, may underflow.
     underflow = 8 * torch.finfo(dtype).tiny * u * math.sqrt(coordinates)
-    allowed = u * (_size(answer.value) + _size(answer.spread)) + underflow
-    error = _size(values - answer.value) if finite else np.longdouble(math.inf)
-    size = _size(answer.value)
+    allowed = u * (size + norm_of(answer.spread)) + underflow
+    error = norm_of(values - answer.value) if finite else np.longdouble(math.inf)
     raw = float(error / size) if size > 0 else (0.0 if error == 0 else math.inf)
-    units = float(error / allowed) if np.isfinite(allowed) else 0.0
-    return Sample(quantity, units, raw, answer.condition, finite, inside)
-
-
-def _size(v: Array) -> Any:
-    v = np.asarray(v, dtype=np.longdouble)
-    return np.sqrt((v * v).sum())
+    if not np.isfinite(allowed):
+        why_not = why_not or OVERFLOW
+    units = float(error / allowed) if not why_not else 0.0
+    return Sample(quantity, units, raw, answer.condition, finite, why_not)

@@ -45,8 +45,6 @@ from ..manifolds import (
 )
 from .chart_models import FACTORS
 
-TIME = 0.25
-"""What ``jacobi_field`` is called with."""
 
 
 def build_chart(name: str, k: float) -> Chart:
@@ -97,7 +95,9 @@ CALLS: dict[str, Callable[..., Tensor]] = {
     "towards": lambda m, x, i, t: towards(m, x, i, _first(t)),
     "signed_distance": lambda m, p, x, a: signed_distance(m, x, p, a),
     "logits": lambda m, p, x, a: logits(m, x, p.unsqueeze(-2), a.unsqueeze(-2)).squeeze(-1),
-    "jacobi_field": lambda m, x, v, value, slope: jacobi_field(m, x, v, value, slope, TIME),
+    "jacobi_field": lambda m, x, v, value, slope, t: jacobi_field(
+        m, x, v, value, slope, _first(t)
+    ),
     "expmap_differential": expmap_differential,
     "expmap_adjoint": lambda m, x, v, w: expmap_adjoint(m, x, v, _at_end(m, x, v, w)),
     "expmap_differential_inverse": lambda m, x, v, w: expmap_differential_inverse(

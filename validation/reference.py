@@ -25,6 +25,8 @@ POINT, TANGENT, TANGENT0, NORMAL, COVECTOR, SCALAR = (
 NUMBER, VECTOR, DIRECTION = "number", "vector", "direction"
 """Of operations only: a length or a factor; any vector of R^n; one of which only the direction
 counts, often that of the first point or its opposite."""
+TIME, LEAST = "time", "least"
+"""Numbers and no vectors: the time of a geodesic, the least radius of a cone."""
 
 
 @dataclass(frozen=True)
@@ -202,14 +204,17 @@ class Definition:
     """The embedded point that the dtype must be able to hold, where it is not the output."""
     dimension: int | None = None
     """The only dimension, for a function that does not commute with rotations."""
+    least_dimension: int = 1
+    base: int | None = None
+    """Which input a tangent vector that comes out is at; None: at ``end``, or at the origin."""
 
 
-def definitions(*, min_radius: float = 0.1, t: float = 0.25) -> dict[str, Definition]:
-    """Every map by name; ``t`` is the time of ``geodesic``."""
+def definitions() -> dict[str, Definition]:
+    """Every map by name."""
 
-    def geodesic(s: Space, x: Vector, y: Vector, time: Any) -> Vector:
+    def geodesic(s: Space, x: Vector, y: Vector, time: Vector) -> Vector:
         a, b = s.lift(x), s.lift(y)
-        return s.drop(s.exp(a, [time * c for c in s.log(a, b)]))
+        return s.drop(s.exp(a, [time[0] * c for c in s.log(a, b)]))
 
     def expmap(s: Space, x: Vector, v: Vector) -> Vector:
         return s.drop(s.exp(s.lift(x), s.push(x, v)))
@@ -230,10 +235,10 @@ def definitions(*, min_radius: float = 0.1, t: float = 0.25) -> dict[str, Defini
         a, b = s.lift(x), s.lift(y)
         return s.pull(b, s.transport(a, b, s.push(x, v)))
 
-    def aperture(s: Space, x: Vector, unit: Any = 1) -> Any:
+    def aperture(s: Space, x: Vector, min_radius: Vector, unit: Any = 1) -> Any:
         a = s.lift(x)
-        sn, least = s.sn(s.dist(s.origin(a), a)), min_radius * unit
-        sine = 2 * (x[0] * 0 + least) / sn if sn > 2 * least else None
+        sn, least = s.sn(s.dist(s.origin(a), a)), min_radius[0] * unit
+        sine = 2 * least / sn if sn > 2 * least else None
         return s.field.pi / 2 + x[0] * 0 if sine is None else s.field.asin(sine)
 
     def logdetexp(s: Space, x: Vector, v: Vector, dimension: int = 0) -> Any:
@@ -259,7 +264,7 @@ def definitions(*, min_radius: float = 0.1, t: float = 0.25) -> dict[str, Defini
         "inner": Definition((POINT, TANGENT, TANGENT), SCALAR, inner, 0, (True, False, False)),
         "norm": Definition((POINT, TANGENT), SCALAR, norm, 0, one),
         "egrad2rgrad": Definition(
-            (POINT, COVECTOR), TANGENT, lambda s, x, g: s.sharp(x, g), 0, one
+            (POINT, COVECTOR), TANGENT, lambda s, x, g: s.sharp(x, g), 0, one, base=0
         ),
         **dict(
             [
@@ -270,12 +275,10 @@ def definitions(*, min_radius: float = 0.1, t: float = 0.25) -> dict[str, Defini
             ]
         ),
         "expmap": Definition((POINT, TANGENT), POINT, expmap, 1, both, velocity=1),
-        "logmap": Definition((POINT, POINT), TANGENT, logmap, 1, both),
-        "geodesic": Definition(
-            (POINT, POINT), POINT, lambda s, x, y: geodesic(s, x, y, x[0] * 0 + t), 1, both
-        ),
+        "logmap": Definition((POINT, POINT), TANGENT, logmap, 1, both, base=0),
+        "geodesic": Definition((POINT, POINT, TIME), POINT, geodesic, 1, (*both, False)),
         "midpoint": Definition(
-            (POINT, POINT), POINT, lambda s, x, y: geodesic(s, x, y, (x[0] * 0 + 1) / 2), 1, both
+            (POINT, POINT), POINT, lambda s, x, y: geodesic(s, x, y, [(x[0] * 0 + 1) / 2]), 1, both
         ),
         "from_normal": Definition((NORMAL,), POINT, from_normal, 1, (True,)),
         "to_normal": Definition((POINT,), NORMAL, to_normal, 1, (True,)),
@@ -286,9 +289,11 @@ def definitions(*, min_radius: float = 0.1, t: float = 0.25) -> dict[str, Defini
             (POINT,), TANGENT0, lambda s, x: _tangent0_of(s, to_normal(s, x)), 1, (True,)
         ),
         "transport": Definition(
-            (POINT, POINT, TANGENT), TANGENT, transport, 0, (True, True, False)
+            (POINT, POINT, TANGENT), TANGENT, transport, 0, (True, True, False), base=1
         ),
-        "half_aperture": Definition((POINT,), SCALAR, aperture, 0, (True,), takes=("least",)),
+        "half_aperture": Definition(
+            (POINT, LEAST), SCALAR, aperture, 0, (True, False), takes=("least",)
+        ),
         "logdetexp": Definition((POINT, TANGENT), SCALAR, logdetexp, 0, both, takes=("dimension",)),
     }
 

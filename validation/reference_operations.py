@@ -15,6 +15,7 @@ from .reference import (
     POINT,
     SCALAR,
     TANGENT,
+    TIME,
     VECTOR,
     Definition,
     Space,
@@ -44,10 +45,10 @@ _PRODUCT = (
 )  # fmt: skip
 
 
-def operations(*, t: float = 0.25) -> dict[str, Definition]:
+def operations() -> dict[str, Definition]:
     """Every operation by name; ``convert:Klein`` is ``convert`` with the target Klein."""
     return {
-        **_charts(), **_isometries(), **_horospheres(), **_hyperplanes(), **_jacobi(t),
+        **_charts(), **_isometries(), **_horospheres(), **_hyperplanes(), **_jacobi(),
         **_volumes(), **_gyrovectors(), **_products(),
     }  # fmt: skip
 
@@ -230,7 +231,7 @@ def _hyperplanes() -> dict[str, Definition]:
 # -- Jacobi fields and volumes -------------------------------------------------------------------
 
 
-def _jacobi(t: float) -> dict[str, Definition]:
+def _jacobi() -> dict[str, Definition]:
     """All by difference quotients of exp and log."""
 
     def exp_differential(s: Space, x: Vector, v: Vector, w: Vector) -> Vector:
@@ -240,6 +241,9 @@ def _jacobi(t: float) -> dict[str, Definition]:
 
     def end(s: Space, x: Vector, v: Vector, *_: Vector) -> Vector:
         return s.exp(s.lift(x), s.push(x, v))
+
+    def timed_end(s: Space, x: Vector, v: Vector, *rest: Vector) -> Vector:
+        return end(s, x, [rest[-1][0] * c for c in v])
 
     def exp_adjoint(s: Space, x: Vector, v: Vector, w: Vector) -> Vector:
         """The differential of exp on the way back: Jacobi fields that vanish at one end or at the
@@ -279,10 +283,12 @@ def _jacobi(t: float) -> dict[str, Definition]:
                 a, [((1 + ratio) * p - q) / ratio for p, q in zip(first, second, strict=True)]
             )
 
-    def jacobi_field(s: Space, x: Vector, v: Vector, value: Vector, change: Vector) -> Vector:
+    def jacobi_field(
+        s: Space, x: Vector, v: Vector, value: Vector, change: Vector, time: Vector
+    ) -> Vector:
         """A variation by geodesics: x moves along value, and v, carried along, by change."""
-        a, velocity = s.lift(x), [t * c for c in s.push(x, v)]
-        first, second = s.push(x, value), [t * c for c in s.push(x, change)]
+        a, velocity = s.lift(x), [time[0] * c for c in s.push(x, v)]
+        first, second = s.push(x, value), [time[0] * c for c in s.push(x, change)]
 
         def curve(h: Any) -> Vector:
             b = s.exp(a, [h * c for c in first])
@@ -308,8 +314,8 @@ def _jacobi(t: float) -> dict[str, Definition]:
     both = (POINT, TANGENT, TANGENT)
     return {
         "jacobi_field": Definition(
-            (*both, TANGENT), TANGENT, jacobi_field, 0, (True, True, False, False), models=FORMS,
-            gradients=False, velocity=1, end=end,
+            (*both, TANGENT, TIME), TANGENT, jacobi_field, 0, (True, True, False, False, False),
+            models=FORMS, gradients=False, velocity=1, end=timed_end,
         ),
         "expmap_differential": Definition(
             both, TANGENT, exp_differential, 0, (True, True, False), models=FORMS,
@@ -318,7 +324,7 @@ def _jacobi(t: float) -> dict[str, Definition]:
         **{
             name: Definition(
                 both, TANGENT, function, 0, (True, True, False), models=FORMS,
-                gradients=False, velocity=1, end=end,
+                gradients=False, velocity=1, end=end, base=0,
             )
             for name, function in (
                 ("expmap_adjoint", exp_adjoint), ("expmap_differential_inverse", exp_inverse),
@@ -326,11 +332,11 @@ def _jacobi(t: float) -> dict[str, Definition]:
         },
         "logmap_differential": Definition(
             (POINT, POINT, TANGENT), TANGENT, log_differential, 0, (True, True, False),
-            models=FORMS, gradients=False,
+            models=FORMS, gradients=False, base=1,
         ),
         "logmap_differential_base": Definition(
             (POINT, POINT, TANGENT), TANGENT, log_differential_base, 0, (True, True, False),
-            models=FORMS, gradients=False,
+            models=FORMS, gradients=False, base=0,
         ),
         "volume_density": Definition(
             (POINT, TANGENT), SCALAR, density, 0, (True, True), models=FORMS, gradients=False,
@@ -497,7 +503,7 @@ def _products() -> dict[str, Definition]:
     return {
         f"product_{name}": Definition(
             inputs, output, function, 1, (True, True), models=("Product",), regimes=_PRODUCT,
-            gradients=False,
+            gradients=False, base=0,
         )
         for name, inputs, output, function in (
             ("dist", points, SCALAR, dist),

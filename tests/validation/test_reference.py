@@ -53,7 +53,7 @@ def test_the_two_hyperbolic_models_agree(name):
         a, b = space.lift(x), space.lift(y)
         second = space.pull(a, space.log(a, b))
         if name == "half_aperture":
-            values.append(MAPS[name].function(space, x))
+            values.append(MAPS[name].function(space, x, vector("0.1")))
         elif name == "logdetexp":
             values.append(MAPS[name].function(space, x, second, dimension=3))
         else:
