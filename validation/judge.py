@@ -144,7 +144,7 @@ def _is_point(
     u = np.longdouble(torch.finfo(result.dtype).eps) / 2
     if target.chart == "hyperboloid":
         time = np.sqrt(1 / abs(np.longdouble(k)) + (x[1:] * x[1:]).sum())
-        ok = ok and bool(abs(x[0] - time) <= 8 * u * time)
+        ok = ok and bool(abs(x[0] - time) <= 16 * u * math.sqrt(len(x)) * time)
     if target.chart == "ball" and target.sign < 0:
         ok = ok and bool(norm_of(x) * np.sqrt(abs(np.longdouble(k))) < 1)
     return Sample("point", 0.0 if ok else math.inf, 0.0, 0.0, True)
@@ -272,6 +272,13 @@ def _judge(
                     samples.append(Sample(q, 0.0, 0.0, math.inf, True, UNDEFINED))
                     continue
                 computed = _along_sphere(definition, arguments, derivatives, q, kind)
+                if i == 0:  # with its share of the gradients by vectors, as these are stored
+                    shares = [
+                        norm_of(g.value) * np.abs(_ambient(v))
+                        for g, v, by in zip(exacts, arguments, definition.inputs, strict=False)
+                        if by == TANGENT and norm_of(g.value) > 0
+                    ]
+                    exact = replace(exact, spread=sum(shares, start=exact.spread))
             small = torch.float32 if q == "K" and dtype != torch.float64 else dtype
             sample = _sample(q, exact, computed, small, why_not, n)
             if sample.inside and sample.finite and sample.units > 16:
