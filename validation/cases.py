@@ -52,6 +52,14 @@ class Case:
             return None
         return torch.tensor([self.cotangent], dtype=torch.float64).to(getattr(torch, self.dtype))
 
+    def holds(self, definition: Definition) -> bool:
+        """Whether the inputs are what a map may be given."""
+        dtype = getattr(torch, self.dtype)
+        return all(
+            kind != POINT or self.model.holds(np.array(v), self.k, dtype)
+            for kind, v in zip(definition.inputs, self.inputs, strict=True)
+        ) and all(math.isfinite(c) for v in self.inputs for c in v)
+
     @property
     def model(self) -> Model:
         """That of the manifold, with the sign of K."""
@@ -82,7 +90,8 @@ def draw(
     torch_dtype = getattr(torch, dtype)
     model = MODELS[manifold].of_batch(list(REGIMES).index(regime) + seed)
     rng = np.random.default_rng(seed_of(manifold, name, dtype, regime, seed))
-    k, n = model.draw_curvature(rng), model.draw_dimension(rng, largest=largest)
+    k = model.draw_curvature(rng, extremes=dtype != "float16")
+    n = model.draw_dimension(rng, largest=largest)
     if not turns(model, definition):
         n = min(n, definition.dimension or 8)
     if definition.least_dimension > n:

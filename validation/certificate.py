@@ -51,6 +51,8 @@ WEAKER: dict[tuple[str, str, str], str] = {
 }
 """(manifold, map, quantity) -> why the promise is not made there."""
 _WELL_CONDITIONED = 16.0
+WORTH_KEEPING = 0.5
+"""The share of the promise above which what a search finds is kept."""
 HARD = "hard cases"
 """The regime of the cases of the file."""
 
@@ -105,6 +107,8 @@ class Row:
     """Of what was not judged, how many for each reason."""
     hard: int = 0
     """How many problems are of the file of hard cases."""
+    climbed: int = 0
+    """Steps of a climbing search from the worst draw."""
     case: dict[str, Any] | None = None
     """The worst problem, exactly."""
 
@@ -200,14 +204,15 @@ def _with_the_worst_case(samples: list[Sample]) -> list[Sample]:
     """Without the case but in the worst of each quantity: there are many, in many dimensions."""
     worst: dict[str, int] = {}
     for i, s in enumerate(samples):
-        best = worst.get(_quantity(s))
-        if best is None or _badness(s) > _badness(samples[best]):
-            worst[_quantity(s)] = i
+        best = worst.get(quantity_of(s))
+        if best is None or badness(s) > badness(samples[best]):
+            worst[quantity_of(s)] = i
     kept = set(worst.values())
     return [s if i in kept else replace(s, case=None) for i, s in enumerate(samples)]
 
 
-def _badness(sample: Sample) -> float:
+def badness(sample: Sample) -> float:
+    """Units; infinite if it is not finite where it should be, negative if it is not judged."""
     return math.inf if not sample.finite else sample.units if sample.inside else -1.0
 
 
@@ -228,7 +233,7 @@ def certify(
     for task, samples in _done(todo, processes):
         progress(1)
         for sample in samples:
-            key = (task.library, task.manifold, task.map, task.dtype, _quantity(sample))
+            key = (task.library, task.manifold, task.map, task.dtype, quantity_of(sample))
             found.setdefault(key, []).append((task.regime, sample))
     return [_row(key, pairs) for key, pairs in found.items()]
 
@@ -242,7 +247,8 @@ def _done(todo: list[Task], processes: int) -> Iterable[tuple[Task, list[Sample]
         yield from pool.imap(work, todo, chunksize=4)
 
 
-def _quantity(sample: Sample) -> str:
+def quantity_of(sample: Sample) -> str:
+    """Which row a sample belongs to."""
     if sample.quantity in ("value", "point"):
         return sample.quantity
     return "curvature" if sample.quantity == "K" else "gradient"

@@ -131,6 +131,10 @@ class ProductModel(Model):
         """So that a vector of that length from there ends within the ball of any dtype."""
         return 1.6
 
+    def holds(self, x: Array, k: float, dtype: torch.dtype) -> bool:
+        """Whether each factor holds its part."""
+        return all(part.holds(x[place], k, dtype) for part, k, _, place, _ in self.parts())
+
     def draw_dimension(self, rng: np.random.Generator, *, largest: int = 512) -> int:
         """The sum of the factors'."""
         return sum(factor[4] for factor in FACTORS)

@@ -36,6 +36,10 @@ class CertifyOptions:
     """Judge these on the same inputs too: geoopt (extra optim), or the formulas of textbooks."""
     json: Path | None = None
     """Write all figures to this file."""
+    minutes: Annotated[float, tyro.conf.arg(metavar="N")] = 0.0
+    """Climb from the worst draws for so long, after all is drawn."""
+    keep: Path | None = None
+    """Add what climbing found, above half of the promise, to this file of hard cases."""
     processes: Annotated[int, tyro.conf.arg(metavar="N")] = 0
     """That share the work; as many as there are cores if 0."""
 
@@ -60,8 +64,10 @@ def _run(options: CertifyOptions) -> int:
     os.environ["OMP_NUM_THREADS"] = "1"
     from tqdm import tqdm
 
+    from .cases import hard_cases, keep
     from .certificate import FULL, QUICK, certify as run, report, tasks
     from .chart_models import MODELS
+    from .climb import climb_all
     from .judge import DEFINITIONS, DTYPES
     from .report import as_text
 
@@ -75,10 +81,17 @@ def _run(options: CertifyOptions) -> int:
     }
     if options.processes < 0:
         raise ValueError(f"--processes is {options.processes}; expected 0 or more.")
+    if not options.minutes >= 0:
+        raise ValueError(f"--minutes is {options.minutes}; expected 0 or more.")
     plan = FULL if options.full else QUICK
     processes = options.processes or len(os.sched_getaffinity(0))
     with tqdm(total=len(tasks(plan, **which)), unit=" tasks", disable=None) as bar:
         rows = run(plan, processes=processes, progress=bar.update, **which)
+    if options.minutes > 0:
+        rows, found = climb_all(rows, minutes=options.minutes, processes=processes)
+        if options.keep is not None:
+            keep([*(hard_cases(options.keep)), *found], options.keep)
+            print(f"{len(found)} cases added to {options.keep}")
     print(as_text(rows))
     if options.json is not None:
         options.json.write_text(json.dumps(report(rows, plan), indent=1) + "\n", encoding="utf-8")

@@ -14,7 +14,8 @@ from .reference import Space
 from .reference_charts import space_of
 
 Array = NDArray[np.float64]
-DIMENSIONS = (2, 2, 3, 3, 8, 8, 32, 128, 512)
+DIMENSIONS = (1, 2, 2, 3, 3, 8, 8, 32, 128, 512)
+_MANY, _RARE = 1000, 0.02
 _MOST = 8  # dimensions where there is no rotation to reduce a problem by
 
 
@@ -97,6 +98,30 @@ class Model:
             return np.asarray(2 * half)
         return np.asarray(size * (2 if self.chart == "ball" else 1))
 
+    def holds(self, x: Array, k: float, dtype: torch.dtype) -> bool:
+        """Whether coordinates are those of a point that the dtype holds, as a draw is."""
+        radius = 1 / math.sqrt(abs(k)) if k else 1.0
+        unit_x, sign = x / radius, self.sign
+        size = math.sqrt(float(unit_x @ unit_x))
+        if self.chart == "sphere":
+            return abs(size - 1) < 4 * torch.finfo(dtype).eps
+        if self.chart == "halfspace":
+            up = float(unit_x[-1])
+            r = math.acosh(max(1.0, (1 + size * size) / (2 * up))) if up > 0 else math.inf
+        elif self.chart == "hemisphere":
+            r = math.acosh(max(1.0, size / unit_x[0])) if unit_x[0] > 0 else math.inf
+        elif self.chart == "klein" and sign < 0:
+            r = math.atanh(size) if size < 1 else math.inf
+        elif self.chart == "klein":
+            r = math.atan(size)
+        elif self.chart == "ball" and sign < 0:
+            r = 2 * math.atanh(size) if size < 1 else math.inf
+        elif self.chart == "hyperboloid":
+            r = math.asinh(size)
+        else:
+            r = float(self.distance(unit_x[None])[0, 0]) if self.chart != "normal" else size
+        return r <= 1.005 * self.reach(dtype, radius)
+
     def antipode(self, x: Array) -> Array:
         """Of points of a sphere."""
         return -x if self.chart == "sphere" else -x / (x * x).sum(-1, keepdims=True).clip(1e-30)
@@ -105,17 +130,22 @@ class Model:
         """The model of the sign that a batch has: each in turn, of a model of every sign."""
         return self if self.name != "Stereographic" else replace(self, sign=(-1, 1, 0)[number % 3])
 
-    def draw_curvature(self, rng: np.random.Generator) -> float:
-        """K of a batch: 1 in size half of the time, else between 1e-6 and 1e3."""
+    def draw_curvature(self, rng: np.random.Generator, *, extremes: bool = True) -> float:
+        """K of a batch: 1 in size for half of them, else between 1e-6 and 1e3, or beyond that.
+
+        ``extremes`` is false in a dtype of small range, where R is no number if K is so small.
+        """
         if self.sign == 0:
             return 0.0
-        plain = rng.uniform() < 0.5
-        return self.sign * (1.0 if plain else float(10 ** rng.uniform(-6, 3)))
+        kind = rng.uniform()
+        low, high = (-6, 3) if kind < 0.85 or not extremes else (3, 8) if kind < 0.93 else (-12, -6)
+        return self.sign * (1.0 if kind < 0.5 else float(10 ** rng.uniform(low, high)))
 
     def draw_dimension(self, rng: np.random.Generator, *, largest: int = 512) -> int:
-        """n of a batch."""
+        """n of a batch; one of many dimensions now and then."""
         most = largest if self.turns else min(largest, _MOST)
-        return int(rng.choice([n for n in DIMENSIONS if n <= most]))
+        many = rng.uniform() < _RARE and largest >= 512 and self.turns
+        return _MANY if many else int(rng.choice([n for n in DIMENSIONS if n <= most]))
 
 
 def unit(v: Any) -> Any:
