@@ -108,6 +108,11 @@ class ProductModel(Model):
         ]
         return space_of(self.sign, self.chart, tuple(factors))
 
+    @property
+    def coordinates(self) -> int:
+        """Of a point or a vector: one more on a sphere."""
+        return sum(factor[4] + (factor[1] == "sphere") for factor in FACTORS)
+
     def weight(self, name: str) -> float:
         """Of a factor, in the squared distance."""
         return next(weight for factor, *_, weight in FACTORS if factor == name)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .. import manifolds
-from ..manifolds import Manifold, Stereographic
+from ..manifolds import Manifold
 from .chart_models import FACTORS, MODELS, ProductModel
 from .models import Model
 from .operations import CALLS, build_chart, build_product, convert_by_name
@@ -105,6 +105,13 @@ def draw_inputs(
         elif kind == COVECTOR:
             size = draw.x.shape[1] + (model.chart == "hyperboloid")
             value = source.rng.standard_normal((source.count, size))
+            if has_time(model, kind):  # often nearly normal, as at a minimum
+                normal = draw.x
+                if model.chart == "hyperboloid":
+                    time = np.sqrt(1 + (draw.x * draw.x).sum(-1, keepdims=True))
+                    normal = np.concatenate([-time, draw.x], axis=-1) / time
+                nearly = np.where(source.uniform(0, 1) < 0.5, source.scattered(1e-16, 1.0), 1e300)
+                value = np.where(nearly < 1e299, normal + nearly.clip(max=1) * value, value)
         else:  # at the origin
             length = np.sqrt((draw.v * draw.v).sum(-1, keepdims=True))
             value = radius * length * source.direction()
@@ -124,6 +131,8 @@ def draw_cotangent(
     if definition.output == SCALAR or not definition.gradients:
         return None
     size = source.n + has_time(model, definition.output)
+    if isinstance(model, ProductModel):
+        size = model.coordinates
     return torch.from_numpy(source.rng.standard_normal((source.count, size))).to(dtype)
 
 
@@ -172,27 +181,12 @@ def _free(model: Model, kind: str, stored: Tensor) -> Tensor:
     return stored[..., 1:] if model.chart in _EMBEDDED else stored
 
 
-def least_radius(manifold: Any, least: Tensor) -> float:
-    """In units of R; times R where it is a length."""
-    k = abs(manifold.curvature.item()) if isinstance(manifold, Stereographic) else 0.0
-    return least.flatten()[0].item() * (1 / math.sqrt(k) if k else 1.0)
-
-
 def call(manifold: Any, name: str, arguments: Sequence[Tensor]) -> Tensor:
     """A map by its name, batched: cdist pairs each point with one other."""
     if ":" in name:
         return convert_by_name(manifold, name, arguments)
     if name in CALLS:
         return CALLS[name](manifold, *arguments)
-    if name == "cdist":
-        x, y = arguments
-        return manifold.cdist(x.unsqueeze(-2), y.unsqueeze(-2)).squeeze(-1).squeeze(-1)  # type: ignore[no-any-return]
-    if name == "half_aperture":
-        x, least = arguments
-        return manifold.half_aperture(x, least_radius(manifold, least))  # type: ignore[no-any-return]
-    if name == "geodesic":
-        x, y, t = arguments
-        return manifold.geodesic(x, y, t[..., 0])  # type: ignore[no-any-return]
     return getattr(manifold, name)(*arguments)  # type: ignore[no-any-return]
 
 

@@ -17,7 +17,7 @@ from mpmath import mp
 from torch import Tensor
 
 from .cases import Case, draw, turns
-from .chart_models import MODELS
+from .chart_models import MODELS, ProductModel
 from .conditioning import Answer, Argument, Array, Problem, long_of, norm_of
 from .evaluation import evaluate, has_time, make
 from .models import Model
@@ -50,6 +50,7 @@ EDGE, KINK, NO_DIGITS, OVERFLOW, UNDEFINED = (
 leaves hardly a digit; a number on the way is too large for the dtype; what a point of the sphere is
 depends on K."""
 _CORNERS = 6
+_PRODUCT = ProductModel("Product", "product", 0)
 
 
 @dataclass
@@ -224,6 +225,10 @@ def _judge(
     )
     why_not = "" if inside and known else EDGE if not inside else NO_DIGITS
     value = _sample("value", answer, result, dtype, why_not, n)
+    if definition.absolute is not None and value.inside and value.finite:
+        value = replace(value, units=_with_absolute(model, definition, problem, answer, result,
+                                                    radius, dtype))  # fmt: skip
+        return [value]
     if definition.end is not None and not inside:
         # At the edge to which its point is put a result may overflow, and a vector have no end.
         vector = bool(definition.target) and definition.output == TANGENT
@@ -267,6 +272,8 @@ def _judge(
             computed = found
             if kind == LEAST:
                 continue
+            if model.name == "Product" and kind in (POINT, TANGENT):
+                computed = _along_factors(definition, arguments, derivatives, i, found)
             if model.chart == "sphere":
                 if kind == "K" and POINT in definition.inputs:
                     samples.append(Sample(q, 0.0, 0.0, math.inf, True, UNDEFINED))
@@ -286,6 +293,22 @@ def _judge(
                 sample = _sample(q, wider, computed, small, why_not, n)
             samples.append(sample)
     return samples
+
+
+def _with_absolute(
+    model: Model, definition: Definition, problem: Problem, answer: Answer, result: Tensor,
+    radius: float, dtype: torch.dtype,
+) -> float:  # fmt: skip
+    """Where an absolute error is promised beside the one by condition."""
+    assert definition.absolute is not None
+    with mp.workdps(problem.digits):
+        r = mp.mpf(radius)
+        extra = definition.absolute(model.space(), *_unit_arguments(definition, problem, r))
+        extra = long_of(r**definition.scale * extra)
+    u = torch.finfo(dtype).eps / 2
+    allowed = u * (norm_of(answer.value) + norm_of(answer.spread)) + extra
+    error = norm_of(np.atleast_1d(result.double().numpy()) - answer.value)
+    return float(error / allowed) if allowed > 0 else 0.0
 
 
 class _Corners:
@@ -472,8 +495,24 @@ def _along_sphere(
     return torch.from_numpy(g.astype(np.float64))
 
 
+def _along_factors(
+    definition: Definition, arguments: list[Argument], derivatives: list[Tensor], place: int,
+    found: Tensor,
+) -> Tensor:  # fmt: skip
+    """That of a product, in the factor that is a sphere."""
+    part = next(f for m, _, _, f, _ in _PRODUCT.parts() if m.chart == "sphere")
+    some = [Argument(a.time, a.space[part]) if not a.number else a for a in arguments]
+    cut = [d[part] if not a.number else d for d, a in zip(derivatives, arguments, strict=False)]
+    name = _argument_names(definition)[place]
+    along = _along_sphere(definition, some, cut, name, definition.inputs[place])
+    made = found.double().clone()
+    made[part] = along
+    return made
+
+
 def _ambient(argument: Argument) -> Array:
-    return np.concatenate([[argument.time], argument.space]).astype(np.longdouble)
+    time = [] if argument.time is None else [argument.time]
+    return np.concatenate([time, argument.space]).astype(np.longdouble)
 
 
 def _sample(
@@ -486,7 +525,8 @@ def _sample(
     if not np.isfinite(size) or size > torch.finfo(dtype).max / 2:
         # The dtype cannot hold a number this large: infinity says so, NaN would say nothing.
         finite = not bool(np.isnan(values).any())
-        return Sample(quantity, 0.0, 0.0, answer.condition, finite, why_not or OVERFLOW)
+        why_not = why_not or (UNDEFINED if np.isnan(size) else OVERFLOW)
+        return Sample(quantity, 0.0, 0.0, answer.condition, finite, why_not)
     if quantity != "value" and why_not:
         finite = not bool(np.isnan(values).any())  # may overflow, as where a point is pulled back
     if not answer.smooth:

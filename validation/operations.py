@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -19,6 +21,7 @@ from ..manifolds import (
     PoincareBall,
     Product,
     Sphere,
+    Stereographic,
     ball_volume,
     busemann,
     convert,
@@ -45,6 +48,8 @@ from ..manifolds import (
 )
 from .chart_models import FACTORS
 
+Metric = Literal["l2", "l1", "max"]
+
 
 
 def build_chart(name: str, k: float) -> Chart:
@@ -55,13 +60,14 @@ def build_chart(name: str, k: float) -> Chart:
     return made
 
 
-def build_product() -> Product:
+def build_product(metric: Metric = "l2") -> Product:
     """The product that is judged."""
     kinds: dict[str, Callable[[float], Manifold]] = {
         "Lorentz": Lorentz, "Sphere": Sphere, "PoincareBall": PoincareBall,
     }  # fmt: skip
     made = [kinds[f[0]](f[3]) if f[0] in kinds else Euclidean() for f in FACTORS]
-    return Product(made, dims=[f[4] for f in FACTORS], weights=[f[5] for f in FACTORS])
+    return Product(made, dims=[f[4] for f in FACTORS], weights=[f[5] for f in FACTORS],
+                   metric=metric)  # fmt: skip
 
 
 def convert_by_name(source: Any, name: str, arguments: Sequence[Tensor]) -> Tensor:
@@ -81,6 +87,25 @@ def _first(number: Tensor) -> Tensor:
 
 def _of_radius(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return lambda m, r: function(m, r[..., 0], r.shape[-1] - 1)
+
+
+def _of_pairs(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Of sets: each point with one other."""
+
+    def pairs(m: Any, x: Tensor, y: Tensor) -> Tensor:
+        return function(m, x.unsqueeze(-2), y.unsqueeze(-2)).squeeze(-1).squeeze(-1)
+
+    return pairs
+
+
+def _method(name: str, m: Any, *arguments: Tensor) -> Tensor:
+    return getattr(m, name)(*arguments)  # type: ignore[no-any-return]
+
+
+def least_radius(manifold: Any, least: Tensor) -> float:
+    """In units of R; times R where it is a length."""
+    k = abs(manifold.curvature.item()) if isinstance(manifold, Stereographic) else 0.0
+    return least.flatten()[0].item() * (1 / math.sqrt(k) if k else 1.0)
 
 
 CALLS: dict[str, Callable[..., Tensor]] = {
@@ -115,9 +140,21 @@ CALLS: dict[str, Callable[..., Tensor]] = {
     "gyration": lambda m, x, y, v: m.gyration(x, y, v),
     "mobius_scalar": lambda m, x, r: m.mobius_scalar(_first(r), x),
     "mobius_matvec": lambda m, x, *rows: m.mobius_matvec(_rows(rows), x),
-    "product_dist": lambda m, x, y: m.dist(x, y),
-    "product_expmap": lambda m, x, v: m.expmap(x, v),
-    "product_logmap": lambda m, x, y: m.logmap(x, y),
+    "product_dist.l1": lambda m, x, y: build_product("l1").dist(x, y),
+    "product_dist.max": lambda m, x, y: build_product("max").dist(x, y),
+    **{f"product_{name}": partial(_method, name) for name in (
+        "dist", "sqdist", "norm", "inner", "expmap", "logmap", "midpoint", "transport",
+    )},
+    "product_geodesic": lambda m, x, y, t: m.geodesic(x, y, _first(t)),
+    "mean": lambda m, x, y, z: m.mean(torch.stack([x, y, z], dim=-2)),
+    "cinner": _of_pairs(lambda m, x, y: m.cinner(x, y)),
+    "cinner.from_0": _of_pairs(lambda m, x, y: m.cinner(x, y)),
+    "cdist": _of_pairs(lambda m, x, y: m.cdist(x, y)),
+    "cdist.matmul": _of_pairs(lambda m, x, y: m.cdist(x, y, matmul=True)),
+    "cones.angle": lambda m, x, y, least: m.cones(x, y, least_radius(m, least))[0][..., 0],
+    "cones.aperture": lambda m, x, y, least: m.cones(x, y, least_radius(m, least))[1][..., 0],
+    "half_aperture": lambda m, x, least: m.half_aperture(x, least_radius(m, least)),
+    "geodesic": lambda m, x, y, t: m.geodesic(x, y, _first(t)),
 }
 """(manifold, arguments in the order of the definition) -> result, batched."""
 

@@ -205,6 +205,9 @@ class Definition:
     dimension: int | None = None
     """The only dimension, for a function that does not commute with rotations."""
     least_dimension: int = 1
+    """Where it says something."""
+    absolute: Callable[..., Any] | None = None
+    """An absolute error that is promised beside the relative one, at unit curvature, or None."""
     base: int | None = None
     """Which input a tangent vector that comes out is at; None: at ``end``, or at the origin."""
 

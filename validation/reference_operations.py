@@ -23,9 +23,10 @@ from .reference import (
     _dot,
     definitions,
 )
-from .reference_charts import ProductSpace, slope, space_of
+from .reference_charts import slope, space_of
+from .reference_more import more, products as _products
 
-FORMS = ("Lorentz", "PoincareBall", "Sphere", "Euclidean")
+FORMS = ("Lorentz", "PoincareBall", "Sphere", "Euclidean", "Stereographic")
 OPEN = ("Lorentz", "PoincareBall", "Euclidean")
 GYRO = ("Stereographic",)
 HYPERBOLIC_CHARTS = {
@@ -37,19 +38,17 @@ SPHERICAL_CHARTS = {
 }  # fmt: skip
 """Name in the certificate -> chart. Gnomonic is ``Klein`` of a sphere, Azimuthal its
 ``NormalCoordinates``."""
-_ONE_POINT = ("everyday", "near the origin", "far", "edge", "radial", "origin", "antipodal")
-_ONE_VECTOR = (*_ONE_POINT, "coincident", "tiny", "huge")
-_PRODUCT = (
-    "everyday", "near the origin", "far", "close", "close, far", "radial", "opposite", "coincident",
-    "origin", "tiny",
+_ONE_POINT = (
+    "everyday", "near the origin", "far", "edge", "radial", "origin", "antipodal", "thresholds",
 )  # fmt: skip
+_ONE_VECTOR = (*_ONE_POINT, "coincident", "tiny", "huge", "through the origin", "conjugate")
 
 
 def operations() -> dict[str, Definition]:
     """Every operation by name; ``convert:Klein`` is ``convert`` with the target Klein."""
     return {
         **_charts(), **_isometries(), **_horospheres(), **_hyperplanes(), **_jacobi(),
-        **_volumes(), **_gyrovectors(), **_products(),
+        **_volumes(), **_gyrovectors(), **_products(), **more(),
     }  # fmt: skip
 
 
@@ -473,41 +472,4 @@ def _gyrovectors() -> dict[str, Definition]:
             (POINT, POINT, VECTOR), VECTOR, _gyration, 0, (True, True, False), models=GYRO,
             gradients=False,
         ),
-    }  # fmt: skip
-
-
-# -- products ------------------------------------------------------------------------------------
-
-
-def _products() -> dict[str, Definition]:
-    def dist(s: ProductSpace, x: Vector, y: Vector) -> Any:
-        total = x[0] * 0
-        for part, r, weight, both in s.each(x, y):
-            a, b = ([c / r for c in v] for v in both)
-            total += weight * (r * part.dist(part.lift(a), part.lift(b))) ** 2
-        return s.field.sqrt(total)
-
-    def mapped(name: str) -> Any:
-        maps = definitions()
-
-        def function(s: ProductSpace, x: Vector, y: Vector) -> Vector:
-            result: Vector = []
-            for part, r, _, both in s.each(x, y):
-                a, b = ([c / r for c in v] for v in both)
-                result += [r * c for c in maps[name].function(part, a, b)]
-            return result
-
-        return function
-
-    points, vector = (POINT, POINT), (POINT, TANGENT)
-    return {
-        f"product_{name}": Definition(
-            inputs, output, function, 1, (True, True), models=("Product",), regimes=_PRODUCT,
-            gradients=False, base=0,
-        )
-        for name, inputs, output, function in (
-            ("dist", points, SCALAR, dist),
-            ("expmap", vector, POINT, mapped("expmap")),
-            ("logmap", points, TANGENT, mapped("logmap")),
-        )
     }  # fmt: skip

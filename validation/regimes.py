@@ -166,6 +166,59 @@ def _huge(s: Source) -> Draw:
     return Draw(x, y, *s.tangents(x, s.scattered(8.0, 1e30)))
 
 
+_THRESHOLDS = (
+    0.5, math.sqrt(0.5), 1.0, math.sqrt(2), 2.0, math.asinh(0.5), math.asinh(1), math.asinh(2),
+    2 * math.atanh(0.5), math.pi / 4, math.pi / 2, 2 * math.asinh(1), 2 * math.asin(0.5), 1 / 16,
+    math.sqrt(1 / 32), math.sqrt(1 / 8),
+)  # fmt: skip
+"""Lengths at which formulas change: sinh r, tanh(r/2), d, d^2 or a cosine is 1, 1/2, 2 or 1/32."""
+_RATIOS = (0.5, 1.0, 2.0, math.sqrt(0.5), math.sqrt(2))
+
+
+def _rounding_away(s: Source) -> Array:
+    """Factors that are 1, or off it by one rounding or a few of some dtype."""
+    u = s.rng.choice([2.0**-53, 2.0**-24, 2.0**-9, 2.0**-12], size=(s.count, 1))
+    return 1 + s.rng.integers(-3, 4, size=(s.count, 1)) * u
+
+
+def _thresholds(s: Source) -> Draw:
+    at = s.rng.choice([r for r in _THRESHOLDS if r < s.within(4.0)] or [s.within(1.0)],
+                      size=(s.count, 1))  # fmt: skip
+    direction = s.direction()
+    x = s.model.point(at * _rounding_away(s), direction)
+    y = s.model.point(
+        (at * s.rng.choice(_RATIOS, size=(s.count, 1))).clip(max=s.within(4.0)) * _rounding_away(s),
+        np.where(s.uniform(0, 1) < 0.5, s.direction(), s.rng.choice([-1.0, 1.0]) * direction),
+    )
+    length = s.rng.choice(_THRESHOLDS, size=(s.count, 1)) * _rounding_away(s)
+    return Draw(x, y, *s.tangents(x, length.clip(max=s.within(4.0))))
+
+
+def _through(s: Source) -> Draw:
+    """Inwards, to the origin, next to it, and out again."""
+    direction = s.direction()
+    r = s.uniform(0.0, s.reach / 2)
+    x = s.model.point(r, direction)
+    far = s.rng.choice([0.5, 1.0, 2.0, 1.5], size=(s.count, 1)) * _rounding_away(s)
+    far = np.where(s.uniform(0, 1) < 0.5, far, s.uniform(0.9, 1 + 0.9 * s.reach / r.clip(1e-3)))
+    tilt = s.scattered(1e-12, 1e-4) * (s.uniform(0, 1) < 0.3)
+    u, v = (
+        s.model.tangent(x, (r * far).clip(max=r + 0.9 * s.reach), math.pi - tilt, s.rng)
+        for _ in range(2)
+    )
+    y = s.model.point((r * (far - 1)).clip(0, 0.95 * s.reach), -direction)
+    return Draw(x, y, u, v)
+
+
+def _conjugate(s: Source) -> Draw:
+    """On a sphere next to where geodesics meet again; elsewhere at those lengths."""
+    x = s.model.point(s.uniform(0.0, s.within(3.0)), s.direction())
+    turns = s.rng.integers(1, 4, size=(s.count, 1)) * math.pi
+    length = turns * (1 + s.rng.choice([-1, 1]) * s.scattered(1e-15, 1e-2))
+    y = s.model.point(s.uniform(0.0, s.within(3.0)), s.direction())
+    return Draw(x, y, *s.tangents(x, length))
+
+
 REGIMES: dict[str, Callable[[Source], Draw]] = {
     "everyday": _everyday,
     "near the origin": _near_origin,
@@ -180,4 +233,7 @@ REGIMES: dict[str, Callable[[Source], Draw]] = {
     "antipodal": _antipodal,
     "tiny": _tiny,
     "huge": _huge,
+    "thresholds": _thresholds,
+    "through the origin": _through,
+    "conjugate": _conjugate,
 }
