@@ -93,9 +93,7 @@ def draw(
     k = model.draw_curvature(rng, extremes=dtype != "float16")
     n = model.draw_dimension(rng, largest=largest)
     if not turns(model, definition):
-        n = min(n, definition.dimension or 8)
-    if definition.least_dimension > n:
-        n = definition.least_dimension
+        n = definition.dimension or min(n, 8)
     radius = 1.0 if k == 0 else 1 / math.sqrt(abs(k))
     source = Source(model, rng, count, n, model.reach(torch_dtype, radius))
     inputs = draw_inputs(model, definition, REGIMES[regime], source, radius, torch_dtype)

@@ -73,7 +73,7 @@ class Plan:
     """Batches a regime of an operation; as many as of a map if 0."""
 
 
-QUICK = Plan(count=2, batches=1, largest=32, every=13)
+QUICK = Plan(count=1, batches=1, largest=32, every=13)
 FULL = Plan(count=4, batches=4, largest=512, operation_batches=2)
 OPERATIONS = tuple(operations())
 """What is judged beside the maps of a manifold: charts, isometries, hyperplanes and so on."""

@@ -204,8 +204,6 @@ class Definition:
     """The embedded point that the dtype must be able to hold, where it is not the output."""
     dimension: int | None = None
     """The only dimension, for a function that does not commute with rotations."""
-    least_dimension: int = 1
-    """Where it says something."""
     absolute: Callable[..., Any] | None = None
     """An absolute error that is promised beside the relative one, at unit curvature, or None."""
     base: int | None = None
