@@ -212,3 +212,158 @@ def test_hue_turns_red_towards_green_and_leaves_grey() -> None:
     grey = torch.full((5, 3, 4, 4), 0.4)
     turned = Augmentation(**{**off, "hue": 120.0})(grey, np.arange(5), seed=0, epoch=0)
     torch.testing.assert_close(turned, grey)
+
+
+def test_items_count_from_either_end_and_no_further(data: EmojiData) -> None:
+    dataset = EmojiDataset(data)
+    count = len(dataset)
+    assert [dataset[k]["index"] for k in (0, count - 1, -1, -count)] == [0, count - 1, count - 1, 0]
+    item = dataset[700]
+    assert item["concept"] == data.concept[700]
+    assert item["family"] == data.family[data.concept[700]]
+    for position in (count, -count - 1):
+        with pytest.raises(IndexError, match=rf"a position below {count}, got {position}$"):
+            dataset[position]
+    for size in (0, count + 1):
+        with pytest.raises(ValueError, match=rf"size in 1\.\.{count}, got {size}$"):
+            next(dataset.batches(size, 0))
+    assert [len(b) for b in EmojiDataset(data, np.arange(7)).batches(3, 0)] == [3, 3]
+    assert [len(b) for b in EmojiDataset(data, np.arange(7)).batches(7, 0)] == [7]
+
+
+def test_a_dataset_without_options_has_all_pictures_as_they_are(data: EmojiData) -> None:
+    dataset, rows = EmojiDataset(data), np.arange(0, len(data), 100)
+    batch = dataset.batch(rows, 0)
+    assert torch.equal(batch.image, to_float(data.images[rows]))
+    assert batch.view is None
+    concepts = [data.concepts[c] for c in data.concept[rows]]
+    assert batch.caption == draw_captions(concepts, rows, seed=0, epoch=0, mix=CaptionMix())
+    assert batch.caption == draw_captions(concepts, rows, seed=0, epoch=0)
+    assert batch.caption != EmojiDataset(data, seed=1).batch(rows, 0).caption
+    assert [dataset[k]["caption"] for k in rows] == batch.caption
+    assert not np.array_equal(dataset.order(0), EmojiDataset(data, seed=1).order(0))
+
+
+def test_the_texts_above_a_batch_are_those_of_the_tree(data: EmojiData) -> None:
+    rows = np.arange(0, len(data), 150)
+    batch = EmojiDataset(data).batch(rows, 0)
+    concepts = [data.concepts[c] for c in data.concept[rows]]
+    for level, texts in zip(("group", "subgroup"), batch.general, strict=True):
+        wanted = [getattr(c, level).replace("-", " ").lower() for c in concepts]
+        assert [texts.texts[k] for k in texts.place] == wanted
+        assert [data.hierarchy.text(int(n)) for n in texts.node] == wanted
+        assert len(set(texts.texts)) == len(texts.texts)
+
+
+def test_words_are_counted_and_drawn_equally(data: EmojiData) -> None:
+    dog, count = data.concepts[data.names.index("dog")], 8000
+    items = np.arange(count)
+    for most in (1, 3, 8):
+        mix = CaptionMix(0.0, 0.0, 1.0, max_words=most)
+        drawn = draw_captions([dog] * count, items, seed=0, epoch=0, mix=mix)
+        lengths = Counter(len(c.split(", ")) for c in drawn)
+        possible = min(most, len(dog.words))
+        assert set(lengths) == set(range(1, possible + 1))
+        # The standard error of a share of 1/most is below 1/(2 sqrt(count)) = 0.0056.
+        assert all(abs(lengths[k] / count - 1 / most) < 0.025 for k in range(1, possible))
+        for place in (0, possible - 1):  # each word is as likely as any other, first and last
+            words = [c.split(", ")[place] for c in drawn if len(c.split(", ")) > place]
+            shares = [n / len(words) for n in Counter(words).values()]
+            assert len(shares) == len(dog.words)
+            assert max(abs(s - 1 / len(dog.words)) for s in shares) < 2.5 / len(words) ** 0.5
+    one = replace(dog, keywords=("pet",), keywords2=())
+    none = replace(one, keywords=("dog",))
+    words_only = CaptionMix(0.0, 0.0, 1.0)
+    assert set(draw_captions([one] * 50, items[:50], seed=0, epoch=0, mix=words_only)) == {"pet"}
+    assert set(draw_captions([none] * 50, items[:50], seed=0, epoch=0, mix=words_only)) == {"dog"}
+
+
+def test_caption_mixes_at_their_bounds() -> None:
+    assert CaptionMix(0.0, 0.0, 1.0, max_words=8).max_words == 8
+    assert CaptionMix(1.0, 0.0, 0.0, max_words=1).words == 0.0
+    for most in (0, 9):
+        with pytest.raises(ValueError, match=rf"max_words in 1\.\.8, got {most}$"):
+            CaptionMix(max_words=most)
+    with pytest.raises(ValueError, match="at least one language"):
+        CaptionMix(languages=())
+    with pytest.raises(ValueError, match=r"got \(0.4, 0.3, 0.30001\)"):
+        CaptionMix(words=0.30001)
+
+
+def _only(**strength: float) -> Augmentation:
+    return Augmentation(**dict.fromkeys(vars(Augmentation()), 0.0) | strength)
+
+
+@pytest.mark.parametrize("name", ["shift", "scale", "stretch", "mirror", "contrast", "turn", "hue"])
+def test_strengths_at_their_bounds(name: str) -> None:
+    top = 180 if name in ("turn", "hue") else 1
+    assert getattr(_only(**{name: top}), name) == top
+    for value in (-0.01, top + 0.01):
+        with pytest.raises(ValueError, match=rf"expected {name} in \[0, {top}\], got {value}$"):
+            _only(**{name: value})
+
+
+def test_pictures_are_moved_by_what_is_asked_for() -> None:
+    side, count = 64, 300
+    axis = (torch.arange(side) + 0.5) / side * 2 - 1
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+
+    def moments(move: Augmentation, wide: float = 0.4, high: float = 0.4):
+        """Centre, widths along both axes and their covariance, of a dark bell on white."""
+        bell = torch.exp(-((x / wide) ** 2 + (y / high) ** 2) * 4).clamp(min=1e-4)
+        images = (1 - bell).expand(count, 3, side, side).contiguous()
+        dark = 1 - move(images, np.arange(count), seed=0, epoch=0)[:, 0].double()
+        dark = dark / dark.sum((1, 2), keepdim=True)
+        mean = torch.stack([(dark * t).sum((1, 2)) for t in (x, y)])
+        dx, dy = x - mean[0, :, None, None], y - mean[1, :, None, None]
+        return mean, *((dark * a).sum((1, 2)) for a in (dx * dx, dy * dy, dx * dy))
+
+    # Of 300 draws the most extreme is within 5 % of the bound, but once in a million times.
+    mean, *_ = moments(_only(shift=0.1))
+    assert (mean.abs().amax(1) < 0.2 * 1.02).all()  # a share of the side, which is 2 here
+    assert (mean.amax(1) > 0.2 * 0.95).all()
+    assert (mean.amin(1) < -0.2 * 0.95).all()
+    assert torch.corrcoef(mean)[0, 1].abs() < 5 / count**0.5
+    _, xx, yy, xy = moments(_only())
+    _, big, big_y, _ = moments(_only(scale=0.2))
+    ratio = (big / xx).sqrt()
+    torch.testing.assert_close(big, big_y, rtol=0.02, atol=0)
+    assert 1.2 * 0.95 < ratio.max() < 1.2 * 1.02
+    assert 1.2 * 0.95 < 1 / ratio.min() < 1.2 * 1.02
+    _, wide, high, _ = moments(_only(stretch=0.2))
+    aspect = (wide / high).sqrt()
+    assert 1.2 * 0.95 < aspect.max() < 1.2 * 1.02
+    assert 1.2 * 0.95 < 1 / aspect.min() < 1.2 * 1.02
+    torch.testing.assert_close((wide * high).sqrt(), xx, rtol=0.02, atol=0)
+    _, xx, yy, xy = moments(_only(turn=30.0), wide=0.6, high=0.2)
+    angle = torch.rad2deg(torch.atan2(2 * xy, xx - yy) / 2)
+    assert 30 * 0.95 < angle.max() < 30.5
+    assert -30.5 < angle.min() < -30 * 0.95
+    area, still = (xx * yy - xy**2), moments(_only(), wide=0.6, high=0.2)
+    torch.testing.assert_close(area, still[1] * still[2], rtol=0.05, atol=0)
+
+
+def test_colours_are_changed_by_what_is_asked_for() -> None:
+    count = 400
+    colour = torch.tensor([0.7, 0.5, 0.3])
+    images = colour.view(1, 3, 1, 1).expand(count, 3, 2, 2)
+
+    def drawn(**strength: float) -> torch.Tensor:
+        return _only(**strength)(images, np.arange(count), seed=0, epoch=0)[:, :, 0, 0]
+
+    def bounds(factor: torch.Tensor, half: float) -> None:
+        assert 0.95 * half < (factor - 1).max() <= half + 1e-5
+        assert 0.95 * half < (1 - factor).max() <= half + 1e-5
+
+    out = drawn(saturation=0.4)
+    torch.testing.assert_close(out.mean(1), torch.full((count,), 0.5))
+    bounds((out[:, 0] - 0.5) / 0.2, 0.4)
+    bounds((out[:, 2] - 0.5) / -0.2, 0.4)
+    out = drawn(contrast=0.3)
+    for k in range(3):
+        bounds((1 - out[:, k]) / (1 - colour[k]), 0.3)
+    flips = _only(mirror=0.25)(
+        torch.arange(4.0).expand(count, 3, 4, 4) / 4, np.arange(count), seed=0, epoch=0
+    )
+    share = (flips[:, 0, 0, 0] > 0.5).float().mean()
+    assert abs(share - 0.25) < 4 * (0.25 * 0.75 / count) ** 0.5

@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spaceforms.datasets import SPLITS, EmojiData, load_emoji
+from spaceforms.datasets import SPLITS, EmojiData, draw_captions, emoji_rows, load_emoji
+from spaceforms.datasets.concept import Concept, read_concepts
 from spaceforms.datasets.emoji import FILES
+from spaceforms.datasets.hierarchy import Hierarchy
+from spaceforms.datasets.pictures import decode
 
 
 @pytest.fixture(scope="module")
@@ -194,3 +197,125 @@ def test_notice_names_every_vendor(data: EmojiData) -> None:
     notice = (FILES / "NOTICE.md").read_text()
     for word in (*data.vendors, "Apache-2.0", "CC-BY-4.0", "MIT", "Unicode", "WordNet"):
         assert word in notice
+
+
+def test_a_split_holds_out_what_its_words_say(data: EmojiData) -> None:
+    held_out = data.vendors.index("emojione")
+    side = [data.concepts[c].split for c in data.concept]
+    new = [int(v) == held_out for v in data.vendor]
+
+    def rows(chosen) -> list[int]:
+        return [k for k in range(len(data)) if chosen(new[k], side[k])]
+
+    wanted = {
+        "vendor": {"train": rows(lambda n, s: not n), "vendor": rows(lambda n, s: n)},
+        "concept": {
+            "train": rows(lambda n, s: s == "train"),
+            "concept": rows(lambda n, s: s == "test"),
+            "concept val": rows(lambda n, s: s == "val"),
+        },
+        "both": {
+            "train": rows(lambda n, s: not n and s == "train"),
+            "vendor": rows(lambda n, s: n),
+            "vendor seen": rows(lambda n, s: n and s == "train"),
+            "concept": rows(lambda n, s: not n and s == "test"),
+            "concept val": rows(lambda n, s: not n and s == "val"),
+            "vendor+concept": rows(lambda n, s: n and s == "test"),
+        },
+    }
+    for kind, sets in wanted.items():
+        split = data.split(kind)
+        found = {"train": split.train, **split.tests}
+        assert {name: index.tolist() for name, index in found.items()} == sets
+        assert split.kind == kind
+        assert split.held_out == (None if kind == "concept" else "emojione")
+    assert data.split().kind == "vendor"
+
+
+def test_an_entry_with_empty_values_has_the_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "table.json"
+    empty = {"names": None, "wn": None, "keywords": None, "pictorial": None, "unknown": 3}
+    full = {"names": {"de": "A"}, "wn": "a.n.01", "keywords": ["b"], "alt": ["c"], "char": "d"}
+    path.write_text(json.dumps({"concepts": [{**_FINE, **empty}, {**_FINE, **full}]}))
+    one, two = read_concepts(path)
+    assert one == Concept(**_FINE)
+    assert (one.names, one.keywords, one.pictorial, one.wn, one.char) == (None, (), True, None, "")
+    assert one.name_in("de") == "a"
+    assert (two.keywords, two.alt, two.name_in("de"), two.char) == (("b",), ("c",), "A", "d")
+    for key in ("name", "split"):
+        path.write_text(json.dumps({"concepts": [{k: v for k, v in _FINE.items() if k != key}]}))
+        with pytest.raises(ValueError, match=f"concept 0: expected a text under '{key}', got None"):
+            read_concepts(path)
+    path.write_text(json.dumps({"concepts": [{**_FINE, "alt": ["b", 3]}]}))
+    with pytest.raises(ValueError, match=r"under 'alt', got \['b', 3\]"):
+        read_concepts(path)
+
+
+def test_the_tree_of_two_groups_that_share_a_word() -> None:
+    concepts = [
+        Concept(name, group, subgroup, name, "train")
+        for name, group, subgroup in (
+            ("T-Rex", "Animals & Nature", "big-one"),
+            ("cake", "Food & Drink", "big-one"),
+            ("tea", "Food & Drink", "small"),
+        )
+    ]
+    tree = Hierarchy.of(concepts)
+    above = {
+        "T-Rex": ["everything", "animals & nature", "big one", "T-Rex"],
+        "cake": ["everything", "food & drink", "big one", "cake"],
+        "tea": ["everything", "food & drink", "small", "tea"],
+    }
+    for node, path in zip(tree.concept_node, above.values(), strict=True):
+        assert [tree.text(k) for k in tree.path(node)] == path
+        assert tree.path(node)[0] == 0
+        assert [int(tree.level[k]) for k in tree.path(node)] == [0, 1, 2, 3]
+    assert tree.path(0) == [0]
+    # The pairs (node, ancestor) are one a level above each node.
+    assert len(tree) == 1 + 2 + 3 + 3
+    assert len(tree.closure()) == 2 * 1 + 3 * 2 + 3 * 3
+    assert all(a in tree.path(k)[:-1] for k, a in tree.closure())
+    for k, level in enumerate(("root", "group", "subgroup", "name")):
+        assert tree.ancestor(level).tolist() == [tree.path(n)[k] for n in tree.concept_node]
+        assert set(tree.nodes(level)) == set(np.flatnonzero(tree.level == k))
+    for method in (tree.nodes, tree.ancestor):
+        with pytest.raises(ValueError, match=r"'subgroup', 'name'\), got 'picture'"):
+            method("picture")
+
+
+def test_data_say_what_they_are(data: EmojiData) -> None:
+    assert repr(data) == (
+        "EmojiData(6,924 pictures of 32x32, 1,576 concepts, "
+        "vendors=noto, twemoji, fluent3d, emojione, notov1)"
+    )
+    assert len(data) == len(data.images)
+    assert data.size == 32
+    assert "en" in EmojiData(data.images, data.vendor, data.concept, data.vendors, ()).languages
+
+
+def test_rows_for_shards_have_their_keys_captions_and_texts_above(data: EmojiData) -> None:
+    rows = list(emoji_rows(data, np.arange(0, 300, 30)))
+    assert [r[0] for r in rows] != sorted(r[0] for r in rows)
+    assert [r[0] for r in rows] == [r[0] for r in emoji_rows(data, np.arange(0, 300, 30), seed=0)]
+    for key, suffix, picture, content in rows:
+        index = int(key[:6])
+        concept = data.concepts[data.concept[index]]
+        assert key == f"{index:06}-{data.vendors[data.vendor[index]]}"
+        assert suffix == ".png"
+        assert np.array_equal(decode(picture, 32), data.images[index])
+        assert content["family"] == concept.family
+        assert content["general"] == [
+            text.replace("-", " ").lower() for text in (concept.group, concept.subgroup)
+        ]
+        drawn = [draw_captions([concept], np.array([index]), seed=0, epoch=k)[0] for k in range(8)]
+        assert content["caption"] == list(dict.fromkeys(drawn))
+
+
+def test_a_side_of_one_pixel_is_the_mean_and_none_is_refused(raw, tmp_path: Path) -> None:
+    np.savez(tmp_path / "few.npz", **raw)
+    full = raw["palette"][np.arange(3)[:, None, None], raw["index"]].astype(float)
+    one = load_emoji(tmp_path / "few.npz", size=1).images[:, 0, 0]
+    np.testing.assert_array_equal(one, np.floor(full.mean((1, 2)) + 0.5))
+    for size in (0, -1, 128):
+        with pytest.raises(ValueError, match=f"must divide the side 64 .* got {size}"):
+            load_emoji(tmp_path / "few.npz", size=size)
