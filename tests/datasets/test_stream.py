@@ -452,3 +452,212 @@ def test_pictures_are_cut_turned_and_put_on_white():
     for content in (b"", b"GIF89a", noise[: len(noise) // 2], noise[:20]):
         with pytest.raises(ValueError, match="expected a picture, but"):
             decode(content, 8)
+
+
+def _pictures(folder: Path, names: str, colour: int = 0) -> None:
+    for name in names.split():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode_png(np.full((4, 4, 3), colour, np.uint8)))
+
+
+def test_a_picture_whose_caption_has_a_side_is_not_mirrored(tmp_path):
+    half = np.zeros((8, 8, 3), np.uint8)
+    half[:, 4:] = 255
+    sided = ("A left arrow", "turn right", "clockwise", "stop SIGN", "a text", "letter a", "word")
+    plain = ("a dog", "leftover", "designs")
+    rows = [
+        (str(k), ".png", encode_png(half), {"caption": caption})
+        for k, caption in enumerate(sided + plain)
+    ]
+    write_shards(rows, tmp_path)
+    only = Augmentation(**dict.fromkeys(vars(Augmentation()), 0.0) | {"mirror": 1.0})
+    stream = _stream(tmp_path, size=8, batch_size=10, augmentation=only, two_views=True)
+    ((batch, _),) = _take(stream, 1)
+    assert set(batch.caption) == {*sided, *plain}
+    for k, caption in enumerate(batch.caption):
+        for view in (batch.image, batch.view):
+            white = int(view[k, 0, 0].argmax() >= 4)  # the half that is white, 1 as it is stored
+            assert white == (caption in sided), caption
+
+
+def test_a_stream_without_options_is_one_of_seed_zero_and_one_lane(shards):
+    (a, state) = _take(Stream(Shards(shards), size=16, batch_size=8), 3)[-1]
+    options = {"lanes": 1, "rank": 0, "world": 1, "seed": 0, "buffer": 1024, "workers": 0}
+    (b, same) = _take(_stream(shards, levels=0, two_views=False, **options), 3)[-1]
+    assert _equal(a, b)
+    assert torch.equal(state, same)
+    assert a.view is None
+    assert state.shape == (1, 3 + 5)
+    assert state.dtype == torch.int64
+    assert state[0, :3].tolist() == [0, 24, 24]
+    assert not _equal(a, _take(_stream(shards, **options | {"seed": 1}), 3)[-1][0])
+    with pytest.raises(ValueError, match=r"buffer is 1024 and workers -1; expected buffer >= 1"):
+        Stream(Shards(shards), size=16, batch_size=8, workers=-1)
+    with pytest.raises(ValueError, match="readers is 0 with 1 processes"):
+        Stream(Shards(shards), size=16, batch_size=8, lanes=0)
+    assert repr(Shards(shards)) == f"Shards({shards}, 5 shards)"
+    assert Shards(shards).parts() == SHARDS
+    assert list(Shards(shards).names()) == [f"shard-{k:06}.tar" for k in range(SHARDS)]
+
+
+def test_a_pass_is_counted_and_its_captions_drawn_anew(shards):
+    total = PER_SHARD * SHARDS
+    batches = _take(_stream(shards, batch_size=total, buffer=9), 4)
+    for k, (batch, state) in enumerate(batches):
+        assert len(set(batch.index.tolist())) == total
+        assert state[0, :3].tolist() == [k, total, total]
+        assert skipped(state) == {}
+    orders = {tuple(batch.index.tolist()) for batch, _ in batches}
+    assert len(orders) == 4
+
+
+def test_faults_are_named_once_and_five_at_most(tmp_path):
+    _pictures(tmp_path, "good.png")
+    (tmp_path / "good.txt").write_text("a cat")
+    for k in range(7):
+        (tmp_path / f"bad{k}.png").write_bytes(b"no picture")
+        (tmp_path / f"bad{k}.txt").write_text("a dog")
+    stream = _stream(tmp_path, size=4, batch_size=1)
+    taken = _take(stream, 4)
+    assert [batch.caption for batch, _ in taken] == [["a cat"]] * 4
+    named = stream.named()
+    assert len(named) == len(set(named)) == 5
+    for name in named:
+        assert name.startswith("pictures unreadable: ")
+        assert str(tmp_path / "bad") in name
+        assert "expected a picture, but" in name
+    # Up to the fourth picture, three passes are over and each had seven unreadable ones.
+    assert 21 <= skipped(taken[-1][1])["pictures unreadable"] <= 28
+
+
+def test_data_that_become_good_again_within_twenty_passes_are_not_given_up(tmp_path, monkeypatch):
+    _pictures(tmp_path, "a.png")
+    (tmp_path / "a.txt").write_text("cat")
+    folder = Folder(tmp_path)
+    for empty, works in ((19, True), (20, False)):
+        passes = iter([[]] * empty + [folder._pairs] * 2)
+        monkeypatch.setattr(folder, "one_pass", lambda *_, p=passes: iter(next(p)))
+        stream = Stream(folder, size=4, batch_size=1)
+        if works:
+            ((batch, state),) = _take(stream, 1)
+            assert batch.caption == ["cat"]
+            assert int(state[0, 0]) == 19
+        else:
+            with pytest.raises(ValueError, match=r"in its parts of 20 passes \(it is empty\)"):
+                _take(stream, 1)
+
+
+def test_a_folder_says_what_it_holds_and_what_is_wrong_with_it(tmp_path):
+    _pictures(tmp_path, "b.png a.JPG sub/c.webp lonely.gif note.png")
+    (tmp_path / "b.txt").write_text("the  b\n")
+    (tmp_path / "a.txt").write_text("not read, for there is an object")
+    (tmp_path / "a.json").write_text('{"caption": "the a", "family": "f", "general": ["g", "h"]}')
+    (tmp_path / "sub" / "c.txt").write_text("the c")
+    (tmp_path / "note.txt").write_text("  ")
+    folder = Folder(tmp_path)
+    assert repr(folder) == f"Folder({tmp_path}, 3 pairs)"
+    assert folder.count() == folder.parts() == 3
+    *faults, a, b, c = folder.in_order()
+    assert [p.key for p in (a, b, c)] == ["a", "b", "sub/c"]
+    assert [p.suffix for p in (a, b, c)] == [".jpg", ".png", ".webp"]
+    assert [p.family for p in (a, b, c)] == ["f", "the b", "the c"]
+    assert [p.general for p in (a, b, c)] == [("g", "h"), (), ()]
+    assert list(folder.names()) == ["a\tthe a", "b\tthe b", "sub/c\tthe c"]
+    assert {(f.kind, f.where) for f in faults} == {
+        ("pairs incomplete", f"{tmp_path / 'lonely.gif'} has no caption"),
+        ("captions empty", f"{tmp_path / 'note.png'}: note"),
+    }
+    # The lanes of a pass share the faults too.
+    lanes = [list(folder.one_pass(k, 2, np.random.default_rng(0), 1)) for k in range(2)]
+    assert Counter(map(str, lanes[0] + lanes[1])) == Counter(map(str, folder.in_order()))
+    assert [sum(isinstance(i, Fault) for i in lane) for lane in lanes] == [1, 1]
+
+
+def test_lines_of_lists_are_counted_from_one_and_blank_ones_left_out(tmp_path):
+    _pictures(tmp_path, "a.png b.png")
+    rows = tmp_path / "captions.tsv"
+    rows.write_text("a.png\tone\n\nb.png\tthree\na.png\tfour\n")
+    assert [p.captions for p in Folder(tmp_path).in_order()] == [("one", "four"), ("three",)]
+    rows.write_text("a.png\tone\n\nb.png three\n")
+    with pytest.raises(ValueError, match=r"captions.tsv: line 3: .*got 'b.png three'"):
+        Folder(tmp_path)
+    rows.write_text("a.png\tone\nfile\ttwo\n")  # only a first line may be a header
+    assert [p.key for p in Folder(tmp_path).in_order()] == ["a", "file"]
+    rows.write_text(f"a.png\tone\n{'x' * 80}\n")
+    with pytest.raises(ValueError, match=f"got '{'x' * 60}'"):
+        Folder(tmp_path)
+    lines = tmp_path / "captions.jsonl"
+    lines.write_text('{"file": "a.png", "caption": "one"}\n\n{"file": 3}\n')
+    with pytest.raises(ValueError, match=r"jsonl: line 3: expected a text under 'file', got 3"):
+        Folder(tmp_path)
+    lines.write_text('{"file": "a.png", "caption": "one"}\n{broken\n')
+    with pytest.raises(ValueError, match="jsonl: line 2: expected a JSON object, but Expecting"):
+        Folder(tmp_path)
+    lines.write_text('{"file": "a.png", "caption": "one"}\n\n{"image": "b.png", "text": "two"}')
+    # The first of the lists that is there is read: jsonl comes before tsv.
+    assert [p.captions for p in Folder(tmp_path).in_order()] == [("one",), ("two",)]
+
+
+def test_shards_are_named_by_patterns_folders_and_lists(shards, tmp_path):
+    every = [f"shard-{k:06}.tar" for k in range(SHARDS)]
+    for pattern, names in (
+        (shards, every),
+        (shards / "shard-*.tar", every),
+        (shards / "shard-00000[13].tar", [every[1], every[3]]),
+        (shards / "shard-{000002,000004}.tar", [every[2], every[4]]),
+        (shards / "shard-000000.tar", every[:1]),
+    ):
+        assert list(Shards(pattern).names()) == names
+        assert list(open_pairs(pattern).names()) == names
+        assert Shards(pattern).count() == PER_SHARD * len(names)
+        listed = list(Shards(pattern).in_order())
+        assert len(listed) == PER_SHARD * len(names)
+        assert all(pair.key.startswith(pair.path.stem + "/") for pair in listed)
+    (tmp_path / SIZES).write_text("[3]")
+    (tmp_path / every[0]).write_bytes((shards / every[0]).read_bytes())
+    with pytest.raises(ValueError, match=r'sizes.json: expected \{"shard.tar": 1000'):
+        Shards(tmp_path).count()
+    # A shard that is not there counts nothing, though its size is written.
+    (tmp_path / SIZES).write_text(json.dumps({every[0]: 7, every[1]: 7}))
+    assert Shards(tmp_path / "shard-{000000..000001}.tar").count() == 7
+    (tmp_path / SIZES).write_text(json.dumps({every[1]: 7}))
+    assert Shards(tmp_path).count() == PER_SHARD
+
+
+def test_shards_are_written_in_portions(tmp_path):
+    picture = encode_png(np.zeros((4, 4, 3), np.uint8))
+    rows = [(f"{k}", ".png", picture, {"caption": f"c{k}"}) for k in range(5)]
+    paths = write_shards(rows, tmp_path / "a" / "b", per_shard=2)
+    assert [p.name for p in paths] == [f"shard-{k:06}.tar" for k in range(3)]
+    sizes = json.loads((tmp_path / "a" / "b" / SIZES).read_text())
+    assert sizes == dict(zip((p.name for p in paths), (2, 2, 1), strict=True))
+    assert sorted(p.name for p in paths[0].parent.iterdir()) == [*sorted(sizes), SIZES]
+    many = [(f"{k}", ".png", b"x", {"caption": "c"}) for k in range(1001)]
+    assert [len(list(read_shard(p))) for p in write_shards(many, tmp_path / "many")] == [1000, 1]
+    for per_shard in (0, -1):
+        with pytest.raises(ValueError, match=f"per_shard is {per_shard}; expected at least 1"):
+            write_shards(rows, tmp_path / "c", per_shard=per_shard)
+    assert len(write_shards(rows[:2], tmp_path / "c", per_shard=1)) == 2
+    with pytest.raises(ValueError, match="at least one pair, got none"):
+        write_shards([], tmp_path / "d")
+    with pytest.raises(FileExistsError, match=r"holds shards already \(shard-"):
+        write_shards(rows, tmp_path / "c")
+
+
+def test_pairs_are_copied_with_all_that_they_have(tmp_path):
+    _pictures(tmp_path, "a.png b.png c.png")
+    (tmp_path / "captions.jsonl").write_text(
+        '{"file": "a.png", "caption": ["x", "y"], "family": "f", "general": ["g"]}\n'
+        '{"file": "b.png", "caption": "z"}\n{"file": "c.png", "caption": "gone"}\n'
+    )
+    folder = Folder(tmp_path)
+    (tmp_path / "c.png").unlink()
+    rows = list(pair_rows(folder))
+    assert [r[0] for r in rows] == [r[0] for r in pair_rows(folder, seed=0)]
+    content = {r[0]: (r[1], r[2], r[3]) for r in rows}
+    picture = (tmp_path / "a.png").read_bytes()
+    assert content == {
+        f"{0:09}": (".png", picture, {"caption": ["x", "y"], "family": "f", "general": ["g"]}),
+        f"{1:09}": (".png", picture, {"caption": ["z"], "family": "z"}),
+    }
