@@ -147,3 +147,79 @@ def test_refusals_are_sentences():
     flat = torch.zeros(1, 2)
     with pytest.raises(ValueError, match=r"plotting\.geodesics: manifold is Euclidean\(\)"):
         geodesics(flat, flat + 1, manifold=Euclidean(), ax=hyperboloid().ax)
+
+
+def test_curves_have_the_style_asked_for():
+    manifold = Lorentz()
+    x, y = _points(manifold, 2, seed=1), _points(manifold, 2, seed=2)
+    plain = geodesics(x, y, manifold=manifold)[0]
+    assert (plain.get_color(), plain.get_linewidth(), plain.get_alpha()) == ("#0072B2", 1.0, 1.0)
+    assert len(plain.get_xdata()) == 129
+    other = geodesics(x, y, manifold=manifold, color="red", linewidth=3.0, alpha=0.5)[1]
+    assert (other.get_color(), other.get_linewidth(), other.get_alpha()) == ("red", 3.0, 0.5)
+    filled = cone(x[0], manifold=manifold)
+    assert {side.get_color() for side in filled.sides} == {"#D55E00"}
+    assert filled.fill.get_alpha() == 0.15
+    other = cone(x[0], manifold=manifold, color="red", alpha=0.5)
+    assert {side.get_color() for side in other.sides} == {"red"}
+    assert other.fill.get_alpha() == 0.5
+    assert tuple(other.fill.get_facecolor()) == (1.0, 0.0, 0.0, 0.5)
+    assert other.fill.get_zorder() == 0
+
+
+def _ends(drawing, manifold, ax):
+    """The distances of the sides' ends from the apex, in units of R, from the drawn numbers."""
+    found = []
+    for side in drawing.sides:
+        if ax == "solid":
+            z = torch.tensor(np.column_stack(side.get_data_3d()))
+            product = (z[0] * z[-1] * torch.tensor([1.0, 1.0, float(manifold.sign)])).sum()
+            found.append(float(product.acos() if manifold.sign > 0 else (-product).acosh()))
+        else:
+            z = torch.tensor(np.column_stack(side.get_data()))
+            found.append(float(PoincareBall().dist(z[0], z[-1])))
+    return found
+
+
+def test_cones_reach_as_far_as_is_said():
+    for manifold, draw in ((Lorentz(-0.3), hyperboloid), (Sphere(2.0), sphere)):
+        apex = manifold.from_normal(0.4 * float(manifold.radius) * torch.eye(2).double()[0])
+        solid = draw(manifold=manifold).ax
+        assert _ends(cone(apex, manifold=manifold, ax=solid), manifold, "solid") == pytest.approx(
+            [1.0, 1.0]
+        )
+        drawn = cone(apex, manifold=manifold, ax=solid, reach=0.7)
+        assert _ends(drawn, manifold, "solid") == pytest.approx([0.7, 0.7])
+    manifold = PoincareBall(-0.3)
+    apex = manifold.from_normal(torch.tensor([0.5, 0.5], dtype=torch.float64))
+    drawn = cone(apex, manifold=manifold, reach=2.5)
+    assert _ends(drawn, manifold, "flat") == pytest.approx([2.5, 2.5])
+    # The boundary: from e^-14 of it the eye sees no gap.
+    assert _ends(cone(apex, manifold=manifold), manifold, "flat") == pytest.approx([14] * 2, 1e-6)
+    outline = torch.tensor(drawn.fill.get_xy())
+    distances = PoincareBall().dist(outline[0], outline)
+    assert float(distances.max()) == pytest.approx(2.5)
+    assert int((distances > 2.5 - 1e-9).sum()) >= 65  # a ray's end each
+    sides = cone_sides(apex, manifold=manifold)
+    reached = manifold.dist(apex, sides[:, -1])
+    torch.testing.assert_close(reached, torch.full_like(reached, float(manifold.radius)))
+
+
+@pytest.mark.parametrize("min_radius", [0.1, 0.5])
+def test_the_least_radius_of_a_cone_is_passed_on(min_radius):
+    manifold = Lorentz()
+    apex = manifold.from_normal(torch.tensor([0.9, 0.0], dtype=torch.float64))
+    side = cone_sides(apex, manifold=manifold, min_radius=min_radius)[0, -1]
+    psi = math.asin(math.sinh(min_radius) / math.sinh(0.9))
+    assert float(manifold.exterior_angle(apex, side)) == pytest.approx(psi)
+    drawn = np.column_stack(
+        cone(apex, manifold=manifold, min_radius=min_radius).sides[0].get_data()
+    )
+    angle = math.atan2(*(drawn[1] - drawn[0])[::-1])
+    assert angle == pytest.approx(psi, abs=0.05)
+    for drawing in (cone(apex, manifold=manifold), cone(apex, manifold=manifold, min_radius=0.1)):
+        xy = drawing.sides[0].get_xydata()
+        again = cone_sides(apex, manifold=manifold, reach=14.0)[0]
+        np.testing.assert_allclose(xy[40], again[40, 1:] / (1 + again[40, 0]), atol=1e-9)
+    with pytest.raises(ValueError, match="reach is 0; expected a positive length"):
+        cone(apex, manifold=manifold, reach=0)

@@ -132,3 +132,98 @@ def test_thumbnails_and_names_refuse_in_sentences():
         thumbnails(places, np.zeros((3, 4, 4), np.uint8))
     with pytest.raises(ValueError, match=r"plotting\.names: there are 1 texts for 3 places"):
         names(places, ["a"])
+
+
+def test_a_histogram_has_sixty_bins_up_to_the_farthest_and_says_the_median():
+    ax = _axes()
+    radii = {"a": np.linspace(1, 2, 1201), "b": np.array([[0.5], [4.0]])}
+    one, two = radius_histogram(radii, ax=ax)
+    for artist in (one, two):
+        edges = artist.get_data().edges
+        assert len(artist.get_data().values) == 60
+        assert (edges[0], edges[-1]) == (0, pytest.approx(4.08))
+        assert artist.get_fill()
+    heights, edges = two.get_data().values, two.get_data().edges
+    assert (heights > 0).sum() == 2
+    assert heights[np.searchsorted(edges, 0.5) - 1] > 0
+    assert one.get_facecolor() != two.get_facecolor()
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts == ["a (1,201; median 1.50)", "b (2; median 2.25)", "root"]
+    assert ax.get_xlim() == (pytest.approx(-0.02 * 4.08), pytest.approx(4.08))
+    assert len(radius_histogram(radii, bins=7)[0].get_data().values) == 7
+    named = radius_histogram(radii, label="centre")[0].axes
+    assert [t.get_text() for t in named.get_legend().get_texts()][-1] == "centre"
+    assert list(named.get_figure().get_size_inches()) == [6.0, 4.0]
+    assert radius_histogram({"root": [0.0]})[0].get_data().edges[-1] == 1.0
+    assert radius_histogram({"near": [0.0, 1e-3]})  # 0 is a distance
+
+
+def test_losses_of_one_row_have_a_mark_and_others_are_lines():
+    rows = [{"step": 1, "loss": 2.0, "entailment": 0.0}, {"step": 2, "loss": 1.0, "other": 3.0}]
+    loss, entailment = loss_curves(rows)
+    assert (loss.get_marker(), entailment.get_marker()) == ("None", ".")
+    assert loss.get_color() != entailment.get_color()
+    assert loss.axes.get_ylim()[0] == 0
+    assert list(loss.axes.get_figure().get_size_inches()) == [6.0, 4.0]
+    (other,) = loss_curves(rows, keys=("other", "absent"))
+    assert (list(other.get_xdata()), list(other.get_ydata())) == ([2], [3.0])
+    with pytest.raises(ValueError, match="history of 2 rows has none of absent, missing"):
+        loss_curves(rows, keys=("absent", "missing"))
+    with pytest.raises(ValueError, match="row 2 of the history has the keys loss, x; expected"):
+        loss_curves([*rows, {"loss": 1.0, "x": 2.0}])
+    assert len(loss_curves([{"note": 1.0}, *rows])) == 2  # a row without losses needs no step
+    (mixed,) = loss_curves([{"step": 1, "loss": 3.0}, {"step": 2, "loss": -1.0}])
+    assert mixed.axes.get_ylim()[0] < -1
+
+
+def test_thumbnails_have_their_size_and_number_and_the_first_come_first():
+    ax = _axes()
+    ax.set(xlim=(-1, 1), ylim=(-1, 1))
+    grid = np.stack(np.meshgrid(np.linspace(-1, 1, 20), np.linspace(-1, 1, 20)), -1).reshape(-1, 2)
+    images = np.zeros((len(grid), 2, 2, 3), np.uint8)
+    artists, kept = thumbnails(grid, images, ax=ax)
+    assert kept.tolist() == list(range(150))
+    assert kept.dtype == np.int64
+    box = artists[3].get_window_extent().transformed(ax.transData.inverted())
+    np.testing.assert_allclose((box.x0 + box.x1, box.y0 + box.y1), 2 * grid[3])
+    np.testing.assert_allclose((box.width, box.height), 0.075)
+    assert thumbnails(grid, images, ax=ax, most=3)[1].tolist() == [0, 1, 2]
+    row = [[0.0, 0.0], [0.25, 0.125], [0.5, 0.0], [0.625, 0.5]]
+    assert thumbnails(row, images[:4], ax=ax, size=0.5)[1].tolist() == [0, 2, 3]
+    pale = np.full((1, 1, 2, 3), 250, np.uint8)
+    pale[0, 0, 1, 2] = 249
+    ((artist,), _) = thumbnails([[0.0, 0.0]], pale, ax=ax)
+    assert artist.get_array()[0, :, 3].tolist() == [0, 255]
+    for bad in (images[:2, ..., :2], images[:2].astype(float)):
+        with pytest.raises(ValueError, match=r"images have shape \(2, .*expected \(N, H, W, 3\)"):
+            thumbnails(grid[:2], bad, ax=ax)
+
+
+def test_names_keep_clear_of_what_is_there_and_inside_the_axes():
+    ax = _axes()
+    ax.set(xlim=(0, 1), ylim=(0, 1))
+    places = np.stack(np.meshgrid(np.linspace(0.05, 0.7, 4), np.linspace(0.05, 0.9, 12)), -1)
+    places = places.reshape(-1, 2)
+    texts = [f"w{k}" for k in range(48)]
+    artists, kept = names(places, texts, ax=ax)
+    assert kept.tolist() == list(range(24))
+    assert kept.dtype == np.int64
+    for artist, k in zip(artists, kept, strict=True):
+        assert artist.xy == tuple(places[k])
+        assert artist.get_fontsize() == 7.0
+    # What was written before is in the way, and what would leave the axes is left out.
+    again, left = names(places[:25], texts[:25], ax=ax, fontsize=9.0)
+    assert left.tolist() == [24]
+    assert again[0].get_fontsize() == 9.0
+    fresh = _axes()
+    fresh.set(xlim=(0, 1), ylim=(0, 1))
+    edge = [[-0.2, 0.5], [0.99, 0.5], [0.5, 0.99], [0.5, -0.2], [0.5, 0.5]]
+    assert names(edge, ["word"] * 5, ax=fresh)[1].tolist() == [4]
+    picture = np.zeros((1, 2, 2, 3), np.uint8)
+    pictured = _axes()
+    pictured.set(xlim=(0, 1), ylim=(0, 1))
+    thumbnails([[0.5, 0.5]], picture, ax=pictured, size=0.2)
+    assert names([[0.5, 0.5], [0.1, 0.1]], ["under", "free"], ax=pictured)[1].tolist() == [1]
+    for bad in (np.zeros(2), np.zeros((2, 3))):
+        with pytest.raises(ValueError, match=r"places have shape \(2.* without a manifold"):
+            names(bad, ["a", "b"], ax=ax)

@@ -236,3 +236,95 @@ def test_a_wrong_argument_gets_a_sentence(call, kind, sentence):
 def test_the_door_lists_what_it_has():
     assert sorted(plotting.__all__) == plotting.__all__
     assert all(getattr(plotting, name).__doc__ for name in plotting.__all__)
+
+
+def _size(picture) -> list[float]:
+    return [float(s) for s in picture.ax.get_figure().get_size_inches()]
+
+
+@pytest.mark.parametrize(
+    ("draw", "manifold"), [(disk, Lorentz()), (hyperboloid, Lorentz()), (sphere, Sphere())]
+)
+def test_markers_have_the_size_asked_for_and_a_legend_gets_its_room(draw, manifold):
+    points = manifold.from_normal(NORMAL)
+    plain, named = draw(points, manifold=manifold), draw(points, manifold=manifold, labels="aba")
+    assert _size(plain) == [6.0, 6.0]
+    assert _size(named) == [7.4, 6.0]
+    assert plain.ax.get_legend() is None
+    assert [list(a.get_sizes()) for a in (*plain.points, *named.points)] == [[18.0]] * 3
+    (artist,) = draw(points, manifold=manifold, size=5.0).points
+    assert list(artist.get_sizes()) == [5.0]
+    one = draw(points[0], manifold=manifold)
+    assert len(one.points) == 1
+    # The legend stands outside, at the upper right corner of the axes.
+    box = named.ax.get_legend().get_bbox_to_anchor()
+    corner = named.ax.transAxes.transform((1.0, 1.0))
+    np.testing.assert_allclose((box.x0, box.y0), corner)
+    assert not named.ax.get_legend().get_frame_on()
+
+
+def test_the_disk_and_its_rings_are_outlines_and_the_rings_carry_their_numbers():
+    picture = disk(manifold=PoincareBall(), rings=(1.5, 0.5))
+    for circle in (picture.boundary, *picture.rings):
+        assert not circle.get_fill()
+        assert circle.get_center() == (0, 0)
+        assert circle in picture.ax.patches
+    for distance, text in zip((0.5, 1.5), picture.ax.texts, strict=True):
+        assert text.get_text() == f"{distance:g}"
+        x, y = text.get_position()
+        assert math.hypot(x, y) == pytest.approx(math.tanh(distance / 2))
+        assert math.atan2(x, y) == pytest.approx(0.2)
+    assert picture.ax.get_xlim() == picture.ax.get_ylim() == (-1.03, 1.03)
+    # A number needs a twentieth of the picture, to the last one written and to the boundary.
+    radii = (0.02, 0.3, 0.34, 0.38, 0.94, 0.96)
+    close = disk(manifold=PoincareBall(), rings=[2 * math.atanh(r) for r in radii])
+    written = [math.hypot(*text.get_position()) for text in close.ax.texts]
+    assert written == pytest.approx([0.3, 0.38, 0.94])
+    assert [c.get_radius() for c in close.rings] == pytest.approx(radii)
+    zoomed = disk(manifold=PoincareBall(), rings=[2 * math.atanh(r) for r in radii], reach=0.5)
+    written = [math.hypot(*text.get_position()) for text in zoomed.ax.texts]
+    assert written == pytest.approx([0.02, 0.3, 0.34, 0.38, 0.94, 0.96])
+
+
+def test_wireframes_go_as_far_as_they_are_asked_to():
+    def tops(picture) -> tuple[float, float]:
+        z = np.concatenate([np.asarray(s)[:, 2] for s in picture.wireframe._segments3d])
+        return float(z.min()), float(z.max())
+
+    near, far = (Lorentz().from_normal(torch.tensor([[r, 0.0]]).double()) for r in (0.3, 3.0))
+    assert tops(hyperboloid()) == pytest.approx((1, math.cosh(1.5)))
+    assert tops(hyperboloid(near)) == pytest.approx((1, math.cosh(1.5)))
+    assert tops(hyperboloid(far)) == pytest.approx((1, math.cosh(3.15)))
+    assert tops(hyperboloid(far, reach=2.0)) == pytest.approx((1, math.cosh(2.0)))
+    assert tops(hyperboloid(far[:0])) == pytest.approx((1, math.cosh(1.5)))
+    assert tops(sphere()) == pytest.approx((-1, 1))
+    form = {hyperboloid: (1, 1, -1), sphere: (1, 1, 1)}
+    for draw, signs in form.items():
+        for segment in draw().wireframe._segments3d:
+            values = (np.square(segment) * signs).sum(1)
+            np.testing.assert_allclose(values, signs[2], rtol=1e-9, atol=1e-9)
+
+
+def test_refusals_count_the_rows_and_name_what_they_are_called_with():
+    points = torch.zeros(3, 2)
+    points[1, 0] = math.inf
+    with pytest.raises(ValueError, match="disk: 1 of 3 rows of points are not finite"):
+        disk(points, manifold=PoincareBall())
+    points[1, 0] = 0.6
+    with pytest.raises(ValueError, match=r"1 of 3 rows of points are not inside .* radius, 0.5\."):
+        disk(points, manifold=PoincareBall(-4.0))
+    with pytest.raises(ValueError, match=r"points have shape \(3, 2\), dimension 1 on Lorentz"):
+        disk(points, manifold=Lorentz())
+    with pytest.raises(ValueError, match="there are 4 labels for 3 points"):
+        disk(points, manifold=PoincareBall(), labels="abcd")
+    for manifold in (Sphere(), Euclidean()):
+        with pytest.raises(ValueError, match=r"manifold is .*; expected a hyperbolic one"):
+            disk(manifold=manifold)
+    for manifold in (Lorentz(), Euclidean()):
+        with pytest.raises(ValueError, match=r"sphere: manifold is .*; expected a Sphere"):
+            sphere(manifold=manifold)
+    with pytest.raises(ValueError, match=r"hyperboloid: manifold is Euclidean\(\)"):
+        hyperboloid(manifold=Euclidean())
+    for reach in (0.0, -1.0, math.nan):
+        with pytest.raises(ValueError, match=rf"disk: reach is {reach}; expected a positive"):
+            disk(manifold=Lorentz(), reach=reach)

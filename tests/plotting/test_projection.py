@@ -165,3 +165,46 @@ def test_a_learnable_manifold_stays_where_and_as_it_is():
 def test_refusals_are_sentences(points, options, sentence):
     with pytest.raises(ValueError, match=rf"plotting\.project_disk: {sentence}"):
         project_disk(points, manifold=PoincareBall(), **options)
+
+
+def test_the_title_tells_the_method_and_the_losses():
+    flat = project_disk(_points(Lorentz(), 30, 5), manifold=Lorentz())
+    name = "radius kept, direction by the first two principal components of what is left after"
+    assert flat.name == f"{name} the mean"
+    assert flat.title == (
+        f"{flat.name}\nmean distortion of distances {100 * flat.distortion:.0f}%, "
+        f"rank correlation {flat.rank_correlation:.2f}"
+    )
+    x = _points(Lorentz(), 4, 5)
+    grouped = project_disk(x, manifold=Lorentz(), groups="abab")
+    assert grouped.name == f"{name} the mean of each level"
+    plane = _points(Lorentz(), 4, 2)
+    assert project_disk(plane, manifold=Lorentz()).name == "radius and direction kept"
+
+
+@pytest.mark.parametrize("groups", [None, ["a", "b", "a", "b", "b"] * 6])
+def test_the_direction_is_that_of_the_components_of_what_is_left(groups):
+    x = _points(Euclidean(), 30, 5) + 1.0
+    flat = project_disk(x, manifold=Euclidean(), groups=groups)
+    rest = x.numpy().copy()
+    of = np.array(groups if groups else ["a"] * 30)
+    for group in set(of):
+        rest[of == group] -= rest[of == group].mean(0)
+    values, vectors = np.linalg.eigh(rest.T @ rest)
+    axes = vectors[:, np.argsort(-values)[:2]]
+    axes = axes * np.sign(axes[np.abs(axes).argmax(0), [0, 1]])
+    wanted = rest @ axes
+    wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
+    drawn = flat.points.numpy()
+    np.testing.assert_allclose(drawn / np.linalg.norm(drawn, axis=1, keepdims=True), wanted, 1e-9)
+
+
+def test_equal_points_are_drawn_to_the_right_at_their_distance():
+    x = Lorentz().from_normal(torch.tensor([[0.3, -0.9, 1.2]], dtype=torch.float64)).expand(4, -1)
+    flat = project_disk(x, manifold=Lorentz())
+    r = math.sqrt(0.3**2 + 0.9**2 + 1.2**2)
+    expected = torch.tensor([[math.tanh(r / 2), 0.0]], dtype=torch.float64).expand(4, -1)
+    torch.testing.assert_close(flat.points, expected)
+    for bad in (x[0], x[:0], torch.ones(3, 1)):
+        with pytest.raises(ValueError, match=r"expected \(N, m\) with N >= 1 and m > 1"):
+            project_disk(bad, manifold=Lorentz())
