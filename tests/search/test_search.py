@@ -6,8 +6,8 @@ import pytest
 import torch
 from cases import CASES, points
 
-from spaceforms.manifolds import Checked, Euclidean, Lorentz, PoincareBall, Sphere
-from spaceforms.search import brute_force, build_index, load_index
+from spaceforms.manifolds import Checked, Euclidean, Lorentz, PoincareBall, Product, Sphere
+from spaceforms.search import brute, brute_force, build_index, load_index
 
 SPACES = [
     pytest.param(CASES[name], id=name)
@@ -227,3 +227,139 @@ def test_without_faiss_a_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(ModuleNotFoundError, match=r"build_index needs FAISS, .*\[search\]"):
         build_index(L, X)
+
+
+@pytest.mark.parametrize("block", [1, 50, 4096 * 3, 2**17])
+@pytest.mark.parametrize("matmul", [False, True])
+def test_the_size_of_the_blocks_changes_nothing(block, matmul, monkeypatch):
+    x, queries = points(L, 300, 4, seed=1), points(L, 2, 9, 4, seed=2)
+    whole = brute_force(L, x, queries, 7, matmul=matmul)
+    seen, cdist = [], Lorentz.cdist
+
+    def counted(self, a, b, **options):
+        assert options == {"matmul": matmul}
+        seen.append(len(a) * len(b) * (1 if matmul else a.shape[-1]))
+        return cdist(self, a, b, **options)
+
+    monkeypatch.setattr(brute, "_BLOCK", block)
+    monkeypatch.setattr(Lorentz, "cdist", counted)
+    found = brute_force(L, x, queries, 7, matmul=matmul)
+    assert torch.equal(found.indices, whole.indices)
+    torch.testing.assert_close(found.distances, whole.distances, rtol=1e-9, atol=1e-9)
+    # No block is larger than is said, but one of k points.
+    assert all(size <= max(block, 7 * 5 * (1 if block < 4096 else 3)) for size in seen)
+    assert len(seen) > 1 or block > 18 * 300 * 5
+
+
+def test_distances_are_not_by_a_product_unless_asked_for(monkeypatch):
+    asked, cdist = [], Lorentz.cdist
+    monkeypatch.setattr(
+        Lorentz, "cdist", lambda s, a, b, matmul: asked.append(matmul) or cdist(s, a, b)
+    )
+    x = points(L, 10, 3)
+    brute_force(L, x, x, 1)
+    brute_force(L, x, x, 1, matmul=True)
+    assert asked == [False, True]
+
+
+def test_one_query_all_points_and_both_dtypes():
+    x = points(L, 6, 3, seed=1)
+    for found in (brute_force(L, x, x[0], 6), build_index(L, x).search(x[0], 6)):
+        assert found.indices.shape == found.distances.shape == (6,)
+        assert sorted(found.indices.tolist()) == list(range(6))
+        assert found.indices.dtype == torch.int64
+    mixed = brute_force(L, x.float(), x, 1).distances
+    assert mixed.dtype == build_index(L, x.float()).search(x, 1).distances.dtype == torch.float64
+    assert brute_force(L, x.float(), x.float(), 1).distances.dtype == torch.float32
+    with pytest.raises(ValueError, match=r"brute_force: k is 0; expected 1 to 6, the number of po"):
+        brute_force(L, x, x, 0)
+    with pytest.raises(ValueError, match=r"Index.search: k is 7; expected 1 to 6"):
+        build_index(L, x).search(x, 7)
+    with pytest.raises(ValueError, match=r"queries have shape \(\) and points \(6, 4\)"):
+        brute_force(L, x, torch.tensor(1.0), 1)
+    with pytest.raises(ValueError, match=r"points have shape \(6, 1\); .* m >= 2"):
+        brute_force(L, x[:, :1], x[:, :1], 1)
+    flat = torch.ones(3, 1, dtype=torch.float64)
+    assert brute_force(Euclidean(), flat, flat, 3).distances.eq(0).all()
+    bad = x.clone()
+    bad[2, 1] = torch.nan
+    with pytest.raises(ValueError, match="queries have entries that are not finite"):
+        brute_force(L, x, bad, 1)
+    with pytest.raises(ValueError, match="points have entries that are not finite"):
+        brute_force(L, bad, x, 1)
+    with pytest.raises(
+        TypeError, match=r"brute_force: queries is torch.int64; expected a floating"
+    ):
+        brute_force(L, x, x.long(), 1)
+
+
+def test_an_index_is_flat_and_takes_four_candidates_where_nothing_is_said(monkeypatch):
+    x = points(L, 100, 3, seed=1)
+    index = build_index(L, x)
+    assert (index.factory, index.oversample, len(index)) == ("Flat", 4, 100)
+    assert repr(index) == "Index(Lorentz(curvature=-1), 100 points, 'Flat')"
+    asked = []
+
+    def candidates(rows, k, count, real=index._candidates):
+        asked.append((len(rows), k, count))
+        return real(rows, k, count)
+
+    monkeypatch.setattr(index, "_candidates", candidates)
+    index.search(x[:5], 3)
+    assert asked[0] == (5, 3, 12)
+    assert [count for *_, count in asked] == [12, 48, 100][: len(asked)]
+    for wrong in (0, -1, 2.0, "4"):
+        with pytest.raises(
+            ValueError, match=rf"oversample is {wrong!r}; expected an integer of at"
+        ):
+            build_index(L, x, oversample=wrong)
+    assert build_index(L, x, oversample=1).search(x[:5], 3).indices[:, 0].tolist() == list(range(5))
+    with pytest.raises(ValueError, match="factory is 'NSG16' and the manifold Lorentz"):
+        build_index(L, x, factory="NSG16")
+
+
+def test_more_candidates_are_asked_for_until_it_is_certain_or_all_are_compared(monkeypatch):
+    x = points(Sphere(1.0), 1, 3, dtype=torch.float32).expand(20_000, 4)
+    index = build_index(Sphere(1.0), x)
+    counts, compared = [], []
+
+    def candidates(rows, k, count, real=index._candidates):
+        counts.append(count)
+        return real(rows, k, count)
+
+    def all_of_them(manifold, points_, rows, k):
+        compared.append((len(rows), k))
+        return brute_force(manifold, points_, rows, k)
+
+    monkeypatch.setattr(index, "_candidates", candidates)
+    monkeypatch.setattr("spaceforms.search.index.brute_force", all_of_them)
+    found = index.search(x[:2], 3)  # all equal: which are nearest is never certain
+    assert counts == [12, 48, 192, 768, 3072, 12288]
+    assert compared == [(2, 3)]
+    assert found.distances.eq(0).all()
+
+
+def test_a_product_has_no_form_and_a_missing_module_of_another_name_is_not_hidden(monkeypatch):
+    product = Product([Lorentz(), Euclidean()], dims=[2, 2])
+    known = "Lorentz, PoincareBall, Sphere, Euclidean"
+    with pytest.raises(TypeError, match=f"manifold is a Product; expected one of {known}"):
+        build_index(product, product.from_normal(torch.ones(3, 4)))
+
+    def broken(name, *args, real=__import__):
+        if name == "faiss":
+            raise ModuleNotFoundError("No module named 'swig'", name="swig")
+        return real(name, *args)
+
+    monkeypatch.setattr("builtins.__import__", broken)
+    with pytest.raises(ModuleNotFoundError, match="swig"):
+        build_index(L, X)
+
+
+def test_flat_points_within_a_unit_are_scaled_and_equal_ones_are_not():
+    x = points(Euclidean(), 50, 3, seed=1) * 1e-3
+    form = build_index(Euclidean(), x)._form
+    assert form.keys(x).abs().max() == 1
+    torch.testing.assert_close(form.keys(x).mean(0), torch.zeros(3).double(), rtol=0, atol=1e-12)
+    same = build_index(Euclidean(), x[:1].expand(4, -1))
+    assert same._form.scale == 1
+    assert same.search(x[0], 2).distances.tolist() == [0, 0]
