@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check $(if $(CI),--quiet)
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8
 
 .NOTPARALLEL:
-.PHONY: help demo test test-slow lint format types docs check experiments-quick experiments clean
+.PHONY: help demo test test-slow mutation lint format types docs check experiments-quick experiments clean
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,6 +28,9 @@ test: $(VENV)/.installed-dev  ## Run the tests
 
 test-slow: $(VENV)/.installed-dev  ## Run the tests that take over ten seconds each
 	$(PYTEST) -m slow
+
+mutation: $(VENV)/.installed-dev  ## Put small faults into the library and count those the tests see; an hour
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/mutation.py --count 300 --seed 0 --minutes 40
 
 lint: $(VENV)/.installed-dev  ## Check style, formatting and the direction of imports
 	$(BIN)/ruff check .
