@@ -1,6 +1,7 @@
 """Evaluation and the command line, end to end on a run of a second."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -258,3 +259,68 @@ def test_wide_pictures_are_set_on_a_white_square():
     assert torch.equal(fitted[:, 2:6], torch.zeros(3, 4, 8))
     assert (fitted[:, :2] == 1).all()
     assert (fitted[:, 6:] == 1).all()
+
+
+def _numbers(line: str) -> list[float]:
+    return [float(word) for word in re.findall(r"-?\d+\.\d+", line)]
+
+
+def test_the_table_has_every_figure_in_its_place():
+    """Each figure is another number, so that one in another's place is seen."""
+    ways = [f"{a}, by {b}" for a in ("image to text", "text to image") for b in ("id", "family")]
+    test = {"pictures": 1234, "names": 5678}
+    for k, way in enumerate(ways):
+        test[way] = {
+            "recall": {"1": 0.101 + k / 10, "5": 0.105 + k / 10, "10": 0.11 + k / 10},
+            "chance": {"1": 0.001 + k / 100, "5": 0.005 + k / 100, "10": 0.009 + k / 100},
+        }
+    scores = {"TIE": {"mean": 1.5, "chance": 2.5}, "LCA": {"mean": 3.5, "chance": 4.5}}
+    test["tree"] = {"groups": scores}
+    names = ("accuracy", "macro", "chance", "most frequent")
+    for k, level in enumerate(("subgroup", "group")):
+        test[f"zero-shot {level}"] = {n: 0.5 + k / 10 + j / 100 for j, n in enumerate(names)}
+    quartiles = ("mean", "25%", "median", "75%")
+    result = {
+        **{"model": "meru", "manifold": "Lorentz()", "parameters": 1234567, "data": "some"},
+        **{"seen in training": "no, held out", "tests": {"vendor": test}},
+        "radius": {
+            level: {q: k + j / 10 for j, q in enumerate(quartiles)}
+            for k, level in enumerate(("group", "picture"))
+        },
+        "hierarchy": {
+            "depth and radius": {"texts": 0.123},
+            "cones": {"texts": {"AUC": 0.456, "contained": 0.789}},
+            "ways to the root": {"precision": 0.321, "recall": 0.654},
+        },
+        "scalars": {"scale": 14.25, "curvature": -1.5},
+    }
+    lines = as_table(result).splitlines()
+    (line,) = [x for x in lines if "parameters" in x]
+    assert line == "meru on Lorentz(), 1,234,567 parameters"
+    assert lines[1] == "data: some; seen in training: no, held out"
+    assert "vendor: 1,234 pictures, 5,678 names" in lines
+
+    def row(start: str) -> list[float]:
+        (found,) = [x for x in lines if x.strip().startswith(start)]
+        return _numbers(found[2 + len(start) :])
+
+    for way in ways:
+        wanted = [*test[way]["recall"].values(), *test[way]["chance"].values()]
+        assert row(way) == pytest.approx(wanted)
+    (head,) = [x for x in lines if "R@1" in x]
+    assert head.split() == ["R@1", "R@5", "R@10", "chance"]
+    (head,) = [x for x in lines if "TIE" in x]
+    assert head.split() == ["tree", "of", "groups", "TIE", "LCA"]
+    assert [row(r) for r in ("mean", "chance")] == [[1.5, 3.5], [2.5, 4.5]]
+    (head,) = [x for x in lines if "accuracy" in x]
+    assert head.split() == ["accuracy", "macro", "chance", "most", "frequent"]
+    for level in ("subgroup", "group"):
+        assert row(f"zero-shot {level}") == pytest.approx([*test[f"zero-shot {level}"].values()])
+    for level in ("group", "picture"):
+        wanted = list(result["radius"][level].values())
+        assert wanted in [_numbers(x) for x in lines if x.startswith(f"  {level} ")]
+    assert row("Spearman, depth and radius, texts") == [0.123]
+    assert any(x.endswith("AUC 0.456, contained 0.789") for x in lines)
+    assert any(x.split("  ")[1] == "cones of texts, texts" for x in lines if "AUC" in x)
+    assert any(x.endswith("precision 0.321, recall 0.654") for x in lines)
+    assert lines[-1] == "  scalars: scale 14.2, curvature -1.5"

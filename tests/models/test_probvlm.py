@@ -17,7 +17,7 @@ from spaceforms.models import CLIP, MERU, ProbVLM, frozen, probvlm_run
 from spaceforms.models.heads import GivenFeatures, coordinates, fit_heads, make_parts
 from spaceforms.models.probvlm_baselines import PCME, PFE, augmentation_variance
 from spaceforms.models.probvlm_config import ProbVLMConfig
-from spaceforms.models.probvlm_run import run
+from spaceforms.models.probvlm_run import as_table, run
 from spaceforms.models.probvlm_train import Pairs, train_adapters
 from spaceforms.models.uncertainty import calibration_figures, hits_at_1, likelihood_figures
 
@@ -394,3 +394,53 @@ def test_pairs_put_each_picture_with_its_name(features):
     k = 1234
     assert torch.equal(pairs.text[k], pairs.names[data.concept[k]])
     assert pairs.family[k] == data.family[data.concept[k]]
+
+
+def test_the_table_has_every_figure_in_its_place():
+    kinds = ("S", "R2", "-S R2", "p", "AURC")
+
+    def uncertainty(k: int) -> dict[str, object]:
+        return {"total": {name: k + j / 10 for j, name in enumerate(kinds)}, "recall at 1": 0.5}
+
+    def method(k: int) -> dict[str, object]:
+        coverage = {f"coverage {p}": k + 0.1 * j for j, p in enumerate(("50%", "90%", "95%"), 4)}
+        return {
+            "intra": {"NLL": k + 0.1},
+            "cross": {"NLL": k + 0.2, **coverage},
+            "shape": {"median": k + 0.75},
+            "image uncertainty": uncertainty(k + 10),
+            "text uncertainty": uncertainty(k + 20),
+        }
+
+    result = {
+        **{"model": "Heads", "manifold": "Sphere()", "pictures": {"train": 1234, "test": 56}},
+        "retrieval": {"image": {"R@1": 0.125, "R@5": 0.25}, "text": {"R@1": 0.5, "R@5": 0.75}},
+        "methods": {
+            **{"one": method(1), "two": method(2)},
+            "ttda": {"image uncertainty": uncertainty(3)},
+        },
+        "selection": {"added": 7, "pool": 89, "none": 0.625, "random": 0.875},
+    }
+    lines = as_table(result).splitlines()
+    assert lines[0] == "Heads on Sphere(); pictures: train 1,234, test 56"
+
+    def rows(*words: str) -> list[list[float]]:
+        found = [x for x in lines if x.split()[: len(words)] == list(words)]
+        return [[float(w) for w in x.split()[len(words) :] if w[0].isdigit()] for x in found]
+
+    assert rows("retrieval", "by", "image") == [[0.125, 0.25]]
+    assert rows("retrieval", "by", "text") == [[0.5, 0.75]]
+    law = {k: [k + 0.1, k + 0.2, k + 0.4, k + 0.5, k + 0.6, k + 0.75] for k in (1, 2)}
+    calibration = {k: [k + j / 10 for j in range(5)] for k in (3, 11, 12, 21, 22)}
+    assert rows("one") == [law[1], calibration[11], calibration[21]]
+    assert rows("two") == [law[2], calibration[12], calibration[22]]
+    assert rows("ttda") == [calibration[3]]
+    assert rows("ttda", "total") == [calibration[3]]
+    (first, second) = [k for k, x in enumerate(lines) if x.split()[1:2] == ["uncertainty"]]
+    assert (lines[first].split()[0], lines[second].split()[0]) == ("image", "text")
+    assert first < lines.index(next(x for x in lines if x.split()[:1] == ["ttda"])) < second
+    for k in (first, second):
+        assert lines[k].split()[2:] == ["S", "R2", "-S", "R2", "p", "AURC"]
+    assert lines[-1] == "  R@1 with 7 of 89 more pictures: none 0.625, random 0.875"
+    del result["selection"]
+    assert "more pictures" not in as_table(result)

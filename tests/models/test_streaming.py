@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -14,11 +15,18 @@ import torch
 from safetensors.torch import load_file
 
 from spaceforms.__main__ import main
-from spaceforms.datasets import EmojiDataset, Shards, write_shards
-from spaceforms.models import checkpoint, log as log_module, train as train_module
+from spaceforms.datasets import CaptionMix, EmojiDataset, Pair, Shards, Stream, write_shards
+from spaceforms.datasets.stream import fingerprint
+from spaceforms.models import (
+    checkpoint,
+    feed as feed_module,
+    log as log_module,
+    train as train_module,
+)
 from spaceforms.models.checkpoint import load_run
-from spaceforms.models.config import TrainConfig, build_model
+from spaceforms.models.config import TrainConfig, build_model, check_sizes, differences
 from spaceforms.models.train import train
+from spaceforms.models.zoo import MODELS
 
 
 def _rows(config: TrainConfig) -> list[dict[str, float]]:
@@ -290,3 +298,128 @@ def test_tensorboard_gets_the_rows_of_the_log_or_a_sentence(tiny, monkeypatch):
     assert not tiny("none").out.exists()
     with pytest.raises(ValueError, match="not installed"):
         log_module.board_writer()
+
+
+def test_a_stream_of_pairs_gets_every_option_of_its_run(tiny, small_shards, monkeypatch):
+    given = {}
+
+    def stream(pairs, **options):
+        given.clear()
+        given.update(options)
+        return Stream(pairs, **options)
+
+    monkeypatch.setattr(feed_module, "Stream", stream)
+    options = {"seed": 7, "readers": 2, "workers": 3, "buffer": 11, "pairs": 99}
+    config = tiny(model="clip", data=small_shards, concepts=None, **options)
+    monkeypatch.setattr(MODELS["clip"], "two_views", True)
+    feed = feed_module.open_feed(config, 1, 2)
+    assert given == {
+        **{"size": 16, "batch_size": 48, "lanes": 2, "rank": 1, "world": 2, "seed": 7},
+        **{"buffer": 11, "augmentation": config.augmentation, "two_views": True, "levels": 0},
+        "workers": 3,
+    }
+    assert feed.pairs == 99
+    assert feed.fingerprint == fingerprint(Shards(small_shards)) != 0
+    assert feed.start().shape == (1, 8)
+    # Where nothing is said: a power of two of readers, and the pairs counted.
+    bare = dataclasses.replace(config, model="hycoclip", readers=0, pairs=0)
+    assert feed_module.open_feed(bare, 0, 1).pairs == 160
+    assert (given["lanes"], given["levels"], given["two_views"]) == (4, 2, False)
+    texts = list(feed_module.open_feed(bare, 0, 1).texts())
+    pairs = [p for p in Shards(small_shards).in_order() if isinstance(p, Pair)]
+    assert texts == [text for p in pairs for text in (*p.captions, *p.general)]
+    monkeypatch.setattr(feed_module, "_SAMPLE", 2)
+    texts = list(feed_module.open_feed(bare, 0, 1).texts())
+    assert texts == [text for p in pairs[:2] for text in (*p.captions, *p.general)]
+
+
+def test_processes_share_the_batches_of_the_packaged_format_in_their_order(tiny):
+    config = tiny(model="clip", seed=5, languages=("en", "de"))
+    whole, *parts = (feed_module.open_feed(config, *who) for who in ((0, 1), (0, 2), (1, 2)))
+    data, split = train_module.load_data(config)
+    assert whole.pairs == len(split.train) == 160
+    assert whole.mix.languages == ("en", "de")
+    assert whole.mix.unspoken == split.unspoken
+    assert whole.dataset.augmentation == config.augmentation
+    assert not whole.dataset.two_views
+    assert (whole.fingerprint, whole.named(), whole.start().shape) == (0, [], (0, 8))
+    assert whole.texts() == train_module.training_texts(data, split, whole.mix)
+    step = 2  # the last of an epoch of three, and the first of the next one
+    streams = [feed.batches(step, feed.start()) for feed in (whole, *parts)]
+    for k in range(2):
+        (one, _), (a, _), (b, _) = (next(stream) for stream in streams)
+        epoch, place = divmod(step + k, 3)
+        order = whole.dataset.order(epoch)[48 * place : 48 * place + 48]
+        assert one.index.tolist() == split.train[order].tolist()
+        assert torch.equal(torch.cat([a.index, b.index]), one.index)
+        assert a.caption + b.caption == one.caption
+        assert one.caption == whole.dataset.batch(order, epoch).caption
+    two = feed_module.open_feed(dataclasses.replace(config, model="tcl"), 0, 1)
+    assert two.dataset.two_views
+    names = train_module.training_texts(data, split, CaptionMix(languages=("de",)))
+    assert data.concepts[data.concept[split.train[0]]].name_in("de") in names
+
+
+def test_a_folder_is_no_set_of_pictures_to_hold_out_from(tiny, small_shards):
+    with pytest.raises(ValueError, match=f"{small_shards}: expected an .npz of pictures; a folder"):
+        train_module.load_data(tiny(data=small_shards))
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("epochs", 1, 0),
+        ("batch_size", 1, 0),
+        ("embed_dim", 1, 0),
+        ("save_every", 1, 0),
+        ("warmup", 0.0, -0.1),
+        ("warmup", 1.0, 1.1),
+        ("lr", 1e-9, 0.0),
+        ("lr", 1e9, float("inf")),
+        ("clip_norm", 1e-9, float("nan")),
+        ("clip_norm", 1e9, float("inf")),
+        ("weight_decay", 0.0, -1e-9),
+        ("weight_decay", 1e9, float("inf")),
+        ("betas", (0.0, 0.5), (-0.1, 0.5)),
+        ("betas", (0.5, 0.0), (0.5, 1.0)),
+        ("ema", 0.0, -0.1),
+        ("ema", 0.99, 1.0),
+        ("readers", 0, -1),
+        ("workers", 0, -1),
+        ("pairs", 0, -1),
+        ("buffer", 1, 0),
+    ],
+)
+def test_options_at_the_ends_of_their_ranges(tiny, name, good, bad):
+    assert getattr(tiny(model="clip", **{name: good}), name) == good
+    with pytest.raises(ValueError, match=re.escape(f"{name} is {bad}; expected")):
+        tiny(model="clip", **{name: bad})
+
+
+def test_a_queue_holds_a_batch_or_nothing(tiny):
+    for size in (None, 0, 48, 49):
+        assert tiny(model="tcl", queue_size=size).queue_size == size
+    with pytest.raises(ValueError, match="queue_size is 47 with batch_size 48; expected a queue"):
+        tiny(model="tcl", queue_size=47)
+
+
+def test_batches_are_shared_evenly_and_cut_evenly(tiny):
+    config = tiny(model="clip", micro_batch=8)
+    for world in (1, 2, 3, 6):
+        check_sizes(config, world)
+    with pytest.raises(ValueError, match="batch_size is 48 with 5 processes; expected a multiple"):
+        check_sizes(config, 5)
+    with pytest.raises(ValueError, match="micro_batch is 8 and a process has 12 pairs of a batch"):
+        check_sizes(config, 4)
+    check_sizes(dataclasses.replace(config, micro_batch=1), 48)
+    with pytest.raises(ValueError, match="micro_batch is 0 and a process has 48 pairs"):
+        check_sizes(dataclasses.replace(config, micro_batch=0), 1)
+
+
+def test_runs_differ_by_their_own_options_and_not_by_those_of_the_process(tiny):
+    config = tiny()
+    same = {"out": Path("x"), "device": "cpu", "save_every": 3, "workers": 1, "tensorboard": True}
+    assert differences(config, dataclasses.replace(config, **same, resume=True)) == []
+    assert differences(config, dataclasses.replace(config, overwrite=True)) == []
+    other = dataclasses.replace(config, seed=3, lr=1.0, data=None, readers=2)
+    assert differences(config, other) == ["data", "lr", "seed", "readers"]
