@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+
+from .files import MOST_TABLE, is_file, read_file
+from .pair import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,8 @@ def read_concepts(path: Path) -> tuple[Concept, ...]:
     """
     check_file(path, "a JSON file of concepts")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        content = parse(read_file(path, MOST_TABLE))
+    except ValueError as error:
         raise ValueError(f"{path}: expected a JSON file of concepts, but {error}") from error
     entries = content.get("concepts") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not entries:
@@ -68,7 +70,7 @@ def read_concepts(path: Path) -> tuple[Concept, ...]:
 
 def check_file(path: Path, expected: str) -> None:
     """Raise FileNotFoundError in words where the system would give a number."""
-    if not path.is_file():
+    if not is_file(path):
         found = "a folder" if path.is_dir() else "no such file"
         raise FileNotFoundError(f"{path}: expected {expected}, found {found}")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .concept import Concept, check_file, read_concepts
+from .files import read_arrays
 from .hierarchy import Hierarchy
 from .splits import Split, make_split
 
@@ -143,23 +142,7 @@ def load_emoji(
 
 def _read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
     check_file(path, "an .npz archive of pictures")
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path}: expected an .npz archive, got something else or a part of one")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            found = archive.files
-            arrays = {name: archive[name] for name in _ARRAYS if name in found}
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
-        raise ValueError(
-            f"{path}: expected arrays of numbers and texts, got one that cannot be read ({error})"
-        ) from error
-    missing = [name for name in _ARRAYS if name not in found]
-    if missing:
-        raise ValueError(
-            f"{path}: expected the arrays {', '.join(_ARRAYS)}; "
-            f"{', '.join(missing)} missing, found {', '.join(found) or 'none'}"
-        )
-    return arrays
+    return read_arrays(path, _ARRAYS)
 
 
 def _labels(

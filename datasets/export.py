@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .captions import CaptionMix, draw_captions
 from .emoji import EmojiData
 from .pair import Fault, Pairs
-from .pictures import encode_png
+from .pictures import check_picture, encode_png
 
 Row = tuple[str, str, bytes, dict[str, Any]]
 
@@ -43,16 +43,35 @@ def emoji_rows(
         yield key, ".png", encode_png(data.images[index]), content
 
 
-def pair_rows(pairs: Pairs, *, seed: int = 0) -> Iterator[Row]:
+def pair_rows(
+    pairs: Pairs, *, seed: int = 0, skipped: Callable[[Fault], object] | None = None
+) -> Iterator[Row]:
     """The pairs of a folder or of other shards in a random order, their picture files as they are.
 
-    Files that are gone are left to the reader of the shards to miss.
+    What is no pair, and files that are gone or do not begin as a picture, are left out. Of a folder
+    by someone else take ``Folder(path, links=False)``: then nothing outside of it can be named.
+
+    Args:
+        pairs: a `Folder` or `Shards`.
+        seed: of the order.
+        skipped: called with each fault.
     """
-    found = [item for item in pairs.in_order() if not isinstance(item, Fault)]
+    tell = skipped or (lambda fault: None)
+    found = []
+    for item in pairs.in_order():
+        if isinstance(item, Fault):
+            tell(item)
+        else:
+            found.append(item)
     for k in np.random.default_rng(seed).permutation(len(found)):
         pair = found[k]
-        if pair.path.is_file():
-            content: dict[str, Any] = {"caption": list(pair.captions), "family": pair.family}
-            if pair.general:
-                content["general"] = list(pair.general)
-            yield f"{k:09}", pair.suffix, pair.read(), content
+        try:
+            picture = pair.read()
+            check_picture(picture)
+        except (ValueError, OSError) as error:
+            tell(Fault("pictures unreadable", f"{pair.path}: {pair.key}: {error}"))
+            continue
+        content: dict[str, Any] = {"caption": list(pair.captions), "family": pair.family}
+        if pair.general:
+            content["general"] = list(pair.general)
+        yield f"{k:09}", pair.suffix, picture, content

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
+from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
 
-from .pair import Fault, Pair, make_pair
-from .pictures import SUFFIXES
+from .files import MOST_TEXT, is_file, is_system, open_file, read_file, to_text
+from .pair import CAPTIONS, Fault, Pair, captioned_pair, make_pair, parse
+from .pictures import OTHERS, SUFFIXES
 
 LISTS = ("captions.jsonl", "metadata.jsonl", "captions.tsv")
+_NAMED = 3  # faults that an error names
 
 
 class Folder:
@@ -24,34 +26,48 @@ class Folder:
     ``file_name`` or ``image``, and ``captions`` or ``text``; a list of texts is drawn from; perhaps
     ``family`` and ``general``, as in a `Pair`); in
     ``captions.tsv``, a line ``a/b.jpg<TAB>caption``, several for several captions; or beside each
-    picture, at any depth, in a ``.txt`` or ``.json`` of the same name.
+    picture, at any depth, in a ``.txt``, ``.caption`` or ``.json`` of the same name. A ``.json``
+    without a caption, as downloaders leave them, hides no ``.txt``. Suffixes may be in capitals.
+
+    What is skipped is counted and named, as `FAULTS` says: a picture without captions, a text
+    without a picture, a picture of a format that is not read (HEIC, TIFF), a name in a list that
+    leaves the folder. Hidden files and folders, ``__MACOSX``, ``Thumbs.db`` and the like are no
+    part of the data and are passed over.
 
     The list is held in memory, about half a kilobyte a pair; for millions of pairs, write shards.
 
     Args:
         path: the folder.
+        links: whether files behind links that lead out of the folder are taken, as where pictures
+            are linked from a store; links to folders never are. Without, what is taken lies in the
+            folder: for a folder by someone else of which copies are made.
 
     Raises:
         FileNotFoundError: no folder, or one without any picture.
         ValueError: a list with a line that is neither.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, links: bool = True) -> None:
         path = Path(path)
         if not path.is_dir():
             raise FileNotFoundError(f"{path}: expected a folder of pictures, found no such folder.")
         self.path = path
-        found = next((path / name for name in LISTS if (path / name).is_file()), None)
+        self._inside = None if links else path.resolve()
+        self._seen: Counter[str] = Counter()
+        found = next((path / name for name in LISTS if is_file(path / name)), None)
         if found is None:
             entries = list(self._siblings())
         else:
-            entries = list(_tsv(found) if found.suffix == ".tsv" else _jsonl(found))
+            entries = list(self._tsv(found) if found.suffix == ".tsv" else self._jsonl(found))
         self._pairs = [pair for pair in entries if isinstance(pair, Pair)]
         self._faults = [fault for fault in entries if isinstance(fault, Fault)]
         if not self._pairs:
+            kinds = ", ".join(f"{n} {kind or 'without suffix'}" for kind, n in self._seen.items())
+            first = "; ".join(f"{f.kind}: {f.where}" for f in self._faults[:_NAMED])
             raise FileNotFoundError(
                 f"{path}: expected pictures with captions ({', '.join(LISTS)}, or a .txt beside "
-                "each picture) or .tar shards, found none."
+                f"each picture) or .tar shards, found none{f' among {kinds}' if kinds else ''}"
+                f"{f' ({first})' if first else ''}."
             )
 
     def __repr__(self) -> str:
@@ -83,53 +99,136 @@ class Folder:
         """Keys and captions."""
         return ("\t".join((pair.key, *pair.captions)) for pair in self._pairs)
 
+    def files(self) -> Iterator[Path]:
+        """The picture files."""
+        return (pair.path for pair in self._pairs)
+
     def _siblings(self) -> Iterator[Pair | Fault]:
-        for picture in sorted(self.path.rglob("*")):
-            if picture.suffix.lower() not in SUFFIXES:
+        for here, folders, names in os.walk(self.path):
+            folder = Path(here)
+            linked = sorted(f for f in folders if not is_system([f]) and (folder / f).is_symlink())
+            for name in linked:
+                yield Fault("files refused", f"{folder / name} is a link to a folder")
+            folders[:] = sorted(f for f in folders if not is_system([f]))
+            yield from self._beside(folder, sorted(n for n in names if not is_system([n])))
+
+    def _beside(self, folder: Path, names: list[str]) -> Iterator[Pair | Fault]:
+        """The pairs of one folder's own files."""
+        paths = [folder / name for name in names]
+        self._seen.update(path.suffix.lower() for path in paths)
+        beside: dict[str, dict[str, Path]] = {}
+        for path in paths:
+            if path.suffix.lower() in CAPTIONS:
+                beside.setdefault(path.stem, {}).setdefault(path.suffix.lower(), path)
+        pictured = set[str]()
+        for picture in paths:
+            suffix = picture.suffix.lower()
+            if suffix in OTHERS:
+                pictured.add(picture.stem)
+                expected = ", ".join(sorted(SUFFIXES))
+                yield Fault("pictures unreadable", f"{picture}: expected one of {expected}")
+            if suffix not in SUFFIXES:
+                continue
+            pictured.add(picture.stem)
+            captions = beside.get(picture.stem)
+            if captions is None:
+                yield Fault("pairs incomplete", f"{picture} has no caption")
+                continue
+            try:
+                for path in (picture, *captions.values()):
+                    self._check(path)
+                contents = {s: read_file(path, MOST_TEXT) for s, path in captions.items()}
+            except (OSError, ValueError) as error:
+                yield Fault("files refused", _words(error))
                 continue
             key = picture.relative_to(self.path).with_suffix("").as_posix()
-            text, meta = picture.with_suffix(".txt"), picture.with_suffix(".json")
-            if meta.is_file():
-                yield make_pair(key, _object(meta.read_bytes(), str(meta)), picture)
-            elif text.is_file():
-                yield make_pair(key, text.read_text("utf-8", "replace"), picture)
-            else:
-                yield Fault("pairs incomplete", f"{picture} has no caption")
+            yield from captioned_pair(key, contents, picture, str(folder))
+        for stem in sorted(beside.keys() - pictured):
+            for path in beside[stem].values():
+                if path.suffix.lower() != ".json":  # programs leave those for other ends too
+                    yield Fault("pairs incomplete", f"{path} has no picture")
+
+    def _check(self, path: Path) -> None:
+        """Refuse what is no regular file, and what lies elsewhere if links are not followed."""
+        if path.exists() and not path.is_file():
+            raise ValueError(f"{path}: expected a file, got a folder, a pipe or a device")
+        if self._inside is not None and not path.resolve().is_relative_to(self._inside):
+            raise ValueError(f"{path} leads out of the folder")
+
+    def _tsv(self, path: Path) -> Iterator[Pair | Fault]:
+        captions: dict[str, list[str]] = {}
+        for k, line, fault in _lines(path):
+            name, tab, caption = line.partition("\t")
+            if k == 1 and Path(name).suffix.lower() not in SUFFIXES:
+                continue  # a first line that names no picture is a header
+            if not tab:
+                raise ValueError(f"{path}: line {k}: expected file<TAB>caption, got {line[:60]!r}.")
+            if fault:
+                yield fault
+            captions.setdefault(name, []).append(caption)
+        for name, texts in captions.items():
+            yield self._listed(name, {"caption": texts}, str(path))
+
+    def _jsonl(self, path: Path) -> Iterator[Pair | Fault]:
+        for k, line, fault in _lines(path):
+            where = f"{path}: line {k}"
+            try:
+                content = parse(line)
+            except ValueError as error:
+                raise ValueError(f"{where}: expected a JSON object, but {error}.") from error
+            if not isinstance(content, dict):
+                raise ValueError(f"{where}: expected a JSON object, got {type(content).__name__}.")
+            name = next((content[n] for n in ("file", "file_name", "image") if n in content), None)
+            if not isinstance(name, str):
+                raise ValueError(f"{where}: expected a text under 'file', got {name!r}.")
+            if fault:
+                yield fault
+            yield self._listed(name, content, where)
+
+    def _listed(self, name: str, content: dict[str, Any], where: str) -> Pair | Fault:
+        """The pair of a name in a list, which names pictures in the folder and nothing else."""
+        if "\\" in name and not is_file(self.path / name):  # written on Windows
+            name = name.replace("\\", "/")
+        parts = PurePosixPath(name).parts
+        if ".." in parts or name.startswith("/") or PureWindowsPath(name).drive:
+            return Fault("files refused", f"{where}: {name[:200]!r} leads out of the folder")
+        if PurePosixPath(name).suffix.lower() not in SUFFIXES:
+            return Fault("files refused", f"{where}: {name[:200]!r} is no picture's name")
+        picture = self.path / name
+        try:
+            self._check(picture)
+        except (OSError, ValueError) as error:
+            return Fault("files refused", f"{where}: {_words(error)}")
+        return make_pair(PurePosixPath(name).with_suffix("").as_posix(), content, picture)
 
 
-def _tsv(path: Path) -> Iterator[Pair | Fault]:
-    captions: dict[str, list[str]] = {}
-    for k, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
-        name, tab, caption = line.partition("\t")
-        if not line.strip() or (k == 0 and Path(name).suffix.lower() not in SUFFIXES):
-            continue  # a first line that names no picture is a header
-        if not tab:
-            raise ValueError(f"{path}: line {k + 1}: expected file<TAB>caption, got {line[:60]!r}.")
-        captions.setdefault(name, []).append(caption)
-    for name, texts in captions.items():
-        yield make_pair(_key(name), {"caption": texts}, path.parent / name)
+def _lines(path: Path) -> Iterator[tuple[int, str, Fault | None]]:
+    """The lines of a list that are not empty, each with its number and, if some of its bytes are
+    not UTF-8, a fault. Only line feeds and carriage returns end a line: U+2028 and its like stand
+    in captions.
+
+    Raises:
+        ValueError: a line of more than `MOST_TEXT` bytes.
+    """
+    number = 0
+    with open_file(path) as file:
+        if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
+            raise ValueError(f"{path}: expected UTF-8, got UTF-16.")
+        file.seek(0)
+        while record := file.readline(MOST_TEXT + 1):
+            if len(record) > MOST_TEXT:
+                raise ValueError(
+                    f"{path}: line {number + 1}: expected at most {MOST_TEXT:,} bytes, got more."
+                )
+            for part in record.rstrip(b"\r\n").split(b"\r"):
+                number += 1
+                text, whole = to_text(part)
+                if text.strip():
+                    where = f"{path}: line {number}"
+                    yield number, text, None if whole else Fault("captions not UTF-8", where)
 
 
-def _jsonl(path: Path) -> Iterator[Pair | Fault]:
-    for k, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
-        if not line.strip():
-            continue
-        content = _object(line.encode(), f"{path}: line {k + 1}")
-        name = next((content[n] for n in ("file", "file_name", "image") if n in content), None)
-        if not isinstance(name, str):
-            raise ValueError(f"{path}: line {k + 1}: expected a text under 'file', got {name!r}.")
-        yield make_pair(_key(name), content, path.parent / name)
-
-
-def _key(name: str) -> str:
-    return Path(name).with_suffix("").as_posix()
-
-
-def _object(content: bytes, where: str) -> dict[str, Any]:
-    try:
-        value = json.loads(content)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{where}: expected a JSON object, but {error}.") from error
-    if not isinstance(value, dict):
-        raise ValueError(f"{where}: expected a JSON object, got {type(value).__name__}.")
-    return value
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror.lower()}"
+    return str(error)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+from .files import MOST_PICTURE, clean, open_file, read_file, to_text
 
 FAULTS = (
     "shards missing",
@@ -14,9 +17,17 @@ FAULTS = (
     "pictures unreadable",
     "captions empty",
     "pairs incomplete",
+    "captions not UTF-8",
+    "files refused",
 )
-"""What is skipped and counted. A pair is incomplete if it has no picture or no caption file, or not
-as many texts above its captions as are asked for."""
+"""What is counted and, but for the next to last, skipped. A pair is incomplete if it has no picture
+or no caption file, or not as many texts above its captions as are asked for. Bytes of a caption
+that are not UTF-8 are replaced by U+FFFD, and the pair is kept. Refused is what is no regular file
+(a pipe, a device, a link in a tar), what a list names outside of its folder or without the suffix
+of a picture, and what is larger than a caption should be."""
+CAPTIONS = (".json", ".txt", ".caption")
+"""Suffixes of the files with a pair's captions."""
+_KEYS = ("caption", "captions", "text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +59,19 @@ class Pair:
     general: tuple[str, ...] = ()
 
     def read(self) -> bytes:
-        """The picture file's bytes."""
-        with self.path.open("rb") as file:
+        """The picture file's bytes.
+
+        Raises:
+            OSError: there is no such file any more, or it is none.
+            ValueError: it is larger than any picture.
+        """
+        if self.size is None:
+            return read_file(self.path, MOST_PICTURE)
+        if self.size > MOST_PICTURE:
+            raise ValueError(f"expected at most {MOST_PICTURE:,} bytes, got {self.size:,}")
+        with open_file(self.path) as file:
             file.seek(self.offset)
-            return file.read(-1 if self.size is None else self.size)
+            return file.read(self.size)
 
 
 class Pairs(Protocol):
@@ -73,6 +93,9 @@ class Pairs(Protocol):
     def names(self) -> Iterator[str]:
         """What the pairs are read from: a resumed run must find the same."""
 
+    def files(self) -> Iterator[Path]:
+        """The files of the pictures, whose contents a resumed run must find again."""
+
 
 def make_pair(
     key: str,
@@ -83,24 +106,75 @@ def make_pair(
     size: int | None = None,
 ) -> Pair | Fault:
     """A pair from a caption, or from a JSON object with ``caption`` (also ``captions``, ``text``),
-    a text or a list of texts, and perhaps ``family`` and ``general``."""
+    a text or a list of texts, and perhaps ``family`` and ``general``.
+
+    Lone surrogates of a text are U+FFFD.
+    """
     family, general = None, tuple[str, ...]()
     if isinstance(content, Mapping):
         family, general = content.get("family"), _texts(content.get("general"))
-        content = next((content[k] for k in ("caption", "captions", "text") if k in content), "")
+        content = next((content[k] for k in _KEYS if k in content), "")
     captions = _texts(content)
     if not captions:
         return Fault("captions empty", f"{path}: {key}")
-    family = str(family or captions[0].casefold())
+    family = clean(str(family)) if family else captions[0].casefold()
     return Pair(key, captions, family, path, suffix or path.suffix.lower(), offset, size, general)
+
+
+def captioned_pair(
+    key: str,
+    contents: Mapping[str, bytes],
+    path: Path,
+    where: str,
+    suffix: str = "",
+    offset: int = 0,
+    size: int | None = None,
+) -> Iterator[Pair | Fault]:
+    """The pair of a picture and the caption files beside it, in a folder or in a shard.
+
+    The captions are those of the JSON object if it has any, else the text of the other file; family
+    and general texts are the object's.
+
+    Args:
+        key, path, suffix, offset, size: of the picture, as in `Pair`.
+        contents: of the files beside it, by suffix; at least one of `CAPTIONS`.
+        where: what faults are named by.
+    """
+    content: dict[str, Any] = {}
+    broken = ""
+    if ".json" in contents:
+        try:
+            value = parse(contents[".json"])
+            content = value if isinstance(value, dict) else {}
+        except ValueError as error:
+            broken = f": {error}"
+    text = next((contents[s] for s in CAPTIONS[1:] if s in contents), None)
+    if text is not None and not any(_texts(content.get(k)) for k in _KEYS):
+        caption, whole = to_text(text)
+        content = {**{k: v for k, v in content.items() if k not in _KEYS}, "caption": caption}
+        if not whole:
+            yield Fault("captions not UTF-8", f"{where}: {key}")
+    pair = make_pair(key, content, path, suffix, offset, size)
+    yield Fault(pair.kind, f"{where}: {key}{broken}") if isinstance(pair, Fault) else pair
+
+
+def parse(content: bytes | str) -> Any:
+    """A JSON value; ValueError for everything that the parser stumbles over."""
+    try:
+        return json.loads(to_text(content)[0] if isinstance(content, bytes) else content)
+    # Nested by the thousand; numbers of more digits than Python reads (a ValueError as well).
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def _texts(content: Any) -> tuple[str, ...]:
     """A text or the texts of a list, their blanks made single, without what is empty or no text."""
     texts = content if isinstance(content, list) else [content]
-    return tuple(filter(None, (" ".join(t.split()) for t in texts if isinstance(t, str))))
+    return tuple(filter(None, (" ".join(clean(t).split()) for t in texts if isinstance(t, str))))
 
 
 def number(text: str) -> int:
     """A number of 63 bits that stands for a text, the same on every machine and day."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) >> 1
+    # Names of files may have bytes that are not UTF-8: lone surrogates, which are told apart so.
+    data = text.encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest()) >> 1

@@ -11,22 +11,25 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import re
 import tarfile
 from collections.abc import Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from .pair import Fault, Pair, make_pair
+from .files import MOST_TABLE, MOST_TEXT, is_file, is_system, open_file, read_file, replacing
+from .pair import CAPTIONS, Fault, Pair, captioned_pair, parse
 from .pictures import SUFFIXES
+from .tar import Member, members
 
 SIZES = "sizes.json"
 """Beside shards: {"shard-000000.tar": 1000, ...}, which saves counting (open_clip's convention)."""
-_BLOCK = 512
+_MOST_NAMES = 10**6  # that a pattern may stand for
 
 
 class Shards:
@@ -38,7 +41,8 @@ class Shards:
 
     Args:
         pattern: ``shard-{0000..0099}.tar``, ``{train,val}-*.tar``, one ``.tar``, or a folder of
-            them. A shard that a brace pattern names and that is not there is a fault of the pass.
+            them. What is there under the very name is taken, whatever signs are in it. A shard that
+            a brace pattern names and that is not there is a fault of the pass.
 
     Raises:
         FileNotFoundError: not one shard is there.
@@ -47,15 +51,14 @@ class Shards:
     def __init__(self, pattern: str | os.PathLike[str]) -> None:
         self.pattern = str(pattern)
         self.shards: list[Path] = []
-        for name in expand_braces(self.pattern):
-            path = Path(name)
+        for path in _expanded(Path(pattern)):
             if path.is_dir():
-                self.shards += sorted(path.glob("*.tar"))
-            elif any(c in path.name for c in "*?["):
+                self.shards += shards_in(path)
+            elif any(c in path.name for c in "*?[") and not path.exists():
                 self.shards += sorted(path.parent.glob(path.name))
             else:
                 self.shards.append(path)
-        if not any(shard.is_file() for shard in self.shards):
+        if not any(map(is_file, self.shards)):
             raise FileNotFoundError(
                 f"{self.pattern}: expected .tar shards, found none of {len(self.shards)} names."
             )
@@ -105,109 +108,123 @@ class Shards:
         """The names of the shards."""
         return (shard.name for shard in self.shards)
 
+    def files(self) -> Iterator[Path]:
+        """The shards."""
+        return iter(self.shards)
+
     def _read(self, index: int) -> Iterator[Pair | Fault]:
         return read_shard(self.shards[index])
+
+
+def shards_in(folder: Path) -> list[Path]:
+    """The shards in a folder, by their suffix."""
+    found = (p for p in folder.iterdir() if p.suffix.lower() == ".tar" and not is_system([p.name]))
+    return sorted(found)
 
 
 def read_shard(path: Path) -> Iterator[Pair | Fault]:
     """The pairs of one shard in their order, without their pictures' bytes."""
     try:
-        total = path.stat().st_size
-        tar = tarfile.open(path, "r:")  # noqa: SIM115  (closed below; here only its errors matter)
+        file = open_file(path)
+        total = os.fstat(file.fileno()).st_size
     except FileNotFoundError:
         yield Fault("shards missing", str(path))
         return
-    except (tarfile.ReadError, OSError) as error:
-        yield Fault("shards cut short", f"{path}: {error}")
+    except OSError as error:
+        yield Fault("files refused", f"{path}: {error}")
         return
-    with tar:
-        key, files = "", dict[str, tarfile.TarInfo]()
-        cut = None
-        while True:
-            try:
-                member = tar.next()
-            except (tarfile.ReadError, OSError) as error:
-                cut = str(error)
-                break
-            if member is None:
-                break
-            if member.offset_data + member.size > total:
-                cut = f"{member.name} ends after the file does"
-                break
-            if not member.isfile():
-                continue
-            folder, slash, name = member.name.rpartition("/")
-            stem, _, suffix = name.partition(".")
-            if folder + slash + stem != key:
-                yield from _pair(path, key, files, tar)
-                key, files = folder + slash + stem, {}
-            files["." + suffix.lower()] = member
-        yield from _pair(path, key, files, tar)
-        # tarfile takes a broken header for the end, which is a block of zeros.
-        if cut is None and not _is_end(path, tar.offset):
-            cut = "no end mark after its last whole file"
+    with file:
+        key, files = "", dict[str, Member]()
+        try:
+            for member in members(file, total):
+                folder, slash, name = member.name.rpartition("/")
+                if is_system(member.name.split("/")):
+                    continue
+                stem, _, suffix = name.partition(".")
+                if folder + slash + stem != key:
+                    yield from _pair(path, key, files, file)
+                    key, files = folder + slash + stem, {}
+                if member.regular:
+                    files["." + suffix.lower()] = member
+                else:
+                    yield Fault("files refused", f"{path}: {member.name} is no regular file")
+        except (ValueError, OSError) as error:
+            cut = str(error)
+        else:
+            cut = None
+        yield from _pair(path, key, files, file)
         if cut is not None:
             yield Fault("shards cut short", f"{path}: {cut}")
 
 
-def _pair(
-    path: Path, key: str, files: dict[str, tarfile.TarInfo], tar: tarfile.TarFile
-) -> Iterator[Pair | Fault]:
+def _pair(path: Path, key: str, files: dict[str, Member], file: BinaryIO) -> Iterator[Pair | Fault]:
     if not files:
         return
     suffix = next((s for s in files if s in SUFFIXES), None)
-    if suffix is None or not files.keys() & {".txt", ".json"}:
-        yield Fault("pairs incomplete", f"{path}: {key} has {', '.join(sorted(files))}")
+    if suffix is None or not files.keys() & set(CAPTIONS):
+        yield Fault("pairs incomplete", f"{path}: {key} has {', '.join(sorted(files))[:200]}")
         return
-    content: Any = {}
-    if ".json" in files:
-        try:
-            content = json.loads(_content(tar, files[".json"]))
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            content = {}
-        content = content if isinstance(content, dict) else {}
-    if not content.keys() & {"caption", "captions", "text"} and ".txt" in files:
-        content = {**content, "caption": _content(tar, files[".txt"]).decode("utf-8", "replace")}
+    contents = dict[str, bytes]()
+    for kind in files.keys() & set(CAPTIONS):
+        if files[kind].size > MOST_TEXT:
+            where = f"{path}: {files[kind].name}: expected at most {MOST_TEXT:,} bytes"
+            yield Fault("files refused", f"{where}, got {files[kind].size:,}")
+            return
+        file.seek(files[kind].start)
+        contents[kind] = file.read(files[kind].size)
     # Keys of two shards may be the same numbers.
-    key = f"{path.stem}/{key}"
-    yield make_pair(key, content, path, suffix, files[suffix].offset_data, files[suffix].size)
-
-
-def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    file = tar.extractfile(member)
-    assert file is not None  # a regular file has a content
-    return file.read()
-
-
-def _is_end(path: Path, offset: int) -> bool:
-    with path.open("rb") as file:
-        file.seek(offset)
-        return file.read(_BLOCK) == bytes(_BLOCK)
+    key, picture = f"{path.stem}/{key}", files[suffix]
+    yield from captioned_pair(key, contents, path, str(path), suffix, picture.start, picture.size)
 
 
 def _sizes(path: Path) -> dict[str, int]:
-    if not path.is_file():
+    if not is_file(path):
         return {}
     try:
-        return {name: int(count) for name, count in json.loads(path.read_bytes()).items()}
-    except (ValueError, TypeError, AttributeError) as error:
+        sizes = {name: int(count) for name, count in parse(read_file(path, MOST_TABLE)).items()}
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f'{path}: expected {{"shard.tar": 1000, ...}}, but {error}.') from error
+    if min(sizes.values(), default=0) < 0:
+        raise ValueError(f'{path}: expected {{"shard.tar": 1000, ...}}, got a number below 0.')
+    return sizes
+
+
+def _expanded(pattern: Path) -> list[Path]:
+    """The paths that a pattern stands for: itself if it is there; and no braces of its folder are
+    expanded if that is there."""
+    if pattern.exists():
+        return [pattern]
+    if pattern.parent.is_dir():
+        return [pattern.parent / name for name in expand_braces(pattern.name)]
+    return list(map(Path, expand_braces(str(pattern))))
 
 
 def expand_braces(pattern: str) -> list[str]:
     """The names that a pattern stands for: ``{00..02}`` counts, with leading zeros kept, and
-    ``{a,b}`` lists; several braces multiply. Other names stand for themselves."""
+    ``{a,b}`` lists; several braces multiply. Other names stand for themselves.
+
+    Raises:
+        ValueError: more than a million names.
+    """
     parts = re.split(r"\{([^{}]*)\}", pattern)
     choices = [[part] if k % 2 == 0 else _choices(part) for k, part in enumerate(parts)]
+    count = math.prod(map(len, choices))
+    if count > _MOST_NAMES:
+        raise ValueError(f"{pattern}: expected at most {_MOST_NAMES:,} names, got {count:,}.")
     return ["".join(words) for words in itertools.product(*choices)]
 
 
 def _choices(inside: str) -> list[str]:
-    counted = re.fullmatch(r"(\d+)\.\.(\d+)", inside)
+    counted = re.fullmatch(r"([0-9]{1,18})\.\.([0-9]{1,18})", inside)
     if counted is None:
         return inside.split(",") if "," in inside else [f"{{{inside}}}"]
     low, high = counted.groups()
-    return [f"{k:0{len(low)}}" for k in range(int(low), int(high) + 1)]
+    numbers = range(int(low), int(high) + 1)
+    if len(numbers) > _MOST_NAMES:
+        raise ValueError(
+            f"{{{inside}}}: expected at most {_MOST_NAMES:,} names, got {len(numbers):,}."
+        )
+    return [f"{k:0{len(low)}}" for k in numbers]
 
 
 def write_shards(
@@ -234,23 +251,26 @@ def write_shards(
         raise ValueError(f"write_shards: per_shard is {per_shard}; expected at least 1.")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    if found := next(folder.glob("*.tar"), None):
+    if found := next(iter(shards_in(folder)), None):
         raise FileExistsError(f"{folder} holds shards already ({found.name}); name another folder.")
     sizes: dict[str, int] = {}
     rows = iter(pairs)
     while chunk := list(itertools.islice(rows, per_shard)):
         path = folder / f"shard-{len(sizes):06}.tar"
-        part = path.with_suffix(".part")
-        with tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as tar:
+        with (
+            replacing(path) as part,
+            tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as tar,
+        ):
             for key, suffix, picture, content in chunk:
-                text = json.dumps(content, ensure_ascii=False).encode()
+                # A lone surrogate has no UTF-8; \\ud800 is what JSON itself writes for it.
+                text = json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace")
                 for name, data in ((key + suffix, picture), (key + ".json", text)):
                     member = tarfile.TarInfo(name)
                     member.size = len(data)
                     tar.addfile(member, BytesIO(data))
-        os.replace(part, path)
         sizes[path.name] = len(chunk)
     if not sizes:
         raise ValueError("write_shards: expected at least one pair, got none.")
-    (folder / SIZES).write_text(json.dumps(sizes, indent=1) + "\n", encoding="utf-8")
+    with replacing(folder / SIZES) as part:
+        part.write_text(json.dumps(sizes, indent=1) + "\n", encoding="utf-8")
     return [folder / name for name in sizes]

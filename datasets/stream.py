@@ -23,10 +23,11 @@ from torch import Tensor
 from .augment import Augmentation, to_float
 from .dataset import Batch, GeneralTexts
 from .draws import uniform
-from .folder import Folder
+from .files import content_digest, digest
+from .folder import LISTS, Folder
 from .pair import FAULTS, Fault, Pair, Pairs, number
-from .pictures import decode
-from .shards import Shards
+from .pictures import OTHERS, SUFFIXES, decode
+from .shards import Shards, shards_in
 
 _STREAM = 3
 _AHEAD = 2  # batches under way while one is trained on
@@ -37,26 +38,60 @@ STATE_WIDTH = 3 + len(FAULTS)
 _SIDED = frozenset({"left", "right", "clockwise", "sign", "text", "letter", "word"})
 
 
-def open_pairs(path: str | os.PathLike[str]) -> Pairs:
+def open_pairs(path: str | os.PathLike[str], *, links: bool = True) -> Pairs:
     """A pattern of shards or a folder of them: `Shards`; a folder of pictures: `Folder`.
+
+    Args:
+        path: of the data.
+        links: as in `Folder`.
 
     Raises:
         FileNotFoundError: nothing is there, or no pictures with captions in it.
+        ValueError: another file, or a folder of pictures and shards; the sentence says what to do.
     """
     path = Path(path)
     if path.is_dir():
-        return Shards(path) if any(path.glob("*.tar")) else Folder(path)
-    if not path.exists() and path.suffix != ".tar":
-        raise FileNotFoundError(
-            f"{path}: found no such file or folder; expected a folder of pictures with captions, "
-            "or shards (shard-{0000..0099}.tar, or a folder of them)."
-        )
+        shards = shards_in(path)
+        pictures = (p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
+        if shards and (picture := next(pictures, None)):
+            raise ValueError(
+                f"{path}: expected pictures or .tar shards, found both ({picture.name}, "
+                f"{shards[0].name}). Name the shards by a pattern, or move them."
+            )
+        return Shards(path) if shards else Folder(path, links=links)
+    expected = (
+        "a folder of pictures with captions, or shards (shard-{0000..0099}.tar, or a folder of "
+        "them)"
+    )
+    if path.suffix.lower() != ".tar":
+        if path.exists():
+            raise ValueError(f"{path}: expected {expected}, found {_found(path)}.")
+        raise FileNotFoundError(f"{path}: found no such file or folder; expected {expected}.")
     return Shards(path)
 
 
+def _found(path: Path) -> str:
+    """A file that is no data, and what would make it some."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if ".tar" in suffixes or suffixes[-1:] == [".tgz"]:
+        return "a compressed tar; unpack it into a folder, or decompress it into a .tar"
+    if suffixes[-1:] in ([".zip"], [".7z"], [".rar"], [".gz"]):
+        return "an archive; unpack it into a folder"
+    if suffixes[-1:] in ([".csv"], [".tsv"], [".jsonl"], [".json"], [".parquet"], [".txt"]):
+        return f"a list; a folder is read by its list if that is named {', '.join(LISTS)}"
+    if suffixes[-1:] and suffixes[-1] in SUFFIXES | OTHERS:
+        return "one picture"
+    return f"a file with the suffix {path.suffix!r}"
+
+
 def fingerprint(pairs: Pairs) -> int:
-    """A number that changes when the files or captions that pairs are read from do."""
-    return number("\n".join(pairs.names()))
+    """A number that changes when the captions or pictures that pairs are read from do, and not when
+    they are moved to another place; see `content_digest` for what of large data is read."""
+    return number(f"{digest(map(_bytes, pairs.names()))}/{content_digest(pairs.files())}")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def lanes_for(parts: int, batch_size: int) -> int:

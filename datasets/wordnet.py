@@ -10,14 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .emoji import FILES
+from .files import MOST_TABLE, read_arrays, read_file, to_text
 
 
 @dataclass(frozen=True, eq=False)
 class Taxonomy:
-    """Named nodes and direct edges (child, parent), (E, 2) int64; a node may have many parents."""
+    """Named nodes and direct edges (child, parent), (E, 2) int64; a node may have many parents.
+
+    The ends have names, so that none is taken for the other:
+    ``losses.Hierarchy(parent=taxonomy.parent, child=taxonomy.child)``.
+    """
 
     names: tuple[str, ...]
     edges: NDArray[np.int64]
+
+    @property
+    def child(self) -> NDArray[np.int64]:
+        """The lower end of each edge, (E,)."""
+        return self.edges[:, 0]
+
+    @property
+    def parent(self) -> NDArray[np.int64]:
+        """The upper end of each edge, (E,)."""
+        return self.edges[:, 1]
 
     def closure(self) -> NDArray[np.int64]:
         """All pairs (node, ancestor), sorted, shape (pairs, 2); ValueError if there is a cycle."""
@@ -49,11 +64,21 @@ def load_wordnet_nouns(path: str | PathLike[str] | None = None) -> Taxonomy:
     count of the closure this is.
     """
     source = FILES / "nouns_3.0_direct.npz" if path is None else Path(path)
-    with np.load(source, allow_pickle=False) as archive:
-        if not {"names", "edges"} <= set(archive.files):
-            raise ValueError(f"{source}: expected the arrays names and edges, got {archive.files}")
-        names = tuple(bytes(archive["names"]).decode("utf-8").split("\n"))
-        return Taxonomy(names, archive["edges"].astype(np.int64))
+    arrays = read_arrays(source, ("names", "edges"))
+    try:
+        names = tuple(bytes(arrays["names"]).decode("utf-8").split("\n"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{source}: expected names in UTF-8, but {error}") from error
+    edges = arrays["edges"]
+    if edges.ndim != 2 or edges.shape[1] != 2 or not np.issubdtype(edges.dtype, np.integer):
+        raise ValueError(
+            f"{source}: expected edges (E, 2) of integers, got {edges.shape} {edges.dtype}"
+        )
+    if edges.size and not 0 <= int(edges.min()) <= int(edges.max()) < len(names):
+        raise ValueError(
+            f"{source}: edges must lie in 0..{len(names) - 1}, got {edges.min()}..{edges.max()}"
+        )
+    return Taxonomy(names, edges.astype(np.int64))
 
 
 def load_mammals(path: str | PathLike[str] | None = None) -> Taxonomy:
@@ -62,7 +87,8 @@ def load_mammals(path: str | PathLike[str] | None = None) -> Taxonomy:
     Nickel and Kiela count 1,180 and 6,540: without tusker.n.01 and female_mammal.n.01.
     """
     source = FILES / "mammals_3.0_direct.tsv" if path is None else Path(path)
-    rows = [line.split("\t") for line in source.read_text(encoding="utf-8").splitlines() if line]
+    text, _ = to_text(read_file(source, MOST_TABLE))
+    rows = [line.rstrip("\r").split("\t") for line in text.split("\n") if line.strip()]
     for number, row in enumerate(rows, 1):
         if len(row) != 2:
             raise ValueError(f"{source}: line {number}: expected child<tab>parent, got {row}")

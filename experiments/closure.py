@@ -53,7 +53,7 @@ def figures(options: Options) -> dict[str, float]:
     threshold best for it. "closure": of the whole closure, shown or not, likewise.
     """
     mammals = load_mammals()
-    tree = Hierarchy(mammals.edges[:, 1], mammals.edges[:, 0])
+    tree = Hierarchy(parent=mammals.parent, child=mammals.child)
     generator = torch.Generator().manual_seed(1000 + options.seed)
     direct = tree.distance == 1
     far = tree.pairs[~direct][torch.randperm(int((~direct).sum()), generator=generator)]

@@ -13,12 +13,12 @@ Corrupt = Literal["either", "parent", "child"]
 class Hierarchy:
     """All pairs (ancestor, descendant) of a tree or DAG, and negatives that are none of them.
 
-    Built from direct edges, whose two ends have the order of :func:`entailment`, parent first. An
+    Built from direct edges, whose two ends are named: lists of edges have both orders. An
     edge that follows from others, or comes twice, changes nothing but ``distance``. Everything is
     on the CPU, int64 and without gradients: indices into a table of points.
 
     >>> from spaceforms.losses import Hierarchy
-    >>> diamond = Hierarchy([0, 0, 1, 2], [1, 2, 3, 3])
+    >>> diamond = Hierarchy(parent=[0, 0, 1, 2], child=[1, 2, 3, 3])
     >>> diamond.pairs.tolist()
     [[0, 1], [0, 2], [0, 3], [1, 3], [2, 3]]
     >>> diamond.distance.tolist(), diamond.depth.tolist()
@@ -45,9 +45,9 @@ class Hierarchy:
 
     def __init__(
         self,
+        *,
         parent: Sequence[int] | Tensor,
         child: Sequence[int] | Tensor,
-        *,
         nodes: int | None = None,
     ) -> None:
         upper, lower = _indices("parent", parent), _indices("child", child)

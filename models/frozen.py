@@ -16,8 +16,7 @@ import importlib.util
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
-from zipfile import BadZipFile
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,6 +25,7 @@ from torch import Tensor
 
 from ..datasets import EmojiData
 from ..datasets.augment import to_float
+from ..datasets.files import read_arrays, replacing
 from .adapters import ImageFeatures, TextFeatures
 from .pretrained import EfficientNetLite0, MiniLM
 
@@ -150,25 +150,27 @@ def spread(
 
 def save_features(features: Features, path: str | os.PathLike[str]) -> None:
     """Write an .npz of the four arrays; the file is replaced at once or not at all."""
-    path = Path(path)
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("wb") as file:
+    with replacing(Path(path)) as part, part.open("wb") as file:
         np.savez(file, **features._asdict())
-    os.replace(temporary, path)
 
 
 def load_features(path: str | os.PathLike[str]) -> Features:
     """Read what :func:`save_features` wrote; ValueError if the file is something else."""
     try:
-        # numpy leaves a file that it cannot read open.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            return Features(**{name: archive[name] for name in Features._fields})
-    # What numpy raises for another's archive, no archive, and a part of one.
-    except (KeyError, ValueError, TypeError, EOFError, BadZipFile) as error:
+        arrays: dict[str, Any] = read_arrays(path, Features._fields)
+    except ValueError as error:
+        raise ValueError(f"{error}; `spaceforms features` writes such a file.") from error
+    image, text, concept, vendor = (arrays[name] for name in Features._fields)
+    count = len(image) if image.ndim else 0
+    labels = all(x.shape == (count,) and x.dtype.kind in "iu" for x in (concept, vendor))
+    floats = all(x.ndim == 2 and x.dtype.kind == "f" for x in (image, text))
+    if not (floats and labels and count and 0 <= concept.min() <= concept.max() < len(text)):
+        shapes = ", ".join(f"{name} {x.shape} {x.dtype}" for name, x in arrays.items())
         raise ValueError(
-            f"{path}: expected the arrays {', '.join(Features._fields)}, as `spaceforms features` "
-            "writes them, got another file or a part of one."
-        ) from error
+            f"{path}: expected image (N, m) and text (C, n) of floating-point numbers, concept "
+            f"(N,) of integers below C, and vendor (N,), got {shapes}."
+        )
+    return Features(image, text, concept, vendor)
 
 
 def _folder(package: str) -> Path:

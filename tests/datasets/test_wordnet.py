@@ -41,5 +41,5 @@ def test_bad_files_get_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"x.tsv: line 2: expected child<tab>parent"):
         load_mammals(tmp_path / "x.tsv")
     np.savez(tmp_path / "x.npz", edges=np.zeros((1, 2)))
-    with pytest.raises(ValueError, match=r"x.npz: expected the arrays names and edges"):
+    with pytest.raises(ValueError, match=r"x.npz: expected the arrays names, edges; names missing"):
         load_wordnet_nouns(tmp_path / "x.npz")

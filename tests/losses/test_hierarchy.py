@@ -26,7 +26,7 @@ def edges(draw, most=9):
 
 
 def _built(nodes, pairs):
-    return Hierarchy([p for p, _ in pairs], [c for _, c in pairs], nodes=nodes)
+    return Hierarchy(parent=[p for p, _ in pairs], child=[c for _, c in pairs], nodes=nodes)
 
 
 @settings(max_examples=60, derandomize=True)
@@ -53,7 +53,7 @@ def test_the_closure_is_that_of_the_powers_of_the_adjacency_matrix(drawn):
 
 def test_the_closure_of_the_mammals_is_that_of_the_data_room():
     mammals = load_mammals()
-    tree = Hierarchy(mammals.edges[:, 1], mammals.edges[:, 0])
+    tree = Hierarchy(parent=mammals.parent, child=mammals.child)
     own = sorted((up, node) for node, up in mammals.closure().tolist())
     assert [tuple(row) for row in tree.pairs.tolist()] == own
     assert int((tree.distance == 1).sum()) == len(mammals.edges)
@@ -90,7 +90,7 @@ def test_negatives_are_uniform():
     #      0        The pair (1, 4): its parent 1 has 4 below it, so 0, 2, 3 and 5 are no children;
     #    1 2 3      its child has 0 and 1 above, so 2, 3 and 5 are no parents.
     #    4   5
-    tree = Hierarchy([0, 0, 0, 1, 3], [1, 2, 3, 4, 5])
+    tree = Hierarchy(parent=[0, 0, 0, 1, 3], child=[1, 2, 3, 4, 5])
     generator = torch.Generator().manual_seed(0)
     count = 40_000
     pair = torch.tensor([[1, 4]])
@@ -127,23 +127,31 @@ def test_a_cycle_is_named(drawn, seed):
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: Hierarchy([0, 1], [1]), r"parent has 2 entries and child has 1"),
-        (lambda: Hierarchy([0], [3], nodes=3), r"run from 0 to 3; expected 0 to 2"),
-        (lambda: Hierarchy([-1], [1]), r"run from -1 to 1; expected 0 to 1"),
-        (lambda: Hierarchy([0.5], [1]), r"parent has shape \(1,\) and dtype torch.float32"),
-        (lambda: Hierarchy([[0, 1]], [1]), r"parent has shape \(1, 2\)"),
-        (lambda: Hierarchy([], [], nodes=-1), r"nodes is -1; expected a whole number"),
+        (lambda: Hierarchy(parent=[0, 1], child=[1]), r"parent has 2 entries and child has 1"),
+        (lambda: Hierarchy(parent=[0], child=[3], nodes=3), r"run from 0 to 3; expected 0 to 2"),
+        (lambda: Hierarchy(parent=[-1], child=[1]), r"run from -1 to 1; expected 0 to 1"),
         (
-            lambda: Hierarchy([0], [1]).negatives(torch.tensor([0, 1]), 1),
+            lambda: Hierarchy(parent=[0.5], child=[1]),
+            r"parent has shape \(1,\) and dtype torch.float32",
+        ),
+        (lambda: Hierarchy(parent=[[0, 1]], child=[1]), r"parent has shape \(1, 2\)"),
+        (lambda: Hierarchy(parent=[], child=[], nodes=-1), r"nodes is -1; expected a whole number"),
+        (
+            lambda: Hierarchy(parent=[0], child=[1]).negatives(torch.tensor([0, 1]), 1),
             r"pairs have shape \(2,\)",
         ),
-        (lambda: Hierarchy([0], [1]).negatives(torch.tensor([[0, 1]]), 0), r"count is 0"),
         (
-            lambda: Hierarchy([0], [1]).negatives(torch.tensor([[0, 2]]), 1),
+            lambda: Hierarchy(parent=[0], child=[1]).negatives(torch.tensor([[0, 1]]), 0),
+            r"count is 0",
+        ),
+        (
+            lambda: Hierarchy(parent=[0], child=[1]).negatives(torch.tensor([[0, 2]]), 1),
             r"pairs have indices from 0 to 2; expected 0 to 1",
         ),
         (
-            lambda: Hierarchy([0], [1]).negatives(torch.tensor([[0, 1]]), 1, corrupt="both"),
+            lambda: Hierarchy(parent=[0], child=[1]).negatives(
+                torch.tensor([[0, 1]]), 1, corrupt="both"
+            ),
             r"corrupt is 'both'; expected one of either, parent, child",
         ),
     ],
@@ -154,7 +162,7 @@ def test_refusals_are_sentences(call, sentence):
 
 
 def test_without_edges_there_are_no_pairs():
-    tree = Hierarchy([], [], nodes=3)
+    tree = Hierarchy(parent=[], child=[], nodes=3)
     assert tree.pairs.shape == (0, 2)
     assert tree.depth.tolist() == [0, 0, 0]
     assert not tree.contains(torch.tensor([0]), torch.tensor([1])).any()
@@ -167,12 +175,12 @@ def test_without_edges_there_are_no_pairs():
 def _felines():
     """feline.n.01 and its 59 descendants."""
     mammals = load_mammals()
-    whole = Hierarchy(mammals.edges[:, 1], mammals.edges[:, 0])
+    whole = Hierarchy(parent=mammals.parent, child=mammals.child)
     root = mammals.names.index("feline.n.01")
     kept = [root, *whole.pairs[whole.pairs[:, 0] == root, 1].tolist()]
     place = {node: k for k, node in enumerate(kept)}
     own = [(place[p], place[c]) for c, p in mammals.edges.tolist() if p in place and c in place]
-    return Hierarchy([p for p, _ in own], [c for _, c in own])
+    return Hierarchy(parent=[p for p, _ in own], child=[c for _, c in own])
 
 
 @pytest.mark.parametrize("space", [PoincareBall(), Lorentz(), Euclidean()], ids=str)
