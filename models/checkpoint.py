@@ -3,18 +3,21 @@ ema.safetensors where the weights were averaged."""
 
 import dataclasses
 import os
-import pickle
-from collections.abc import Callable
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
+from ..datasets.files import MOST_TABLE, digest, open_file, read_file, replacing
 from .config import TrainConfig, build_model, from_json, to_json
 from .ema import Ema
 from .image_text import ImageTextModel
@@ -24,6 +27,8 @@ MODEL, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
 EMA = "ema.safetensors"
 STATE, METRICS, EVALUATION = "state.pt", "metrics.jsonl", "evaluation.json"
 FILES = (CONFIG, MODEL, EMA, TOKENIZER, STATE, METRICS, EVALUATION)
+_DIGEST = "digest"  # in the metadata of a file of weights
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -68,18 +73,38 @@ def load_run(folder: str | os.PathLike[str], *, device: str = "cpu", ema: bool =
 
 def read_config(folder: Path) -> TrainConfig:
     """The configuration of the run in a folder, neither to resume nor to overwrite it."""
-    text = (folder / CONFIG).read_text(encoding="utf-8")
+    text = read_file(folder / CONFIG, MOST_TABLE)
     config = from_json(text, where=str(folder / CONFIG))
     return dataclasses.replace(config, out=folder, resume=False, overwrite=False)
 
 
 def load_weights(model: ImageTextModel, folder: Path, name: str = MODEL) -> None:
-    """Put the saved weights into a model of the same configuration."""
+    """Put the saved weights into a model of the same configuration.
+
+    Raises:
+        ValueError: other weights, weights that are not those that were written (where the file has
+            their digest), or that are not finite: of a model with a NaN every figure is wrong, and
+            some are perfect.
+    """
     path = folder / name
     try:
-        weights = load_file(path)
+        with safe_open(path, framework="pt") as file:
+            written = (file.metadata() or {}).get(_DIGEST)
+            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(f"{path}: expected the weights of a run, got {error}.") from error
+    if written is not None and written != _digest(weights):
+        raise ValueError(
+            f"{path}: the weights are not those that were written: the file is damaged, or was "
+            "changed."
+        )
+    bad = [key for key, w in weights.items() if not bool(torch.isfinite(w).all())]
+    if bad:
+        more = f" and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
+        raise ValueError(
+            f"{path}: expected finite weights, got NaN or infinity in {', '.join(bad[:_NAMED])}"
+            f"{more}."
+        )
     _fit(model, weights, path)
 
 
@@ -96,6 +121,28 @@ def begin_run(
     it is, a whole run is.
     """
     folder = config.out
+    for path in (*(folder / name for name in FILES), *folder.glob(evaluation_file(Path("*")))):
+        path.unlink(missing_ok=True)
+    _write(folder / TOKENIZER, tokenizer.save)
+    save_state(folder, model, optimizer, 0, **more)
+    write_config(config)
+
+
+def write_config(config: TrainConfig) -> None:
+    """Write the configuration of a run into its folder."""
+    _write(config.out / CONFIG, lambda path: path.write_text(to_json(config), encoding="utf-8"))
+
+
+@contextmanager
+def own_folder(folder: Path) -> Iterator[None]:
+    """Make the folder of a run if it is not there, and keep other processes from training in it.
+
+    The system gives the folder free when this process ends, however it does.
+
+    Raises:
+        OSError: it cannot be made.
+        FileExistsError: another process trains in it.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -103,11 +150,25 @@ def begin_run(
             f"out is {folder}; expected a folder, or a place to make one in, got "
             f"{(error.strerror or str(error)).lower()}."
         ) from error
-    for path in (*(folder / name for name in FILES), *folder.glob(evaluation_file(Path("*")))):
-        path.unlink(missing_ok=True)
-    tokenizer.save(folder / TOKENIZER)
-    save_state(folder, model, optimizer, 0, **more)
-    _replace(folder / CONFIG, lambda path: path.write_text(to_json(config), encoding="utf-8"))
+    handle = None
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        if handle is not None:
+            os.close(handle)
+        raise FileExistsError(
+            f"{folder}: another process is training in it; wait for its end, or name another --out."
+        ) from error
+    except (ImportError, OSError):
+        pass  # Windows, and file systems of networks that lock no folders
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
 
 
 def evaluation_file(other: Path | None) -> str:
@@ -124,6 +185,7 @@ def save_state(
     ema: dict[str, Tensor] | None = None,
     data: Tensor | None = None,
     fingerprint: int = 0,
+    made: Mapping[str, str] | None = None,
 ) -> None:
     """Write the weights and what a resumption needs. Each file is replaced at once or not at all.
 
@@ -135,13 +197,14 @@ def save_state(
         ema: averaged weights.
         data: where the readers of all processes are.
         fingerprint: of the data that they read.
+        made: digests of the files that a resumption must find as they are, by name.
     """
     state = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
-    state |= {"ema": ema, "data": data, "fingerprint": fingerprint}
+    state |= {"ema": ema, "data": data, "fingerprint": fingerprint, "made": dict(made or {})}
     _write_weights(folder / MODEL, model.state_dict())
     if ema is not None:
         _write_weights(folder / EMA, ema)
-    _replace(folder / STATE, lambda path: torch.save(state, path))
+    _write(folder / STATE, lambda path: torch.save(state, path))
 
 
 def load_state(
@@ -151,38 +214,83 @@ def load_state(
     *,
     ema: Ema | None = None,
     fingerprint: int = 0,
+    made: Mapping[str, str] | None = None,
 ) -> tuple[int, Tensor | None]:
-    """Bring all to where :func:`save_state` left it; the number of steps done, and the readers."""
+    """Bring all to where :func:`save_state` left it; the number of steps done, and the readers.
+
+    Raises:
+        FileNotFoundError: no state.
+        ValueError: another's or a damaged one, or one of a run on other data, with another
+            tokenizer or other options.
+    """
     path = folder / STATE
     anew = f"Begin the run anew: spaceforms train --out {folder} --overwrite"
     if not path.is_file():
         raise FileNotFoundError(f"{folder} has no {STATE} to go on from. {anew}")
     device = next(model.parameters()).device
+    # For a part of a file, a damaged one, another's pickle and another's content torch, zipfile and
+    # pickle have errors of all kinds.
     try:
+        _check_archive(path)
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
         step, weights, moments = int(state["step"]), state["model"], state["optimizer"]
-    # What torch raises for a part of a file, an empty one, another's pickle and another's content.
-    except (RuntimeError, EOFError, pickle.UnpicklingError, KeyError, TypeError) as error:
+        begun_with = dict(state.get("made", {}))
+    except Exception as error:
         raise ValueError(
             f"{path}: expected the state of a run, got something else or a part of one. {anew}"
         ) from error
-    if state.get("fingerprint", 0) != fingerprint:
+    for name, found in (made or {}).items():
+        if begun_with.get(name, found) != found:
+            raise ValueError(
+                f"{path}: the run was begun with another {name}: that beside it was replaced or "
+                f"edited since, or this state is of another run. Put it back to go on. {anew}"
+            )
+    # 0 where the checkpoint is older than the fingerprint.
+    if state.get("fingerprint", 0) not in (0, fingerprint):
         raise ValueError(
             f"{path}: the run was begun on other data: files or captions have come, gone or "
             f"changed since. {anew}"
         )
     _fit(model, weights, path)
-    if ema is not None:
-        ema.load(state["ema"])
-    optimizer.load_state_dict(moments)
-    data = state.get("data")
-    return step, None if data is None else data.cpu()
+    try:
+        if ema is not None:
+            ema.load(state["ema"])
+        optimizer.load_state_dict(moments)
+        data = None if state.get("data") is None else state["data"].cpu()
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, IndexError) as error:
+        raise ValueError(
+            f"{path}: expected the state of the optimiser and the averages of this run, got those "
+            f"of another. {anew}"
+        ) from error
+    return step, data
+
+
+def _check_archive(path: Path) -> None:
+    """Raise an error if one of the sums that torch wrote beside its tensors, and does not compare,
+    is wrong, or if the file would unpack to more than it is."""
+    with open_file(path) as file, zipfile.ZipFile(file) as archive:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise ValueError("compressed")
+        if damaged := archive.testzip():
+            raise ValueError(damaged)
+
+
+def _digest(weights: Mapping[str, Tensor]) -> str:
+    """Of names, types, shapes and numbers."""
+
+    def parts() -> Iterator[bytes]:
+        for name in sorted(weights):
+            value = weights[name].detach().cpu().contiguous()
+            yield f"{name} {value.dtype} {tuple(value.shape)}".encode()
+            yield value.reshape(-1).view(torch.uint8).numpy().tobytes()
+
+    return digest(parts())
 
 
 def _fit(model: ImageTextModel, weights: dict[str, Tensor], path: Path) -> None:
     try:
         model.load_state_dict(weights)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path}: expected the weights of the model that {CONFIG} beside it describes, got "
             "those of another."
@@ -191,10 +299,20 @@ def _fit(model: ImageTextModel, weights: dict[str, Tensor], path: Path) -> None:
 
 def _write_weights(path: Path, weights: dict[str, Tensor]) -> None:
     whole = {name: value.detach().contiguous() for name, value in weights.items()}
-    _replace(path, lambda path: save_file(whole, path))
+    _write(path, lambda path: save_file(whole, path, metadata={_DIGEST: _digest(whole)}))
 
 
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    temporary = path.with_suffix(path.suffix + ".part")
-    write(temporary)
-    os.replace(temporary, path)
+def _write(path: Path, write: Callable[[Path], object]) -> None:
+    """Replace a file at once or not at all, with a sentence if the disk is full."""
+    try:
+        with replacing(path) as part:
+            write(part)
+    # torch and safetensors have errors of their own, which do not say why.
+    except (OSError, RuntimeError, SafetensorError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        if path.parent.is_dir() and shutil.disk_usage(path.parent).free < 2**20:
+            reason = "no space left on the disk"
+        raise OSError(
+            f"{path}: could not be written: {reason.partition(chr(10))[0].lower()}. What was there "
+            f"before is whole; go on from it with: spaceforms train --out {path.parent} --resume"
+        ) from error

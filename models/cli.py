@@ -1,6 +1,7 @@
 """The commands of the models: train, evaluate, plot, traverse, features, probvlm, shards."""
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import tyro
 
 from ..datasets import (
     CaptionMix,
+    Fault,
     emoji_rows,
     load_emoji,
     open_pairs,
@@ -268,15 +270,23 @@ def shards(argv: Sequence[str]) -> int:
     """``spaceforms shards``."""
 
     def run(options: ShardsOptions) -> int:
-        data = options.data
+        data, faults = options.data, list[Fault]()
         if data is None or data.suffix == ".npz":
             emoji = load_emoji(data, options.concepts, size=options.size)
             split = emoji.split(options.split, held_out=options.held_out)
             mix = CaptionMix(unspoken=split.unspoken)
             rows = emoji_rows(emoji, split.train, mix=mix, seed=options.seed)
         else:
-            rows = pair_rows(open_pairs(data), seed=options.seed)
+            # Copies are made of what it names: of nothing outside of it.
+            rows = pair_rows(
+                open_pairs(data, links=False), seed=options.seed, skipped=faults.append
+            )
         written = write_shards(rows, options.out, per_shard=options.per_shard)
+        if faults:
+            counts = Counter(fault.kind for fault in faults)
+            told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+            print(f"Not written, or mended: {told}. The first:", file=sys.stderr)
+            print(*(f"  {f.kind}: {f.where}" for f in faults[:5]), sep="\n", file=sys.stderr)
         print(f"Written: {len(written)} shards. Next: spaceforms train --data {options.out}")
         return 0
 

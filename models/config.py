@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..datasets import Augmentation
+from ..datasets.files import digest
+from ..datasets.pair import parse
 from ..losses.contrastive import Logits
 from .encoders import ImageEncoder, ImageEncoderConfig, TextEncoder, TextEncoderConfig
 from .image_text import ImageTextModel
@@ -198,6 +200,9 @@ _OF_THE_PROCESS = (
     *("device", "save_every", "workers", "tensorboard"),
 )
 
+# Where data lie. What they are is compared by a fingerprint, so that they can be moved.
+_PLACES = ("data", "concepts")
+
 
 def check_sizes(config: TrainConfig, world: int) -> None:
     """Refuse batches that ``world`` processes cannot share, in a sentence."""
@@ -214,12 +219,22 @@ def check_sizes(config: TrainConfig, world: int) -> None:
 
 
 def differences(config: TrainConfig, other: TrainConfig) -> list[str]:
-    """Names of the options, other than those of the process, in which two runs differ."""
+    """Names of the options, other than those of the process and places of data, in which two runs
+    differ."""
     return [
         f.name
         for f in dataclasses.fields(config)
-        if f.name not in _OF_THE_PROCESS and getattr(config, f.name) != getattr(other, f.name)
+        if f.name not in (*_OF_THE_PROCESS, *_PLACES)
+        and getattr(config, f.name) != getattr(other, f.name)
     ]
+
+
+def options_digest(config: TrainConfig) -> str:
+    """A digest of the options of a run that its resumption must have too. Where the data lie is
+    none of them: whether they are the same is seen from what is read."""
+    options = dataclasses.asdict(config)
+    kept = {k: v for k, v in options.items() if k not in (*_OF_THE_PROCESS, *_PLACES)}
+    return digest([json.dumps(kept, default=str, sort_keys=True).encode()])
 
 
 def build_model(config: TrainConfig, vocabulary: int) -> ImageTextModel:
@@ -237,10 +252,10 @@ def to_json(config: TrainConfig) -> str:
     return json.dumps(dataclasses.asdict(config), indent=2, default=str) + "\n"
 
 
-def from_json(text: str, *, where: str) -> TrainConfig:
+def from_json(text: str | bytes, *, where: str) -> TrainConfig:
     """The inverse of :func:`to_json`; ``where`` names the source in an error."""
     try:
-        raw: dict[str, Any] = json.loads(text)
+        raw: dict[str, Any] = parse(text)
         for name, kind in (
             ("image", ImageEncoderConfig),
             ("text", TextEncoderConfig),
@@ -253,7 +268,7 @@ def from_json(text: str, *, where: str) -> TrainConfig:
         for name in ("out", "data", "concepts"):
             raw[name] = None if raw[name] is None else Path(raw[name])
         return TrainConfig(**{k: _frozen(v) for k, v in raw.items()})
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise ValueError(
             f"{where}: expected the configuration that `spaceforms train` writes, but {error!r}."
         ) from error

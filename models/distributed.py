@@ -62,6 +62,20 @@ def from_first(find: Callable[[], int]) -> int:
     return int(found[0] or 0)
 
 
+def check_equal(value: int, what: str) -> None:
+    """Raise ValueError in all processes if they have different values of something."""
+    if not dist.is_initialized():
+        return
+    values: list[int | None] = [None] * dist.get_world_size()
+    dist.all_gather_object(values, value)
+    other = [str(rank) for rank, found in enumerate(values) if found != values[0]]
+    if other:
+        raise ValueError(
+            f"the {what} of process {', '.join(other)} are not those of process 0; expected the "
+            "same in all."
+        )
+
+
 def joined(words: list[str]) -> list[str]:
     """The words of all processes, in order of rank, each once."""
     if not dist.is_initialized():

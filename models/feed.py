@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterable, Iterator
 from itertools import islice
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,6 +20,8 @@ from ..datasets import (
     load_emoji,
     open_pairs,
 )
+from ..datasets.files import digest
+from ..datasets.pair import number
 from ..datasets.stream import STATE_WIDTH, fingerprint, lanes_for
 from . import distributed
 from .config import TrainConfig
@@ -59,8 +62,11 @@ def open_feed(config: TrainConfig, rank: int, world: int) -> Feed:
         FileNotFoundError, ValueError: data that are not there, or options they cannot serve.
     """
     if config.data is None or config.data.suffix == ".npz":
-        return EmojiFeed(config, rank, world)
-    return StreamFeed(config, open_pairs(config.data), rank, world)
+        feed: Feed = EmojiFeed(config, rank, world)
+    else:
+        feed = StreamFeed(config, open_pairs(config.data), rank, world)
+    distributed.check_equal(feed.fingerprint, "data")
+    return feed
 
 
 def load_data(config: TrainConfig) -> tuple[EmojiData, Split]:
@@ -82,10 +88,16 @@ def training_texts(data: EmojiData, split: Split, mix: CaptionMix) -> list[str]:
     return names + [word for c in concepts for word in mix.words_of(c)]
 
 
+def _fingerprint(data: EmojiData) -> int:
+    """A number that changes when pictures, labels or concepts do, and not when files are moved."""
+    arrays = (data.images, data.vendor, data.concept)
+    parts = [np.ascontiguousarray(array).tobytes() for array in arrays]
+    words = repr((data.vendors, data.concepts)).encode("utf-8", "surrogatepass")
+    return number(digest([*parts, words]))
+
+
 class EmojiFeed:
     """Pictures in memory, in a new order every epoch."""
-
-    fingerprint = 0  # the file's arrays are checked where they are loaded
 
     def __init__(self, config: TrainConfig, rank: int, world: int) -> None:
         self.data, self.split = load_data(config)
@@ -99,6 +111,7 @@ class EmojiFeed:
             seed=config.seed,
         )
         self.pairs = len(self.dataset)
+        self.fingerprint = _fingerprint(self.data)
         self._size, self._rank, self._world = config.batch_size, rank, world
 
     def texts(self) -> list[str]:

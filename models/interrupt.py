@@ -1,27 +1,39 @@
-"""Ctrl-C that lets a step finish."""
+"""Signals that let a step finish."""
 
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+# Ctrl-C; what schedulers (Slurm, Kubernetes, `docker stop`) send before they kill; and what a
+# terminal sends when it is closed.
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+
 
 @contextmanager
 def polite_interrupt() -> Iterator[Callable[[], bool]]:
-    """Let Ctrl-C end the loop after the step under way; a second one ends it at once."""
+    """Let Ctrl-C, SIGTERM and SIGHUP end the loop after the step under way; a second one ends it at
+    once. Under `nohup`, where SIGHUP is ignored, it stays so."""
     hit = False
+    before: dict[int, Any] = {}
 
     def handler(number: int, frame: Any) -> None:
         nonlocal hit
         hit = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for known in before:
+            ends = signal.default_int_handler if known == signal.SIGINT else signal.SIG_DFL
+            signal.signal(known, ends)
 
     try:
-        before = signal.signal(signal.SIGINT, handler)
-    except ValueError:  # not in the main thread: then there is no Ctrl-C to catch
+        for name in _SIGNALS:
+            number = getattr(signal, name, None)  # SIGHUP is not on Windows
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, handler)
+    except ValueError:  # not in the main thread: then there is no signal to catch
         yield lambda: False
         return
     try:
         yield lambda: hit
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handled in before.items():
+            signal.signal(number, handled)

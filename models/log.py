@@ -4,12 +4,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ..datasets.files import replacing
+from .terminal import say
+
 LOG_EVERY = 10
 """Steps from one row to the next."""
 
 
 class Log:
     """Write the log of a run, from the step ``done`` on; what was written of later ones goes.
+
+    Lines that are no rows are left out and told: a log that was damaged ends no run.
 
     Args:
         path: the file.
@@ -18,8 +23,13 @@ class Log:
     """
 
     def __init__(self, path: Path, done: int, *, board: bool = False) -> None:
-        rows = read_log(path) if done and path.exists() else []
-        path.write_text("".join(map(_line, (r for r in rows if r["step"] <= done))), "utf-8")
+        rows: list[dict[str, Any]] = []
+        if done and path.is_file():
+            rows, damaged = _rows(path)
+            if damaged:
+                say(f"{path}: {len(damaged)} lines are no rows of a log and left out. {damaged[0]}")
+        with replacing(path) as part:
+            part.write_text("".join(map(_line, (r for r in rows if r["step"] <= done))), "utf-8")
         self._path = path
         self._board = board_writer()(str(path.parent), purge_step=done + 1) if board else None
 
@@ -63,18 +73,27 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: expected the log of a run, found no such file.")
-    *lines, _ = path.read_text(encoding="utf-8").split("\n")
-    rows = []
+    rows, damaged = _rows(path)
+    if damaged:
+        raise ValueError(damaged[0])
+    return rows
+
+
+def _rows(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """The rows of a log, and a sentence for each line that is none."""
+    *lines, _ = path.read_bytes().decode("utf-8", "replace").split("\n")
+    rows, damaged = [], []
     for number, line in enumerate(lines, 1):
         try:
             row = json.loads(line)
             row["step"] + 0
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise ValueError(
+        except (ValueError, KeyError, TypeError, RecursionError):
+            damaged.append(
                 f'{path}: line {number}: expected {{"step": 10, ...}}, got {line[:60]!r}.'
-            ) from error
-        rows.append(row)
-    return rows
+            )
+        else:
+            rows.append(row)
+    return rows, damaged
 
 
 def _line(row: dict[str, Any]) -> str:

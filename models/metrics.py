@@ -21,10 +21,27 @@ def recall_at(scores: Scores, relevant: Relevance, ks: tuple[int, ...] = (1, 5, 
         scores: (rows, columns), larger is better.
         relevant: (rows, columns), at least one in each row.
         ks: the cut-offs.
+
+    Raises:
+        ValueError: a score that is not a number, which is neither more nor less than any other and
+            would let a broken model win; or a row without a relevant column.
     """
+    check_scores(scores)
+    if not relevant.any(1).all():
+        raise ValueError("recall_at: expected a relevant column in each row, got a row without.")
     best = np.where(relevant, scores, -np.inf).max(1, keepdims=True)
     rank = ((scores >= best) & ~relevant).sum(1)
     return [float((rank < k).mean()) for k in ks]
+
+
+def check_scores(scores: Scores) -> None:
+    """Raise ValueError if a score is not a number: then there is no order, and no figure."""
+    missing = int(np.isnan(scores).sum())
+    if missing:
+        raise ValueError(
+            f"{missing:,} of {scores.size:,} scores are not numbers (NaN); expected those of a "
+            "model whose weights and inputs are finite."
+        )
 
 
 def chance_recall_at(relevant: Relevance, ks: tuple[int, ...] = (1, 5, 10)) -> list[float]:
@@ -48,7 +65,11 @@ def accuracy(scores: Scores, label: NDArray[np.int64]) -> dict[str, float]:
     Args:
         scores: (rows, classes).
         label: (rows,), the right column.
+
+    Raises:
+        ValueError: a score that is not a number.
     """
+    check_scores(scores)
     right = scores.argmax(1) == label
     present = np.unique(label)
     return {

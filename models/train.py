@@ -10,9 +10,9 @@ augmentation, order and the random numbers of the encoders are drawn from (seed,
 """
 
 import math
-import sys
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -23,8 +23,18 @@ from ..datasets import Batch
 from ..datasets.pair import number
 from ..datasets.stream import skipped
 from . import distributed
-from .checkpoint import CONFIG, METRICS, TOKENIZER, begin_run, load_state, read_config, save_state
-from .config import TrainConfig, build_model, check_sizes, differences
+from .checkpoint import (
+    CONFIG,
+    METRICS,
+    TOKENIZER,
+    begin_run,
+    load_state,
+    own_folder,
+    read_config,
+    save_state,
+    write_config,
+)
+from .config import TrainConfig, build_model, check_sizes, differences, options_digest
 from .ema import Ema
 from .feed import Feed, load_data as load_data, open_feed, training_texts as training_texts
 from .image_text import ImageTextModel
@@ -32,17 +42,20 @@ from .interrupt import polite_interrupt
 from .log import LOG_EVERY, Log, board_writer
 from .optim import learning_rate, parameter_groups
 from .step import AfterStep, Inputs, Level, OwnLoss, explain, gradients, prepare
+from .terminal import Terminal, say
 from .tokenizer import Tokenizer
 
 
 def train(config: TrainConfig) -> bool:
-    """Train; True if the run reached its end, False if Ctrl-C stopped it (it can be resumed).
+    """Train; True if the run reached its end, False if Ctrl-C, SIGTERM or SIGHUP stopped it (it can
+    be resumed).
 
     To resume a run is to train with its own configuration and ``resume``:
     ``train(replace(load_run(folder).config, resume=True))``.
 
     Raises:
-        FileExistsError: the folder holds a run, and neither resume nor overwrite is set.
+        FileExistsError: the folder holds a run, and neither resume nor overwrite is set; or another
+            process trains in it.
         FileNotFoundError: no data where they should be.
         ValueError: a configuration that cannot work, or data of which none can be read.
         FloatingPointError: the loss or a gradient is not finite; the last checkpoint is kept.
@@ -59,12 +72,13 @@ def train(config: TrainConfig) -> bool:
         check_sizes(config, world)
         if config.tensorboard:
             board_writer()
-        return _run(config, device, rank, world)
+        with ExitStack() as held:
+            return _run(config, device, rank, world, held)
     finally:
         distributed.stop()
 
 
-def _run(config: TrainConfig, device: str, rank: int, world: int) -> bool:
+def _run(config: TrainConfig, device: str, rank: int, world: int, held: ExitStack) -> bool:
     # -- data and vocabulary
     feed = open_feed(config, rank, world)
     if config.batch_size > feed.pairs:
@@ -97,19 +111,28 @@ def _run(config: TrainConfig, device: str, rank: int, world: int) -> bool:
     steps = per_epoch * config.epochs
     done, place = 0, feed.start()
 
+    made = {CONFIG: options_digest(config), TOKENIZER: tokenizer.digest()}
+
     def everything(place: Tensor) -> dict[str, Any]:
         """What a checkpoint keeps beside model and optimiser; all processes must ask."""
         return {
             "ema": ema.weights if ema else None,
             "data": distributed.gather(place.to(device)).cpu() if place.numel() else None,
             "fingerprint": feed.fingerprint,
+            "made": made,
         }
 
+    if rank == 0:
+        held.enter_context(own_folder(config.out))
     if config.resume:
         done, places = load_state(
-            config.out, model, optimizer, ema=ema, fingerprint=feed.fingerprint
+            config.out, model, optimizer, ema=ema, fingerprint=feed.fingerprint, made=made
         )
         place = place if places is None else places.chunk(world)[rank]
+        begun = read_config(config.out)
+        if rank == 0 and (begun.data, begun.concepts) != (config.data, config.concepts):
+            # The same data in another place.
+            write_config(replace(begun, data=config.data, concepts=config.concepts))
     else:
         more = everything(place)
         if rank == 0:
@@ -125,8 +148,9 @@ def _run(config: TrainConfig, device: str, rank: int, world: int) -> bool:
         unit_scale=True,
         desc=config.model,
         disable=rank != 0,
+        file=Terminal(),
         # Where no one watches (a log file) a line now and then is enough.
-        mininterval=0.5 if sys.stderr.isatty() else 20,
+        mininterval=0.5 if Terminal().isatty() else 20,
     )
     began = time.monotonic()
     reached = done
@@ -259,9 +283,12 @@ def _report(
     )
     if missed:
         counts = ", ".join(f"{count} {kind}" for kind, count in missed.items())
-        lines += [f"Skipped in all passes: {counts}. The first:", *(f"  {w}" for w in named)]
+        lines += [
+            f"Skipped or mended in all passes: {counts}. The first:",
+            *(f"  {w}" for w in named),
+        ]
     if distributed.is_first():
-        print("\n".join(lines), file=sys.stderr)
+        say("\n".join(lines))
 
 
 def _check_folder(config: TrainConfig) -> None:

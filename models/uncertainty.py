@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..losses.metrics import aurc, calibration, interval_coverage, pit
 from .image_text import ImageTextModel
-from .metrics import recall_at
+from .metrics import check_scores, recall_at
 from .probvlm import Law, ProbVLM
 
 LEVELS = (0.5, 0.9, 0.95)
@@ -65,6 +65,7 @@ def retrieval_scores(model: ImageTextModel, images: Tensor, texts: Tensor) -> ND
 
 def hits_at_1(scores: NDArray[np.floating], right: NDArray[np.bool_]) -> Tensor:
     """For each row whether its best column is a right one, (B,) of 0 and 1."""
+    check_scores(scores)
     best = np.where(right, scores, -np.inf).max(1)
     wrong = np.where(right, -np.inf, scores).max(1)
     return torch.from_numpy((best > wrong).astype(np.float64))

@@ -170,7 +170,7 @@ def test_features_are_those_of_the_weights_in_the_packages(stand_ins, tmp_path):
     for content in (None, b"hello", b"", whole[: len(whole) // 2]):
         if content is not None:
             (tmp_path / "other.npz").write_bytes(content)
-        with pytest.raises(ValueError, match=r"other.npz: expected the arrays image.*a part of"):
+        with pytest.raises(ValueError, match=r"other.npz: expected (the arrays image|an .npz)"):
             frozen.load_features(tmp_path / "other.npz")
 
 
