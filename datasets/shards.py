@@ -135,6 +135,7 @@ def read_shard(path: Path) -> Iterator[Pair | Fault]:
         return
     with file:
         key, files = "", dict[str, Member]()
+        cut: str | None = None
         try:
             for member in members(file, total):
                 folder, slash, name = member.name.rpartition("/")
@@ -150,8 +151,6 @@ def read_shard(path: Path) -> Iterator[Pair | Fault]:
                     yield Fault("files refused", f"{path}: {member.name} is no regular file")
         except (ValueError, OSError) as error:
             cut = str(error)
-        else:
-            cut = None
         yield from _pair(path, key, files, file)
         if cut is not None:
             yield Fault("shards cut short", f"{path}: {cut}")

@@ -20,6 +20,7 @@ from torch.optim import Optimizer
 from ..datasets.files import MOST_TABLE, digest, open_file, read_file, replacing
 from .config import TrainConfig, build_model, from_json, to_json
 from .ema import Ema
+from .encoders import ImageEncoder, TextEncoder
 from .image_text import ImageTextModel
 from .tokenizer import Tokenizer
 
@@ -29,6 +30,7 @@ STATE, METRICS, EVALUATION = "state.pt", "metrics.jsonl", "evaluation.json"
 FILES = (CONFIG, MODEL, EMA, TOKENIZER, STATE, METRICS, EVALUATION)
 _DIGEST = "digest"  # in the metadata of a file of weights
 _NAMED = 3
+_MOST_BLOCKS, _MOST_SIDE = 1000, 2**13  # of the encoders of a run that is loaded
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ def load_run(folder: str | os.PathLike[str], *, device: str = "cpu", ema: bool =
         )
     config = read_config(folder)
     tokenizer = Tokenizer.load(folder / TOKENIZER)
+    _check_size(config, folder)
     model = build_model(config, len(tokenizer))
     if ema and not config.ema:
         raise ValueError(
@@ -69,6 +72,32 @@ def load_run(folder: str | os.PathLike[str], *, device: str = "cpu", ema: bool =
         )
     load_weights(model, folder, EMA if ema else MODEL)
     return Run(folder, config, model.to(device).eval(), tokenizer)
+
+
+def _check_size(config: TrainConfig, folder: Path) -> None:
+    """Refuse a configuration of a model much larger than the weights beside it, before it is made.
+
+    A few bytes by someone else may ask for all memory there is.
+    """
+    image, text = config.image, config.text
+    blocks, most = sum(image.blocks) + image.layers + text.layers, _MOST_BLOCKS
+    if blocks > most or image.size > _MOST_SIDE or len(image.widths) > most:
+        raise ValueError(
+            f"{folder / CONFIG}: expected encoders of at most {most} blocks for pictures of at "
+            f"most {_MOST_SIDE} pixels a side, got {blocks} and {image.size}."
+        )
+    with torch.device("meta"):
+        encoders = ImageEncoder(image), TextEncoder(text)
+    needed = sum(p.numel() for encoder in encoders for p in encoder.parameters())
+    needed += config.embed_dim * (image.widths[-1] + text.width)
+    # The vocabulary of the configuration is the most that it may have, and may be far from full.
+    needed -= text.vocabulary * text.width
+    size = (folder / MODEL).stat().st_size
+    if 2 * needed > size:  # two bytes a number at least
+        raise ValueError(
+            f"{folder / CONFIG}: expected the configuration of the weights in {MODEL}, {size:,} "
+            f"bytes, got one of a model of {needed:,} numbers or more."
+        )
 
 
 def read_config(folder: Path) -> TrainConfig:

@@ -96,7 +96,7 @@ class Tokenizer:
             if not content["truncation"]:
                 raise ValueError("it has no maximal length")
             context = int(content["truncation"]["max_length"])
-            pairs = [tuple(m.split(" ")) if isinstance(m, str) else tuple(m) for m in merges]
+            pairs: list[Any] = [tuple(m.split(" ") if isinstance(m, str) else m) for m in merges]
             backend = _backend(models.BPE(vocab=vocabulary, merges=pairs))
             backend.add_special_tokens([PAD, END])
             _end_texts(backend)

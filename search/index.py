@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import warnings
 from pathlib import Path
@@ -17,6 +18,7 @@ from .forms import Form, at_rest, blocks, form_of
 _KINDS: dict[str, type[Manifold]] = {
     kind.__name__: kind for kind in (Euclidean, Sphere, PoincareBall, Lorentz)
 }
+_ABOUT, _FAISS, _POINTS = "about.json", "index.faiss", "points.pt"
 _PAIRS = 2**18  # pairs of query and candidate that are ranked at once
 _MOST = 4096  # candidates of one query, before all points are
 
@@ -116,15 +118,17 @@ class Index:
         """Write the index into a folder, which is made: FAISS's file, the points, the space."""
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        _faiss("Index.save").write_index(self.faiss_index, str(folder / "index.faiss"))
-        torch.save(self.points, folder / "points.pt")
+        _faiss("Index.save").write_index(self.faiss_index, str(folder / _FAISS))
+        torch.save(self.points, folder / _POINTS)
         about = {
             "manifold": type(self.manifold).__name__,
             "curvature": float(self.manifold.curvature),
             "factory": self.factory,
             "oversample": self.oversample,
+            "digests": {name: _digest(folder / name) for name in (_FAISS, _POINTS)},
         }
-        (folder / "about.json").write_text(json.dumps(about, indent=1))
+        about["digest"] = _digest_of(about)
+        (folder / _ABOUT).write_text(json.dumps(about, indent=1))
 
 
 @torch.no_grad()
@@ -186,31 +190,78 @@ def build_index(
             f"search.build_index: factory is {factory!r}, which FAISS does not know; expected a "
             f"name such as 'Flat', 'IVF1024,Flat' or 'HNSW32'."
         ) from error
-    if not theirs.is_trained:
-        theirs.train(keys)
-    theirs.add(keys)
+    try:
+        if not theirs.is_trained:
+            theirs.train(keys)
+        theirs.add(keys)
+    except RuntimeError as error:  # more cells than points, for instance, in C++'s words
+        reason = str(error).rpartition("failed: ")[2] or str(error)
+        raise ValueError(
+            f"search.build_index: factory is {factory!r} with {len(points)} points, of which FAISS "
+            f"can make no index ({reason.strip()[:200]}); expected fewer cells than points, or "
+            "'Flat'."
+        ) from error
     return Index(space, points, theirs, factory, oversample, form)
 
 
 def load_index(path: str | Path) -> Index:
     """The index that :meth:`Index.save` wrote.
 
+    Load folders of your own only: FAISS reads its file without distrust. Damage is found by the
+    digests that the folder has of its files.
+
     Raises:
         FileNotFoundError: no such folder, or not one of an index.
+        ValueError: files that are damaged, or not those that were saved together.
         ModuleNotFoundError: FAISS is not installed.
     """
     folder = Path(path)
-    if not (folder / "about.json").is_file():
-        raise FileNotFoundError(
-            f"search.load_index: {folder} has no about.json; expected a folder that Index.save "
-            "wrote."
-        )
-    about = json.loads((folder / "about.json").read_text())
-    kind = _KINDS[about["manifold"]]
-    manifold = kind() if kind is Euclidean else kind(about["curvature"])
-    theirs = _faiss("search.load_index").read_index(str(folder / "index.faiss"))
-    points = torch.load(folder / "points.pt", weights_only=True)
-    return Index(manifold, points, theirs, about["factory"], about["oversample"])
+    for name in (_ABOUT, _FAISS, _POINTS):
+        if not (folder / name).is_file():
+            raise FileNotFoundError(
+                f"search.load_index: {folder} has no {name}; expected a folder that Index.save "
+                "wrote."
+            )
+    faiss = _faiss("search.load_index")
+    where = folder / _ABOUT
+    # Of a damaged file json, torch, pickle and FAISS have errors of all kinds.
+    try:
+        about = json.loads(where.read_bytes())
+        if about.pop("digest") != _digest_of(about):
+            raise ValueError("its content is not what was saved")
+        kind, digests = _KINDS[about["manifold"]], dict(about["digests"])
+        factory, oversample = about["factory"], about["oversample"]
+        if not isinstance(factory, str) or type(oversample) is not int or oversample < 1:
+            raise ValueError(f"factory is {factory!r} and oversample {oversample!r}")
+        manifold = kind() if kind is Euclidean else kind(about["curvature"])
+        for name in (_FAISS, _POINTS):
+            where = folder / name
+            if digests[name] != _digest(where):
+                raise ValueError("its content is not what was saved")
+        where = folder / _POINTS
+        points = torch.load(where, weights_only=True)
+        check_sets("search.load_index", manifold, points, None, 1)
+        where = folder / _FAISS
+        theirs = faiss.read_index(str(where))
+        form = form_of(manifold, points)
+        width = form.keys(points[:1]).shape[1]
+        if theirs.ntotal != len(points) or theirs.d != width:
+            raise ValueError(f"it has {theirs.ntotal} points of {theirs.d} numbers")
+    except Exception as error:
+        raise ValueError(
+            f"search.load_index: {where}: expected the files of one index as Index.save wrote "
+            f"them, but {str(error) or type(error).__name__}"[:400]
+        ) from error
+    return Index(manifold, points, theirs, factory, oversample, form)
+
+
+def _digest_of(about: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _faiss(where: str) -> Any:
