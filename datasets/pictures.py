@@ -22,9 +22,10 @@ OTHERS = frozenset(
 """Of pictures that are not read: they are counted and named, not passed over."""
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 """Pillow knows forty more, some of which (EPS) start other programs."""
-_MOST_PIXELS, _MOST_IN_JPEG = 2**25, 2**26
 # Declared ones. A few bytes can declare any number, and each is held up to four times in four
-# bytes: 0.6 GB at this bound, 2.7 GB at Pillow's own. A JPEG is decoded at a part of its size.
+# bytes: 0.8 GB at this bound, 2.7 GB at Pillow's own. A JPEG is decoded at a part of its size.
+_MOST_PIXELS, _MOST_IN_JPEG = 2**25, 2**26
+_MOST_SCANS = 100
 
 
 def decode(content: bytes, size: int) -> NDArray[np.uint8]:
@@ -77,6 +78,11 @@ def _opened(content: bytes) -> Image.Image:
         raise ValueError(f"it is none of {', '.join(FORMATS)}") from None
     width, height = image.size
     most = _MOST_IN_JPEG if image.format in ("JPEG", "MPO") else _MOST_PIXELS
+    # Every scan of a progressive JPEG passes over all of the picture; cameras write about ten. In a
+    # scan's own data the marker cannot occur.
+    scans = content.count(b"\xff\xda") if image.format in ("JPEG", "MPO") else 0
+    if scans > _MOST_SCANS:
+        raise ValueError(f"it has {scans:,} scans; expected at most {_MOST_SCANS}")
     if width * height > most:
         raise ValueError(f"it has {width} x {height} pixels; expected at most {most:,}")
     return image

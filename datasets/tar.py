@@ -82,7 +82,7 @@ def _check(header: bytes, at: int) -> None:
     """The sum of a header's bytes, its own field taken for blanks; old programs summed signed."""
     rest = header[:148] + b" " * 8 + header[156:]
     wanted = _number(header[148:156], at)
-    if wanted not in (sum(rest), sum(byte - 256 * (byte > 127) for byte in rest)):
+    if wanted != sum(rest) and wanted != sum(byte - 256 * (byte > 127) for byte in rest):
         raise ValueError(f"a broken header at byte {at}")
 
 
