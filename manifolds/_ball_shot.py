@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ._closed import closed_form, minus
 from ._edge import rim
-from ._numerics import coth_fraction, dot, largest_entry
+from ._numerics import coth_fraction, dot, largest_entry, tanhc_missing
 
 
 def _value(x: Tensor, v: Tensor, radius: Tensor | None, last: float) -> tuple[Tensor, ...]:
@@ -77,13 +77,35 @@ def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[
     return minus(by_x, x, -2 * inside * gap_w * v_h / (gap * length)), by_v
 
 
+def _turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """R d/dR at fixed x and v near the origin: of w = tanh(t)/t v/gap, t = |v|/gap, and of the sum,
+    with D = 1 + 2 x.w + |x|^2 |w|^2."""
+    x, v, radius = inputs
+    area = radius * radius
+    x2, v2 = dot(x, x) / area, dot(v, v) / area
+    gap = 1 - x2
+    s = (v2 / (gap * gap)).clamp(max=1)
+    missing = tanhc_missing(s)
+    f = 1 - s * missing
+    w = v * (f / gap)
+    w2, xw = dot(w, w) / area, dot(x, w) / area
+    d = 1 + 2 * xw + x2 * w2
+    # Of each factor by itself: gap, then w, of which this is the share, then D.
+    of_gap = 2 * x2
+    of_w = (f * f - missing) * s * (1 + 2 * x2 / gap) / f - of_gap / gap
+    of_d = (2 * xw * (of_w - 2) + x2 * w2 * (2 * of_w - 4)) / d
+    on_x = gap * w2 / d * (of_gap / gap + 2 * of_w - 2 - of_d)
+    on_w = gap / d * (of_w + of_gap / gap - of_d)
+    return x * on_x + w * on_w, torch.maximum(x2, v2) <= 1 / 4
+
+
 def _map(stored: torch.dtype) -> Callable[..., Tensor]:
     last = rim(stored)
 
     def value(x: Tensor, v: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
         return _value(x, v, radius, last)
 
-    return closed_form(value, _pull, scaled=2, degree=1)
+    return closed_form(value, _pull, scaled=2, degree=1, turn=_turn)
 
 
 # By the dtype of what is stored: the farther from the boundary, the fewer digits it has.

@@ -16,9 +16,12 @@ _TRACED = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 1
 
 Value = Callable[..., tuple[Tensor, ...]]
 Pull = Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], tuple[Tensor, ...]]
+Turn = Callable[[Sequence[Tensor], Sequence[Tensor]], tuple[Tensor, Tensor]]
 
 
-def closed_form(value: Value, pull: Pull, *, scaled: int, degree: int) -> Callable[..., Tensor]:
+def closed_form(
+    value: Value, pull: Pull, *, scaled: int, degree: int, turn: Turn | None = None
+) -> Callable[..., Tensor]:
     """A differentiable map, from its value and its pull-back.
 
     Args:
@@ -27,10 +30,14 @@ def closed_form(value: Value, pull: Pull, *, scaled: int, degree: int) -> Callab
             of all inputs broadcast together; ``kept`` starts with the result.
         scaled: how many of the inputs, from the first, grow with the radius R.
         degree: the power of R by which the result grows with them.
+        turn: (inputs, kept) -> (R times the derivative of the result by R at fixed inputs, written
+            without cancellation; where it holds, (..., 1)).
 
     Returns:
         A function of (inputs ..., radius): a float, or a tensor that it is differentiated by. The
-        derivative by R is that of rescaling, by Euler's relation.
+        derivative by R is that of rescaling, by Euler's relation: the result less what it owes to
+        each input. Where all inputs are short in units of R the space is nearly flat and the two
+        nearly cancel, at a length r by a factor R^2/r^2; there it is that of ``turn``.
 
     All is made of plain torch operations. A second derivative is autograd's through ``pull``, with
     what it needs computed again; forward mode goes through ``value``. So double backward,
@@ -78,7 +85,24 @@ def closed_form(value: Value, pull: Pull, *, scaled: int, degree: int) -> Callab
         grown = degree * dot(g, kept[0]) if degree else torch.zeros_like(g[..., :1])
         for x, d in zip(inputs[:scaled], gradients, strict=False):
             grown = grown - dot(x, d)
+        if turn is not None:
+            own, there = turn(inputs, kept)
+            grown = torch.where(there, dot(g, own), grown)
         return *gradients, grown / inputs[-1]
+
+    def _forward(*inputs: Tensor) -> Tensor:
+        """The value, to be differentiated in forward mode."""
+        radius = inputs[-1]
+        if turn is None or len(inputs) < scaled + 1:
+            return value(*inputs)[0]
+        # With R held fixed where ``turn`` holds, and the integral of ``turn`` over log R from there
+        # to R, which is 0 and by the midpoint rule has its first two derivatives.
+        held = radius.detach()
+        way = (radius / held).log()
+        middle = (*inputs[:-1], held * (way / 2).exp())
+        own, there = turn(middle, value(*middle))
+        result: Tensor = value(*inputs[:-1], torch.where(there, held, radius))[0]
+        return result + way * own.where(there, 0.0)
 
     def call(*inputs: Any) -> Tensor:
         *values, radius = inputs
@@ -93,6 +117,8 @@ def closed_form(value: Value, pull: Pull, *, scaled: int, degree: int) -> Callab
         if torch.compiler.is_compiling():
             needed = _TRACED and any(v.requires_grad for v in values)
             plain = plain or not needed
+        if in_forward_mode() and isinstance(radius, Tensor):
+            return _forward(*values)
         results = value(*values) if plain else Recorded.apply(*values)  # type: ignore[no-untyped-call]
         result: Tensor = results[0]
         return result

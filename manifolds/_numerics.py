@@ -285,6 +285,13 @@ def coth_fraction(s: Tensor) -> Tensor:
     return total
 
 
+def tanhc_missing(s: Tensor) -> Tensor:
+    """(1 - tanh(t)/t)/s at t = sqrt s, s >= 0; 1/3 at 0. The plain difference loses s/3."""
+    small, near, closed = _split(s, _ENTIRE_CUTOFF)
+    fraction, t = coth_fraction(near), closed.sqrt()
+    return torch.where(small, 1 / (fraction + near), (1 - t.tanh() / t) / closed)
+
+
 def cot_fraction(s: Tensor) -> Tensor:
     """s/(1 - t cot t) at t = sqrt s, 0 <= s <= 1: 3 - s/(5 - s/(7 - ...)), 3 at 0."""
     return coth_fraction(-s)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ._closed import closed_form, minus
-from ._numerics import coth_fraction, dot, largest_entry
+from ._numerics import coth_fraction, dot, largest_entry, sinhc
 from ._split import outward_ray, split_off, squared
 
 
@@ -151,13 +151,29 @@ def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[
     )
 
 
+def _turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """R d/dR at fixed x and v near the origin, where t^2 = |V|^2 - (X.V)^2/T^2 is all that moves;
+    of the time part that of sqrt(R^2 + |y|^2)."""
+    x, v, radius = inputs[0][..., 1:], inputs[1][..., 1:], inputs[2]
+    area = radius * radius
+    x2, v2, xv = dot(x, x) / area, dot(v, v) / area, dot(x, v) / area
+    lean = xv * xv / (1 + x2)
+    near = (x2 <= 16) & (v2 - lean <= 1)
+    s = (v2 - lean).clamp(0, 1)
+    f = sinhc(s)
+    own = -(v2 - lean - lean / (1 + x2)) * (f * x + f / coth_fraction(s) * v)
+    y = kept[0]
+    time = (area + dot(y[..., 1:], own)) / y[..., :1]
+    return torch.cat([time, own], dim=-1), near
+
+
 def _map(stored: torch.dtype) -> Callable[..., Tensor]:
     largest = torch.finfo(stored).max / 2
 
     def value(x: Tensor, v: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
         return _value(x, v, radius, largest)
 
-    return closed_form(value, _pull, scaled=2, degree=1)
+    return closed_form(value, _pull, scaled=2, degree=1, turn=_turn)
 
 
 # By the dtype of what is stored: its range may end before the farthest point.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ._closed import closed_form, in_forward_mode, minus
-from ._numerics import coth_fraction, dot, largest_entry
+from ._numerics import coth_fraction, dot, largest_entry, sinhc, tanhc_missing
 from ._split import outward_ray, split_off, squared
 
 
@@ -176,11 +176,65 @@ def _stepped_pull(
     return by_x, by_x * ratio, torch.zeros_like(by_x)
 
 
+# -- the derivative by the radius, R d/dR at fixed space parts ------------------------------------
+
+
+class Rise(NamedTuple):
+    """How two points are apart in height. Shapes (..., 1), at unit curvature."""
+
+    gain: Tensor
+    """T_y - T_x"""
+    tx: Tensor
+    ty: Tensor
+    near: Tensor
+    """Whether both are near the origin, |X| <= 4: from there on Euler's relation has its digits."""
+
+
+def rise(x: Tensor, y: Tensor, area: Tensor) -> Rise:
+    """Of two space parts."""
+    x2, y2 = dot(x, x) / area, dot(y, y) / area
+    tx, ty = (1 + x2).sqrt(), (1 + y2).sqrt()
+    # (T_y^2 - T_x^2)/(T_x + T_y), in an order in which nothing overflows.
+    gain = dot((y - x) / (tx + ty), x + y) / area
+    return Rise(gain, tx, ty, torch.maximum(x2, y2) <= 16)
+
+
+def _dist_turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """2R (d/2 - tanh(d/2) + (T_y - T_x)^2/(2 T_x T_y sinh d)) at unit curvature: 4 sinh^2(d/2) is
+    |X - Y|^2 - (T_x - T_y)^2, and nothing cancels anywhere."""
+    x, y, radius = inputs
+    seen = rise(x[..., 1:], y[..., 1:], radius * radius)
+    d = kept[0] / radius
+    s = (d / 2).square()
+    apart = d > 0
+    share = seen.gain / d.where(apart, 1.0).sinh()
+    flat = d * s * tanhc_missing(s) + (seen.gain / seen.tx) * (share / seen.ty)
+    return radius * flat.where(apart, 0.0), torch.ones_like(apart)
+
+
+def _sqdist_turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    positive = kept[0] > 0
+    d = kept[0].where(positive, 1.0).sqrt()
+    own, everywhere = _dist_turn(inputs, [d])
+    return (2 * d * own).where(positive, 0.0), everywhere
+
+
+def bending(h: Tensor, seen: Rise) -> Tensor:
+    """R d/dR of sinh^2(d/2)."""
+    return (seen.gain / seen.tx) * (seen.gain / seen.ty) / 2 - 2 * h
+
+
+def _haversine_turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    x, y, radius = inputs
+    seen = rise(x[..., 1:], y[..., 1:], radius * radius)
+    return bending(kept[0], seen), seen.near
+
+
 # Of space parts whose difference is known to more digits than they have.
 stepped_haversine = closed_form(_stepped_value, _stepped_pull, scaled=0, degree=0)
-haversine = closed_form(_haversine_value, _pull, scaled=2, degree=0)
-dist = closed_form(_dist_value, _pull, scaled=2, degree=1)
-sqdist = closed_form(_sqdist_value, _pull, scaled=2, degree=2)
+haversine = closed_form(_haversine_value, _pull, scaled=2, degree=0, turn=_haversine_turn)
+dist = closed_form(_dist_value, _pull, scaled=2, degree=1, turn=_dist_turn)
+sqdist = closed_form(_sqdist_value, _pull, scaled=2, degree=2, turn=_sqdist_turn)
 
 
 def _log_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
@@ -230,4 +284,24 @@ def _log_pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tu
     return torch.cat([zero, by_x], dim=-1), torch.cat([zero, by_y], dim=-1)
 
 
-logmap = closed_form(_log_value, _log_pull, scaled=2, degree=1)
+def _log_turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Of f (y - z x), f = d/sinh d and z = cosh d, and of the time part that this has at x."""
+    x, y, radius = inputs[0][..., 1:], inputs[1][..., 1:], inputs[2]
+    seen = rise(x, y, radius * radius)
+    log, f = kept[0], kept[6]
+    # d^2; cosh d has no digits of sinh^2(d/2).
+    s = dot(log[..., 1:], log[..., 1:]) / (radius * radius) - (log[..., :1] / radius).square()
+    near = seen.near & (s <= 1)
+    s = s.clamp(0, 1)
+    turn = 2 * bending(s / 4 * sinhc(s / 4).square(), seen)
+    fall = f / coth_fraction(s)  # -f'/f by z
+    space = -turn * (fall * log[..., 1:] + f * x)
+    return carried_time(space, x, log[..., :1], seen.tx, radius), near
+
+
+def carried_time(space: Tensor, x: Tensor, time: Tensor, tx: Tensor, radius: Tensor) -> Tensor:
+    """With R d/dR of the time part x.v/(R T) of a vector from that of its space part."""
+    return torch.cat([dot(x, space) / (radius * tx) - time / (tx * tx), space], dim=-1)
+
+
+logmap = closed_form(_log_value, _log_pull, scaled=2, degree=1, turn=_log_turn)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ._closed import closed_form, minus
 from ._numerics import dot
+from ._sight import carried_time, rise
 from ._split import Ray, Split, outward_ray, split_off
 
 
@@ -153,4 +154,21 @@ def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[
     return tuple(torch.cat([zero, d], dim=-1) for d in (by_x, by_y, by_v))
 
 
-transport = closed_form(_value, _pull, scaled=2, degree=0)
+def _turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """R d/dR near the origin, where what moves of V + c (x + y) is c = <y, v>/(1 + cosh d)."""
+    x, y, v, radius = *(u[..., 1:] for u in inputs[:3]), inputs[3]
+    area = radius * radius
+    seen = rise(x, y, area)
+    tx, ty = seen.tx, seen.ty
+    xv = dot(x, v) / area
+    z = 1 + tx * ty - dot(x, y) / area
+    c = (dot(y - x, v) / area - seen.gain / tx * xv) / z
+    square = (seen.gain / tx) * (seen.gain / ty)
+    # Of <y, v> = y.v - (T_y/T_x) x.v over R^2, and of 1 + cosh d.
+    inner = seen.gain * (tx + ty) / (tx * tx * tx * ty) * xv / z
+    own = inner - 2 * c - c * (square - 2 * (z - 2)) / z
+    space = own * (x + y)
+    return carried_time(space, y, kept[0][..., :1], ty, radius), seen.near
+
+
+transport = closed_form(_value, _pull, scaled=2, degree=0, turn=_turn)
