@@ -212,6 +212,46 @@ def asinh_squared(q: Tensor) -> Tensor:
     return torch.where(small, series, closed.sqrt().asinh().square())
 
 
+def curved(s: Tensor, k: float | Tensor) -> Tensor:
+    """k s, of a k that is 1 but for its derivative."""
+    return s if isinstance(k, float) else k * s
+
+
+def asinh_over(t: Tensor, k: float | Tensor) -> Tensor:
+    """asinh(sqrt(k) t)/sqrt k, its derivative by k without cancellation; k as in ``curved``."""
+    if isinstance(k, float):
+        return t.asinh()
+    q = k * t * t
+    near = q <= 1
+    root = k.sqrt()
+    far = (root * t.where(~near, 1.0)).asinh() / root
+    short = t.where(near, 0.0)
+    return torch.where(near, short * _asinhc_halved(k * short * short), far)
+
+
+def asinh_squared_over(q: Tensor, k: float | Tensor) -> Tensor:
+    """asinh(sqrt(k q))^2/k, smooth at 0 where its slope is 1; as ``asinh_over``."""
+    if isinstance(k, float):
+        return asinh_squared(q)
+    near = k * q <= 1
+    short = q.where(near, 0.0)
+    far = (k * q.where(~near, 1.0)).sqrt().asinh().square() / k
+    return torch.where(near, short * _asinhc_halved(k * short).square(), far)
+
+
+def _asinhc_halved(q: Tensor) -> Tensor:
+    """``asinhc`` for q <= 1, whose derivative has all digits.
+
+    By halving asinh, sinh(a/2)^2 = sinh(a)^2/(2 (1 + cosh a)), until the series converges; that of
+    the closed form loses a factor 3/q.
+    """
+    factor = torch.ones_like(q)
+    for _ in range(3):
+        quotient = 2 * (1 + (1 + q).sqrt())
+        q, factor = q / quotient, 2 * factor / quotient.sqrt()
+    return factor * _horner(_ASN, -q)
+
+
 def asinc(q: Tensor) -> Tensor:
     """asin(sqrt q)/sqrt q for 0 <= q <= 1/2; 1 at 0. Above 1/2 Sphere has better."""
     small, polynomial, closed = _split(q, _INVERSE_CUTOFF)

@@ -8,6 +8,9 @@ from torch import Tensor
 from . import _ball_shot
 from ._edge import brought_within, rim
 from ._numerics import (
+    asinh_over,
+    asinh_squared_over,
+    curved,
     asinh_squared,
     asinhc,
     coth_times,
@@ -20,7 +23,7 @@ from ._numerics import (
     tanhc,
 )
 from .base import Manifold
-from .unit import Call
+from .unit import Call, Number, held, times, unit_pair
 
 
 @final
@@ -84,7 +87,7 @@ class PoincareBall(Manifold):
         return 2 / _gap(x) * v
 
     def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return step / (_gap(x) * _gap(y)).sqrt()
+        return _chord(x, y, step, 1.0)
 
     def _pair_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         gap = _gap(x)
@@ -103,10 +106,26 @@ class PoincareBall(Manifold):
         return _ball_shot.EXPMAP[call.dtype](x, v, call.radius)
 
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        gap_x, gap_y = _gap(x), _gap(y)
-        square = dot(step, step)
-        q = square / (gap_x * gap_y)
-        return asinhc(q) / (1 + q).sqrt() * (gap_x * step - square * x) / gap_y
+        return _logmap(x, y, step, 1.0)
+
+    def _dist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        length, k = held(radius)
+        half = norm(_chord(*unit_pair(x, y, length), k))
+        return times(2 * asinh_over(half, k), length, 1)
+
+    def _sqdist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        length, k = held(radius)
+        chord = _chord(*unit_pair(x, y, length), k)
+        square = dot(chord, chord)
+        return times(4 * asinh_squared_over(square, k), length, 2)
+
+    def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        length, k = held(radius)
+        return times(_logmap(*unit_pair(x, y, length), k), length, 1)
+
+    def _transport_at(self, x: Tensor, y: Tensor, v: Tensor, radius: float | Tensor) -> Tensor:
+        length, k = held(radius)
+        return _transport(*unit_pair(x, y, length), v, k)
 
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         # The Minkowski sum of the hyperboloid points, brought back by x_s/(1 + x_t).
@@ -116,14 +135,7 @@ class PoincareBall(Manifold):
         return (x / gap_x + y / gap_y) / (1 / gap_x + 1 / gap_y - 1 + root)
 
     def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
-        gap_x, gap_y = _gap(x), _gap(y)
-        square, sv, xv, xs = dot(step, step), dot(step, v), dot(x, v), dot(x, step)
-        # gyr[y, -x] v = v + 2 (a s + b x)/D with every term carrying a factor s: Ungar's closed
-        # form has A y - B x, two nearly equal vectors, in its place.
-        a = 2 * xs * xv - gap_x * xv - dot(x, x) * sv
-        b = gap_x * sv - square * xv
-        gyrated = v + 2 * (a * step + b * x) / (gap_x * gap_y + square)
-        return gap_y / gap_x * gyrated
+        return _transport(x, y, step, v, 1.0)
 
     def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
         return (_gap(x) / 2).square() * g
@@ -158,10 +170,35 @@ class PoincareBall(Manifold):
         return coth_times(s)
 
 
-def _gap(x: Tensor) -> Tensor:
-    """1 - |x|^2, at least eps: for a representable point inside the ball it is 4 eps or more, and
+# -- at the curvature -k, k = 1 but for its derivative --------------------------------------------
+
+
+def _gap(x: Tensor, k: Number = 1.0) -> Tensor:
+    """1 - k|x|^2, at least eps: for a representable point inside the ball it is 4 eps or more, and
     only the rounding of the sum of squares can bring it lower, or below 0."""
-    return (1 - dot(x, x)).clamp(min=torch.finfo(x.dtype).eps)
+    return (1 - curved(dot(x, x), k)).clamp(min=torch.finfo(x.dtype).eps)
+
+
+def _chord(x: Tensor, y: Tensor, step: Tensor, k: Number) -> Tensor:
+    return step / (_gap(x, k) * _gap(y, k)).sqrt()
+
+
+def _logmap(x: Tensor, y: Tensor, step: Tensor, k: Number) -> Tensor:
+    gap_x, gap_y = _gap(x, k), _gap(y, k)
+    square = curved(dot(step, step), k)
+    q = square / (gap_x * gap_y)
+    return asinhc(q) / (1 + q).sqrt() * (gap_x * step - square * x) / gap_y
+
+
+def _transport(x: Tensor, y: Tensor, step: Tensor, v: Tensor, k: Number) -> Tensor:
+    gap_x, gap_y = _gap(x, k), _gap(y, k)
+    square, sv, xv, xs = (curved(dot(a, b), k) for a, b in ((step, step), (step, v), (x, v), (x, step)))
+    # gyr[y, -x] v = v + 2 (a s + b x)/D with every term carrying a factor s: Ungar's closed
+    # form has A y - B x, two nearly equal vectors, in its place.
+    a = 2 * xs * xv - gap_x * xv - curved(dot(x, x), k) * sv
+    b = gap_x * sv - square * xv
+    gyrated = v + 2 * (a * step + b * x) / (gap_x * gap_y + square)
+    return gap_y / gap_x * gyrated
 
 
 def _saturated(v: Tensor, divisor: Tensor | float) -> Tensor:

@@ -14,6 +14,9 @@ from ._numerics import dot, norm
 from .scalar import PositiveScalar
 
 
+Number = float | Tensor
+
+
 class Call(NamedTuple):
     """What is needed to bring the result of a unit-curvature kernel back to the caller."""
 
@@ -264,16 +267,16 @@ class UnitKernels(nn.Module, ABC):
     # fewer passes over the coordinates.
 
     def _dist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
-        return times(self._dist(*_unit_pair(x, y, radius)), radius, 1)
+        return times(self._dist(*unit_pair(x, y, radius)), radius, 1)
 
     def _sqdist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
-        return times(self._sqdist(*_unit_pair(x, y, radius)), radius, 2)
+        return times(self._sqdist(*unit_pair(x, y, radius)), radius, 2)
 
     def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
-        return times(self._logmap(*_unit_pair(x, y, radius)), radius, 1)
+        return times(self._logmap(*unit_pair(x, y, radius)), radius, 1)
 
     def _transport_at(self, x: Tensor, y: Tensor, v: Tensor, radius: float | Tensor) -> Tensor:
-        return self._transport(*_unit_pair(x, y, radius), v)
+        return self._transport(*unit_pair(x, y, radius), v)
 
     def _expmap_at(self, x: Tensor, v: Tensor, call: Call) -> Tensor:
         y = self._expmap(divided(x, call.radius), divided(v, call.radius))
@@ -334,7 +337,7 @@ class UnitKernels(nn.Module, ABC):
     ) -> tuple[Tensor, Tensor, Tensor, list[Tensor], Call]:
         """x, y, their step, the tangent vectors, and the way back."""
         (x, y, *vectors), call = self._enter(op, [("x", x), ("y", y)], tangents, unit=False)
-        return *_unit_pair(x, y, call.radius), vectors, call
+        return *unit_pair(x, y, call.radius), vectors, call
 
     def _leave_point(self, x: Tensor, call: Call) -> Tensor:
         return self._leave_stored(times(self._proj(x, call.dtype), call.radius, 1), call)
@@ -357,9 +360,23 @@ class UnitKernels(nn.Module, ABC):
         return type(self).__name__
 
 
-def _unit_pair(x: Tensor, y: Tensor, radius: float | Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def unit_pair(x: Tensor, y: Tensor, radius: float | Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Two points and their step, brought to unit curvature."""
     return divided(x, radius), divided(y, radius), divided(y - x, radius)
+
+
+def held(radius: Number) -> tuple[Number, Number]:
+    """(R as a number to scale by, without a derivative; 1, with that of the curvature by R).
+
+    Scaled by R in and out, the derivative by R is a difference of two numbers of the size of the
+    result, which is R^2/r^2 times smaller for points at r from the origin. So a map whose formula
+    has the curvature in it, k = 1 in units of R, is scaled by a number and differentiated by k: all
+    that depends on the curvature, and nothing else, is multiplied by it.
+    """
+    if isinstance(radius, float):
+        return radius, 1.0
+    number = radius.detach()
+    return number, (number / radius).square()
 
 
 def divided(x: Tensor, radius: float | Tensor) -> Tensor:
