@@ -42,10 +42,17 @@ class PointQueue(nn.Module):
         self._manifold = (manifold,)
         self.size = size
         coordinates = manifold.ambient_dim(dim)
-        self.register_buffer("points", torch.zeros(size, coordinates))
-        self.register_buffer("ids", torch.full((size,), -1, dtype=torch.int64))
+        self.register_buffer("points", torch.empty(size, coordinates))
+        self.register_buffer("ids", torch.empty(size, dtype=torch.int64))
         # How many ever: with the size it gives the place of the next and the number kept.
-        self.register_buffer("pushed", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("pushed", torch.empty((), dtype=torch.int64))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Empty, as it was made."""
+        self.points.zero_()
+        self.ids.fill_(-1)
+        self.pushed.zero_()
 
     @property
     def manifold(self) -> Manifold:

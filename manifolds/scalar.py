@@ -46,8 +46,16 @@ class _Scalar(nn.Module, ABC):
         if learnable:
             # The initial value is state: `raw` means nothing without it, and a checkpoint must
             # give the same number back in a module that was built with another start.
-            self.register_buffer("initial", torch.tensor(value, dtype=torch.float64))
-            self.raw = nn.Parameter(torch.zeros(()))
+            self.register_buffer("initial", torch.empty((), dtype=torch.float64))
+            self.raw = nn.Parameter(torch.empty(()))
+            self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Back to the value given: for a module that was made on ``meta`` and emptied."""
+        if self.learnable:
+            with torch.no_grad():
+                self.initial.fill_(self.value)
+                self.raw.zero_()
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
         exact = self.initial if self.learnable else None

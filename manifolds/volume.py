@@ -1,6 +1,8 @@
 """Volumes of geodesic balls and areas of geodesic spheres, in any dimension and in logarithms."""
 
 import math
+from fractions import Fraction
+from functools import cache
 from numbers import Integral
 
 import torch
@@ -8,6 +10,11 @@ from torch import Tensor
 
 from ._radial import uniform_law
 from .base import Manifold, check_manifold
+
+_PI = Fraction("3.14159265358979323846264338327950288419716939937510582097494")
+# In so many dimensions the area of the unit sphere, 1e-185, still is a number of float64 that a
+# power may be multiplied with; in more the exponential of the logarithm has to do.
+_POWERS = 300
 
 
 def injectivity_radius(manifold: Manifold) -> Tensor:
@@ -59,7 +66,8 @@ def sphere_area(manifold: Manifold, radius: Tensor | float, n: int) -> Tensor:
     (Gray, "Tubes", 2nd ed. 2004). 0 at r = 0 but for n = 1, where the sphere is two
     points; 0 for r < 0 and beyond the diameter, where there is none. Differentiable in r and in a
     learnable K: dA/dr at 0 is 0, 2 pi for n = 2. For large n use :func:`log_sphere_area`, whose
-    exponential this is: in float64 its relative error is abs(log A) units in the last place.
+    exponential this is from n = 301 on: in float64 its relative error is then abs(log A) units in
+    the last place.
 
     Args:
         manifold: the space.
@@ -74,7 +82,11 @@ def sphere_area(manifold: Manifold, radius: Tensor | float, n: int) -> Tensor:
     """
     r, dtype = _lengths("sphere_area", manifold, radius, n)
     inside = _has_sphere(manifold, r, n) & (r != 0)
-    area = log_sphere_area(manifold, r.where(inside, _harmless(manifold, r)), n).exp()
+    s = r.where(inside, _harmless(manifold, r))
+    if n > _POWERS:
+        area = log_sphere_area(manifold, s, n).exp()
+    else:
+        area = _times_power(area_of_unit_sphere(n), s * log_sn_ratio(manifold, s).exp(), n - 1)
     at_zero = {1: 2 + 0 * r, 2: 2 * math.pi * r}.get(n, 0 * r)
     return torch.where(inside, area, at_zero.where(r == 0, 0.0)).to(dtype)
 
@@ -99,8 +111,8 @@ def log_ball_volume(manifold: Manifold, radius: Tensor | float, n: int) -> Tenso
     r, dtype = _lengths("log_ball_volume", manifold, radius, n)
     inside = r > 0
     s = r.where(inside, _harmless(manifold, r))
-    integral = _log_integral(manifold, s, n)
-    volume = integral + log_area_of_unit_sphere(n)
+    length, share = _integral(manifold, s, n)
+    volume = n * length.log() + share + log_area_of_unit_sphere(n)
     return volume.where(inside, -math.inf).to(dtype)
 
 
@@ -127,7 +139,12 @@ def ball_volume(manifold: Manifold, radius: Tensor | float, n: int) -> Tensor:
     """
     r, dtype = _lengths("ball_volume", manifold, radius, n)
     inside = r > 0
-    volume = log_ball_volume(manifold, r.where(inside, _harmless(manifold, r)), n).exp()
+    s = r.where(inside, _harmless(manifold, r))
+    if n > _POWERS:
+        volume = log_ball_volume(manifold, s, n).exp()
+    else:
+        length, share = _integral(manifold, s, n)
+        volume = _times_power(area_of_unit_sphere(n), length, n) * share.exp()
     # At r = 0 the logarithm has no derivative, the volume has: that of 2 r for n = 1, else 0.
     at_zero = 2 * r.where(r == 0, 0.0) if n == 1 else 0 * r
     return torch.where(inside, volume, at_zero).to(dtype)
@@ -171,29 +188,47 @@ def log_area_of_unit_sphere(n: int) -> float:
     return math.log(2) + n / 2 * math.log(math.pi) - math.lgamma(n / 2)
 
 
+@cache
+def area_of_unit_sphere(n: int) -> float:
+    """2 pi^(n/2)/Gamma(n/2) to its last digit: a power of the rounded pi has n/2 times its error."""
+    k = n // 2
+    if n % 2 == 0:
+        return float(2 * _PI**k / math.factorial(k - 1))
+    return float(2 * _PI**k * 4**k * math.factorial(k) / math.factorial(2 * k))
+
+
 def log_sn_ratio(manifold: Manifold, t: Tensor) -> Tensor:
     """log(sn_K(t)/t) of lengths (...)."""
     return manifold._log_sn_ratio((t / manifold.radius).unsqueeze(-1)).squeeze(-1)
 
 
-def _log_integral(manifold: Manifold, r: Tensor, n: int) -> Tensor:
-    """log of the integral of sn_K^(n-1) from 0 to r > 0."""
+def _integral(manifold: Manifold, r: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """(b, log(I/b^n)), I the integral of sn_K^(n-1) from 0 to r > 0 and b a length."""
     if manifold.sign <= 0:
-        return _log_monotone(manifold, r, n)
-    reach = diameter(manifold).to(r.device)
-    whole = _log_monotone(manifold, reach / 2, n) + math.log(2)
-    lower = r <= reach / 2
-    rest = reach - r
+        return r, _log_monotone(manifold, r, n)
+    half = diameter(manifold).to(r.device) / 2
+    lower = r <= half
+    rest = 2 * half - r
     upper = ~lower & (rest > 0)
-    low = _log_monotone(manifold, r.where(lower, reach / 2), n)
-    other = _log_monotone(manifold, rest.where(upper, reach / 2), n)
-    high = whole + (-(other - whole).exp()).log1p()
-    return torch.where(lower, low, torch.where(upper, high, whole))
+    rest = rest.where(upper, half)
+    quarter = _log_monotone(manifold, half + 0 * r, n)
+    low = _log_monotone(manifold, r.where(lower, half), n)
+    share = n * (rest / half).log() + (_log_monotone(manifold, rest, n) - quarter)
+    missing = share.exp() / 2
+    whole = quarter + math.log(2)
+    high = torch.where(upper, whole + (-missing.where(upper, 0.0)).log1p(), whole)
+    return torch.where(lower, r, half), torch.where(lower, low, high)
 
 
 def _log_monotone(manifold: Manifold, r: Tensor, n: int) -> Tensor:
-    """The same where sn rises."""
+    """The same with b = r, where sn rises."""
     if n == 1:
-        return r.log()
+        return 0 * r
     law = uniform_law(n, lambda t: log_sn_ratio(manifold, t), r.unsqueeze(-1))
-    return n * r.log() + law.log_normaliser()
+    return law.log_normaliser()
+
+
+def _times_power(factor: float, base: Tensor, power: int) -> Tensor:
+    """factor base^power, in two halves: the power may over- or underflow where this does not."""
+    half = power // 2
+    return factor * base.pow(half) * base.pow(power - half)

@@ -90,8 +90,15 @@ class ImageFeatures(_Features):
         self.size = size
         self.mean: Tensor
         self.std: Tensor
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self._pixels = (mean, std)
+        self.register_buffer("mean", torch.empty(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.empty(1, 3, 1, 1), persistent=False)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Mean and deviation of the pixels as given; they are in no state."""
+        for buffer, given in zip((self.mean, self.std), self._pixels, strict=True):
+            buffer.copy_(torch.tensor(given).view(1, 3, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
         if self.size is not None and images.shape[-2:] != (self.size, self.size):

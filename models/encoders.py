@@ -115,8 +115,9 @@ class ImageEncoder(nn.Module):
         self.width = config.widths[-1]
         self.mean: Tensor
         self.std: Tensor
-        self.register_buffer("mean", torch.tensor(config.mean).view(1, 3, 1, 1), persistent=True)
-        self.register_buffer("std", torch.tensor(config.std).view(1, 3, 1, 1), persistent=True)
+        self.register_buffer("mean", torch.empty(1, 3, 1, 1), persistent=True)
+        self.register_buffer("std", torch.empty(1, 3, 1, 1), persistent=True)
+        self.reset_parameters()
         stages: list[nn.Module] = []
         before = 3
         for width, blocks in zip(config.widths, config.blocks, strict=True):
@@ -134,6 +135,11 @@ class ImageEncoder(nn.Module):
         self.transformer = _Transformer(self.width, config.layers, config.heads, side * side)
         # The layout convolutions are written for on GPUs; on CPU it makes no difference.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def reset_parameters(self) -> None:
+        """Mean and deviation of the pixels as configured; the layers have their own."""
+        self.mean.copy_(torch.tensor(self.config.mean).view(1, 3, 1, 1))
+        self.std.copy_(torch.tensor(self.config.std).view(1, 3, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
         return self.local(images).mean(1)
@@ -225,6 +231,11 @@ class _Transformer(nn.Module):
         self.positions = nn.Parameter(torch.zeros(length, width)) if layers else None
         self.blocks = nn.ModuleList(_AttentionBlock(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
+
+    def reset_parameters(self) -> None:
+        """No place distinguished."""
+        if self.positions is not None:
+            nn.init.zeros_(self.positions)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         if self.positions is not None:

@@ -172,8 +172,16 @@ class ProbVLM(nn.Module):
         bounds = None if likelihood in _FIXED_SHAPE else shape_bounds
         sizes: dict[str, Any] = {"hidden": hidden, "dropout": dropout, "shape_bounds": bounds}
         self.adapters = nn.ModuleDict({m: Adapter(dim, **sizes) for m in MODALITIES})
-        self.register_buffer("centre", torch.zeros(dim) if centre is None else centre.clone())
+        centre = torch.zeros(dim) if centre is None else centre.clone()
+        self._given = (None if centre.is_meta else centre, float(spread))
+        self.register_buffer("centre", centre.clone())
         self.register_buffer("spread", torch.tensor(float(spread)))
+
+    def reset_parameters(self) -> None:
+        """The embeddings' centre and spread as they were given; the layers have their own."""
+        centre, spread = self._given
+        self.centre.copy_(torch.zeros_like(self.centre) if centre is None else centre)
+        self.spread.fill_(spread)
 
     def law(self, x: Tensor, modality: str, masks: list[Tensor] | None = None) -> Law:
         """The laws of embeddings (B, d) of one modality, ``"image"`` or ``"text"``."""

@@ -72,8 +72,18 @@ class PCME(FrozenLocation):
         spread: float = 1.0,
     ) -> None:
         super().__init__(dim, hidden=hidden, dropout=dropout, centre=centre, spread=spread)
-        self.log_slope = nn.Parameter(torch.tensor(math.log(5.0)))
-        self.offset = nn.Parameter(torch.tensor(5.0))
+        self.log_slope = nn.Parameter(torch.empty(()))
+        self.offset = nn.Parameter(torch.empty(()))
+        self._reset_match()
+
+    def _reset_match(self) -> None:
+        nn.init.constant_(self.log_slope, math.log(5.0))
+        nn.init.constant_(self.offset, 5.0)
+
+    def reset_parameters(self) -> None:
+        """The numbers of a match and of the embeddings as they were given."""
+        super().reset_parameters()
+        self._reset_match()
 
     def loss(self, image: Tensor, text: Tensor, targets: Tensor | None = None) -> Losses:
         v, t = self(image, text)

@@ -147,6 +147,10 @@ class TCL(ImageTextModel):
         )
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
+    def reset_parameters(self) -> None:
+        """No step taken."""
+        self.steps.zero_()
+
     # -- points and features --------------------------------------------------------------------
 
     def image_features(self, images: Tensor) -> Tensor:
