@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from numbers import Real
-from typing import Literal, NamedTuple, NoReturn
+from typing import Any, Literal, NamedTuple, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from .euclidean import Euclidean
 from .lorentz import Lorentz
 from .poincare_ball import PoincareBall
 from .sphere import Sphere
-from .unit import Call, divided, times
+from .unit import Call, Number, divided, times
 
 # Their kernels are those of the unit space whatever the curvature, so different curvatures go into
 # one call, with one radius a factor. Of any other manifold only the same object is one call.
@@ -116,6 +116,13 @@ class Factors(Manifold):
             return self._factor(group.members[0])._radius_in(like.dtype)
         return column([self._factor(i)._radius_in(like.dtype) for i in group.members], like)
 
+    def _held_of(
+        self, group: Group, like: Tensor, hold: bool = True
+    ) -> tuple[Number, dict[str, Any]]:
+        """``_held`` of their radius, which has a derivative if one of them is learnable."""
+        learnable = any(any(True for _ in self._factor(i).parameters()) for i in group.members)
+        return self._kernels_of(group)._held(self._radius_of(group, like), hold and learnable)
+
     def _scale_of(self, group: Group, like: Tensor) -> float | Tensor:
         return column([self._scales[i] for i in group.members], like)
 
@@ -131,6 +138,7 @@ class Factors(Manifold):
         shared: Sequence[Tensor] = (),
         power: int = 0,
         scale: int = 0,
+        hold: bool = False,
     ) -> list[Tensor]:
         """A kernel of every group.
 
@@ -141,6 +149,7 @@ class Factors(Manifold):
             shared: (..., 1), the same for all factors.
             power: of R, that the result is multiplied by.
             scale: the power of c that it is multiplied by.
+            hold: divide by an R without a derivative, as in ``Manifold._enter``.
 
         Returns:
             (..., g, *) for each group.
@@ -151,9 +160,10 @@ class Factors(Manifold):
         common = [x.unsqueeze(-1) for x in shared]
         results = []
         for j, group in enumerate(self._groups):
-            radius = self._radius_of(group, like)
+            radius, curved = self._held_of(group, like, hold)
             values = [divided(x[j], radius) for x in scaled] + [x[j] for x in plain] + common
-            result = times(getattr(self._kernels_of(group), kernel)(*values), radius, power)
+            result = getattr(self._kernels_of(group), kernel)(*values, **curved)
+            result = times(result, radius, power)
             results.append(times(result, self._scale_of(group, like), scale))
         return results
 

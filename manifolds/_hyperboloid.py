@@ -6,25 +6,29 @@
 import torch
 from torch import Tensor
 
-from ._numerics import dot, norm, seen_from
+from ._numerics import curved, dot, norm, seen_from
+
+Number = float | Tensor
 
 
-def time(x: Tensor) -> Tensor:
-    """T."""
-    return (1 + dot(x, x)).sqrt()
+def time(x: Tensor, k: Number = 1.0) -> Tensor:
+    """T, at the curvature -k; k = 1 but for its derivative."""
+    return (1 + curved(dot(x, x), k)).sqrt()
 
 
-def lift(x: Tensor) -> Tensor:
+def lift(x: Tensor, k: Number = 1.0) -> Tensor:
     """(T, x)."""
-    return torch.cat([time(x), x], dim=-1)
+    t = time(x, k)
+    return torch.cat([t if isinstance(k, float) else t * k.rsqrt(), x], dim=-1)
 
 
-def tangent(x: Tensor, v: Tensor) -> Tensor:
+def tangent(x: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
     """(v_t, v) with <(T, x), (v_t, v)> = 0."""
-    return torch.cat([dot(x / time(x), v), v], dim=-1)
+    t = dot(x / time(x, k), v)
+    return torch.cat([t if isinstance(k, float) else t * k.sqrt(), v], dim=-1)
 
 
-def across_along(x: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+def across_along(x: Tensor, v: Tensor, k: Number = 1.0) -> tuple[Tensor, Tensor]:
     """v in an orthonormal frame at x: a vector and one further, radial component.
 
     For |x| > 1 the radial component is x.v/(|x| T), split off first: far out v's radial part is
@@ -34,27 +38,27 @@ def across_along(x: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     """
     x2 = dot(x, x)
     far = x2 > 1
-    t = (1 + x2).sqrt()
+    t = (1 + curved(x2, k)).sqrt()
     direction = x / x2.where(far, 1.0).sqrt()  # x itself where it is short
     component = dot(direction, v)
-    across = v - torch.where(far, component, component / (t * (1 + t))) * direction
+    across = v - torch.where(far, component, curved(component, k) / (t * (1 + t))) * direction
     # Once more: what rounding left of the radial part would count in full.
     across = across - dot(direction, across).where(far, 0.0) * direction
     return across, (component / t).where(far, component * 0)
 
 
-def outward(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+def outward(x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0) -> tuple[Tensor, Tensor]:
     """(side, along): a positive multiple of log_x(y) in the frame of the outward ray at x.
 
     ``side`` is a vector orthogonal to x. Both are 0 at x = y, and at x = 0, where the ray does
     not exist.
     """
-    tx, ty = time(x), time(y)
+    tx, ty = time(x, k), time(y, k)
     _, size, side, reach, ahead = seen_from(x, y, step)
     # T_x reach - |x| T_y, rationalised where both terms are positive and may cancel.
     opposite = reach < 0
     total = (tx * reach + size * ty).where(~opposite & (size > 0), 1.0)
     swept = size * norm(side)
-    difference = ahead * ((size + reach) / total) - swept * (swept / total)
+    difference = ahead * ((size + reach) / total) - swept * (curved(swept, k) / total)
     along = torch.where(opposite, tx * reach - size * ty, difference)
     return side * (size > 0), along * (size > 0)

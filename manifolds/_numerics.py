@@ -239,6 +239,15 @@ def asinh_squared_over(q: Tensor, k: float | Tensor) -> Tensor:
     return torch.where(near, short * _asinhc_halved(k * short).square(), far)
 
 
+def asinhc_at(q: Tensor, k: float | Tensor) -> Tensor:
+    """``asinhc`` of a q with the factor k, as ``asinh_over``."""
+    if isinstance(k, float):
+        return asinhc(q)
+    near = q <= 1
+    halved = _asinhc_halved(q.where(near, 0.0))
+    return torch.where(near, halved, asinhc(q.where(~near, 1.0)))
+
+
 def _asinhc_halved(q: Tensor) -> Tensor:
     """``asinhc`` for q <= 1, whose derivative has all digits.
 

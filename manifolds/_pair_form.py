@@ -6,6 +6,8 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from ._numerics import tanhc_missing
+
 Kind = Literal["dist", "sqdist", "inner"]
 Number = float | Tensor
 Pull = Callable[[Tensor], tuple[Tensor, Tensor | None]]
@@ -35,10 +37,22 @@ class PairForm(NamedTuple):
     outer: Literal["same", "root", "square"] = "same"
 
 
-def value_of(kind: Kind, sign: int, at_coincidence: float) -> Callable[..., tuple[Tensor, Pull]]:
-    """phi of a unit space form: d, d^2 or cs(d) in the normalisation of ``cinner``, from h."""
+def value_of(
+    kind: Kind, sign: int, at_coincidence: float, *, curved: bool = False
+) -> Callable[..., tuple[Tensor, Pull]]:
+    """phi of a unit space form: d, d^2 or cs(d) in the normalisation of ``cinner``, from h.
+
+    ``curved``: of one of sign -1 whose number is k, 1 with the derivative of the curvature.
+    """
     if kind == "inner":
-        return lambda h, _: (at_coincidence - 2 * h, lambda g: (-2 * g, None))
+
+        def form(h: Tensor, _: Number) -> tuple[Tensor, Pull]:
+            def pull(g: Tensor) -> tuple[Tensor, Tensor | None]:
+                return -2 * g, -at_coincidence * g.sum() if curved else None
+
+            return at_coincidence - 2 * h, pull
+
+        return form
 
     def value(h: Tensor, _: Number) -> tuple[Tensor, Pull]:
         # sinh(d)/2, d/2 or sin(d)/2; its inverse is the derivative of d by h. No `where`: on a
@@ -53,14 +67,19 @@ def value_of(kind: Kind, sign: int, at_coincidence: float) -> Callable[..., tupl
         else:
             d = 2 * half if sign == 0 else torch.atan2(2 * half, 1 - 2 * h)
 
-        def pull(g: Tensor) -> tuple[Tensor, None]:
+        def pull(g: Tensor) -> tuple[Tensor, Tensor | None]:
             tiny = torch.finfo(h.dtype).tiny
+            by_number = None
+            if curved:  # of asinh(sqrt(k h))/sqrt k, or its square, at fixed h
+                s = d.square() / 4
+                bend = -s * d * tanhc_missing(s)
+                by_number = (g * bend if kind == "dist" else 2 * g * d * bend).sum()
             if kind == "dist":  # g/half, 0 where half is
-                return torch.div(half, square + tiny).mul_(g), None
+                return torch.div(half, square + tiny).mul_(g), by_number
             if sign == 0:
                 return 4 * g, None
             # 2 d/half, whose limit is 4
-            return (d + tiny**0.5).div_(half + tiny**0.5 / 2).mul_(g).mul_(2), None
+            return (d + tiny**0.5).div_(half + tiny**0.5 / 2).mul_(g).mul_(2), by_number
 
         return d if kind == "dist" else d.square(), pull
 

@@ -33,17 +33,19 @@ class ProductKernels(Factors):
     def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         parts = []
         for group, part in zip(self._groups, self._layout.gather(x), strict=True):
-            radius = self._radius_of(group, part)
+            radius, curved = self._held_of(group, part)
             point = divided(part, radius)
             if isinstance(radius, Tensor) and radius.ndim > 0 and dtype == torch.float16:
                 # The farthest point that float16 can store depends on the factor's own radius.
                 each = [
-                    self._factor(i)._proj(point[..., j, :], dtype)
+                    self._factor(i)._proj(
+                        point[..., j, :], dtype, **{name: k[j] for name, k in curved.items()}
+                    )
                     for j, i in enumerate(group.members)
                 ]
                 projected = torch.stack(each, dim=-2)
             else:
-                projected = self._kernels_of(group)._proj(point, dtype)
+                projected = self._kernels_of(group)._proj(point, dtype, **curved)
             parts.append(times(projected, radius, 1))
         return self._join(parts)
 
@@ -59,7 +61,7 @@ class ProductKernels(Factors):
         return torch.stack(good).all(0)
 
     def _norm(self, x: Tensor, v: Tensor) -> Tensor:
-        return self._combined(self._each("_norm", [x], [v], scale=1))
+        return self._combined(self._each("_norm", [x], [v], scale=1, hold=True))
 
     def _defect(self, x: Tensor) -> Tensor:
         defects = [d.amax(-2) for d in self._each("_defect", [x])]
@@ -70,11 +72,13 @@ class ProductKernels(Factors):
 
     def _frame(self, x: Tensor, v: Tensor) -> Tensor:
         self._needs_l2("inner")
-        return side_by_side([f.flatten(-2) for f in self._each("_frame", [x], [v], scale=1)])
+        return side_by_side(
+            [f.flatten(-2) for f in self._each("_frame", [x], [v], scale=1, hold=True)]
+        )
 
     def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
         self._needs_l2("egrad2rgrad")
-        return self._join(self._each("_egrad2rgrad", [x], [g], scale=-2))
+        return self._join(self._each("_egrad2rgrad", [x], [g], scale=-2, hold=True))
 
     # -- distances ------------------------------------------------------------------------------
 
@@ -117,7 +121,7 @@ class ProductKernels(Factors):
     # -- geodesics, transport, volume -----------------------------------------------------------
 
     def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
-        return self._expmap_at(x, v, Call("expmap", 1.0, x.dtype))
+        return self._expmap_at(x, v, Call("expmap", 1.0, x.dtype, {}))
 
     def _expmap_at(self, x: Tensor, v: Tensor, call: Call) -> Tensor:
         parts = []
@@ -137,7 +141,7 @@ class ProductKernels(Factors):
         return self._join(self._each("_geodesic", [x, y, step], shared=[t], power=1))
 
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return self._join(self._each("_midpoint", [x, y, step], power=1))
+        return self._join(self._each("_midpoint", [x, y, step], power=1, hold=True))
 
     def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
         return self._transport_at(x, y, v, 1.0)
@@ -180,13 +184,14 @@ class ProductKernels(Factors):
         self._check("from_normal", "v", v, normal=True)
         parts = []
         for group, part in zip(self._groups, self._layout.gather(v, normal=True), strict=True):
-            radius = self._radius_of(group, part)
+            radius, curved = self._held_of(group, part)
             unscaled = divided(divided(part, self._scale_of(group, part)), radius)
-            parts.append(times(self._kernels_of(group)._from_normal(unscaled), radius, 1))
+            point = self._kernels_of(group)._from_normal(unscaled, **curved)
+            parts.append(times(point, radius, 1))
         return self._join(parts)
 
     def _to_normal(self, x: Tensor) -> Tensor:
-        return self._join(self._each("_to_normal", [x], power=1, scale=1))
+        return self._join(self._each("_to_normal", [x], power=1, scale=1, hold=True))
 
     def _lift_tangent0(self, v: Tensor) -> Tensor:
         parts = []
@@ -201,7 +206,7 @@ class ProductKernels(Factors):
     # -- cones: those of each factor; one that is the product's own if it has a single one -------
 
     def _cone_parts(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        each = self._each("_cone_parts", [x, y, step])
+        each = self._each("_cone_parts", [x, y, step], hold=True)
         joined: Tensor = self._join([parts.flatten(-2) for parts in each])
         return joined.unflatten(-1, (-1, 3))  # type: ignore[no-untyped-call,no-any-return]
 

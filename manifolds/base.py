@@ -121,13 +121,14 @@ class Manifold(UnitKernels):
         Lorentz: the Minkowski product; PoincareBall: :math:`\lambda_x^2\,u\cdot v` with
         :math:`\lambda_x = 2/(1+K|x|^2)`; Sphere, Euclidean: :math:`u\cdot v`.
         """
-        (x, u, v), call = self._enter("inner", [("x", x)], [("u", u), ("v", v)])
-        return self._leave_scalar(scaled_dot(self._frame(x, u), self._frame(x, v)), call)
+        (x, u, v), call = self._enter("inner", [("x", x)], [("u", u), ("v", v)], hold=True)
+        a, b = (self._frame(x, w, **call.curved) for w in (u, v))
+        return self._leave_scalar(scaled_dot(a, b), call)
 
     def norm(self, x: Tensor, v: Tensor) -> Tensor:
         """Riemannian norm of v at x: (..., m), (..., m) -> (...); gradient 0 at v = 0."""
-        (x, v), call = self._enter("norm", [("x", x)], [("v", v)])
-        return self._leave_scalar(self._norm(x, v), call)
+        (x, v), call = self._enter("norm", [("x", x)], [("v", v)], hold=True)
+        return self._leave_scalar(self._norm(x, v, **call.curved), call)
 
     def egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
         r"""Riemannian gradient at x from the Euclidean gradient g that autograd gives.
@@ -136,8 +137,9 @@ class Manifold(UnitKernels):
         :math:`h - K\langle x, h\rangle x` (Nickel & Kiela 2018, algorithm 1). Nothing is changed
         in place. Shapes: (..., m), (..., m) -> (..., m).
         """
-        (x, g), call = self._enter("egrad2rgrad", [("x", x)], [("g", g)], covector=True)
-        return self._leave_vector(self._egrad2rgrad(x, g), call)
+        options = {"covector": True, "hold": True}
+        (x, g), call = self._enter("egrad2rgrad", [("x", x)], [("g", g)], **options)
+        return self._leave_vector(self._egrad2rgrad(x, g, **call.curved), call)
 
     # -- distances ------------------------------------------------------------------------------
 
@@ -178,8 +180,8 @@ class Manifold(UnitKernels):
             return self._leave_scalar(pairs(x, y, call.radius), call)
         haversine, call = self._all_pairs("cdist", x, y)
         if squared:
-            return self._leave_vector(self._arc_squared(haversine), call, 2)
-        return self._leave_vector(self._arc(sqrt0(haversine)), call, 1)
+            return self._leave_vector(self._arc_squared(haversine, **call.curved), call, 2)
+        return self._leave_vector(self._arc(sqrt0(haversine), **call.curved), call, 1)
 
     def cinner(self, x: Tensor, y: Tensor) -> Tensor:
         r"""All values of the form that defines the space: (..., p, m), (..., q, m) -> (..., p, q).
@@ -195,7 +197,7 @@ class Manifold(UnitKernels):
             dtype = torch.promote_types(x.dtype, y.dtype)
             return (x.double() @ y.double().mT).to(dtype)
         haversine, call = self._all_pairs("cinner", x, y)
-        return self._leave_vector(at_coincidence - 2 * haversine, call, 2)
+        return self._leave_vector(at_coincidence / call.curved.get("k", 1) - 2 * haversine, call, 2)
 
     def pair_form(self, kind: Kind, m: int) -> PairForm | None:
         r"""``"dist"``, ``"sqdist"`` or ``"inner"`` (as ``cinner``) of all pairs as matrix products.
@@ -214,16 +216,20 @@ class Manifold(UnitKernels):
         Returns:
             None where there is no such form: a product with the max metric, or of products.
         """
-        radius, at_coincidence = self.radius, self._form_at_coincidence
+        at_coincidence = self._form_at_coincidence
         flat_inner = kind == "inner" and at_coincidence is None
+        radius, curved = self._held(self.radius)
+        number = curved.get("k", radius)
 
         def features(x: Tensor, number: Number) -> tuple[Tensor, Tensor, Tensor]:
+            if curved:
+                return self._pair_features(divided(x, radius), k=number)
             body, p, q = self._pair_features(divided(x, number))
             return (body, 0 * p, 0 * q) if flat_inner else (body, p, q)
 
-        value = value_of(kind, self.sign, float(at_coincidence or 0))
+        value = value_of(kind, self.sign, float(at_coincidence or 0), curved=bool(curved))
         factor = radius if kind == "dist" else radius * radius
-        return PairForm((PairTerm(slice(0, m), features, value, radius, factor, kind != "inner"),))
+        return PairForm((PairTerm(slice(0, m), features, value, number, factor, kind != "inner"),))
 
     def _check_sets(self, op: str, x: Tensor, y: Tensor) -> None:
         named = [("x", x), ("y", y)]
@@ -233,9 +239,9 @@ class Manifold(UnitKernels):
         dtype = torch.promote_types(x.dtype, y.dtype)
         # float64, not for range but because the haversine is a difference of products here: the
         # 29 more bits pay for it. (And autocast and TF32 leave float64 alone.)
-        (xs,), call = self._enter(op, [("x", x.double())])
-        (ys,), _ = self._enter(op, [("y", y.double())])
-        return self._pairwise_haversine(xs, ys), call._replace(dtype=dtype)
+        (xs,), call = self._enter(op, [("x", x.double())], hold=True)
+        (ys,), _ = self._enter(op, [("y", y.double())], hold=True)
+        return self._pairwise_haversine(xs, ys, **call.curved), call._replace(dtype=dtype)
 
     # -- geodesics ------------------------------------------------------------------------------
 
@@ -274,8 +280,8 @@ class Manifold(UnitKernels):
 
     def midpoint(self, x: Tensor, y: Tensor) -> Tensor:
         """The point halfway between x and y: (..., m), (..., m) -> (..., m)."""
-        x, y, step, _, call = self._enter_pair("midpoint", x, y)
-        return self._leave_point(self._midpoint(x, y, step), call)
+        x, y, step, _, call = self._enter_pair("midpoint", x, y, hold=True)
+        return self._leave_point(self._midpoint(x, y, step, **call.curved), call)
 
     def mean(
         self, x: Tensor, weights: Tensor | None = None, *, start: Tensor | None = None
@@ -324,13 +330,14 @@ class Manifold(UnitKernels):
         Lorentz and Sphere: (0, v_1, ..., v_n); PoincareBall: coordinates in which a vector of
         Euclidean norm a has length 2 a. For features of an encoder use :meth:`from_normal`.
         """
-        (v,), call = self._enter("expmap0", [], [("v", v)], scaled=True, at_origin=True)
-        return self._leave_point(self._from_normal(self._drop_tangent0(v)), call)
+        options = {"scaled": True, "at_origin": True, "hold": True}
+        (v,), call = self._enter("expmap0", [], [("v", v)], **options)
+        return self._leave_point(self._from_normal(self._drop_tangent0(v), **call.curved), call)
 
     def logmap0(self, x: Tensor) -> Tensor:
         """logmap at the origin: the inverse of :meth:`expmap0`; (..., m) -> (..., m)."""
-        (x,), call = self._enter("logmap0", [("x", x)])
-        return self._leave_vector(self._lift_tangent0(self._to_normal(x)), call, 1)
+        (x,), call = self._enter("logmap0", [("x", x)], hold=True)
+        return self._leave_vector(self._lift_tangent0(self._to_normal(x, **call.curved)), call, 1)
 
     def from_normal(self, v: Tensor) -> Tensor:
         """The point with normal coordinates v: exp at the origin in the standard frame.
@@ -340,17 +347,17 @@ class Manifold(UnitKernels):
         a point. from_normal(0) is the origin. Shapes: (..., n) -> (..., ambient_dim(n)).
         """
         check_coordinates(f"{self._name}.from_normal", [("v", v)], 1)
-        working = torch.promote_types(v.dtype, torch.float32)
-        call = Call("from_normal", self._radius_in(working), v.dtype)
-        return self._leave_point(self._from_normal(divided(v.to(working), call.radius)), call)
+        call = self._call("from_normal", v.dtype, hold=True)
+        v = divided(v.to(torch.promote_types(v.dtype, torch.float32)), call.radius)
+        return self._leave_point(self._from_normal(v, **call.curved), call)
 
     def to_normal(self, x: Tensor) -> Tensor:
         """Normal coordinates of a point, the inverse of :meth:`from_normal`.
 
         |to_normal(x)| is the distance from the origin. Shapes: (..., ambient_dim(n)) -> (..., n).
         """
-        (x,), call = self._enter("to_normal", [("x", x)])
-        return self._leave_vector(self._to_normal(x), call, 1)
+        (x,), call = self._enter("to_normal", [("x", x)], hold=True)
+        return self._leave_vector(self._to_normal(x, **call.curved), call, 1)
 
     # -- transport and volume -------------------------------------------------------------------
 
@@ -365,15 +372,18 @@ class Manifold(UnitKernels):
 
     def transport0(self, y: Tensor, v: Tensor) -> Tensor:
         """Parallel transport from the origin to y: (..., m), (..., m) -> (..., m)."""
-        (y, v), call = self._enter("transport0", [("y", y)], [("v", v)], at_origin=True)
+        options = {"at_origin": True, "hold": True}
+        (y, v), call = self._enter("transport0", [("y", y)], [("v", v)], **options)
         origin = self._unit_origin(y)
-        return self._leave_vector(self._transport(origin, y, y - origin, v), call)
+        moved = self._transport(origin, y, y - origin, v, **call.curved)
+        return self._leave_vector(moved, call)
 
     def transport0_inverse(self, x: Tensor, v: Tensor) -> Tensor:
         """Parallel transport from x to the origin: (..., m), (..., m) -> (..., m)."""
-        (x, v), call = self._enter("transport0_inverse", [("x", x)], [("v", v)])
+        (x, v), call = self._enter("transport0_inverse", [("x", x)], [("v", v)], hold=True)
         origin = self._unit_origin(x)
-        return self._leave_vector(self._transport(x, origin, origin - x, v), call)
+        moved = self._transport(x, origin, origin - x, v, **call.curved)
+        return self._leave_vector(moved, call)
 
     def logdetexp(self, x: Tensor, v: Tensor) -> Tensor:
         r"""Logarithm of the volume change of expmap at x: :math:`\log|\det D\exp_x(v)|`.
@@ -404,8 +414,8 @@ class Manifold(UnitKernels):
         Sphere: the apertures shrink with r up to the equator only; keep points in the hemisphere.
         """
         self._check_min_radius("half_aperture", min_radius)
-        (x,), call = self._enter("half_aperture", [("x", x)])
-        return self._leave_scalar(_aperture(self._sn_radius(x), min_radius), call)
+        (x,), call = self._enter("half_aperture", [("x", x)], hold=True)
+        return self._leave_scalar(_aperture(self._sn_radius(x, **call.curved), min_radius), call)
 
     def exterior_angle(self, x: Tensor, y: Tensor) -> Tensor:
         r"""Angle at x between the outward ray (from the origin through x) and the geodesic to y.
@@ -418,8 +428,8 @@ class Manifold(UnitKernels):
 
         Shapes: (..., m), (..., m) -> (...), in [0, pi].
         """
-        x, y, step, _, call = self._enter_pair("exterior_angle", x, y)
-        across, along = self._outward(x, y, step)
+        x, y, step, _, call = self._enter_pair("exterior_angle", x, y, hold=True)
+        across, along = self._outward(x, y, step, **call.curved)
         return self._leave_scalar(atan2_0(across, along), call)
 
     def cones(self, x: Tensor, y: Tensor, min_radius: float = 0.1) -> tuple[Tensor, Tensor]:
@@ -433,8 +443,8 @@ class Manifold(UnitKernels):
         Shapes: (..., m), (..., m) -> twice (..., k), the aperture's leading axes those of both.
         """
         self._check_min_radius("cones", min_radius)
-        x, y, step, _, call = self._enter_pair("cones", x, y)
-        sn, across, along = self._cone_parts(x, y, step).chunk(3, dim=-1)
+        x, y, step, _, call = self._enter_pair("cones", x, y, hold=True)
+        sn, across, along = self._cone_parts(x, y, step, **call.curved).chunk(3, dim=-1)
         angle, aperture = atan2_0(across, along), _aperture(sn, min_radius)
         return self._leave_scalar(angle, call), self._leave_scalar(aperture, call)
 

@@ -76,6 +76,10 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
         return self.manifold._magnitude
 
     @property
+    def _takes_curvature(self) -> bool:  # type: ignore[override]
+        return self.manifold._takes_curvature
+
+    @property
     def _name(self) -> str:
         return self.manifold._name
 
@@ -92,8 +96,9 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
         at_origin: bool = False,
         covector: bool = False,
         unit: bool = True,
+        hold: bool = False,
     ) -> tuple[list[Tensor], Call]:
-        entered = self.manifold._enter(op, points, tangents, scaled=scaled, unit=unit)
+        entered = self.manifold._enter(op, points, tangents, scaled=scaled, unit=unit, hold=hold)
         # proj, is_point and is_tangent are the ways to deal with what is not a point.
         if op in ("proj", "is_point", "is_tangent"):
             return entered
@@ -172,8 +177,8 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
 
 
 def _delegate(name: str) -> Callable[..., Any]:
-    def method(self: Checked, *args: Any) -> Any:
-        return getattr(self.manifold, name)(*args)
+    def method(self: Checked, *args: Any, **options: Any) -> Any:
+        return getattr(self.manifold, name)(*args, **options)
 
     method.__name__ = name
     return method

@@ -9,9 +9,11 @@ from . import _shot, _sight, _transport
 from ._edge import brought_within
 from ._hyperboloid import across_along, lift, outward, tangent, time
 from ._numerics import (
-    asinh_squared,
-    asinhc,
+    asinh_over,
+    asinh_squared_over,
+    asinhc_at,
     coth_times,
+    curved,
     dot,
     log_sinhc,
     norm,
@@ -21,7 +23,7 @@ from ._numerics import (
     unit,
 )
 from .base import Manifold
-from .unit import Call
+from .unit import Call, Number
 
 
 @final
@@ -61,6 +63,7 @@ class Lorentz(Manifold):
     sign = -1
     _family = "unit"
     _extra_coordinates = 1
+    _takes_curvature = True
 
     def __init__(
         self,
@@ -88,14 +91,14 @@ class Lorentz(Manifold):
     def _origin(self, n: int) -> list[float]:
         return [1.0] + [0.0] * n
 
-    def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+    def _proj(self, x: Tensor, dtype: torch.dtype, k: Number = 1.0) -> Tensor:
         computed = _shot.farthest(x.dtype)
         radius = self._radius_in(x.dtype)
         if isinstance(radius, Tensor):
             radius = radius.detach()
         stored = torch.finfo(dtype).max / 2 / radius
         limit = stored.clamp(max=computed) if isinstance(stored, Tensor) else min(computed, stored)
-        return lift(brought_within(x[..., 1:], limit))
+        return lift(brought_within(x[..., 1:], limit), k)
 
     def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor:
         return tangent(x[..., 1:], v[..., 1:])
@@ -106,14 +109,15 @@ class Lorentz(Manifold):
 
     # -- tangent vectors ------------------------------------------------------------------------
 
-    def _frame(self, x: Tensor, v: Tensor) -> Tensor:
-        across, along = across_along(x[..., 1:], v[..., 1:])
+    def _frame(self, x: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
+        across, along = across_along(x[..., 1:], v[..., 1:], k)
         return torch.cat([along, across], dim=-1)
 
-    def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
-        s = x[..., 1:]
+    def _egrad2rgrad(self, x: Tensor, g: Tensor, k: Number = 1.0) -> Tensor:
+        s, t = x[..., 1:], lift(x[..., 1:], k)[..., :1]
         # Of the ambient gradient; that of a function of the space part alone has g_t = 0.
-        return tangent(s, g[..., 1:] + (dot(s, g[..., 1:]) + time(s) * g[..., :1]) * s)
+        radial = curved(dot(s, g[..., 1:]) + t * g[..., :1], k)
+        return tangent(s, g[..., 1:] + radial * s, k)
 
     # -- distance -------------------------------------------------------------------------------
 
@@ -135,18 +139,18 @@ class Lorentz(Manifold):
     def _expmap_at(self, x: Tensor, v: Tensor, call: Call) -> Tensor:
         return _shot.EXPMAP[call.dtype](x, v, call.radius)
 
-    def _pair_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _pair_features(self, x: Tensor, k: Number = 1.0) -> tuple[Tensor, Tensor, Tensor]:
         # T_x T_y - 1 by way of T - 1, which near the origin is small and has all its digits.
         s = x[..., 1:]
         square = dot(s, s)
-        rise = square / (1 + (1 + square).sqrt())
-        return s, rise, 1 + rise / 2
+        rise = square / (1 + (1 + curved(square, k)).sqrt())
+        return s, rise, 1 + curved(rise, k) / 2
 
-    def _arc(self, half: Tensor) -> Tensor:
-        return 2 * half.asinh()
+    def _arc(self, half: Tensor, k: Number = 1.0) -> Tensor:
+        return 2 * asinh_over(half, k)
 
-    def _arc_squared(self, haversine: Tensor) -> Tensor:
-        return 4 * asinh_squared(haversine)
+    def _arc_squared(self, haversine: Tensor, k: Number = 1.0) -> Tensor:
+        return 4 * asinh_squared_over(haversine, k)
 
     # -- geodesics ------------------------------------------------------------------------------
 
@@ -156,34 +160,35 @@ class Lorentz(Manifold):
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return _sight.logmap(x, y, 1.0)
 
-    def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        h = _sight.haversine(x, y, 1.0)
-        return lift((x[..., 1:] + y[..., 1:]) / (2 * (1 + h).sqrt()))
+    def _midpoint(self, x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0) -> Tensor:
+        h = _sight.haversine(x, y, _radius(k))
+        return lift((x[..., 1:] + y[..., 1:]) / (2 * (1 + h).sqrt()), k)
 
     def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
         # Symmetric in the ends, exact at both.
         h = _sight.haversine(x, y, 1.0)
         return lift(sinh_ratio(1 - t, h) * x[..., 1:] + sinh_ratio(t, h) * y[..., 1:])
 
-    def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
-        return _transport.transport(x, y, v, 1.0)
+    def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
+        return _transport.transport(x, y, v, _radius(k))
 
     def _transport_at(self, x: Tensor, y: Tensor, v: Tensor, radius: float | Tensor) -> Tensor:
         return _transport.transport(x, y, v, radius)
 
     # -- origin and cones -----------------------------------------------------------------------
 
-    def _from_normal(self, v: Tensor) -> Tensor:
+    def _from_normal(self, v: Tensor, k: Number = 1.0) -> Tensor:
         v = shortened(v, _shot.longest(v.dtype))
-        return lift(sinhc(dot(v, v)) * v)
+        return lift(sinhc(curved(dot(v, v), k)) * v, k)
 
-    def _to_normal(self, x: Tensor) -> Tensor:
+    def _to_normal(self, x: Tensor, k: Number = 1.0) -> Tensor:
         s = x[..., 1:]
-        square = dot(s, s)
+        square = curved(dot(s, s), k)
         far = square > 1
         # Far out the derivative of the product along the ray would be a small difference.
         direction, size = unit(s.where(far, 1.0))
-        return torch.where(far, size.asinh() * direction, asinhc(square.where(~far, 0.0)) * s)
+        arc = asinh_over(size, k)
+        return torch.where(far, arc * direction, asinhc_at(square.where(~far, 0.0), k) * s)
 
     def _lift_tangent0(self, v: Tensor) -> Tensor:
         return torch.cat([torch.zeros_like(v[..., :1]), v], dim=-1)
@@ -191,11 +196,14 @@ class Lorentz(Manifold):
     def _drop_tangent0(self, v: Tensor) -> Tensor:
         return v[..., 1:]
 
-    def _sn_radius(self, x: Tensor) -> Tensor:
-        return norm(x[..., 1:])
+    def _sn_radius(self, x: Tensor, k: Number = 1.0) -> Tensor:
+        length = norm(x[..., 1:])
+        return length if isinstance(k, float) else k.sqrt() * length
 
-    def _outward(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        side, along = outward(x[..., 1:], y[..., 1:], step[..., 1:])
+    def _outward(
+        self, x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0
+    ) -> tuple[Tensor, Tensor]:
+        side, along = outward(x[..., 1:], y[..., 1:], step[..., 1:], k)
         return norm(side), along
 
     def _log_sn_ratio(self, v: Tensor) -> Tensor:
@@ -203,3 +211,8 @@ class Lorentz(Manifold):
 
     def _hessian_across(self, s: Tensor) -> Tensor:
         return coth_times(s)
+
+
+def _radius(k: Number) -> Number:
+    """That of the curvature -k."""
+    return k if isinstance(k, float) else k.rsqrt()

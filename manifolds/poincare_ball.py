@@ -10,10 +10,9 @@ from ._edge import brought_within, rim
 from ._numerics import (
     asinh_over,
     asinh_squared_over,
-    curved,
-    asinh_squared,
-    asinhc,
+    asinhc_at,
     coth_times,
+    curved,
     dot,
     expanded,
     log_sinhc,
@@ -60,6 +59,7 @@ class PoincareBall(Manifold):
 
     sign = -1
     _family = "unit"
+    _takes_curvature = True
 
     def __init__(
         self,
@@ -73,8 +73,9 @@ class PoincareBall(Manifold):
     def _origin(self, n: int) -> list[float]:
         return [0.0] * n
 
-    def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        return brought_within(x, rim(dtype))
+    def _proj(self, x: Tensor, dtype: torch.dtype, k: Number = 1.0) -> Tensor:
+        limit = rim(dtype)
+        return brought_within(x, limit if isinstance(k, float) else limit * k.rsqrt())
 
     def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor:
         return expanded(v, x)
@@ -83,21 +84,21 @@ class PoincareBall(Manifold):
         # Openness is not a matter of tolerance: in float64, or the sum of squares would have one.
         return torch.where(norm(x.double()) < 1, 0.0, torch.inf)
 
-    def _frame(self, x: Tensor, v: Tensor) -> Tensor:
-        return 2 / _gap(x) * v
+    def _frame(self, x: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
+        return 2 / _gap(x, k) * v
 
     def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return _chord(x, y, step, 1.0)
 
-    def _pair_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        gap = _gap(x)
+    def _pair_features(self, x: Tensor, k: Number = 1.0) -> tuple[Tensor, Tensor, Tensor]:
+        gap = _gap(x, k)
         return 2 * x / gap, 2 * dot(x, x) / gap, 1 / gap
 
-    def _arc(self, half: Tensor) -> Tensor:
-        return 2 * half.asinh()
+    def _arc(self, half: Tensor, k: Number = 1.0) -> Tensor:
+        return 2 * asinh_over(half, k)
 
-    def _arc_squared(self, haversine: Tensor) -> Tensor:
-        return 4 * asinh_squared(haversine)
+    def _arc_squared(self, haversine: Tensor, k: Number = 1.0) -> Tensor:
+        return 4 * asinh_squared_over(haversine, k)
 
     def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
         return _ball_shot.EXPMAP[x.dtype](x, v, 1.0)
@@ -111,13 +112,13 @@ class PoincareBall(Manifold):
     def _dist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
         length, k = held(radius)
         half = norm(_chord(*unit_pair(x, y, length), k))
-        return times(2 * asinh_over(half, k), length, 1)
+        return times(self._arc(half, k), length, 1)
 
     def _sqdist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
         length, k = held(radius)
         chord = _chord(*unit_pair(x, y, length), k)
         square = dot(chord, chord)
-        return times(4 * asinh_squared_over(square, k), length, 2)
+        return times(self._arc_squared(square, k), length, 2)
 
     def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
         length, k = held(radius)
@@ -127,26 +128,28 @@ class PoincareBall(Manifold):
         length, k = held(radius)
         return _transport(*unit_pair(x, y, length), v, k)
 
-    def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        # The Minkowski sum of the hyperboloid points, brought back by x_s/(1 + x_t).
-        chord = self._chord(x, y, step)
-        gap_x, gap_y = _gap(x), _gap(y)
-        root = (1 + dot(chord, chord)).sqrt()
-        return (x / gap_x + y / gap_y) / (1 / gap_x + 1 / gap_y - 1 + root)
+    def _midpoint(self, x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0) -> Tensor:
+        # The Minkowski sum of the hyperboloid points, brought back by x_s/(1 + x_t): the mean of
+        # x/gap_x and y/gap_y, here as the chord's middle and terms that vanish with the step.
+        h = curved(dot(step, step), k) / (_gap(x, k) * _gap(y, k))
+        above = h / (1 + (1 + h).sqrt())  # cosh(d/2) - 1
+        a, b = 1 / _gap(x, k), 1 / _gap(y, k)
+        lean = -curved(dot(step, x + y), k) * a * b  # a - b
+        return (x + y) / 2 - (lean * step + above * (x + y)) / (2 * (a + b + above))
 
-    def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
-        return _transport(x, y, step, v, 1.0)
+    def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
+        return _transport(x, y, step, v, k)
 
-    def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
-        return (_gap(x) / 2).square() * g
+    def _egrad2rgrad(self, x: Tensor, g: Tensor, k: Number = 1.0) -> Tensor:
+        return (_gap(x, k) / 2).square() * g
 
-    def _from_normal(self, v: Tensor) -> Tensor:
+    def _from_normal(self, v: Tensor, k: Number = 1.0) -> Tensor:
         v = _saturated(v / 2, 1.0)
-        return tanhc(dot(v, v)) * v
+        return tanhc(curved(dot(v, v), k)) * v
 
-    def _to_normal(self, x: Tensor) -> Tensor:
-        gap = _gap(x)
-        return 2 * asinhc(dot(x, x) / gap) / gap.sqrt() * x
+    def _to_normal(self, x: Tensor, k: Number = 1.0) -> Tensor:
+        gap = _gap(x, k)
+        return 2 * asinhc_at(curved(dot(x, x), k) / gap, k) / gap.sqrt() * x
 
     def _lift_tangent0(self, v: Tensor) -> Tensor:
         return v / 2
@@ -154,14 +157,17 @@ class PoincareBall(Manifold):
     def _drop_tangent0(self, v: Tensor) -> Tensor:
         return 2 * v
 
-    def _sn_radius(self, x: Tensor) -> Tensor:
-        return 2 * norm(x) / _gap(x)
+    def _sn_radius(self, x: Tensor, k: Number = 1.0) -> Tensor:
+        length = 2 * norm(x) / _gap(x, k)
+        return length if isinstance(k, float) else k.sqrt() * length
 
-    def _outward(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+    def _outward(
+        self, x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0
+    ) -> tuple[Tensor, Tensor]:
         _, length, side, reach, ahead = seen_from(x, y, step)
         across = norm(side) * (length > 0)
-        along = ahead * (1 - length * reach) - length * dot(side, side)
-        return across * _gap(x), along * (length > 0)
+        along = ahead * (1 - curved(length * reach, k)) - length * curved(dot(side, side), k)
+        return across * _gap(x, k), along * (length > 0)
 
     def _log_sn_ratio(self, v: Tensor) -> Tensor:
         return log_sinhc(v)
@@ -187,12 +193,14 @@ def _logmap(x: Tensor, y: Tensor, step: Tensor, k: Number) -> Tensor:
     gap_x, gap_y = _gap(x, k), _gap(y, k)
     square = curved(dot(step, step), k)
     q = square / (gap_x * gap_y)
-    return asinhc(q) / (1 + q).sqrt() * (gap_x * step - square * x) / gap_y
+    return asinhc_at(q, k) / (1 + q).sqrt() * (gap_x * step - square * x) / gap_y
 
 
 def _transport(x: Tensor, y: Tensor, step: Tensor, v: Tensor, k: Number) -> Tensor:
     gap_x, gap_y = _gap(x, k), _gap(y, k)
-    square, sv, xv, xs = (curved(dot(a, b), k) for a, b in ((step, step), (step, v), (x, v), (x, step)))
+    square, sv, xv, xs = (
+        curved(dot(a, b), k) for a, b in ((step, step), (step, v), (x, v), (x, step))
+    )
     # gyr[y, -x] v = v + 2 (a s + b x)/D with every term carrying a factor s: Ungar's closed
     # form has A y - B x, two nearly equal vectors, in its place.
     a = 2 * xs * xv - gap_x * xv - curved(dot(x, x), k) * sv

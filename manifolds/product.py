@@ -14,7 +14,6 @@ from ._pair_form import Kind, PairForm
 from ._pairs import all_distances, all_inner, sum_of_forms
 from ._product import ProductKernels
 from .base import Manifold, check_manifold
-from .unit import Call
 
 
 @final
@@ -303,7 +302,7 @@ class Product(ProductKernels):
         (x,), call = self._enter("cdist", [("x", x.to(working))])
         (y,), _ = self._enter("cdist", [("y", y.to(working))])
         total = all_distances(self, x, y, squared=squared, matmul=matmul)
-        return self._leave_vector(total, Call("cdist", call.radius, dtype))
+        return self._leave_vector(total, call._replace(dtype=dtype))
 
     def cinner(self, x: Tensor, y: Tensor) -> Tensor:
         r"""The factors' ``cinner``, times :math:`w_i`, added up.
@@ -317,7 +316,7 @@ class Product(ProductKernels):
         dtype = torch.promote_types(x.dtype, y.dtype)
         (x,), call = self._enter("cinner", [("x", x.double())])
         (y,), _ = self._enter("cinner", [("y", y.double())])
-        return self._leave_vector(all_inner(self, x, y), Call("cinner", call.radius, dtype))
+        return self._leave_vector(all_inner(self, x, y), call._replace(dtype=dtype))
 
     def pair_form(self, kind: Kind, m: int) -> PairForm | None:
         """See :meth:`Manifold.pair_form`: the factors' terms, each with its weight."""

@@ -13,7 +13,6 @@ from ._checks import check_bounds, check_coordinates, check_number
 from ._numerics import dot, norm
 from .scalar import PositiveScalar
 
-
 Number = float | Tensor
 
 
@@ -23,6 +22,8 @@ class Call(NamedTuple):
     op: str
     radius: float | Tensor
     dtype: torch.dtype
+    curved: dict[str, Any]
+    """What kernels are given beside their arguments: see :func:`held`."""
 
 
 class UnitKernels(nn.Module, ABC):
@@ -57,6 +58,8 @@ class UnitKernels(nn.Module, ABC):
                     "and losses do not all go by that; expected a class derived from Manifold with "
                     "kernels of its own (see CONTRIBUTING), or one that overrides nothing."
                 )
+    _takes_curvature: bool = False
+    """Whether kernels take ``k``, 1 with the derivative of the curvature; see :func:`held`."""
 
     def __init__(
         self,
@@ -191,9 +194,9 @@ class UnitKernels(nn.Module, ABC):
         distances of all pairs become one matrix product.
         """
 
-    def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
+    def _pairwise_haversine(self, x: Tensor, y: Tensor, **curved: Any) -> Tensor:
         """sn(d/2)^2 of (..., p, m) against (..., q, m) -> (..., p, q) by one matrix product."""
-        (a, p, q), (b, r, s) = self._pair_features(x), self._pair_features(y)
+        (a, p, q), (b, r, s) = (self._pair_features(z, **curved) for z in (x, y))
         size = p * s.mT + q * r.mT
         haversine = (size - a @ b.mT) / 2
         # What the cancellation leaves of equal points is noise of this size: call it zero.
@@ -243,9 +246,11 @@ class UnitKernels(nn.Module, ABC):
         """(across, along): a positive multiple of log_x(y)'s components across and along the
         outward ray at x; across >= 0."""
 
-    def _cone_parts(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    def _cone_parts(self, x: Tensor, y: Tensor, step: Tensor, **curved: Any) -> Tensor:
         """``_sn_radius`` and the two of ``_outward`` of each factor: (..., k, 3)."""
-        parts = torch.broadcast_tensors(self._sn_radius(x), *self._outward(x, y, step))  # type: ignore[no-untyped-call]
+        parts = torch.broadcast_tensors(
+            self._sn_radius(x, **curved), *self._outward(x, y, step, **curved)
+        )  # type: ignore[no-untyped-call]
         return torch.stack(parts, dim=-1)
 
     @abstractmethod
@@ -292,8 +297,8 @@ class UnitKernels(nn.Module, ABC):
         """A point amid x (..., k, m) of weights w (..., k, 1), to search for a mean from."""
         return self._from_normal((w * self._to_normal(x)).sum(-2))
 
-    def _norm(self, x: Tensor, v: Tensor) -> Tensor:
-        return norm(self._frame(x, v))
+    def _norm(self, x: Tensor, v: Tensor, **curved: Any) -> Tensor:
+        return norm(self._frame(x, v, **curved))
 
     def _logdetexp(self, x: Tensor, v: Tensor) -> Tensor:
         n = x.shape[-1] - self._extra_coordinates
@@ -311,13 +316,15 @@ class UnitKernels(nn.Module, ABC):
         at_origin: bool = False,
         covector: bool = False,
         unit: bool = True,
+        hold: bool = False,
     ) -> tuple[list[Tensor], Call]:
         """Check the arguments, promote them to the dtype of the computation, scale them.
 
         Points are divided by R unless ``unit`` is False. Tangent vectors are divided by R like
-        points if ``scaled``; a map that is linear in them leaves them alone. ``at_origin`` (they
-        are tangent there, not at the first point) and ``covector`` (they are gradients, tangent to
-        nothing) matter to :class:`Checked` only.
+        points if ``scaled``; a map that is linear in them leaves them alone. ``hold``: by an R
+        without a derivative, the kernels having that of the curvature; see :func:`held`.
+        ``at_origin`` (they are tangent there, not at the first point) and ``covector`` (they are
+        gradients, tangent to nothing) matter to :class:`Checked` only.
         """
         del at_origin, covector
         named = (*points, *tangents)
@@ -326,21 +333,41 @@ class UnitKernels(nn.Module, ABC):
         for _, value in named[1:]:
             dtype = torch.promote_types(dtype, value.dtype)
         working = torch.promote_types(dtype, torch.float32)
-        call = Call(op, self._radius_in(working), dtype)
+        call = self._call(op, dtype, hold=hold)
         by = call.radius if unit else 1.0
         values = [divided(v.to(working), by) for _, v in points]
         values += [divided(v.to(working), by if scaled else 1.0) for _, v in tangents]
         return values, call
 
     def _enter_pair(
-        self, op: str, x: Tensor, y: Tensor, tangents: Sequence[tuple[str, Tensor]] = ()
+        self,
+        op: str,
+        x: Tensor,
+        y: Tensor,
+        tangents: Sequence[tuple[str, Tensor]] = (),
+        *,
+        hold: bool = False,
     ) -> tuple[Tensor, Tensor, Tensor, list[Tensor], Call]:
         """x, y, their step, the tangent vectors, and the way back."""
-        (x, y, *vectors), call = self._enter(op, [("x", x), ("y", y)], tangents, unit=False)
+        options = {"unit": False, "hold": hold}
+        (x, y, *vectors), call = self._enter(op, [("x", x), ("y", y)], tangents, **options)
         return *unit_pair(x, y, call.radius), vectors, call
 
+    def _call(self, op: str, dtype: torch.dtype, *, hold: bool = False) -> Call:
+        radius = self._radius_in(torch.promote_types(dtype, torch.float32))
+        number, curved = self._held(radius, hold)
+        return Call(op, number, dtype, curved)
+
+    def _held(self, radius: Number, hold: bool = True) -> tuple[Number, dict[str, Any]]:
+        """A number to scale by, and what the kernels are given beside their arguments."""
+        if not hold or isinstance(radius, float) or not self._takes_curvature:
+            return radius, {}
+        number, k = held(radius)
+        return number, {"k": k}
+
     def _leave_point(self, x: Tensor, call: Call) -> Tensor:
-        return self._leave_stored(times(self._proj(x, call.dtype), call.radius, 1), call)
+        point = self._proj(x, call.dtype, **call.curved)
+        return self._leave_stored(times(point, call.radius, 1), call)
 
     def _leave_stored(self, x: Tensor, call: Call) -> Tensor:
         return x.to(call.dtype)

@@ -190,7 +190,7 @@ def log_area_of_unit_sphere(n: int) -> float:
 
 @cache
 def area_of_unit_sphere(n: int) -> float:
-    """2 pi^(n/2)/Gamma(n/2) to its last digit: a power of the rounded pi has n/2 times its error."""
+    """2 pi^(n/2)/Gamma(n/2) to its last digit: a power of a rounded pi has n/2 times its error."""
     k = n // 2
     if n % 2 == 0:
         return float(2 * _PI**k / math.factorial(k - 1))
