@@ -15,6 +15,8 @@ from ._numerics import coth_fraction, dot, largest_entry, tanhc_missing
 def _value(x: Tensor, v: Tensor, radius: Tensor | None, last: float) -> tuple[Tensor, ...]:
     r"""x (+) w = x + gap (w + |w|^2 x)/D, gap = 1 - |x|^2, w = tanh(t) v/|v|, t = |v|/gap.
 
+    w + |w|^2 x is x + w less (1 - |w|^2) x.
+
     D = gap (1 - |w|^2) + |x + w|^2, a sum of terms of one sign. A zero vector gives x back to the
     last bit.
     """
@@ -36,9 +38,19 @@ def _value(x: Tensor, v: Tensor, radius: Tensor | None, last: float) -> tuple[Te
     w2 = s * f * f
     gap_w = small * (1 - near * f * f) + (1 - small) / t.clamp(max=limit).cosh().square()
 
-    both = torch.addcmul(x, v, f * length)
-    d = gap * gap_w + dot(both, both) / area
-    y = torch.addcmul(x * (1 + gap * w2 / d), v, gap * f * length / d)
+    # x + w, where |w| is near 1 as x + v/|v| less what is missing of it: of x inwards and far, so
+    # that w leads through the origin and out again, little more than the rounding of w is left.
+    far = 1 - small
+    ray = v / (small + far * t)
+    whole = torch.addcmul(x, ray, (small * f + far) * length)
+    both = minus(whole, ray, far * gap_w / (1 + f * t) * length)
+    square = dot(both, both) / area
+    d = gap * gap_w + square
+    # There 1 - |x|^2 has a rounding that y does not depend on: |w|^2 - |x|^2 is (w - x).(w + x).
+    inwards = far * (dot(x, both) / area).clamp(max=0)
+    reached = (far * gap_w + far * square - 2 * inwards) * (inwards < 0)
+    reached = reached + gap * (inwards >= 0)
+    y = torch.addcmul(x, minus(both, x, gap_w), reached / (reached * gap_w + square))
     edge = last * length
     inside = edge / dot(y, y).clamp(min=edge * edge).sqrt()
     numbers = (f, missing - f * f, gap, gap_w, w2, s, d, dot(v, both) / length, inside)

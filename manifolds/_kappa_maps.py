@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from ._geodesic import between, multiple
 from ._kappa import (
     Half,
     at_infinity,
@@ -14,17 +15,13 @@ from ._kappa import (
     half,
     kdot,
     separation,
-    sqdist,
 )
-from ._numerics import dot, norm, power_of_two, sinc, unit
+from ._numerics import dot, norm, power_of_two, unit
 from ._signed import CUT, asnc, half_turn, tnc
 
 # With k|x|^2 and k|y|^2 at most 1/8 nothing is near antipodal, the sum above is at least (7/8)^2.
 # Of two points more than a right angle apart one is beyond: tan^2(pi/8) > 1/8.
 _BEYOND = 1 / 8
-
-_SHORT = 1 / 32
-"""The length of the mean of two unit vectors below which its direction has lost five bits."""
 
 _FACING = 1 / 2
 """-k x.y, 1 for antipodes, from which on what vanishes there has lost a bit."""
@@ -118,31 +115,12 @@ def midpoint(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
 
 
 def geodesic(k: Tensor, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
-    """exp_x(t log_x(y)); from x beyond the equator as the mean of the embedded points with weights
-    sin((1 - t)d) and sin(t d), for the same reason as the chord.
-
-    Where that mean is nearly 0 its direction is rounding: near the antipode of x, which is inside
-    the equator, the geodesic is run through from y.
-    """
-    way = half(k, x, y, step)
-    beyond = kdot(k, x, x) > 1
-    out, turned = beyond & (way.cosine > _SHORT), beyond & (way.cosine <= _SHORT)
-    some, k_out = torch.ones_like(x), k.where(out, 1.0)
-    x_out, y_out = x.where(out, some), y.where(out, some)
-    angle = k_out * sqdist(k_out, x_out, y_out, step.where(out, 0.0))
-
-    def weight(t: Tensor) -> Tensor:
-        return t * sinc(t.square() * angle)
-
-    v, w = weight(1 - t), weight(t)
-    gap_x, gap_y = gap(k_out, x_out), gap(k_out, y_out)
-    # v (2/g_x - 1) + w (2/g_y - 1), where ones would cover an x far out and a y near its antipode.
-    excess = 2 * way.cosine.where(out, 1.0) * weight(t - 0.5)  # w - v
-    time = 2 * (v / gap_x - w * kdot(k_out, y_out, y_out) / gap_y) + excess
-    mean = amid(k_out, 2 * (v * x_out / gap_x + w * y_out / gap_y), time, angle, x_out)
-    start, end = torch.where(turned, y, x), torch.where(turned, x, y)
-    velocity = logmap(k, start, end, torch.where(turned, -step, step))
-    return torch.where(out, mean, expmap(k, start, torch.where(turned, 1 - t, t) * velocity))
+    """The point at time t <= 1/2, from x; of hyperbolic space and for t > 0 by both ends."""
+    along = expmap(k, x, multiple(t, logmap(k, x, y, step)))
+    both = (k < 0) & (t > 0)
+    gap_x, gap_y = gap(k, x), gap(k, y)
+    h = (-kdot(k, step, step)).where(both, 0.0) / (gap_x * gap_y)
+    return torch.where(both, between(x, step, gap_x, gap_y, h, t.where(both, 0.0)), along)
 
 
 def from_normal(k: Tensor, v: Tensor) -> Tensor:

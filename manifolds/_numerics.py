@@ -156,20 +156,6 @@ def sinhc(s: Tensor) -> Tensor:
     return torch.where(small, _horner(_SN, polynomial), t.sinh() / t)
 
 
-def sinh_ratio(t: Tensor, h: Tensor) -> Tensor:
-    """sinh(t d)/sinh(d) with sinh^2(d/2) = h >= 0; t at h = 0. No overflow for t in [0, 1].
-
-    Far out by a power of e^d = (sqrt h + sqrt(1 + h))^2: the exponential of (t - 1) d would have
-    the rounding of d, hundreds of units, in its result.
-    """
-    small, polynomial, closed = _split(h, 0.25)
-    s = 4 * asinh_squared(polynomial)
-    near = t * sinhc(t.square() * s) / sinhc(s)
-    e = (closed.sqrt() + (1 + closed).sqrt()).square()
-    far = e.pow(t - 1) * (-2 * t * e.log()).expm1() / (-2 * e.log()).expm1()
-    return torch.where(small, near, far)
-
-
 def coshm1c(s: Tensor) -> Tensor:
     """(cosh(sqrt s) - 1)/s for s >= 0; 1/2 at 0. The plain difference loses s/2 to rounding."""
     small, polynomial, closed = _split(s, _ENTIRE_CUTOFF)

@@ -271,12 +271,20 @@ class Manifold(UnitKernels):
         Args:
             x, y: points (..., m).
             t: a number, or a tensor (...) that broadcasts with the leading axes. Any real value:
-                the geodesic goes on beyond its ends.
+                the geodesic goes on beyond its ends, as far as the dtype can hold its points, and
+                is pulled back to the edge from there; around a sphere as often as t says. NaN and
+                infinity, at which it has no point, give NaN.
+
+        At t = 0 and t = 1 it is x and y themselves, and reversed it is the same: geodesic(x, y, t)
+        and geodesic(y, x, 1 - t) differ by rounding only.
         """
         x, y, step, _, call = self._enter_pair("geodesic", x, y)
         time = torch.as_tensor(t, dtype=x.dtype, device=x.device)
         check_broadcast(f"{self._name}.geodesic", "t", time, time.shape, step.shape[:-1])
-        return self._leave_point(self._geodesic(x, y, step, time.unsqueeze(-1)), call)
+        known = isinstance(t, int | float) and 0 <= t <= 1
+        kernel = self._between if known else self._geodesic
+        time = time.where(time.isfinite(), torch.nan).unsqueeze(-1)
+        return self._leave_point(kernel(x, y, step, time), call)
 
     def midpoint(self, x: Tensor, y: Tensor) -> Tensor:
         """The point halfway between x and y: (..., m), (..., m) -> (..., m)."""

@@ -186,7 +186,7 @@ def _delegate(name: str) -> Callable[..., Any]:
 
 _KERNELS = (
     *sorted(Manifold.__abstractmethods__),
-    *("_dist", "_sqdist", "_geodesic", "_midpoint", "_centroid"),
+    *("_dist", "_sqdist", "_geodesic", "_between", "_midpoint", "_centroid"),
     "_pairwise_haversine",
     *("_unit_origin", "_norm", "_logdetexp", "_cone_parts"),
     *("_dist_at", "_sqdist_at", "_logmap_at", "_expmap_at", "_transport_at"),

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from . import _shot, _sight, _transport
 from ._edge import brought_within
+from ._geodesic import behind, sinh_ratios
 from ._hyperboloid import across_along, lift, outward, tangent, time
 from ._numerics import (
     asinh_over,
@@ -18,7 +19,6 @@ from ._numerics import (
     log_sinhc,
     norm,
     shortened,
-    sinh_ratio,
     sinhc,
     unit,
 )
@@ -165,9 +165,22 @@ class Lorentz(Manifold):
         return lift((x[..., 1:] + y[..., 1:]) / (2 * (1 + h).sqrt()), k)
 
     def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+        return self._by_both_ends(x, y, step, t)
+
+    def _behind(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+        s, far = x[..., 1:], dot(x[..., 1:], x[..., 1:]) > 1
+        near = super()._behind(x, y, step, t.where(~far, 0.0))
+        s = s.where(far, 2.0)
+        d, h = _sight.dist(x, y, 1.0), _sight.haversine(x, y, 1.0)
+        reached = behind(s, y[..., 1:], step[..., 1:], d, h, t.where(far, 0.0))
+        return torch.where(far, torch.cat([torch.zeros_like(d), reached], dim=-1), near)
+
+    def _between(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
         # Symmetric in the ends, exact at both.
-        h = _sight.haversine(x, y, 1.0)
-        return lift(sinh_ratio(1 - t, h) * x[..., 1:] + sinh_ratio(t, h) * y[..., 1:])
+        swap = t > 0.5
+        a, b, _ = sinh_ratios(torch.where(swap, 1 - t, t), _sight.haversine(x, y, 1.0))
+        by_x, by_y = torch.where(swap, b, a), torch.where(swap, a, b)
+        return lift(by_x * x[..., 1:] + by_y * y[..., 1:])
 
     def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
         return _transport.transport(x, y, v, _radius(k))

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from . import _ball_shot
 from ._edge import brought_within, rim
+from ._geodesic import between, from_nearer_end
 from ._numerics import (
     asinh_over,
     asinh_squared_over,
@@ -108,6 +109,14 @@ class PoincareBall(Manifold):
 
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return _logmap(x, y, step, 1.0)
+
+    def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+        return self._by_both_ends(x, y, step, t)
+
+    def _between(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+        x, y, step, p = from_nearer_end(x, y, step, t)
+        gap_x, gap_y = _gap(x), _gap(y)
+        return between(x, step, gap_x, gap_y, dot(step, step) / (gap_x * gap_y), p)
 
     def _dist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
         length, k = held(radius)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ._checks import check_bounds, check_coordinates, check_number
+from ._geodesic import from_nearer_end, multiple
 from ._numerics import dot, norm
 from .scalar import PositiveScalar
 
@@ -58,6 +59,7 @@ class UnitKernels(nn.Module, ABC):
                     "and losses do not all go by that; expected a class derived from Manifold with "
                     "kernels of its own (see CONTRIBUTING), or one that overrides nothing."
                 )
+
     _takes_curvature: bool = False
     """Whether kernels take ``k``, 1 with the derivative of the curvature; see :func:`held`."""
 
@@ -288,10 +290,25 @@ class UnitKernels(nn.Module, ABC):
         return times(self._proj(y, call.dtype), call.radius, 1)
 
     def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
-        return self._expmap(x, t * self._logmap(x, y, step))
+        """At any real t, (..., 1)."""
+        return self._behind(*from_nearer_end(x, y, step, t))
+
+    def _behind(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+        """The same at t <= 1/2, where x is the nearer end."""
+        return self._expmap(x, multiple(t, self._logmap(x, y, step)))
+
+    def _between(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+        """The same at 0 <= t <= 1."""
+        return self._geodesic(x, y, step, t)
+
+    def _by_both_ends(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+        """``_geodesic`` of a manifold that has a ``_between`` of its own."""
+        beyond = (t < 0) | (t > 1)
+        outside = UnitKernels._geodesic(self, x, y, step, t.where(beyond, 0.0))
+        return torch.where(beyond, outside, self._between(x, y, step, t.where(~beyond, 0.0)))
 
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return self._geodesic(x, y, step, torch.full_like(x[..., :1], 0.5))
+        return self._between(x, y, step, torch.full_like(step[..., :1], 0.5))
 
     def _centroid(self, x: Tensor, w: Tensor) -> Tensor:
         """A point amid x (..., k, m) of weights w (..., k, 1), to search for a mean from."""
