@@ -79,12 +79,19 @@ def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[
 
     g_q = (g_both - gap_w * g_x) / d
     v_h = on_both * (g_v + 2 * g_x * f * s - 2 * g_q * (v_both - gap * f * s))
-    turned = f * on_both
-    by_v = turned * (2 * f * (g_x + gap * g_q) + beyond * on_x * f) + fall * v_h
-    by_both = turned * (2 * g_q + beyond * (on_x + on_both)) / length
+    by_v = f * (2 * (g_x + gap * g_q) + beyond * on_x)
+    by_both = (2 * g_q + beyond * (on_x + on_both)) / length
+    turned = minus(minus(g, v, -by_v), both, by_both)
+    # Of a long vector the part along v is taken apart: it counts as 1 - |w|^2, the rest as |w|/t.
+    long = (s > 1).to(x.dtype)
+    inverse = long / s.clamp(min=1)
+    along = inverse * dot(turned, v)
+    turned = minus(turned, v, along)
+    rest = inverse * dot(turned, v)
+    by_v = on_both * (gap_w * along - f * rest) + (1 - long) * fall * v_h
     straight = 1 + gap * w2 / d
     share = inside * shrunk * length
-    by_v = minus(minus(g * (turned * share), v, -by_v * share), both, by_both * share)
+    by_v = minus(turned * (f * on_both * share), v, -by_v * share)
     by_x = minus(g * (straight * inside), y, (2 * g_q + straight * beyond) / length)
     return minus(by_x, x, -2 * inside * gap_w * v_h / (gap * length)), by_v
 

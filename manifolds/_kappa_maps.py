@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from . import _ball_shot
 from ._geodesic import between, multiple
 from ._kappa import (
     Half,
@@ -59,12 +60,21 @@ def within_one_turn(k: Tensor, a: Tensor) -> Tensor:
 
 
 def expmap(k: Tensor, x: Tensor, v: Tensor) -> Tensor:
-    """x (+) w/c, (w, c) the sine and the cosine of half of the way: finite where the sum is not."""
+    """x (+) w/c, (w, c) the sine and the cosine of half of the way: finite where the sum is not.
+
+    Of hyperbolic space, by a long vector, that of the ball: through the origin and out again x and
+    w are nearly opposite.
+    """
     gap_x = gap(k, x)
-    v = within_one_turn(k, saturated(k, saturated(k, v) / gap_x))  # the quotient may overflow
-    ratio, c = half_turn(kdot(k, v, v))
-    w = ratio * v
-    return shot(k, x, c * w, w, c * c, v)
+    u = within_one_turn(k, saturated(k, saturated(k, v) / gap_x))  # the quotient may overflow
+    k_u2 = kdot(k, u, u)
+    ratio, c = half_turn(k_u2)
+    w = ratio * u
+    near = shot(k, x, c * w, w, c * c, u)
+    long = k_u2 < -1
+    radius = (-k).where(k < 0, 1.0).rsqrt()
+    far = _ball_shot.EXPMAP[x.dtype](x.where(long, 0.0), v.where(long, 1.0), radius)
+    return torch.where(long, far, near)
 
 
 def shot(k: Tensor, x: Tensor, half: Tensor, w: Tensor, c2: Tensor, side: Tensor) -> Tensor:

@@ -51,6 +51,10 @@ def _value(x: Tensor, v: Tensor, radius: Tensor | None, largest: float) -> tuple
     square, across = squared(split, ray)
     size = x2.clamp(min=1).sqrt()
     radial = (ahead + rest) / (size * tx)  # V's outward component on the manifold
+    # What rounding left of it in ``side`` goes where it belongs: a derivative multiplies it by what
+    # is longer than all the rest by T e^t.
+    side, share, rest = minus(side, x, left), share + left, near * rest
+    square = near * square + far * across
     s = far * (radial * radial + across) + near * (square - (ahead / tx).square()).clamp(min=0)
     # Of s = 0 the root has no derivative.
     still = (s == 0).to(dtype)
@@ -58,7 +62,7 @@ def _value(x: Tensor, v: Tensor, radius: Tensor | None, largest: float) -> tuple
     short = limit / t.clamp(min=limit)  # 1 for all that is not
     t, radial, share, ahead = t * short, radial * short, share * short, ahead * short
     across, square = across * short.square(), square * short.square()
-    s, left_v = s * short.square(), left * short
+    s = s * short.square()
     # At s = 0 the last terms, which are 0, have the derivatives by s.
     z = t.cosh() + still * (s / 2)
     f = (t.sinh() + still) / (t + still) + still * (s / 6)
@@ -83,7 +87,7 @@ def _value(x: Tensor, v: Tensor, radius: Tensor | None, largest: float) -> tuple
     by_r = plus * d_out + minus_ * d_in
     by_t = plus * d_out - minus_ * d_in
     outward = polar * outward + plain * (size * z + radial * tx * f)
-    on_x = polar * (outward / size - f * left_v) + plain * (z + f * share)
+    on_x = polar * outward / size + plain * (z + f * share)
     on_side = f * short
 
     y2 = outward.square() + f * f * across
@@ -102,32 +106,30 @@ def _value(x: Tensor, v: Tensor, radius: Tensor | None, largest: float) -> tuple
     by_radial = 4 * plus * minus_ * tx * f + mu * by_t
     bend = polar * (by_t - mu * tx * f) / (t_ * size) + plain * (f + fall * share)
     kappa = far * (radial * size / tx) + near * (ahead / (tx * tx))
-    e_x, e_side = bend - polar * fall * left_v, fall * short
-    r_x, r_side = by_radial / size - beta * left_v, beta * short
-    lean = far * (radial / (size * tx) - left_v) - near * kappa  # V - kappa X = lean X + side
-    a_x = polar * (
-        (by_r / tx - z) / (size * size) - radial / (tx * tx) * r_x + kappa * left_v * e_x
-    )
+    e_x, e_side = bend, fall * short
+    r_x, r_side = by_radial / size, beta * short
+    lean = far * radial / (size * tx) - near * kappa  # V - kappa X = lean X + side
+    # Without -z/|X|^2, and b_x without -f/|X|^2: in the polar form the gradient comes without its
+    # part along X.
+    a_x = polar * (by_r / (tx * size * size) - radial / (tx * tx) * r_x)
     a_x = a_x - plain * kappa * lean * e_x
-    a_side = (
-        polar * (kappa * left_v * e_side - radial / (tx * tx) * r_side)
-        - plain * kappa * lean * e_side
-    )
-    b_x = polar * (r_x / (tx * size) - f / (size * size) - left_v * e_x) + plain * lean * e_x
-    b_side = polar * (r_side / (tx * size) - left_v * e_side) + plain * lean * e_side
+    a_side = -polar * radial / (tx * tx) * r_side - plain * kappa * lean * e_side
+    b_x = polar * r_x / (tx * size) + plain * lean * e_x
+    b_side = polar * r_side / (tx * size) + plain * lean * e_side
     y_x = on_x * x2 + on_side * rest
     y_side = on_x * rest + on_side * (square / short.square())
     inside = (back >= 1).to(dtype)
     return (
         *(result, side, on_x, on_side, y2, y_x, y_side, back, inside, ty, z, f, cut * short),
         *(short, kappa, e_x, e_side, a_x, a_side, b_x, b_side),
+        polar / (size * size),
     )
 
 
 def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
     """See the end of _value."""
     _, side, on_x, on_side, y2, y_x, y_side, back, inside, ty, z, f, cut, *turns = kept
-    short, kappa, e_x, e_side, a_x, a_side, b_x, b_side = turns
+    short, kappa, e_x, e_side, a_x, a_side, b_x, b_side, split = turns
     x, gt, gs = inputs[0][..., 1:], g[..., :1], g[..., 1:]
     length = inputs[2] if len(inputs) > 2 else 1.0
     g_x, g_side = dot(gs, x) / length, dot(gs, side) / length
@@ -135,9 +137,13 @@ def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[
     on_y = inside * gt / ty - (1 - inside) * back * (on_x * g_x + on_side * g_side) / (y2 + inside)
     q_x, q_side = back * g_x + on_y * y_x, back * g_side + on_y * y_side
     turn = e_x * q_x + e_side * q_side
-    x_x = a_x * q_x + a_side * q_side + z * on_y * on_x
+    # Of g and of y what is along X is in the coefficients of X, where its derivative may be by
+    # orders of magnitude less than z or f: on a line there is nothing else.
+    gs = minus(gs, x, split * g_x / length)
+    along = on_y * on_x * (split == 0).to(x.dtype) - back * split * dot(gs, x) / length
+    x_x = a_x * q_x + a_side * q_side + z * along
     x_side = z * on_y * on_side - kappa * short * turn
-    v_x = b_x * q_x + b_side * q_side + f * on_y * on_x
+    v_x = b_x * q_x + b_side * q_side + f * along
     v_side = f * on_y * on_side + short * turn
 
     def assembled(on_g: Tensor, on_x: Tensor, on_side: Tensor) -> Tensor:
