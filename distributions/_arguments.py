@@ -69,6 +69,17 @@ def working(*tensors: Tensor) -> tuple[torch.dtype, torch.dtype]:
     return dtype, torch.promote_types(dtype, torch.float32)
 
 
+def as_stored(manifold: Manifold, x: Tensor, dtype: torch.dtype) -> Tensor:
+    """A point in another dtype, pulled back to the edge that it has there.
+
+    A cast alone rounds a point near the rim of a ball onto it: all of bfloat16 beyond 4.4 R.
+    """
+    if x.dtype == dtype:
+        return x
+    (unit,), call = manifold._enter("proj", [("x", x)])
+    return manifold._leave_point(unit, call._replace(dtype=dtype))
+
+
 def check_values(where: str, name: str, value: Tensor, proper: Tensor, expected: str) -> None:
     """Raises a ValueError unless all values are proper; says which is not."""
     if not proper.all():

@@ -12,7 +12,7 @@ from ..manifolds._carried import from_components
 from ..manifolds._numerics import unit
 from ..manifolds._radial import RadialLaw
 from ..manifolds.volume import log_area_of_unit_sphere, log_sn_ratio
-from ._arguments import as_parameter, broadcast, check_arguments, working
+from ._arguments import as_parameter, as_stored, broadcast, check_arguments, working
 from ._centred import Centred, OnManifold
 
 
@@ -100,7 +100,7 @@ class Isotropic(Centred):
         if self._validate_args:
             self._validate_sample(value)
         dtype, compute = working(self.loc, *self._parameters, value)
-        square = self.manifold.sqdist(self.loc.to(compute), value.to(compute)).double()
+        square = self._square(self.loc.to(compute), value.to(compute)).double()
         kernel = self._log_kernel(square, *(p.double() for p in self._parameters))
         return (kernel - self.log_normaliser()).to(dtype)
 
@@ -130,6 +130,10 @@ class Isotropic(Centred):
         with torch.no_grad():
             return self._draw(torch.Size(sample_shape), implicit=False)
 
+    def _square(self, loc: Tensor, value: Tensor) -> Tensor:
+        """The squared distance, as it is given to the kernel."""
+        return self.manifold._unchecked.sqdist(loc, value)
+
     # -- the distance ---------------------------------------------------------------------------
 
     def _law(self) -> RadialLaw:
@@ -156,11 +160,14 @@ class Isotropic(Centred):
         u = torch.rand((*self._batch_shape, count), dtype=torch.float64, device=device)
         t = self._distances(u, implicit=implicit).movedim(-1, 0).reshape(shape)
         z = torch.randn((*shape, self.n), dtype=compute, device=device)
-        return around(self.manifold, self.loc.to(compute), t.to(compute), z).to(dtype)
+        return around(self.manifold, self.loc.to(compute), t.to(compute), z, dtype)
 
 
-def around(manifold: Manifold, loc: Tensor, distance: Tensor, z: Tensor) -> Tensor:
+def around(
+    manifold: Manifold, loc: Tensor, distance: Tensor, z: Tensor, dtype: torch.dtype
+) -> Tensor:
     """The points at a distance (...) from loc (..., m) in the directions of z (..., n)."""
+    manifold = manifold._unchecked
     direction, _ = unit(z)
     v = from_components(manifold, loc.expand(*z.shape[:-1], -1), distance.unsqueeze(-1) * direction)
-    return manifold.expmap(loc, v)
+    return as_stored(manifold, manifold.expmap(loc, v), dtype)

@@ -8,7 +8,7 @@ from torch.distributions import constraints
 
 from ..manifolds import Manifold
 from ..manifolds._carried import components, from_components
-from ._arguments import as_parameter, broadcast, check_arguments, working
+from ._arguments import as_parameter, as_stored, broadcast, check_arguments, working
 from ._centred import Centred, OnManifold
 
 
@@ -97,15 +97,16 @@ class Wrapped(Centred):
         if self._validate_args:
             self._validate_sample(value)
         dtype, compute = working(self.loc, *self._parameters, value)
-        loc = self.loc.to(compute)
-        v = self.manifold.logmap(loc, value.to(compute))
-        inside = self._log_density(components(self.manifold, loc, v).double())
-        return (inside - self.manifold.logdetexp(loc, v)).to(dtype)
+        manifold, loc = self.manifold._unchecked, self.loc.to(compute)
+        v = manifold.logmap(loc, value.to(compute))
+        inside = self._log_density(components(manifold, loc, v).double())
+        return (inside - manifold.logdetexp(loc, v)).to(dtype)
 
     def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: B008
         """Points (sample_shape + batch_shape, m) with gradients."""
         dtype, compute = working(self.loc, *self._parameters)
         shape = self._extended_shape(torch.Size(sample_shape))
         z = self._vector(shape[:-1], compute)
-        loc = self.loc.to(compute).expand(shape)
-        return self.manifold.expmap(loc, from_components(self.manifold, loc, z)).to(dtype)
+        manifold, loc = self.manifold._unchecked, self.loc.to(compute).expand(shape)
+        sample = manifold.expmap(loc, from_components(manifold, loc, z))
+        return as_stored(manifold, sample, dtype)

@@ -101,7 +101,7 @@ def pairwise_logits(
     check_option("pairwise_logits", "logits", logits, get_args(Logits))
     x, y = in_float32("pairwise_logits", x=x, y=y)
     if logits == "inner":
-        similarity = manifold.cinner(x, y)
+        similarity = manifold.cinner(x, y, matmul=True)
     else:
         similarity = -manifold.cdist(x, y, squared=logits == "neg_sqdist", matmul=True)
     return scale * similarity

@@ -102,7 +102,7 @@ class Factors(Manifold):
         op: str,
         points: Sequence[tuple[str, Tensor]],
         tangents: Sequence[tuple[str, Tensor]] = (),
-        **options: bool,
+        **options: Any,
     ) -> tuple[list[Tensor], Call]:
         values, call = super()._enter(op, points, tangents, **options)
         self._check(op, *(*points, *tangents)[0])

@@ -102,7 +102,7 @@ class Translation(_Based):
     def _image(self, p: Tensor, x: Tensor, step: Tensor) -> Tensor:
         kept, dtype = tangents(self.manifold), x.dtype
         ends = self.p.to(dtype), self.q.to(dtype)
-        p, q, way, _, _ = self.manifold._enter_pair(self._op, *ends)
+        p, q, way, _, _ = self.manifold._unchecked._enter_pair(self._op, *ends)
         w, rest = kept.log(p, x, step)
         return kept.exp(q, kept.transport(p, q, way, w), rest)
 

@@ -39,7 +39,7 @@ def logmap(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
 def _direction(way: Half, step: Tensor) -> Tensor:
     """The unit vector of log_x(y) where that is far."""
     direction, length = unit(way.heading)
-    return torch.where(length > 0, direction, unit(step.where(way.far, 1.0))[0])
+    return torch.where(length == 0, unit(step.where(way.far, 1.0))[0], direction)
 
 
 def saturated(k: Tensor, a: Tensor) -> Tensor:
@@ -172,7 +172,7 @@ def gyration(k: Tensor, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor
     near = v + 2 * (a * step - b * x) / (gap_x * gap_y - k_s2).where(~beyond, 1.0)
     first, direction, other = facing(k, x.where(beyond, some), y.where(beyond, some))
     other, length = unit(other)
-    other = torch.where(length > 0, other, direction)
+    other = torch.where(length == 0, direction, other)  # NaN stays NaN
     for mirror in (direction.where(first, other), other.where(first, direction)):
         v = v - 2 * dot(mirror, v) * mirror
     return torch.where(beyond, v, near) * scale

@@ -267,22 +267,23 @@ def log_sinhc(v: Tensor) -> Tensor:
     # log1p of (sinhc - 1), whose series starts at s/6: no digit is lost to the 1.
     series = (s * _horner(_SN[1:], s)).log1p()
     far = t + (-(-2 * t).exp()).log1p() - (2 * t).log()
-    return torch.where(t > 1, far, series)
+    return torch.where(t <= 1, series, far)
 
 
 def log_sinc(v: Tensor) -> Tensor:
     """log|sin(t)/t| at t = |v|; 0 at 0, smooth there, -inf at multiples of pi."""
     s, t = _short_and_long(v)
     series = (-s * _horner(_SN[1:], -s)).log1p()
-    return torch.where(t > 1, (t.sin() / t).abs().log(), series)
+    return torch.where(t <= 1, series, (t.sin() / t).abs().log())
 
 
 def _short_and_long(v: Tensor) -> tuple[Tensor, Tensor]:
     """(|v|^2 or 0, |v| or 1): the first where |v| <= 1 and smooth at 0, the second beyond, where
-    a square may overflow."""
+    a square may overflow. NaN is beyond."""
     t = norm(v)
-    short = v.where(t <= 1, 0.0)
-    return dot(short, short), t.where(t > 1, 1.0)
+    near = t <= 1
+    short = v.where(near, 0.0)
+    return dot(short, short), t.where(~near, 1.0)
 
 
 def coth_times(s: Tensor) -> Tensor:

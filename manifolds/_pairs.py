@@ -64,7 +64,7 @@ def _distances(chunk: _Chunk, *, squared: bool, matmul: bool) -> Tensor:
     """
     manifold, _, x, y, radius = chunk
     if radius is None:
-        return manifold.cdist(x, y, squared=squared, matmul=matmul)
+        return manifold._unchecked.cdist(x, y, squared=squared, matmul=matmul)
     if matmul:
         haversine = manifold._pairwise_haversine(divided(x, radius), divided(y, radius))
         arc = manifold._arc_squared(haversine) if squared else manifold._arc(sqrt0(haversine))
@@ -115,13 +115,14 @@ def all_distances(
     return total.square() if squared else total
 
 
-def all_inner(product: Product, x: Tensor, y: Tensor) -> Tensor:
+def all_inner(product: Product, x: Tensor, y: Tensor, *, matmul: bool) -> Tensor:
     """See :meth:`Product.cinner`; x and y in float64."""
     parts = zip(product.factors, product._split(x), product._split(y), strict=True)
     chunks = [_Chunk(f, (i,), a, b, None) for i, (f, a, b) in enumerate(parts)]
 
     def weighted(chunk: _Chunk) -> Tensor:
-        return chunk.manifold.cinner(chunk.x, chunk.y) * product.weights[chunk.members[0]]
+        table = chunk.manifold._unchecked.cinner(chunk.x, chunk.y, matmul=matmul)
+        return table * product.weights[chunk.members[0]]
 
     return _total(chunks, weighted)
 

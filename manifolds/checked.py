@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, final
 
+import torch
 from torch import Tensor, nn
 
 from ._pair_form import Kind, PairForm
@@ -16,8 +17,9 @@ class Checked(Manifold):  # type: ignore[misc]  # its kernels are set below, in 
 
     Every argument must be finite, points must lie on the manifold and tangent vectors be tangent
     at their base point; every result must be finite and, if a point, on the manifold. Tolerances
-    are those of :meth:`Manifold.is_point` and :meth:`Manifold.is_tangent`. The checks read values
-    back from an accelerator, so they are not in the manifolds themselves.
+    are those of :meth:`Manifold.is_point` and :meth:`Manifold.is_tangent` in the dtype that a value
+    was given in, also where it is computed with in a wider one. The checks read values back from an
+    accelerator, so they are not in the manifolds themselves.
 
     >>> import torch
     >>> from spaceforms.manifolds import Checked, PoincareBall
@@ -72,6 +74,10 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
         return self.manifold._form_at_coincidence
 
     @property
+    def _form_is_dot(self) -> bool:
+        return self.manifold._form_is_dot
+
+    @property
     def _magnitude(self) -> Any:  # type: ignore[override]
         return self.manifold._magnitude
 
@@ -96,9 +102,11 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
         at_origin: bool = False,
         covector: bool = False,
         unit: bool = True,
+        least: torch.dtype = torch.float32,
         hold: bool = False,
     ) -> tuple[list[Tensor], Call]:
-        entered = self.manifold._enter(op, points, tangents, scaled=scaled, unit=unit, hold=hold)
+        options = {"scaled": scaled, "unit": unit, "least": least, "hold": hold}
+        entered = self.manifold._enter(op, points, tangents, **options)  # type: ignore[arg-type]
         # proj, is_point and is_tangent are the ways to deal with what is not a point.
         if op in ("proj", "is_point", "is_tangent"):
             return entered
@@ -126,6 +134,39 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
                 "finite tangent vectors at the base point",
             )
         return entered
+
+    @property
+    def _unchecked(self) -> Manifold:
+        return self.manifold
+
+    # What is judged, and what a product has ways of its own for.
+
+    def is_point(self, x: Tensor) -> Tensor:
+        """That of the wrapped manifold."""
+        return self.manifold.is_point(x)
+
+    def is_tangent(self, x: Tensor, v: Tensor) -> Tensor:
+        """That of the wrapped manifold."""
+        return self.manifold.is_tangent(x, v)
+
+    def cdist(self, x: Tensor, y: Tensor, *, squared: bool = False, matmul: bool = False) -> Tensor:
+        """See :meth:`Manifold.cdist`."""
+        return self._of_sets("cdist", x, y, squared=squared, matmul=matmul)
+
+    def cinner(self, x: Tensor, y: Tensor, *, matmul: bool = False) -> Tensor:
+        """See :meth:`Manifold.cinner`."""
+        return self._of_sets("cinner", x, y, matmul=matmul)
+
+    def _of_sets(self, op: str, x: Tensor, y: Tensor, **options: bool) -> Tensor:
+        self._check_sets(op, x, y)
+        self._enter(op, [("x", x)])
+        self._enter(op, [("y", y)])
+        table: Tensor = getattr(self.manifold, op)(x, y, **options)
+        return self._finite(table, f"{self._name}.{op}: the result")
+
+    def random_uniform(self, *size: int, **options: Any) -> Tensor:
+        """See :meth:`Manifold.random_uniform`."""
+        return self.manifold.random_uniform(*size, **options)
 
     def _mean(self, x: Tensor, weights: Tensor | None, start: Tensor | None) -> Tensor:
         if start is not None:
@@ -186,10 +227,10 @@ def _delegate(name: str) -> Callable[..., Any]:
 
 _KERNELS = (
     *sorted(Manifold.__abstractmethods__),
-    *("_dist", "_sqdist", "_geodesic", "_between", "_midpoint", "_centroid"),
+    *("_chord", "_dist", "_sqdist", "_geodesic", "_between", "_midpoint", "_centroid"),
     "_pairwise_haversine",
     *("_unit_origin", "_norm", "_logdetexp", "_cone_parts"),
-    *("_dist_at", "_sqdist_at", "_logmap_at", "_expmap_at", "_transport_at"),
+    *("_dist_at", "_sqdist_at", "_logmap_at", "_expmap_at", "_transport_at", "_haversine_at"),
 )
 for _name in _KERNELS:
     setattr(Checked, _name, _delegate(_name))

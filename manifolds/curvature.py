@@ -18,7 +18,8 @@ def riemann(manifold: Manifold, x: Tensor, u: Tensor, v: Tensor, w: Tensor) -> T
 
     Shapes: five (..., m) -> (..., m), tangent at x.
     """
-    (x, u, v, w), dtype = entered("riemann", manifold, [("x", x), ("u", u), ("v", v), ("w", w)])
+    vectors = [("u", u), ("v", v), ("w", w)]
+    manifold, (x, u, v, w), dtype = entered("riemann", manifold, [("x", x)], vectors)
     first, second = inner(manifold, x, v, w), inner(manifold, x, u, w)
     result = curvature_at(manifold, x) * (first * u - second * v)
     return manifold.proj_tangent(x, result).to(dtype)
@@ -35,7 +36,7 @@ def sectional(manifold: Manifold, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
     Raises:
         ValueError: the space has one dimension only, so there is no plane.
     """
-    (x, *_), dtype = entered("sectional", manifold, [("x", x), ("u", u), ("v", v)])
+    manifold, (x, *_), dtype = entered("sectional", manifold, [("x", x)], [("u", u), ("v", v)])
     if _dimension(manifold, x) < 2:
         raise ValueError(
             f"sectional: x has shape {tuple(x.shape)}, a point of a space of 1 dimension; expected "
@@ -50,7 +51,7 @@ def ricci(manifold: Manifold, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
 
     The trace of :math:`w\mapsto R(w, u)v`. Shapes: three (..., m) -> (...).
     """
-    (x, u, v), dtype = entered("ricci", manifold, [("x", x), ("u", u), ("v", v)])
+    manifold, (x, u, v), dtype = entered("ricci", manifold, [("x", x)], [("u", u), ("v", v)])
     ratio = (_dimension(manifold, x) - 1) * curvature_at(manifold, x)
     return (ratio * manifold.inner(x, u, v)).to(dtype)
 
@@ -77,13 +78,28 @@ def _dimension(manifold: Manifold, x: Tensor) -> int:
 
 
 def entered(
-    where: str, manifold: Manifold, named: list[tuple[str, Tensor]]
-) -> tuple[list[Tensor], torch.dtype]:
-    """The arguments, checked and promoted to the dtype of the computation; that of the result."""
+    where: str,
+    manifold: Manifold,
+    points: list[tuple[str, Tensor]],
+    vectors: list[tuple[str, Tensor]],
+    *,
+    elsewhere: bool = False,
+) -> tuple[Manifold, list[Tensor], torch.dtype]:
+    """The space to compute on; the arguments, checked and promoted to the dtype of the computation;
+    and that of the result.
+
+    The vectors are at the first point, unless the last of them is ``elsewhere``, where :class:`Checked`
+    looks only whether it is finite.
+    """
     check_manifold(where, manifold)
+    named = [*points, *vectors]
     check_coordinates(where, named, manifold.ambient_dim(1))
     dtype = named[0][1].dtype
     for _, value in named:
         dtype = torch.promote_types(dtype, value.dtype)
     working = torch.promote_types(dtype, torch.float32)
-    return [value.to(working) for _, value in named], dtype
+    if manifold._unchecked is not manifold:
+        manifold._enter(where, points, vectors[:-1] if elsewhere else vectors)
+        if elsewhere:
+            manifold._enter(where, points, vectors[-1:], covector=True)
+    return manifold._unchecked, [value.to(working) for _, value in named], dtype

@@ -35,8 +35,8 @@ def jacobi_field(
     Returns:
         (..., m), tangent at ``manifold.expmap(x, t v)``.
     """
-    named = [("x", x), ("v", v), ("value", value), ("slope", slope)]
-    (x, v, value, slope), dtype = entered("jacobi_field", manifold, named)
+    vectors = [("v", v), ("value", value), ("slope", slope)]
+    manifold, (x, v, value, slope), dtype = entered("jacobi_field", manifold, [("x", x)], vectors)
     time = torch.as_tensor(t, dtype=x.dtype, device=x.device)
     check_broadcast("jacobi_field", "t", time, time.shape, v.shape[:-1])
     time = time.unsqueeze(-1)
@@ -73,7 +73,8 @@ def expmap_differential(manifold: Manifold, x: Tensor, v: Tensor, w: Tensor) -> 
     Returns:
         (..., m), tangent at ``manifold.expmap(x, v)``.
     """
-    (x, v, w), dtype = entered("expmap_differential", manifold, [("x", x), ("v", v), ("w", w)])
+    vectors = [("v", v), ("w", w)]
+    manifold, (x, v, w), dtype = entered("expmap_differential", manifold, [("x", x)], vectors)
     kept, scale = kept_vectors(manifold), scale_of(w)  # linear in w
     moved = _stretched(kept, x, kept.enter(x, v), kept.enter(x, w / scale))
     return (scale * kept.carried(x, v, moved)).to(dtype)
@@ -93,7 +94,8 @@ def expmap_adjoint(manifold: Manifold, x: Tensor, v: Tensor, w: Tensor) -> Tenso
     Returns:
         (..., m), tangent at x.
     """
-    (x, v, w), dtype = entered("expmap_adjoint", manifold, [("x", x), ("v", v), ("w", w)])
+    op, vectors = "expmap_adjoint", [("v", v), ("w", w)]
+    manifold, (x, v, w), dtype = entered(op, manifold, [("x", x)], vectors, elsewhere=True)
     kept, scale = kept_vectors(manifold), scale_of(w)
     back = kept.carried_back(x, v, w / scale)
     return (scale * kept.leave(x, _stretched(kept, x, kept.enter(x, v), back).whole)).to(dtype)
@@ -113,8 +115,8 @@ def expmap_differential_inverse(manifold: Manifold, x: Tensor, v: Tensor, w: Ten
     Returns:
         (..., m), tangent at x.
     """
-    named = [("x", x), ("v", v), ("w", w)]
-    (x, v, w), dtype = entered("expmap_differential_inverse", manifold, named)
+    op, vectors = "expmap_differential_inverse", [("v", v), ("w", w)]
+    manifold, (x, v, w), dtype = entered(op, manifold, [("x", x)], vectors, elsewhere=True)
     kept, scale = kept_vectors(manifold), scale_of(w)
     back = kept.carried_back(x, v, w / scale)
     return (scale * kept.leave(x, _shrunk(kept, x, kept.enter(x, v), back))).to(dtype)
@@ -139,7 +141,8 @@ def logmap_differential(manifold: Manifold, x: Tensor, y: Tensor, w: Tensor) -> 
     Returns:
         (..., m), tangent at x.
     """
-    (x, y, w), dtype = entered("logmap_differential", manifold, [("x", x), ("y", y), ("w", w)])
+    points = [("y", y), ("x", x)]
+    manifold, (y, x, w), dtype = entered("logmap_differential", manifold, points, [("w", w)])
     kept = kept_vectors(manifold)
     # Split at y, where w is: carried first, a large orthogonal part would leak into the other.
     scale = scale_of(w)
@@ -165,8 +168,8 @@ def logmap_differential_base(manifold: Manifold, x: Tensor, y: Tensor, u: Tensor
     Returns:
         (..., m), tangent at x.
     """
-    named = [("x", x), ("y", y), ("u", u)]
-    (x, y, u), dtype = entered("logmap_differential_base", manifold, named)
+    points = [("x", x), ("y", y)]
+    manifold, (x, y, u), dtype = entered("logmap_differential_base", manifold, points, [("u", u)])
     kept = kept_vectors(manifold)
     v, _ = kept.log(x, y)
     z = _squared(kept, x, v)

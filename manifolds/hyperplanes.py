@@ -142,8 +142,8 @@ def logits(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor, *, matmul: bool 
     if not matmul:
         sine, cosine, length, call = _sine(op, manifold, x.unsqueeze(-2), p, a)
         return manifold._leave_scalar(length * _arc(manifold, sine, cosine), call, 1)
-    (x_,), call = manifold._enter(op, [("x", x.double())])
-    (p_, a_), _ = manifold._enter(op, [("p", p.double())], [("a", a.double())])
+    (x_,), call = manifold._enter(op, [("x", x)], least=torch.float64)
+    (p_, a_), _ = manifold._enter(op, [("p", p)], [("a", a)], least=torch.float64)
     dtype = torch.promote_types(torch.promote_types(x.dtype, p.dtype), a.dtype)
     normal, length = _dual(manifold, p_, a_)
     ambient = _ambient(manifold, x_)

@@ -133,6 +133,9 @@ class Lorentz(Manifold):
     def _sqdist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
         return _sight.sqdist(x, y, radius)
 
+    def _haversine_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        return _sight.haversine(x, y, radius)
+
     def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
         return _sight.logmap(x, y, radius)
 

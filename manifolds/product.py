@@ -299,12 +299,12 @@ class Product(ProductKernels):
         self._check_sets("cdist", x, y)
         dtype = torch.promote_types(x.dtype, y.dtype)
         working = torch.float64 if matmul else torch.promote_types(dtype, torch.float32)
-        (x,), call = self._enter("cdist", [("x", x.to(working))])
-        (y,), _ = self._enter("cdist", [("y", y.to(working))])
+        (x,), call = self._enter("cdist", [("x", x)], least=working)
+        (y,), _ = self._enter("cdist", [("y", y)], least=working)
         total = all_distances(self, x, y, squared=squared, matmul=matmul)
         return self._leave_vector(total, call._replace(dtype=dtype))
 
-    def cinner(self, x: Tensor, y: Tensor) -> Tensor:
+    def cinner(self, x: Tensor, y: Tensor, *, matmul: bool = False) -> Tensor:
         r"""The factors' ``cinner``, times :math:`w_i`, added up.
 
         (..., p, m), (..., q, m) -> (..., p, q). The bilinear form of the flat space around the
@@ -314,9 +314,11 @@ class Product(ProductKernels):
         self._needs_l2("cinner")
         self._check_sets("cinner", x, y)
         dtype = torch.promote_types(x.dtype, y.dtype)
-        (x,), call = self._enter("cinner", [("x", x.double())])
-        (y,), _ = self._enter("cinner", [("y", y.double())])
-        return self._leave_vector(all_inner(self, x, y), call._replace(dtype=dtype))
+        # float64 for a sum without one form of all pairs as well: its terms have both signs.
+        (x,), call = self._enter("cinner", [("x", x)], least=torch.float64)
+        (y,), _ = self._enter("cinner", [("y", y)], least=torch.float64)
+        total = all_inner(self, x, y, matmul=matmul)
+        return self._leave_vector(total, call._replace(dtype=dtype))
 
     def pair_form(self, kind: Kind, m: int) -> PairForm | None:
         """See :meth:`Manifold.pair_form`: the factors' terms, each with its weight."""

@@ -110,6 +110,10 @@ class Sphere(Manifold):
     def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
         return _arc.logmap(x, y, radius)
 
+    @property
+    def _form_is_dot(self) -> bool:
+        return True  # 1 - 2 h would lose the digits of points at a right angle
+
     def _pair_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         # |x - y|^2/4, not (1 - x.y)/2: a point rounded to float32 is off the sphere by a relative
         # 1e-7, which the second would take for a distance.
@@ -152,7 +156,7 @@ class Sphere(Manifold):
         """Unit vector from the centre through the midpoint."""
         _, both = self._halves(x, y, step)
         direction, length = unit(both)
-        return torch.where(length > 0, direction, self._any_direction(x))
+        return torch.where(length == 0, self._any_direction(x), direction)  # NaN stays NaN
 
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return self._bisector(x, y, step)

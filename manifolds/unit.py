@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from inspect import getattr_static
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,9 @@ from ._checks import check_bounds, check_coordinates, check_number
 from ._geodesic import from_nearer_end, multiple
 from ._numerics import dot, norm
 from .scalar import PositiveScalar
+
+if TYPE_CHECKING:
+    from .base import Manifold
 
 Number = float | Tensor
 
@@ -126,6 +129,11 @@ class UnitKernels(nn.Module, ABC):
         return self.sign or None
 
     @property
+    def _form_is_dot(self) -> bool:
+        """Whether cinner is the inner product of the coordinates."""
+        return self._form_at_coincidence is None
+
+    @property
     def curvature(self) -> Tensor:
         """The sectional curvature K, shape (); differentiable if it is learnable."""
         if self._magnitude is None:
@@ -183,8 +191,8 @@ class UnitKernels(nn.Module, ABC):
         """A vector of Euclidean norm sn(d/2): sinh(d/2), d/2 or sin(d/2) by the sign of K.
 
         Here and below ``step`` is y - x, subtracted before the division by R: the difference of
-        two points divided first would carry the rounding of both. Not needed where ``_dist`` and
-        ``_sqdist`` do without it.
+        two points divided first would carry the rounding of both. Not needed where ``_dist``,
+        ``_sqdist`` and ``_haversine_at`` do without it.
         """
         raise NotImplementedError
 
@@ -279,6 +287,11 @@ class UnitKernels(nn.Module, ABC):
     def _sqdist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
         return times(self._sqdist(*unit_pair(x, y, radius)), radius, 2)
 
+    def _haversine_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        """sn(d/2)^2 at unit curvature, to the accuracy of ``dist``."""
+        chord = self._chord(*unit_pair(x, y, radius))
+        return dot(chord, chord)
+
     def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
         return times(self._logmap(*unit_pair(x, y, radius)), radius, 1)
 
@@ -333,9 +346,12 @@ class UnitKernels(nn.Module, ABC):
         at_origin: bool = False,
         covector: bool = False,
         unit: bool = True,
+        least: torch.dtype = torch.float32,
         hold: bool = False,
     ) -> tuple[list[Tensor], Call]:
         """Check the arguments, promote them to the dtype of the computation, scale them.
+
+        That is the arguments' own or ``least``, whichever is wider; they are checked as given.
 
         Points are divided by R unless ``unit`` is False. Tangent vectors are divided by R like
         points if ``scaled``; a map that is linear in them leaves them alone. ``hold``: by an R
@@ -349,8 +365,8 @@ class UnitKernels(nn.Module, ABC):
         dtype = named[0][1].dtype
         for _, value in named[1:]:
             dtype = torch.promote_types(dtype, value.dtype)
-        working = torch.promote_types(dtype, torch.float32)
-        call = self._call(op, dtype, hold=hold)
+        working = torch.promote_types(dtype, least)
+        call = self._call(op, dtype, least=least, hold=hold)
         by = call.radius if unit else 1.0
         values = [divided(v.to(working), by) for _, v in points]
         values += [divided(v.to(working), by if scaled else 1.0) for _, v in tangents]
@@ -370,8 +386,15 @@ class UnitKernels(nn.Module, ABC):
         (x, y, *vectors), call = self._enter(op, [("x", x), ("y", y)], tangents, **options)
         return *unit_pair(x, y, call.radius), vectors, call
 
-    def _call(self, op: str, dtype: torch.dtype, *, hold: bool = False) -> Call:
-        radius = self._radius_in(torch.promote_types(dtype, torch.float32))
+    def _call(
+        self,
+        op: str,
+        dtype: torch.dtype,
+        *,
+        least: torch.dtype = torch.float32,
+        hold: bool = False,
+    ) -> Call:
+        radius = self._radius_in(torch.promote_types(dtype, least))
         number, curved = self._held(radius, hold)
         return Call(op, number, dtype, curved)
 
@@ -402,6 +425,12 @@ class UnitKernels(nn.Module, ABC):
     @property
     def _name(self) -> str:
         return type(self).__name__
+
+    @property
+    def _unchecked(self) -> "Manifold":
+        """The manifold itself, without the :class:`Checked` about it: for what is computed from
+        arguments that have been checked, in a wider dtype than they came in."""
+        return self  # type: ignore[return-value]
 
 
 def unit_pair(x: Tensor, y: Tensor, radius: float | Tensor) -> tuple[Tensor, Tensor, Tensor]:
