@@ -41,8 +41,13 @@ class Gyrovectors(Manifold):
         of x and of the point antipodal to -x is at infinity: the edge of the chart is returned, in
         the direction of y.
         """
-        (x, y), call = self._enter("mobius_add", [("x", x), ("y", y)])
-        return self._leave_point(self._difference(-x, y, x + y), call)
+        (x_, y_), call = self._enter("mobius_add", [("x", x), ("y", y)])
+        total = self._leave_point(self._difference(-x_, y_, x_ + y_), call)
+        # What the origin is added to, as it is stored: of the quotient, and of a point that is
+        # pulled back from an edge where it already was, the last bits differ.
+        other = torch.where((x_ == 0).all(-1, keepdim=True), y, total)
+        other = torch.where((y_ == 0).all(-1, keepdim=True), x, other)
+        return total + (other - total).detach()
 
     def mobius_scalar(self, r: Tensor | float, x: Tensor) -> Tensor:
         r"""Möbius scalar multiplication: the point r times as far from the origin.

@@ -171,8 +171,16 @@ class Manifold(UnitKernels):
                 cs(r_x) cs(r_y). For float32 input that is below float32 rounding unless points
                 closer than about 1e-6 cs(r) are compared; pairs closer than that error can
                 resolve count as coincident, distance 0 with gradient 0.
+
+        Of one set with itself, ``cdist(x, x)``, the table is symmetric to the last bit: its upper
+        half twice. (That of two objects is not, even if they are equal: a pair is seen from its
+        first point, and to see it from both would take twice as long.)
         """
         self._check_sets("cdist", x, y)
+        table = self._all_distances(x, y, squared=squared, matmul=matmul)
+        return table.triu() + table.triu(1).mT if x is y else table
+
+    def _all_distances(self, x: Tensor, y: Tensor, *, squared: bool, matmul: bool) -> Tensor:
         if not matmul:
             sets = [("x", x.unsqueeze(-2)), ("y", y.unsqueeze(-3))]
             (x, y), call = self._enter("cdist", sets, unit=False)

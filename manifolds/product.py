@@ -296,7 +296,9 @@ class Product(ProductKernels):
         the backward pass, so it keeps no such table either (except under ``torch.func``, whose
         transforms do not allow that).
         """
-        self._check_sets("cdist", x, y)
+        return super().cdist(x, y, squared=squared, matmul=matmul)
+
+    def _all_distances(self, x: Tensor, y: Tensor, *, squared: bool, matmul: bool) -> Tensor:
         dtype = torch.promote_types(x.dtype, y.dtype)
         working = torch.float64 if matmul else torch.promote_types(dtype, torch.float32)
         (x,), call = self._enter("cdist", [("x", x)], least=working)
