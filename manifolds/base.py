@@ -204,9 +204,10 @@ class Manifold(UnitKernels):
             matmul: as in :meth:`cdist`. False computes each pair by sn(d/2)^2, with the accuracy of
                 :meth:`dist`, in memory of p q m numbers. True goes through one matrix product in
                 float64, in memory of p q numbers, with an absolute error of at most
-                1e-15 R^2 cs(r_x) cs(r_y): nothing to a loss of points within ten R of the origin,
-                all of the value for two points at 20 R in about one direction. On Euclidean and
-                Sphere, where no term cancels but those of the sum itself, it is that product anyway.
+                1e-15 R^2 cs(r_x) cs(r_y) beside that of the first: nothing to a loss of points
+                within ten R of the origin, all of the value for two at 20 R in about one direction.
+                On Euclidean and Sphere, where no term cancels but those of the sum itself, it is
+                that product anyway.
         """
         self._check_sets("cinner", x, y)
         at_coincidence = self._form_at_coincidence or 0

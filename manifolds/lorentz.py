@@ -48,7 +48,8 @@ class Lorentz(Manifold):
     The space part is the truth: the time part is redundant, is recomputed from it inside every
     map and its stored value is never read. So no point drifts off the hyperboloid, and rounding
     of the time part, which far out is as large as the unit of length, costs nothing. The time
-    part of a tangent vector is treated the same way.
+    part of a tangent vector is treated the same way. A NaN there changes nothing, therefore;
+    ``is_point``, ``is_tangent`` and :class:`Checked` do look at it, and refuse it.
 
     The distance is the hyperbolic haversine in one of two forms, see ``_sight.sight``. A
     point may be as far from the origin as 28 R in float32 and 236 R in float64, where |x_s| is
