@@ -1,51 +1,31 @@
 """What the laws take: a manifold, points and parameters, checked and of one dtype."""
 
-from numbers import Real
-
 import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
+from ..manifolds._checks import check_amount, check_coordinates
+from ..manifolds.base import check_manifold
 
 
 def check_arguments(where: str, manifold: Manifold, loc: Tensor) -> None:
     """Reject what is no manifold, or cannot be points of it."""
     check_space(where, manifold)
-    if not isinstance(loc, Tensor) or not loc.is_floating_point():
-        got = loc.dtype if isinstance(loc, Tensor) else type(loc).__name__
-        raise TypeError(f"{where}: loc is {got}; expected a floating-point tensor of points.")
-    least = manifold.ambient_dim(1)
-    if loc.ndim == 0 or loc.shape[-1] < least:
-        raise ValueError(
-            f"{where}: loc has shape {tuple(loc.shape)}; expected points (..., m) with at least "
-            f"{least} coordinates."
-        )
+    check_coordinates(where, [("loc", loc)], manifold.ambient_dim(1))
 
 
 def check_space(where: str, manifold: Manifold, *, sphere: bool = False) -> None:
     """Reject what is no manifold, or no sphere where one is needed."""
-    if not isinstance(manifold, Manifold):
-        raise TypeError(
-            f"{where}: manifold is a {type(manifold).__name__}; expected a Manifold such as "
-            f"{'Sphere' if sphere else 'Lorentz'}()."
-        )
+    check_manifold(where, manifold)
     if sphere and manifold.sign <= 0:
         raise ValueError(f"{where}: manifold is {manifold!r}; expected a sphere, K > 0.")
 
 
-def as_parameter(where: str, name: str, value: object, like: Tensor) -> Tensor:
+def as_parameter(where: str, name: str, value: Tensor | float, like: Tensor) -> Tensor:
     """A number or a tensor as a tensor beside ``like``."""
+    check_amount(where, name, value)
     if isinstance(value, Tensor):
-        if not value.is_floating_point():
-            raise TypeError(
-                f"{where}: {name} has dtype {value.dtype}; expected a floating-point tensor or a "
-                "number."
-            )
         return value
-    if not isinstance(value, Real):
-        raise TypeError(
-            f"{where}: {name} is a {type(value).__name__}; expected a number or a torch.Tensor."
-        )
     return torch.tensor(float(value), dtype=like.dtype, device=like.device)
 
 
@@ -57,7 +37,7 @@ def broadcast(where: str, name: str, leading: torch.Size, loc: Tensor) -> torch.
     except RuntimeError:
         raise ValueError(
             f"{where}: {name} has leading axes {tuple(leading)}, which do not broadcast with those "
-            f"of loc, {tuple(loc.shape[:-1])}."
+            f"of loc, {tuple(loc.shape[:-1])}; expected axes that are equal or 1."
         ) from None
 
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ..manifolds._checks import check_tensor
 from ._arguments import as_parameter, check_values
 
 # Steps of Newton's method inside of a bracket: about five, and where it never enters its region,
@@ -52,9 +53,7 @@ def _columns(
 ) -> tuple[Tensor, Tensor]:
     """Data and weights of sum 1 in float64, (batch, N)."""
     for name, t in (("x", x), ("weights", x if weights is None else weights)):
-        if not isinstance(t, Tensor) or not t.is_floating_point():
-            got = t.dtype if isinstance(t, Tensor) else type(t).__name__
-            raise TypeError(f"{where}: {name} is {got}; expected a floating-point tensor.")
+        check_tensor(where, name, t)
         check_values(where, name, t, t.isfinite(), "finite numbers")
     w = torch.ones_like(x) if weights is None else weights
     try:

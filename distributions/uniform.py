@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 from ..manifolds import Manifold, diameter, log_ball_volume
+from ..manifolds._checks import check_amount, check_coordinates
 from ..manifolds._numerics import norm, unit
 from ..manifolds._radial import RadialLaw, uniform_law
 from ..manifolds.volume import check_dimension, log_sn_ratio
@@ -56,10 +57,15 @@ class UniformBall(Isotropic):
             if n is None:
                 raise ValueError("UniformBall: n and centre are None; expected one of them.")
             check_dimension("UniformBall", n)
+            check_amount("UniformBall", "radius", radius)
             given = isinstance(radius, Tensor)
             dtype, device = (radius.dtype, radius.device) if given else (None, None)  # type: ignore[union-attr]
             centre = manifold.origin(n, dtype=dtype, device=device)
-        elif n is not None and centre.shape[-1:] != (manifold.ambient_dim(n),):
+        else:
+            check_coordinates("UniformBall", [("centre", centre)], manifold.ambient_dim(1))
+            if n is not None:
+                check_dimension("UniformBall", n)
+        if n is not None and centre.shape[-1:] != (manifold.ambient_dim(n),):
             raise ValueError(
                 f"UniformBall: centre has shape {tuple(centre.shape)} and n is {n}; expected "
                 f"(..., {manifold.ambient_dim(n)})."

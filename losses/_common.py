@@ -1,11 +1,13 @@
 """What all losses share: working precision, reduction, and checks of options."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from ..manifolds import Manifold
+from ..manifolds._checks import check_amount, check_device, check_tensor
+from ..manifolds.base import check_manifold as check_manifold
 
 Reduction = Literal["none", "mean", "sum"]
 
@@ -14,20 +16,29 @@ def in_float32(where: str, **points: Tensor) -> list[Tensor]:
     """The points in float32, or float64 if some are."""
     working = torch.float32
     for name, x in points.items():
-        if not isinstance(x, Tensor) or not x.is_floating_point():
-            got = x.dtype if isinstance(x, Tensor) else type(x).__name__
-            raise TypeError(f"{where}: {name} is {got}; expected a floating-point tensor.")
+        check_tensor(where, name, x)
+        check_device(where, name, x, points)
         working = torch.promote_types(working, x.dtype)
     return [x.to(working) for x in points.values()]
 
 
 def check_elementwise(where: str, **given: Tensor) -> None:
-    """Raises a ValueError unless the shapes broadcast."""
+    """Raises a ValueError unless the shapes broadcast to one of them.
+
+    Or to a shape of as many axes, as (4, 1) and (1, 4) do on purpose; (4,) and (4, 1) would make a
+    table (4, 4) of what was meant as pairs.
+    """
+    every = [x.shape for x in given.values()]
+    shapes = ", ".join(f"{name} {tuple(x.shape)}" for name, x in given.items())
     try:
-        torch.broadcast_shapes(*(x.shape for x in given.values()))  # type: ignore[no-untyped-call]
+        shape = torch.broadcast_shapes(*every)  # type: ignore[no-untyped-call]
     except RuntimeError:
-        shapes = ", ".join(f"{name} {tuple(x.shape)}" for name, x in given.items())
         raise ValueError(f"{where}: got shapes {shapes}; expected shapes that broadcast.") from None
+    if shape not in every and len({len(s) for s in every if len(s)}) > 1:
+        raise ValueError(
+            f"{where}: got shapes {shapes}, which broadcast to a table {tuple(shape)}; expected "
+            "entries in pairs, or shapes of as many axes."
+        )
 
 
 def reduce(loss: Tensor, counted: Tensor | None, reduction: Reduction) -> Tensor:
@@ -44,20 +55,27 @@ def reduce(loss: Tensor, counted: Tensor | None, reduction: Reduction) -> Tensor
 
 def check_option(where: str, name: str, value: object, choices: tuple[str, ...]) -> None:
     """Raises a ValueError unless the value is one of the choices."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{where}: {name} is {value!r}; expected one of {', '.join(choices)}.")
 
 
-def check_manifold(where: str, manifold: object) -> None:
-    """Raises a TypeError unless it is a manifold."""
-    if not isinstance(manifold, Manifold):
-        raise TypeError(
-            f"{where}: manifold is {manifold!r}; expected a Manifold such as Lorentz(-1.0)."
-        )
+def check_share(where: str, name: str, value: Tensor | float) -> None:
+    """Raises an error unless it is a number in [0, 1], or a tensor, whose values are not seen."""
+    check_amount(where, name, value)
+    if not isinstance(value, Tensor) and not 0 <= value <= 1:
+        raise ValueError(f"{where}: {name} is {value}; expected a number in [0, 1].")
+
+
+def check_list(where: str, name: str, value: object) -> None:
+    """Raises a TypeError unless it is a list or a tuple."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise TypeError(f"{where}: {name} is a {type(value).__name__}; expected a list.")
 
 
 def check_one_shape(where: str, **points: Tensor) -> None:
     """Raises a ValueError unless all are batches of points (B, m) of one shape."""
+    for name, x in points.items():
+        check_tensor(where, name, x)
     shapes = {name: tuple(x.shape) for name, x in points.items()}
     if len(set(shapes.values())) > 1 or any(len(shape) != 2 for shape in shapes.values()):
         got = ", ".join(f"{name} {shape}" for name, shape in shapes.items())

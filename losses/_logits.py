@@ -1,5 +1,6 @@
 """Logits of all pairs, in either of two ways, and the checks of what the pair losses are given."""
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Checked, Manifold, PairForm
+from ..manifolds._checks import check_amount, check_tensor
 from ._common import check_manifold, check_option, in_float32
 from ._tiled import NO_SECOND, Numbers, Pairs, features, spans
 
@@ -98,8 +100,12 @@ def pairwise_logits(
 
     In float32, or float64 if an input is.
     """
-    check_option("pairwise_logits", "logits", logits, get_args(Logits))
-    x, y = in_float32("pairwise_logits", x=x, y=y)
+    where = "pairwise_logits"
+    check_manifold(where, manifold)
+    check_option(where, "logits", logits, get_args(Logits))
+    check_amount(where, "scale", scale)
+    x, y = in_float32(where, x=x, y=y)
+    check_points(where, x=x, y=y)
     if logits == "inner":
         similarity = manifold.cinner(x, y, matmul=True)
     else:
@@ -130,16 +136,18 @@ def table_of(
     check_option(where, "precision", precision, get_args(Precision))
     check_points(where, check_finite=check_finite, x=x, y=y)
     check_positive(where, "scale", scale, check=check_finite)
-    if tile is not None and tile != "auto" and not (isinstance(tile, int) and tile > 0):
-        raise ValueError(
-            f"{where}: tile is {tile!r}; expected 'auto', None or a positive number of rows."
-        )
+    check_tile(where, tile)
     x, y = in_float32(where, x=x, y=y)
     dense = Table(x, y, manifold, scale, logits, None, None)
     if tile is None or (tile == "auto" and x.shape[0] * y.shape[0] <= _DENSE):
         return dense
     if tile == "auto" and (torch.compiler.is_compiling() or _in_a_transform()):
         return dense
+    if _in_a_transform():
+        raise ValueError(
+            f"{where}: tile is {tile} under torch.func, which the tiled form does not go under; "
+            "expected tile=None or 'auto', which are dense there."
+        )
     form = manifold.pair_form(_KINDS[logits], x.shape[-1])
     if form is None:
         if tile == "auto":
@@ -162,6 +170,15 @@ def table_of(
         if accurate:
             pairs = pairs._replace(dtype=torch.float32)
     return Table(x, y, manifold, scale, logits, pairs, numbers)
+
+
+def check_tile(where: str, tile: object) -> None:
+    """Raises a ValueError for what is no way to compute a table."""
+    proper = tile == "auto" if isinstance(tile, str) else isinstance(tile, int) and tile > 0
+    if tile is not None and not proper:
+        raise ValueError(
+            f"{where}: tile is {tile!r}; expected 'auto', None or a positive number of rows."
+        )
 
 
 def _numbers(
@@ -205,7 +222,9 @@ def _rounding(pairs: Pairs, numbers: Numbers, x: Tensor, y: Tensor) -> float:
 
 def check_points(where: str, check_finite: bool = False, **points: Tensor) -> None:
     """Raise a sentence unless all are batches (B, m) of points of one width."""
-    shapes = {name: tuple(p.shape) for name, p in points.items() if isinstance(p, Tensor)}
+    for name, p in points.items():
+        check_tensor(where, name, p)
+    shapes = {name: tuple(p.shape) for name, p in points.items()}
     said = " and ".join(f"{name} has shape {shape}" for name, shape in shapes.items())
     if any(len(shape) != 2 for shape in shapes.values()):
         raise ValueError(f"{where}: {said}; expected batches of points, (B, m) and (C, m).")
@@ -226,14 +245,18 @@ def check_points(where: str, check_finite: bool = False, **points: Tensor) -> No
 
 
 def check_positive(where: str, name: str, value: Tensor | float, *, check: bool = False) -> None:
-    """Raise a sentence for a number that is not positive; a tensor's, only where :func:`can_look`
-    or told to ``check``. A tensor's NaN passes: it is seen in the loss."""
+    """Raise a sentence for a number that is not positive and finite; a tensor's, only where
+    :func:`can_look` or told to ``check``. A tensor's NaN passes: it is seen in the loss."""
+    check_amount(where, name, value)
     if isinstance(value, Tensor):
-        if not (check or can_look(value)) or not bool((value <= 0).any()):
+        if not (check or can_look(value)):
             return
-        value = float(value.min())
-    if not value > 0:
-        raise ValueError(f"{where}: {name} is {value}; expected a positive number.")
+        wrong = (value <= 0) | value.isposinf()
+        if not bool(wrong.any()):
+            return
+        value = float(value[wrong].flatten()[0])
+    if not 0 < value < math.inf:
+        raise ValueError(f"{where}: {name} is {value}; expected a positive number, finite.")
 
 
 def can_look(x: Tensor) -> bool:

@@ -5,8 +5,9 @@ from typing import Any, get_args
 from torch import nn
 
 from ..manifolds import Manifold, PositiveScalar
+from ..manifolds._checks import check_number
 from ._common import Reduction, check_manifold, check_option
-from ._logits import Logits, Precision, Tile
+from ._logits import Logits, Precision, Tile, check_tile
 
 
 class Scaled(nn.Module):
@@ -28,6 +29,12 @@ class Scaled(nn.Module):
         name = type(self).__name__
         check_manifold(name, manifold)
         check_option(name, "logits", logits, get_args(Logits))
+        check_number(name, "scale", scale)
+        if max_scale is not None:
+            check_number(name, "max_scale", max_scale)
+        check_option(name, "precision", precision, get_args(Precision))
+        check_option(name, "reduction", reduction, get_args(Reduction))
+        check_tile(name, tile)
         if max_scale is not None and not 0 < scale < max_scale:
             raise ValueError(
                 f"{name}: scale is {scale} with max_scale {max_scale}; expected a positive scale "

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ._common import Reduction, check_one_shape, check_option
+from ..manifolds._checks import check_integers
+from ._common import Reduction, check_list, check_one_shape, check_option, in_float32
+from ._logits import check_positive
 from .cones import entailment
 from .contrastive import Logits, info_nce
 
@@ -100,6 +102,8 @@ def compositional_entailment(
     where = "compositional_entailment"
     check_option(where, "reduction", reduction, ("none", "mean", "sum"))
     check_one_shape(where, image=image, text=text, part_image=part_image, part_text=part_text)
+    check_positive(where, "inter_aperture_scale", inter_aperture_scale)
+    check_positive(where, "intra_aperture_scale", intra_aperture_scale)
     terms = [
         entailment(
             parent,
@@ -145,7 +149,10 @@ def chain_contrastive(
     where = "chain_contrastive"
     check_option(where, "reduction", reduction, ("none", "mean", "sum"))
     _check_levels(where, levels)
-    if len(ids) != len(levels) or any(len(i) != len(levels[0]) for i in ids):
+    check_list(where, "ids", ids)
+    for k, each in enumerate(ids):
+        check_integers(where, f"ids[{k}]", each)
+    if len(ids) != len(levels) or any(i.shape != (len(levels[0]),) for i in ids):
         raise ValueError(
             f"{where}: got ids of the shapes {[tuple(i.shape) for i in ids]} for {len(levels)} "
             f"levels; expected ({len(levels[0])},) for each."
@@ -170,6 +177,8 @@ def chain_contrastive(
 
 
 def _check_levels(where: str, levels: Sequence[Tensor]) -> None:
+    check_list(where, "levels", levels)
+    in_float32(where, **{f"levels[{k}]": x for k, x in enumerate(levels)})
     shapes = [tuple(x.shape) for x in levels]
     if len(shapes) < 2 or len(set(shapes)) > 1:
         raise ValueError(

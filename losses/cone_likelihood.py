@@ -1,14 +1,14 @@
 """Entailment as a likelihood: a law of the exterior angle whose scale may be predicted."""
 
 import math
-from numbers import Real
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ._common import Reduction, check_elementwise, check_option, in_float32, reduce
+from ..manifolds._checks import check_amount, check_coordinates, check_number
+from ._common import Reduction, check_elementwise, check_manifold, check_option, in_float32, reduce
 
 Plateau = Literal["cone", "axis"]
 
@@ -62,8 +62,13 @@ def cone_nll(
     where = "cone_nll"
     check_option(where, "reduction", reduction, ("none", "mean", "sum"))
     check_law(where, shape, plateau)
+    check_manifold(where, manifold)
+    check_scale(where, scale)
     parent, child = in_float32(where, parent=parent, child=child)
+    check_coordinates(where, [("parent", parent), ("child", child)], manifold.ambient_dim(0) + 1)
     angle, aperture = manifold.cones(parent, child, min_radius)
+    if isinstance(scale, Tensor):
+        check_elementwise(where, parent=angle[..., 0], scale=scale)
     if plateau == "axis":
         aperture = torch.zeros_like(aperture)
     s = scale.unsqueeze(-1) if isinstance(scale, Tensor) and scale.ndim > 0 else scale
@@ -100,14 +105,14 @@ def cone_log_prob(
     """
     where = "cone_log_prob"
     check_law(where, shape, "cone")
-    if not isinstance(scale, Tensor) and not 0 < scale < math.inf:
-        raise ValueError(f"{where}: scale is {scale}; expected a positive number, or a tensor.")
+    check_scale(where, scale)
     angle, aperture = in_float32(where, angle=angle, aperture=aperture)
-    check_elementwise(where, angle=angle, aperture=aperture)
+    given = {"scale": scale} if isinstance(scale, Tensor) else {}
+    check_elementwise(where, angle=angle, aperture=aperture, **given)
     working = torch.promote_types(angle.dtype, aperture.dtype)
     s = torch.as_tensor(scale, dtype=working, device=angle.device)
     excess = (angle - aperture).relu()
-    outside = excess > 0
+    outside = ~(excess <= 0)  # NaN too
     largest = torch.finfo(working).max
     # A sum of such terms shall not overflow either. Inside, the power's slope may be infinite.
     t = (excess / s).clamp(max=largest ** min(0.5 / shape, 1.0)).where(outside, 1.0)
@@ -126,5 +131,13 @@ def cone_log_prob(
 def check_law(where: str, shape: object, plateau: object) -> None:
     """Raises a ValueError for options out of range."""
     check_option(where, "plateau", plateau, ("cone", "axis"))
-    if not isinstance(shape, Real) or not 0.05 <= float(shape) < math.inf:
+    check_number(where, "shape", shape)
+    if not 0.05 <= float(shape) < math.inf:  # type: ignore[arg-type]
         raise ValueError(f"{where}: shape is {shape}; expected a number from 0.05 on.")
+
+
+def check_scale(where: str, scale: Tensor | float) -> None:
+    """Raises an error for a number that is no scale; a tensor's NaN is seen in the loss."""
+    check_amount(where, "scale", scale)
+    if not isinstance(scale, Tensor) and not 0 < scale < math.inf:
+        raise ValueError(f"{where}: scale is {scale}; expected a positive number, or a tensor.")

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from ..manifolds import Manifold
-from ._common import Reduction, check_option, in_float32, reduce
+from ..manifolds._checks import check_coordinates, check_number
+from ._common import Reduction, check_list, check_manifold, check_option, in_float32, reduce
 from .orders import ranked
 
 Hinge = Literal["relu", "softplus", "leaky"]
@@ -77,9 +78,11 @@ def entailment(
     Raises:
         ValueError: an option out of range, or shapes that do not fit.
     """
+    parent, child = in_float32("entailment", parent=parent, child=child)
     energy = _energy(
         "entailment",
-        *in_float32("entailment", parent=parent, child=child),
+        parent=parent,
+        child=child,
         manifold=manifold,
         min_radius=min_radius,
         aperture_scale=aperture_scale,
@@ -150,11 +153,10 @@ def entailment_ranking(
         negative_child=negative_child,
     )
 
-    def energy(p: Tensor, c: Tensor) -> Tensor:
+    def energy(**pair: Tensor) -> Tensor:
         return _energy(
             where,
-            p,
-            c,
+            **pair,
             manifold=manifold,
             min_radius=min_radius,
             aperture_scale=aperture_scale,
@@ -163,8 +165,8 @@ def entailment_ranking(
             softness=softness,
         )
 
-    negative = energy(other_parent, other_child)
-    return ranked(where, energy(parent, child), negative, margin, reduction)
+    negative = energy(negative_parent=other_parent, negative_child=other_child)
+    return ranked(where, energy(parent=parent, child=child), negative, margin, reduction)
 
 
 def chain_entailment(
@@ -207,20 +209,21 @@ def chain_entailment(
     where = "chain_entailment"
     check_option(where, "reduction", reduction, ("none", "mean", "sum"))
     check_option(where, "links", links, ("consecutive", "all"))
+    check_list(where, "levels", levels)
     if len(levels) < 2:
         raise ValueError(
             f"{where}: there are {len(levels)} levels; expected two batches of points or more."
         )
     names = [f"levels[{i}]" for i in range(len(levels))]
     points = in_float32(where, **dict(zip(names, levels, strict=True)))
-    pairs = list(pairwise(points) if links == "consecutive" else combinations(points, 2))
+    named = list(zip(names, points, strict=True))
+    pairs = list(pairwise(named) if links == "consecutive" else combinations(named, 2))
     each = _weights(where, weights, len(pairs))
     total: Tensor | float = 0.0
-    for weight, (parent, child) in zip(each, pairs, strict=True):
+    for weight, pair in zip(each, pairs, strict=True):
         energy = _energy(
             where,
-            parent,
-            child,
+            **dict(pair),
             manifold=manifold,
             min_radius=min_radius,
             aperture_scale=aperture_scale,
@@ -237,6 +240,9 @@ def _weights(where: str, weights: Sequence[float] | None, count: int) -> list[fl
     """Shares of 1."""
     if weights is None:
         return [1 / count] * count
+    check_list(where, "weights", weights)
+    for i, w in enumerate(weights):
+        check_number(where, f"weights[{i}]", w)
     given = [float(w) for w in weights]
     if len(given) != count or not all(0 <= w < math.inf for w in given) or sum(given) == 0:
         raise ValueError(
@@ -252,8 +258,10 @@ def check_hinge(
     """Raises a ValueError for options out of range."""
     check_option(where, "hinge", hinge, ("relu", "softplus", "leaky"))
     for name, value in (("aperture_scale", aperture_scale), ("softness", softness)):
+        check_number(where, name, value)
         if not 0 < value < math.inf:
             raise ValueError(f"{where}: {name} is {value}; expected a positive number.")
+    check_number(where, "slack", slack)
     if not 0 <= slack < math.inf:
         raise ValueError(
             f"{where}: slack is {slack}; expected a non-negative number of radians. (For cones "
@@ -263,8 +271,6 @@ def check_hinge(
 
 def _energy(
     where: str,
-    parent: Tensor,
-    child: Tensor,
     *,
     manifold: Manifold,
     min_radius: float,
@@ -272,9 +278,13 @@ def _energy(
     slack: float,
     hinge: Hinge,
     softness: float,
+    **pair: Tensor,
 ) -> Tensor:
-    """The hinge, averaged over the factors of the space: (...)."""
+    """The hinge of a parent and its child, averaged over the factors of the space: (...)."""
     check_hinge(where, aperture_scale, slack, hinge, softness)
+    check_manifold(where, manifold)
+    check_coordinates(where, pair.items(), manifold.ambient_dim(0) + 1)
+    parent, child = pair.values()
     angle, aperture = manifold.cones(parent, child, min_radius)
     excess = angle - aperture_scale * aperture - slack
     if hinge == "softplus":

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
+from ..manifolds._checks import check_number, check_real
 from ._common import Reduction, check_option
 from ._logits import Logits, Precision, Table, Tile, can_look, pairwise_logits, table_of
 from ._readers import Compared, Positives, Side, SoftmaxReader
@@ -108,10 +109,9 @@ def info_nce(
     """
     where = "info_nce"
     check_option(where, "reduction", reduction, ("none", "mean", "sum"))
-    if not 0 <= label_smoothing < 1:
-        raise ValueError(
-            f"{where}: label_smoothing is {label_smoothing}; expected a number in [0, 1)."
-        )
+    check_smoothing(where, label_smoothing)
+    if targets is not None:
+        check_real(where, "targets", targets)
     one_each = groups is None and (targets is None or targets.ndim == 1)
     apart = one_each and logits != "inner"
     table = table_of(
@@ -145,6 +145,15 @@ def info_nce(
             )
         return torch.stack([one, other], dim=1).to(table.x.dtype)
     return ((one + other) / 2).to(table.x.dtype)
+
+
+def check_smoothing(where: str, label_smoothing: float) -> None:
+    """Raises an error for what is no share of a target."""
+    check_number(where, "label_smoothing", label_smoothing)
+    if not 0 <= label_smoothing < 1:
+        raise ValueError(
+            f"{where}: label_smoothing is {label_smoothing}; expected a number in [0, 1)."
+        )
 
 
 class Job(NamedTuple):
@@ -271,7 +280,7 @@ def _kept_at(compared: Compared, index: Tensor, size: int) -> Tensor:
 
 def _cross_entropy(side: Side, smoothing: float) -> Losses:
     # Not ">": NaN is to be seen.
-    counted = (side.mass > 0) & (side.lse != -torch.inf)
+    counted = ~(side.mass <= 0) & (side.lse != -torch.inf)
     loss = side.lse.where(counted, 0.0) - (1 - smoothing) * side.near.where(
         counted, 0.0
     ) / side.mass.where(counted, 1.0)
@@ -309,7 +318,9 @@ def positives_of(
     if groups is not None:
         if targets is not None:
             raise ValueError(f"{where}: both targets and groups are given; expected one of them.")
+        check_pair(where, "groups", groups)
         for name, group, size in zip(("x", "y"), groups, shape, strict=True):
+            check_real(where, f"groups of {name}", group)
             if group.shape != (size,) or group.is_floating_point():
                 raise ValueError(
                     f"{where}: groups of {name} have shape {tuple(group.shape)} and dtype "
@@ -323,10 +334,7 @@ def positives_of(
                 "equal numbers, or targets that say which belong together."
             )
         return Positives(column=torch.arange(rows, device=device))
-    if not isinstance(targets, Tensor):
-        raise TypeError(
-            f"{where}: targets are a {type(targets).__name__}; expected None or a tensor."
-        )
+    check_real(where, "targets", targets)
     if targets.ndim == 1 and targets.shape[0] == rows and not targets.is_floating_point():
         index = targets.long()
         out = (index < -1) | (index >= columns)
@@ -354,6 +362,9 @@ def compared_of(where: str, mask: Sides, shape: tuple[int, int]) -> Compared:
     if mask is None:
         return Compared()
     given = mask if isinstance(mask, tuple) else (mask,)
+    for m in given:
+        if m is not None:
+            check_real(where, "mask", m)
     if any(m is not None and m.dtype != torch.bool for m in given):
         raise ValueError(
             f"{where}: mask has dtype {', '.join(str(m.dtype) for m in given if m is not None)}; "
@@ -380,11 +391,14 @@ def weights_of(
     """Those of rows and of columns."""
     if weights is None:
         return None, None
+    if isinstance(weights, tuple):
+        check_pair(where, "weights", weights)
     one, other = weights if isinstance(weights, tuple) else (weights, weights)
     pair = (one, other if symmetric else None)
     for side, value, size in zip(("rows", "columns"), pair, shape, strict=True):
         if value is None:
             continue
+        check_real(where, f"weights of the {side}", value)
         if value.shape != (size,):
             raise ValueError(
                 f"{where}: weights of the {side} have shape {tuple(value.shape)}; expected "
@@ -395,3 +409,11 @@ def weights_of(
                 f"{where}: weights of the {side} have {float(value.min())}; expected none below 0."
             )
     return pair
+
+
+def check_pair(where: str, name: str, value: object) -> None:
+    """Raises a TypeError unless there is one for the rows and one for the columns."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise TypeError(
+            f"{where}: {name} is {type(value).__name__} {value!r:.60}; expected a pair, of x and y."
+        )

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
+from ..manifolds._checks import check_number
 from ._common import Reduction, check_option
 from ._logits import Logits, Precision, Tile, table_of
 from ._readers import Compared, Side
@@ -59,6 +60,8 @@ def debiased_info_nce(
     """
     where = "debiased_info_nce"
     check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_number(where, "prior", prior)
+    check_number(where, "floor", floor)
     if not 0 <= prior < 1:
         raise ValueError(f"{where}: prior is {prior}; expected a share in [0, 1).")
     if not 0 <= floor < math.inf:
@@ -92,7 +95,9 @@ def _debiased(side: Side, others: int, prior: float, floor: float) -> Tensor:
     """The losses of rows or columns from log sum e^l over the others, and l of the positive."""
     mean = side.lse - math.log(others)
     # g in units of the others' mean: what remains of them without their row's own kind.
-    rest = 1 - prior * (side.near - mean).exp()
+    # Short of where the exponential overflows, whose slope times 0 would be no number.
+    ahead = (side.near - mean).clamp(max=math.log(torch.finfo(mean.dtype).max) / 2)
+    rest = 1 - prior * ahead.exp()
     # A logarithm of what is not positive would leave NaN in the gradient of what is not taken.
     known = rest > 0
     log_g = mean + rest.where(known, 1.0).log() - math.log1p(-prior)

@@ -12,10 +12,19 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ..manifolds import Manifold
+from ..manifolds._checks import check_integer, check_real
 from ._logits import Logits, Precision, table_of
 from ._readers import Compared, Positives, SoftmaxReader
 from ._tiled import Entries, Gradients, Numbers, Pairs, pull_all, read_all
-from .contrastive import Groups, Job, compared_of, losses_of, positives_of, weights_of
+from .contrastive import (
+    Groups,
+    Job,
+    check_smoothing,
+    compared_of,
+    losses_of,
+    positives_of,
+    weights_of,
+)
 
 __all__ = ["gather", "ring_info_nce"]
 
@@ -32,6 +41,7 @@ def gather(x: Tensor, *, group: Group = None) -> Tensor:
     ``torch.distributed.all_gather`` and a slice put in would have it). x itself if there is one
     process.
     """
+    check_real("gather", "x", x)
     if not dist.is_initialized() or dist.get_world_size(group) == 1:
         return x
     return _Gather.apply(x, group)  # type: ignore[no-any-return, no-untyped-call]
@@ -127,10 +137,8 @@ def ring_info_nce(
         ValueError: see :func:`info_nce`.
     """
     where = "ring_info_nce"
-    if not 0 <= label_smoothing < 1:
-        raise ValueError(
-            f"{where}: label_smoothing is {label_smoothing}; expected a number in [0, 1)."
-        )
+    check_smoothing(where, label_smoothing)
+    check_integer(where, "tile", tile, 1)
     apart = groups is None and logits != "inner"
     table = table_of(
         where,

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..distributions._power_numerics import log_unit_normaliser, power
 from ..distributions._power_overlap import log_overlap as overlap_of_two
+from ..manifolds._checks import check_number
 from ._common import Reduction, check_elementwise, check_option, in_float32, reduce
 
 
@@ -78,6 +79,8 @@ def bounded_shape(raw: Tensor, low: float = 0.3, high: float = 8.0) -> Tensor:
         TypeError: raw is no floating-point tensor.
         ValueError: bounds that are no range.
     """
+    check_number("bounded_shape", "low", low)
+    check_number("bounded_shape", "high", high)
     if not 0 < low < high < math.inf:
         raise ValueError(
             f"bounded_shape: low is {low} and high is {high}; expected 0 < low < high, finite."

@@ -4,8 +4,11 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from ..manifolds._checks import check_integer, check_integers, check_real
 
 Corrupt = Literal["either", "parent", "child"]
 
@@ -57,8 +60,8 @@ class Hierarchy:
                 "the two ends of each edge."
             )
         most = max((*upper, *lower), default=-1)
-        if nodes is not None and not nodes >= 0:
-            raise ValueError(f"Hierarchy: nodes is {nodes}; expected a whole number from 0 on.")
+        if nodes is not None:
+            check_integer("Hierarchy", "nodes", nodes, 0)
         self.nodes = most + 1 if nodes is None else nodes
         if most >= self.nodes or min((*upper, *lower), default=0) < 0:
             raise ValueError(
@@ -90,6 +93,8 @@ class Hierarchy:
 
         A node is not its own ancestor.
         """
+        check_integers("Hierarchy.contains", "parent", parent)
+        check_integers("Hierarchy.contains", "child", child)
         known = self.pairs[:, 0] * self.nodes + self.pairs[:, 1]
         wanted = parent * self.nodes + child
         if not len(known):
@@ -130,13 +135,13 @@ class Hierarchy:
             raise ValueError(
                 f"{where}: corrupt is {corrupt!r}; expected one of either, parent, child."
             )
+        check_real(where, "pairs", pairs)
         if pairs.ndim != 2 or pairs.shape[-1] != 2 or pairs.is_floating_point():
             raise ValueError(
                 f"{where}: pairs have shape {tuple(pairs.shape)} and dtype {pairs.dtype}; expected "
                 "whole numbers (B, 2)."
             )
-        if count < 1:
-            raise ValueError(f"{where}: count is {count}; expected at least 1.")
+        check_integer(where, "count", count, 1)
         pairs = pairs.cpu().long()
         if len(pairs) and not (int(pairs.min()) >= 0 and int(pairs.max()) < self.nodes):
             raise ValueError(
@@ -192,7 +197,16 @@ class Hierarchy:
 
 
 def _indices(name: str, given: Sequence[int] | Tensor) -> list[int]:
-    table = torch.as_tensor(given)
+    if not isinstance(given, Sequence | Tensor | np.ndarray) or isinstance(given, str):
+        raise TypeError(
+            f"Hierarchy: {name} is a {type(given).__name__}; expected a list of whole numbers, or "
+            "an array or a tensor of them."
+        )
+    try:
+        table = torch.as_tensor(given)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"Hierarchy: {name} is no list of whole numbers: {error}.") from None
+    check_real("Hierarchy", name, table)
     if table.numel() == 0:
         return []
     if table.ndim != 1 or table.is_floating_point() or table.dtype == torch.bool:

@@ -6,7 +6,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ._common import Reduction, check_option, in_float32, reduce
+from ..manifolds._checks import (
+    check_integer,
+    check_integers,
+    check_number,
+    check_real,
+    check_tensor,
+)
+from ._common import Reduction, check_list, check_option, check_share, in_float32, reduce
 
 IGNORED = -100
 """The label of a token that is not asked for, as in torch's cross entropy."""
@@ -36,6 +43,8 @@ def hard_negatives(
         positives: (B, C), True for the pair itself and for every duplicate of it.
         generator: of the noise, on the tensors' device; torch's own if None.
     """
+    check_tensor("hard_negatives", "similarity", similarity)
+    check_real("hard_negatives", "positives", positives)
     if similarity.ndim != 2 or positives.shape != similarity.shape:
         raise ValueError(
             f"hard_negatives: similarity has shape {tuple(similarity.shape)} and positives "
@@ -65,6 +74,10 @@ def matching_loss(
     """
     where = "matching_loss"
     check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_tensor(where, "logits", logits)
+    check_real(where, "matched", matched)
+    if counted is not None:
+        check_real(where, "counted", counted)
     if logits.shape != matched.shape or (counted is not None and counted.shape != logits.shape):
         raise ValueError(
             f"{where}: logits have shape {tuple(logits.shape)}, matched {tuple(matched.shape)} and "
@@ -112,6 +125,13 @@ def mask_tokens(
         generator: of the draws, on the tensors' device; torch's own if None.
     """
     where = "mask_tokens"
+    check_integers(where, "tokens", tokens)
+    check_integer(where, "mask_id", mask_id, 0)
+    check_integer(where, "vocabulary", vocabulary, 1)
+    check_number(where, "rate", rate)
+    check_list(where, "special", special)
+    for k in special:
+        check_integer(where, "special", k, 0)
     ordinary = [k for k in range(vocabulary) if k not in special and k != mask_id]
     if not 0 <= rate <= 1 or not ordinary:
         raise ValueError(
@@ -158,6 +178,11 @@ def masked_language_loss(
     """
     where = "masked_language_loss"
     check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_tensor(where, "logits", logits)
+    check_integers(where, "labels", labels)
+    check_share(where, "weight", weight)
+    if teacher is not None:
+        check_tensor(where, "teacher", teacher)
     if logits.shape[:-1] != labels.shape or (teacher is not None and teacher.shape != logits.shape):
         raise ValueError(
             f"{where}: logits have shape {tuple(logits.shape)}, labels {tuple(labels.shape)} and "

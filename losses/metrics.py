@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from ..distributions import GeneralizedGaussian
+from ..manifolds._checks import check_integer, check_real, check_tensor
+from ._common import check_elementwise
 
 __all__ = [
     "Calibration",
@@ -34,6 +36,10 @@ def aleatoric_variance(scale: Tensor, shape: Tensor, *, log: bool = False) -> Te
     Returns:
         (...) in the dtype of the inputs.
     """
+    where = "aleatoric_variance"
+    check_tensor(where, "scale", scale)
+    check_tensor(where, "shape", shape)
+    check_elementwise(where, scale=scale, shape=shape)
     law = GeneralizedGaussian(torch.zeros_like(scale), scale, shape, validate_args=False)
     return law.log_variance if log else law.variance
 
@@ -53,6 +59,8 @@ def epistemic_variance(samples: Tensor, *, correction: int = 0) -> Tensor:
     Raises:
         ValueError: fewer passes than correction + 1.
     """
+    check_tensor("epistemic_variance", "samples", samples)
+    check_integer("epistemic_variance", "correction", correction, 0)
     if samples.ndim == 0 or samples.shape[0] <= correction:
         raise ValueError(
             f"epistemic_variance: samples have shape {tuple(samples.shape)}; expected (M, ...) "
@@ -123,6 +131,9 @@ def calibration(
     """
     where = "calibration"
     u, h = _items(where, uncertainty, hit, "hit")
+    check_integer(where, "bins", bins, 3)
+    check_integer(where, "orders", orders, 1)
+    check_integer(where, "seed", seed, 0)
     if not 3 <= bins <= len(u):
         raise ValueError(f"{where}: bins is {bins} for {len(u)} items; expected 3 to {len(u)}.")
     order = u.argsort(stable=True)
@@ -220,6 +231,8 @@ def aurc(uncertainty: Tensor, loss: Tensor, *, excess: bool = False) -> float:
 
 
 def _items(where: str, uncertainty: Tensor, value: Tensor, name: str) -> tuple[Tensor, Tensor]:
+    check_real(where, "uncertainty", uncertainty)
+    check_real(where, name, value)
     if uncertainty.ndim != 1 or uncertainty.shape != value.shape or not len(value):
         raise ValueError(
             f"{where}: uncertainty has shape {tuple(uncertainty.shape)} and {name} "
@@ -254,6 +267,10 @@ def pit(x: Tensor, loc: Tensor, scale: Tensor, shape: Tensor) -> Tensor:
     Uniform on [0, 1] where the laws are those of the data (Dawid 1984; Gneiting et al. 2007).
     Shapes: all (...), broadcasting.
     """
+    given = {"x": x, "loc": loc, "scale": scale, "shape": shape}
+    for name, value in given.items():
+        check_tensor("pit", name, value)
+    check_elementwise("pit", **given)
     return GeneralizedGaussian(loc, scale, shape, validate_args=False).cdf(x)
 
 
@@ -271,6 +288,7 @@ def interval_coverage(chances: Tensor, levels: Tensor) -> Tensor:
         ValueError: no data, or chances or levels outside of [0, 1].
     """
     for name, x in (("chances", chances), ("levels", levels)):
+        check_tensor("interval_coverage", name, x)
         inside = (x >= 0) & (x <= 1)
         if not x.numel() or not inside.all():
             got = f"{x[~inside][0].item():g}" if x.numel() else "nothing"

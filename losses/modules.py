@@ -1,11 +1,12 @@
 """Losses as modules. They own their learnable scalars and nothing else."""
 
-from typing import Any
+from typing import Any, get_args
 
 from torch import Tensor, nn
 
 from ..manifolds import Manifold, PositiveScalar
-from ._common import Reduction, check_manifold
+from ..manifolds._checks import check_min_radius, check_number, check_tensor
+from ._common import Reduction, check_manifold, check_option
 from ._logits import Logits, Precision, Tile
 from ._scaled import Scaled
 from .cone_likelihood import Plateau, check_law, cone_nll
@@ -101,10 +102,8 @@ class EntailmentLoss(nn.Module):
         super().__init__()
         check_manifold("EntailmentLoss", manifold)
         check_hinge("EntailmentLoss", aperture_scale, slack, hinge, softness)
-        if not min_radius > 0:
-            raise ValueError(
-                f"EntailmentLoss: min_radius is {min_radius}; expected a positive number."
-            )
+        check_min_radius("EntailmentLoss", min_radius)
+        check_option("EntailmentLoss", "reduction", reduction, get_args(Reduction))
         self._manifold = (manifold,)
         self.min_radius = min_radius
         self.aperture_scale = aperture_scale
@@ -163,7 +162,10 @@ class ConeLikelihood(nn.Module):
     ) -> None:
         super().__init__()
         check_manifold("ConeLikelihood", manifold)
+        check_number("ConeLikelihood", "scale", scale)
         check_law("ConeLikelihood", shape, plateau)
+        check_min_radius("ConeLikelihood", min_radius)
+        check_option("ConeLikelihood", "reduction", reduction, get_args(Reduction))
         self._manifold = (manifold,)
         self.scale = PositiveScalar(scale, learnable=learnable)
         self.shape = shape
@@ -182,6 +184,8 @@ class ConeLikelihood(nn.Module):
         ``log_scale`` (...), an output of a network, is the logarithm of each pair's scale over the
         learned one; None for 0.
         """
+        if log_scale is not None:
+            check_tensor("ConeLikelihood", "log_scale", log_scale)
         scale: Tensor = self.scale()
         return cone_nll(
             parent,

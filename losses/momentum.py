@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from ..manifolds._checks import check_integer, check_number
+
 
 def rising_momentum(momentum: float, step: int) -> float:
     """The momentum of step t, counted from 0: min(m, (1 + t) / (10 + t)).
@@ -11,6 +13,8 @@ def rising_momentum(momentum: float, step: int) -> float:
     after 100 steps, which is what pretrained encoders want and random ones do not. Here the copy is
     an average of about the last tenth of the steps until that is 1 / (1 - m) of them.
     """
+    _check_momentum("rising_momentum", momentum)
+    check_integer("rising_momentum", "step", step, 0)
     return min(momentum, (1 + step) / (10 + step))
 
 
@@ -29,8 +33,12 @@ def momentum_update(target: nn.Module, source: nn.Module, *, momentum: float) ->
     Raises:
         ValueError: a momentum outside [0, 1], or two modules of different parameters or buffers.
     """
-    if not 0 <= momentum <= 1:
-        raise ValueError(f"momentum_update: momentum is {momentum}; expected 0 to 1.")
+    _check_momentum("momentum_update", momentum)
+    for name, module in (("target", target), ("source", source)):
+        if not isinstance(module, nn.Module):
+            raise TypeError(
+                f"momentum_update: {name} is a {type(module).__name__}; expected a torch.nn.Module."
+            )
     for kind in ("parameters", "buffers"):
         ours = dict(getattr(target, f"named_{kind}")())
         theirs = dict(getattr(source, f"named_{kind}")())
@@ -44,3 +52,9 @@ def momentum_update(target: nn.Module, source: nn.Module, *, momentum: float) ->
                 x.lerp_(theirs[name].to(x), 1 - momentum)
             else:
                 x.copy_(theirs[name])
+
+
+def _check_momentum(where: str, momentum: float) -> None:
+    check_number(where, "momentum", momentum)
+    if not 0 <= momentum <= 1:
+        raise ValueError(f"{where}: momentum is {momentum}; expected 0 to 1.")

@@ -78,11 +78,11 @@ def jensen_shannon_bound(scores: Tensor) -> Tensor:
 
 
 def _split(where: str, scores: Tensor, least: int) -> tuple[Tensor, Tensor]:
+    (scores,) = in_float32(where, scores=scores)
     if scores.ndim != 2 or scores.shape[0] != scores.shape[1] or len(scores) < least:
         raise ValueError(
             f"{where}: scores have shape {tuple(scores.shape)}; expected (B, B) with B >= {least}."
         )
-    (scores,) = in_float32(where, scores=scores)
     return scores.diagonal(), scores
 
 

@@ -5,7 +5,8 @@ import math
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ._common import Reduction, check_option, in_float32, reduce
+from ..manifolds._checks import check_coordinates, check_number
+from ._common import Reduction, check_manifold, check_option, in_float32, reduce
 
 
 def order_embedding(parent: Tensor, child: Tensor, *, reduction: Reduction = "mean") -> Tensor:
@@ -29,7 +30,7 @@ def order_embedding(parent: Tensor, child: Tensor, *, reduction: Reduction = "me
     where = "order_embedding"
     check_option(where, "reduction", reduction, ("none", "mean", "sum"))
     parent, child = in_float32(where, parent=parent, child=child)
-    return reduce(_order(where, parent, child), None, reduction)
+    return reduce(_order(where, parent=parent, child=child), None, reduction)
 
 
 def order_ranking(
@@ -68,7 +69,13 @@ def order_ranking(
         negative_parent=negative_parent,
         negative_child=negative_child,
     )
-    return ranked(where, _order(where, p, c), _order(where, q, d), margin, reduction)
+    return ranked(
+        where,
+        _order(where, parent=p, child=c),
+        _order(where, negative_parent=q, negative_child=d),
+        margin,
+        reduction,
+    )
 
 
 def radial_order(
@@ -98,9 +105,12 @@ def radial_order(
     """
     where = "radial_order"
     check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_manifold(where, manifold)
+    check_number(where, "margin", margin)
     if not 0 <= margin < math.inf:
         raise ValueError(f"{where}: margin is {margin}; expected a non-negative length.")
     parent, child = in_float32(where, parent=parent, child=child)
+    check_coordinates(where, [("parent", parent), ("child", child)], manifold.ambient_dim(0) + 1)
     inner, outer = (_radius(manifold, x) for x in (parent, child))
     return reduce((inner + margin - outer).relu(), None, reduction)
 
@@ -109,6 +119,7 @@ def ranked(
     where: str, positive: Tensor, negative: Tensor, margin: float, reduction: Reduction
 ) -> Tensor:
     """Energies of positive pairs (...) and of k negative ones for each (..., k), as a loss."""
+    check_number(where, "margin", margin)
     if not 0 < margin < math.inf:
         raise ValueError(f"{where}: margin is {margin}; expected a positive number.")
     if negative.ndim <= positive.ndim:
@@ -120,12 +131,9 @@ def ranked(
     return reduce(positive + (margin - negative).relu().sum(-1), None, reduction)
 
 
-def _order(where: str, parent: Tensor, child: Tensor) -> Tensor:
-    if parent.shape[-1:] != child.shape[-1:]:
-        raise ValueError(
-            f"{where}: a parent has shape {tuple(parent.shape)} and its child "
-            f"{tuple(child.shape)}; expected the same number of coordinates on the last axis."
-        )
+def _order(where: str, **pair: Tensor) -> Tensor:
+    check_coordinates(where, pair.items(), 1)
+    parent, child = pair.values()
     return (parent - child).relu().square().sum(-1)
 
 

@@ -1,11 +1,12 @@
 """The losses of ``pairs`` as modules. They own their learnable scalars and nothing else."""
 
-from typing import Any
+from typing import Any, get_args
 
 from torch import Tensor, nn
 
 from ..manifolds import Manifold, SignedScalar
-from ._common import Reduction, check_manifold
+from ..manifolds._checks import check_number
+from ._common import Reduction, check_manifold, check_option
 from ._logits import Logits, Precision, Tile, check_positive
 from ._scaled import Scaled
 from .pairs import Mining, nt_xent, sigmoid_pairs, supervised_contrastive, triplet
@@ -45,6 +46,7 @@ class SigmoidPairs(Scaled):
             precision=precision,
             reduction=reduction,
         )
+        check_number("SigmoidPairs", "bias", bias)
         self.bias = SignedScalar(bias, learnable=learnable)
 
     def forward(
@@ -150,6 +152,8 @@ class Triplet(nn.Module):
         super().__init__()
         check_manifold("Triplet", manifold)
         check_positive("Triplet", "margin", margin)
+        check_option("Triplet", "mining", mining, get_args(Mining))
+        check_option("Triplet", "reduction", reduction, get_args(Reduction))
         self._manifold = (manifold,)
         self.margin = margin
         self.squared = squared

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
+from ..manifolds._checks import check_amount, check_integer, check_integers, check_real
 from ._common import Reduction, check_manifold, check_option, in_float32, reduce
 from ._logits import (
     Logits,
@@ -78,6 +79,9 @@ def sigmoid_pairs(
     """
     where = "sigmoid_pairs"
     check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_amount(where, "bias", bias)
+    if targets is not None:
+        check_real(where, "targets", targets)
     one_each = groups is None and (targets is None or targets.ndim == 1)
     table = table_of(
         where,
@@ -135,6 +139,8 @@ def sigmoid_bias(
     """
     check_points("sigmoid_bias", x=x, y=y)
     check_positive("sigmoid_bias", "scale", scale)
+    if columns is not None:
+        check_integer("sigmoid_bias", "columns", columns, 1)
     some = pairwise_logits(x[:1024], y[:1024], manifold=manifold, scale=scale, logits=logits)
     number = y.shape[0] if columns is None else columns
     return -float(some.double().mean()) - math.log(max(number - 1, 1))
@@ -180,6 +186,8 @@ def nt_xent(
             f"{where}: x has {rows} points and y has {y.shape[0]}; expected two views of the same."
         )
     for name, value in (("mask", mask), ("weights", weights)):
+        if value is not None:
+            check_real(where, name, value)
         if value is not None and value.shape != (rows,):
             raise ValueError(f"{where}: {name} has shape {tuple(value.shape)}; expected ({rows},).")
     points = torch.cat([x, y])
@@ -250,6 +258,12 @@ def supervised_contrastive(
         apart=False,
         check_finite=check_finite,
     )
+    check_integers(where, "labels", labels)
+    if labels.shape != table.shape[:1]:
+        raise ValueError(
+            f"{where}: labels have shape {tuple(labels.shape)}; expected {table.shape[:1]}, one of "
+            "each point of x."
+        )
     positives = positives_of(where, None, (labels, labels), table.shape, table.x.device)
     compared = compared_of(where, mask, table.shape)
     itself = torch.arange(table.shape[0], device=table.x.device)

@@ -13,8 +13,17 @@ from torch.nn import functional
 
 from ..manifolds import Euclidean, Manifold, Product
 from ..manifolds._carried import components, from_components
+from ..manifolds._checks import (
+    check_amount,
+    check_broadcast,
+    check_coordinates,
+    check_integer,
+    check_number,
+    check_real,
+    check_tensor,
+)
 from ..manifolds._numerics import sqrt0, unit
-from ._common import Reduction, check_option, in_float32, reduce
+from ._common import Reduction, check_elementwise, check_manifold, check_option, in_float32, reduce
 
 
 def sampled_sqdist(
@@ -69,6 +78,10 @@ def sampled_sqdist(
     """
     where = "sampled_sqdist"
     check_option(where, "method", method, ("second_order", "monte_carlo"))
+    check_manifold(where, manifold)
+    in_float32(where, mean_x=mean_x, var_x=var_x, mean_y=mean_y, var_y=var_y)
+    means = [("mean_x", mean_x), ("mean_y", mean_y)]
+    check_coordinates(where, means, manifold.ambient_dim(0) + 1)
     n = mean_x.shape[-1] - manifold.ambient_dim(0)
     for name, var in (("var_x", var_x), ("var_y", var_y)):
         if var.ndim < 1 or var.shape[-1] not in (1, n):
@@ -76,12 +89,13 @@ def sampled_sqdist(
                 f"{where}: {name} has shape {tuple(var.shape)}; expected (..., 1) or (..., {n}), "
                 "the last axis that of the components of a tangent vector."
             )
+        of = mean_x if name == "var_x" else mean_y
+        check_broadcast(where, name, var, var.shape[:-1], of.shape[:-1])
     mean_x, var_x, mean_y, var_y = in_float32(
         where, mean_x=mean_x, var_x=var_x, mean_y=mean_y, var_y=var_y
     )
     if method == "monte_carlo":
-        if samples < 1:
-            raise ValueError(f"{where}: samples is {samples}; expected at least 1.")
+        check_integer(where, "samples", samples, 1)
         x = _samples(manifold, mean_x, var_x, n, samples, generator)
         y = _samples(manifold, mean_y, var_y, n, samples, generator)
         return _mean_over_samples(manifold, x, y)
@@ -111,6 +125,9 @@ def match_probability(sqdist: Tensor, *, scale: Tensor | float, shift: Tensor | 
         scale: a > 0.
         shift: b; a and b start at 5 in the paper.
     """
+    where = "match_probability"
+    check_tensor(where, "sqdist", sqdist)
+    _check_numbers(where, sqdist, scale, shift)
     return torch.sigmoid(shift - scale * sqdist)
 
 
@@ -139,6 +156,11 @@ def match_probability_loss(
     """
     where = "match_probability_loss"
     check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_number(where, "pseudo_weight", pseudo_weight)
+    check_tensor(where, "sqdist", sqdist)
+    _check_numbers(where, sqdist, scale, shift)
+    if positives is not None:
+        check_real(where, "positives", positives)
     if sqdist.ndim != 2 or (positives is None and sqdist.shape[0] != sqdist.shape[1]):
         raise ValueError(
             f"{where}: sqdist has shape {tuple(sqdist.shape)} with positives "
@@ -171,6 +193,8 @@ def pseudo_positives(similarity: Tensor, positives: Tensor) -> Tensor:
         similarity: (B, C), larger is nearer.
         positives: (B, C) bool.
     """
+    check_tensor("pseudo_positives", "similarity", similarity)
+    check_real("pseudo_positives", "positives", positives)
     if similarity.ndim != 2 or positives.shape != similarity.shape:
         raise ValueError(
             f"pseudo_positives: similarity has shape {tuple(similarity.shape)} and positives "
@@ -179,6 +203,15 @@ def pseudo_positives(similarity: Tensor, positives: Tensor) -> Tensor:
     positives = positives.bool()
     best = similarity.masked_fill(~positives, -torch.inf).amax(1, keepdim=True)
     return positives | ((similarity >= best) & positives.any(1, keepdim=True))
+
+
+def _check_numbers(
+    where: str, sqdist: Tensor, scale: Tensor | float, shift: Tensor | float
+) -> None:
+    for name, value in (("scale", scale), ("shift", shift)):
+        check_amount(where, name, value)
+        if isinstance(value, Tensor):
+            check_elementwise(where, sqdist=sqdist, **{name: value})
 
 
 def _binary(logits: Tensor, matched: Tensor) -> Tensor:

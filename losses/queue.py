@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ..manifolds import Manifold
+from ..manifolds._checks import check_integer, check_integers, check_tensor
 from ._common import check_manifold
 
 
@@ -37,8 +38,7 @@ class PointQueue(nn.Module):
         super().__init__()
         check_manifold("PointQueue", manifold)
         for name, value in (("dim", dim), ("size", size)):
-            if value < 1:
-                raise ValueError(f"PointQueue: {name} is {value}; expected at least 1.")
+            check_integer("PointQueue", name, value, 1)
         self._manifold = (manifold,)
         self.size = size
         coordinates = manifold.ambient_dim(dim)
@@ -81,8 +81,10 @@ class PointQueue(nn.Module):
             ids: (B,), integers, of the rows.
             keys: (K,), ids of columns before those of the queue; None for none.
         """
+        check_integers("PointQueue.positives", "ids", ids)
         columns = self.ids[: len(self)]
         if keys is not None:
+            check_integers("PointQueue.positives", "keys", keys)
             columns = torch.cat([keys.to(columns), columns])
         return ids[:, None] == columns
 
@@ -98,6 +100,8 @@ class PointQueue(nn.Module):
             ValueError: a batch larger than the queue, of which a part would be lost, or shapes
                 that do not fit.
         """
+        check_tensor("PointQueue.push", "points", points)
+        check_integers("PointQueue.push", "ids", ids)
         batch, coordinates = len(points), self.points.shape[1]
         if points.shape != (batch, coordinates) or ids.shape != (batch,):
             raise ValueError(

@@ -10,7 +10,17 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ._common import Reduction, check_one_shape, check_option, in_float32, reduce
+from ..manifolds._checks import check_integer, check_real, check_tensor
+from ._common import (
+    Reduction,
+    check_manifold,
+    check_one_shape,
+    check_option,
+    check_share,
+    in_float32,
+    reduce,
+)
+from ._logits import check_points, check_positive
 from .contrastive import Logits, info_nce, pairwise_logits
 
 
@@ -41,6 +51,15 @@ def distilled_targets(
     Returns:
         (B, C); rows sum to 1 (to alpha where a row has no positive).
     """
+    where = "distilled_targets"
+    check_share(where, "weight", weight)
+    check_manifold(where, manifold)
+    check_points(where, query=query, keys=keys)
+    if positives is None and len(query) > len(keys):
+        raise ValueError(
+            f"{where}: query has {len(query)} points and keys {len(keys)} with positives None; "
+            "expected as many keys or more, key i of query i."
+        )
     table = pairwise_logits(query, keys, manifold=manifold, scale=scale, logits=logits)
     hard = torch.eye(*table.shape, dtype=table.dtype, device=table.device)
     if positives is not None:
@@ -88,6 +107,11 @@ def cross_modal_alignment(
     where = "cross_modal_alignment"
     check_option(where, "reduction", reduction, ("none", "mean", "sum"))
     check_one_shape(where, image=image, text=text, image_keys=image_keys, text_keys=text_keys)
+    check_share(where, "weight", weight)
+    check_manifold(where, manifold)
+    check_positive(where, "scale", scale)
+    for name, queue in (("image_queue", image_queue), ("text_queue", text_queue)):
+        _check_queue(where, name, queue, image)
     rows = [0 if q is None else len(q) for q in (image_queue, text_queue)]
     if rows[0] != rows[1]:
         raise ValueError(
@@ -147,7 +171,9 @@ def intra_modal_contrastive(
         reduction: ``"mean"``, ``"sum"`` or ``"none"``: (B,).
     """
     where = "intra_modal_contrastive"
+    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
     check_one_shape(where, point=point, keys=keys)
+    _check_queue(where, "queue", queue, keys)
     columns = _joined(keys, queue)
     targets: Tensor = torch.arange(len(point), device=point.device)
     if positives is not None:
@@ -203,7 +229,10 @@ def local_mutual_information(
     """
     where = "local_mutual_information"
     check_option(where, "reduction", reduction, ("none", "mean", "sum"))
-    if point.ndim != 2 or local.ndim != 3 or len(point) != len(local):
+    check_manifold(where, manifold)
+    check_positive(where, "scale", scale)
+    in_float32(where, point=point, local=local)
+    if local.ndim != 3 or point.shape != (local.shape[0], local.shape[2]):
         raise ValueError(
             f"{where}: point has shape {tuple(point.shape)} and local {tuple(local.shape)}; "
             "expected (B, m) and (B, M, m)."
@@ -240,6 +269,9 @@ def pool_patches(points: Tensor, *, manifold: Manifold, size: int) -> Tensor:
     Raises:
         ValueError: a size that does not divide both sides of the grid.
     """
+    check_manifold("pool_patches", manifold)
+    check_integer("pool_patches", "size", size, 1)
+    in_float32("pool_patches", points=points)
     if points.ndim != 4 or size < 1 or points.shape[1] % size or points.shape[2] % size:
         raise ValueError(
             f"pool_patches: points have shape {tuple(points.shape)} with size {size}; expected "
@@ -258,6 +290,17 @@ def _joined(keys: Tensor, queue: Tensor | None) -> Tensor:
     return keys if queue is None else torch.cat([keys, queue.to(keys.dtype)])
 
 
+def _check_queue(where: str, name: str, queue: Tensor | None, keys: Tensor) -> None:
+    if queue is None:
+        return
+    check_tensor(where, name, queue)
+    if queue.ndim != 2 or queue.shape[1] != keys.shape[1]:
+        raise ValueError(
+            f"{where}: {name} has shape {tuple(queue.shape)}; expected (Q, {keys.shape[1]})."
+        )
+
+
 def _check_table(where: str, name: str, table: Tensor, shape: tuple[int, ...]) -> None:
+    check_real(where, name, table)
     if tuple(table.shape) != shape:
         raise ValueError(f"{where}: {name} has shape {tuple(table.shape)}; expected {shape}.")

@@ -1,20 +1,83 @@
 """What is wrong with an argument, in a sentence: what was got, what was expected, where."""
 
 import math
-from collections.abc import Iterable, Sequence
-from numbers import Real
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor
+
+FLOATS = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+_COUNTABLE = (*FLOATS, *INTEGERS, torch.bool)
+_NAMES = {
+    FLOATS: "a floating-point tensor (float64, float32, bfloat16 or float16)",
+    INTEGERS: "a tensor of integers",
+    (torch.bool,): "a boolean tensor",
+    _COUNTABLE: "a tensor of real numbers",
+}
+
+
+def check_tensor(
+    where: str, name: str, value: object, dtypes: tuple[torch.dtype, ...] = FLOATS
+) -> None:
+    """Reject what is no dense tensor of one of the dtypes: by default those of coordinates.
+
+    Complex, quantised, sparse, float8 and nested tensors are none. Like all checks here it looks
+    at types, shapes and devices only, never at values, so it costs no synchronisation with an
+    accelerator and is traced away by ``torch.compile``.
+    """
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{where}: {name} is a {type(value).__name__}; expected a torch.Tensor.")
+    if value.dtype not in dtypes:
+        raise TypeError(f"{where}: {name} has dtype {value.dtype}; expected {_NAMES[dtypes]}.")
+    if value.layout != torch.strided or value.is_nested:
+        kind = "nested" if value.is_nested else f"of layout {value.layout}"
+        raise TypeError(
+            f"{where}: {name} is {kind}; expected a dense tensor, such as to_dense() gives."
+        )
+
+
+def check_device(where: str, name: str, value: Tensor, others: Mapping[str, Tensor]) -> None:
+    """Reject a tensor that is on another device than the first of the others; numbers may be."""
+    for other, first in others.items():
+        if value.device != first.device and value.ndim and first.ndim:
+            raise ValueError(
+                f"{where}: {name} is on {value.device} and {other} is on {first.device}; "
+                "expected both on one device."
+            )
+        return
+
+
+def check_real(where: str, name: str, value: object) -> None:
+    """Reject what is no dense tensor of real numbers, whole ones and booleans among them."""
+    check_tensor(where, name, value, _COUNTABLE)
+
+
+def check_integers(where: str, name: str, value: object) -> None:
+    """Reject what is no dense tensor of integers."""
+    check_tensor(where, name, value, INTEGERS)
+
+
+def check_mask(where: str, name: str, value: object) -> None:
+    """Reject what is no dense boolean tensor."""
+    check_tensor(where, name, value, (torch.bool,))
+
+
+def check_amount(where: str, name: str, value: object) -> None:
+    """Reject what is neither a real number nor a tensor of floating-point numbers."""
+    if isinstance(value, Tensor):
+        check_tensor(where, name, value)
+    elif not isinstance(value, Real):
+        raise TypeError(
+            f"{where}: {name} is a {type(value).__name__}; expected a number or a torch.Tensor."
+        )
 
 
 def check_coordinates(
     where: str, tensors: Iterable[tuple[str, Tensor]], minimum: int, *, sets: bool = False
 ) -> None:
     """Reject tensors that cannot be points and vectors of one space.
-
-    Looks at types, shapes and devices only, never at values, so it costs no synchronisation with
-    an accelerator and is traced away by ``torch.compile``.
 
     Args:
         where: the operation, as the user wrote it (``"Lorentz.dist"``).
@@ -23,7 +86,7 @@ def check_coordinates(
         sets: whether they are sets (..., k, m), whose numbers k of rows need not agree.
 
     Raises:
-        TypeError: not a tensor, or not of a floating-point dtype.
+        TypeError: see :func:`check_tensor`.
         ValueError: last axes that differ or are too short, too few axes, leading axes that do not
             broadcast, or several devices.
     """
@@ -31,15 +94,7 @@ def check_coordinates(
     first_name, first = "", None
     shape: torch.Size | None = None
     for name, value in tensors:
-        if not isinstance(value, Tensor):
-            raise TypeError(
-                f"{where}: {name} is a {type(value).__name__}; expected a torch.Tensor."
-            )
-        if not value.is_floating_point():
-            raise TypeError(
-                f"{where}: {name} has dtype {value.dtype}; expected a floating-point tensor "
-                "(float64, float32, bfloat16 or float16)."
-            )
+        check_tensor(where, name, value)
         if value.ndim == 0 or value.shape[-1] < minimum:
             raise ValueError(
                 f"{where}: {name} has shape {tuple(value.shape)}; expected at least {minimum} "
@@ -58,11 +113,7 @@ def check_coordinates(
                 f"{where}: {name} has shape {tuple(value.shape)} and {first_name} has shape "
                 f"{tuple(first.shape)}; expected the same number of coordinates on the last axis."
             )
-        if value.device != first.device:
-            raise ValueError(
-                f"{where}: {name} is on {value.device} and {first_name} is on {first.device}; "
-                "expected both on one device."
-            )
+        check_device(where, name, value, {first_name: first})
         shape = check_broadcast(where, name, value, value.shape[:-own], shape)
 
 
@@ -80,13 +131,25 @@ def check_broadcast(
         ) from None
 
 
-def check_number(where: str, name: str, value: object) -> None:
+def check_number(where: str, name: str, value: object, hint: str = "") -> None:
     """Reject what is no real number: Python's and NumPy's are, a tensor is not."""
     if not isinstance(value, Real):
-        raise TypeError(
-            f"{where}: {name} is a {type(value).__name__}; expected a number (learnable=True "
-            "makes it a parameter)."
+        raise TypeError(f"{where}: {name} is a {type(value).__name__}; expected a number{hint}.")
+
+
+def check_integer(where: str, name: str, value: object, least: int, what: str = "") -> None:
+    """Reject what is no whole number from ``least`` on: Python's and NumPy's are."""
+    if not isinstance(value, Integral) or value < least:
+        raise (ValueError if isinstance(value, Real) else TypeError)(
+            f"{where}: {name} is {value!r}; expected {what or 'an integer'} of at least {least}."
         )
+
+
+def check_min_radius(where: str, min_radius: object) -> None:
+    """Reject what is no radius about the origin: a positive number."""
+    check_number(where, "min_radius", min_radius)
+    if not min_radius > 0:  # type: ignore[operator]
+        raise ValueError(f"{where}: min_radius is {min_radius}; expected a positive number.")
 
 
 def check_bounds(where: str, bounds: object) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from ._checks import check_number
 from ._numerics import norm
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ _NODES = 4096
 def random_normal(manifold: Manifold, size: tuple[int, ...], std: float, **options: Any) -> Tensor:
     """See :meth:`Manifold.random_normal`; ``options`` are those of ``torch.randn``."""
     _check_size(manifold, "random_normal", size)
+    check_number(f"{type(manifold).__name__}.random_normal", "std", std)
     if not 0 <= std < math.inf:
         raise ValueError(
             f"{type(manifold).__name__}.random_normal: std is {std}; expected a finite number, "
@@ -38,6 +41,7 @@ def random_uniform(
     largest = math.pi * unit_length if sign > 0 else math.inf
     if radius is None:
         radius = min(largest, 1.0) if sign <= 0 else largest
+    check_number(f"{type(manifold).__name__}.random_uniform", "radius", radius)
     if not 0 < radius <= largest * (1 + 1e-12):
         raise ValueError(
             f"{type(manifold).__name__}.random_uniform: radius is {radius}; expected a positive "
@@ -51,7 +55,7 @@ def random_uniform(
 
 
 def _check_size(manifold: Manifold, op: str, size: tuple[int, ...]) -> None:
-    if not size or size[-1] < 1:
+    if not size or not all(isinstance(k, Integral) and k >= 0 for k in size) or size[-1] < 1:
         raise ValueError(
             f"{type(manifold).__name__}.{op}: size is {size}; expected leading sizes and then the "
             "dimension n >= 1 of the space."

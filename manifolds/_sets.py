@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ._checks import check_broadcast
+from ._checks import check_broadcast, check_real
 
 
 def check_set(where: str, x: Tensor) -> None:
@@ -22,10 +22,7 @@ def normalised(where: str, x: Tensor, weights: Tensor | None, *, look: bool = Tr
     """
     if weights is None:
         return torch.full(x.shape[:-1], 1 / x.shape[-2], dtype=x.dtype, device=x.device)
-    if not isinstance(weights, Tensor):
-        raise TypeError(
-            f"{where}: weights are a {type(weights).__name__}; expected None or a torch.Tensor."
-        )
+    check_real(where, "weights", weights)
     if weights.shape[-1:] != x.shape[-2:-1]:
         raise ValueError(
             f"{where}: weights have shape {tuple(weights.shape)} for x of shape {tuple(x.shape)}; "

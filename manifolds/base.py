@@ -6,7 +6,13 @@ import torch
 from torch import Tensor
 
 from . import _sampling
-from ._checks import check_broadcast, check_coordinates
+from ._checks import (
+    check_amount,
+    check_broadcast,
+    check_coordinates,
+    check_integer,
+    check_min_radius,
+)
 from ._closed import scaled_dot
 from ._mean import frechet_mean
 from ._numerics import atan2_0, norm, sqrt0
@@ -58,10 +64,7 @@ class Manifold(UnitKernels):
 
         (R, 0, ..., 0) for Lorentz and Sphere, 0 for PoincareBall and Euclidean.
         """
-        if not isinstance(n, int) or n < 1:
-            raise ValueError(
-                f"{self._name}.origin: n is {n!r}; expected a dimension of at least 1, an integer."
-            )
+        check_integer(f"{self._name}.origin", "n", n, 1, "a dimension, an integer")
         dtype = dtype or torch.get_default_dtype()
         origin = self._unit_origin(torch.empty(self.ambient_dim(n), dtype=dtype, device=device))
         return times(origin, self._radius_in(dtype), 1)
@@ -302,6 +305,7 @@ class Manifold(UnitKernels):
         At t = 0 and t = 1 it is x and y themselves, and reversed it is the same: geodesic(x, y, t)
         and geodesic(y, x, 1 - t) differ by rounding only.
         """
+        check_amount(f"{self._name}.geodesic", "t", t)
         x, y, step, _, call = self._enter_pair("geodesic", x, y)
         time = torch.as_tensor(t, dtype=x.dtype, device=x.device)
         check_broadcast(f"{self._name}.geodesic", "t", time, time.shape, step.shape[:-1])
@@ -445,7 +449,7 @@ class Manifold(UnitKernels):
         Where sn(r/R) <= 2 min_radius the cone is the half-space: psi = pi/2 with gradient 0.
         Sphere: the apertures shrink with r up to the equator only; keep points in the hemisphere.
         """
-        self._check_min_radius("half_aperture", min_radius)
+        check_min_radius(f"{self._name}.half_aperture", min_radius)
         (x,), call = self._enter("half_aperture", [("x", x)], hold=True)
         return self._leave_scalar(_aperture(self._sn_radius(x, **call.curved), min_radius), call)
 
@@ -474,17 +478,11 @@ class Manifold(UnitKernels):
 
         Shapes: (..., m), (..., m) -> twice (..., k), the aperture's leading axes those of both.
         """
-        self._check_min_radius("cones", min_radius)
+        check_min_radius(f"{self._name}.cones", min_radius)
         x, y, step, _, call = self._enter_pair("cones", x, y, hold=True)
         sn, across, along = self._cone_parts(x, y, step, **call.curved).chunk(3, dim=-1)
         angle, aperture = atan2_0(across, along), _aperture(sn, min_radius)
         return self._leave_scalar(angle, call), self._leave_scalar(aperture, call)
-
-    def _check_min_radius(self, op: str, min_radius: float) -> None:
-        if not min_radius > 0:
-            raise ValueError(
-                f"{self._name}.{op}: min_radius is {min_radius}; expected a positive number."
-            )
 
     # -- random points --------------------------------------------------------------------------
 

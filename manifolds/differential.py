@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ._checks import check_broadcast
+from ._checks import check_amount, check_broadcast
 from ._jacobi import Field, Kept, kept_vectors
 from ._numerics import power_of_two, scale_of, signed_cs, signed_csm1c, signed_sn, signed_snm1c
 from .base import Manifold, check_manifold
@@ -37,6 +37,7 @@ def jacobi_field(
     """
     vectors = [("v", v), ("value", value), ("slope", slope)]
     manifold, (x, v, value, slope), dtype = entered("jacobi_field", manifold, [("x", x)], vectors)
+    check_amount("jacobi_field", "t", t)
     time = torch.as_tensor(t, dtype=x.dtype, device=x.device)
     check_broadcast("jacobi_field", "t", time, time.shape, v.shape[:-1])
     time = time.unsqueeze(-1)

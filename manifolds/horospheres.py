@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ._checks import check_broadcast
+from ._checks import check_amount, check_broadcast, check_tensor
 from ._closed import direction
 from ._frames import from_space_part, join, space_part
 from ._hyperboloid import time
@@ -81,7 +81,12 @@ def horosphere_distance(
         level: c, a number or a tensor that broadcasts with the leading axes. At c = 0 the
             horosphere passes through the origin.
     """
-    return busemann(manifold, x, ideal) - level
+    where = "horosphere_distance"
+    check_amount(where, "level", level)
+    height = busemann(manifold, x, ideal)
+    if isinstance(level, Tensor):
+        check_broadcast(where, "level", level, level.shape, height.shape)
+    return height - level
 
 
 def horosphere_project(
@@ -197,9 +202,7 @@ def _enter(op: str, manifold: Manifold, x: Tensor, ideal: Tensor) -> tuple[Tenso
     """(the space part of x at unit curvature, or x itself on flat space; xi; the way back)."""
     (x_,), call = manifold._enter(op, [("x", x)])
     where, n = f"{manifold._name}.{op}", x.shape[-1] - manifold._extra_coordinates
-    if not isinstance(ideal, Tensor) or not ideal.is_floating_point():
-        got = f"has dtype {ideal.dtype}" if isinstance(ideal, Tensor) else f"is {ideal!r}"
-        raise TypeError(f"{where}: ideal {got}; expected a floating-point tensor.")
+    check_tensor(where, "ideal", ideal)
     if ideal.ndim == 0 or ideal.shape[-1] != n:
         raise ValueError(
             f"{where}: ideal has shape {tuple(ideal.shape)} and x has shape {tuple(x.shape)}; "
@@ -222,6 +225,7 @@ def _length(
     where: str, name: str, value: Tensor | float, s: Tensor, xi: Tensor, call: Call
 ) -> Tensor:
     """A length given by the user, in units of R, (..., 1)."""
+    check_amount(where, name, value)
     length = torch.as_tensor(value, dtype=s.dtype, device=s.device)
     leading = torch.broadcast_shapes(s.shape[:-1], xi.shape[:-1])  # type: ignore[no-untyped-call]
     check_broadcast(where, name, length, length.shape, leading)

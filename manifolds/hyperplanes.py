@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from . import _frames, _kappa_planes
-from ._checks import check_coordinates
+from ._checks import check_broadcast, check_coordinates, check_tensor
 from ._closed import direction
 from ._frames import embedded, space_part
 from ._hyperboloid import time
@@ -95,8 +95,8 @@ def hyperplane(manifold: Manifold, direction: Tensor, offset: Tensor) -> tuple[T
     """
     check_one("hyperplane", manifold, f"{_NONE}, and logits takes one of each")
     check_coordinates("hyperplane", [("direction", direction)], 1)
-    if not isinstance(offset, Tensor):
-        raise TypeError(f"hyperplane: offset is {offset!r}; expected a torch.Tensor.")
+    check_tensor("hyperplane", "offset", offset)
+    check_broadcast("hyperplane", "offset", offset, offset.shape, direction.shape[:-1])
     ray, _ = unit(direction)
     p = manifold.from_normal(offset.unsqueeze(-1) * ray)
     return p, manifold.transport0(p, manifold._lift_tangent0(direction.expand(*p.shape[:-1], -1)))

@@ -102,7 +102,7 @@ class Product(ProductKernels):
     ) -> None:
         nn.Module.__init__(self)
         self._magnitude = None
-        if isinstance(factors, nn.Module) or not isinstance(factors, Sequence):
+        if isinstance(factors, nn.Module | str) or not isinstance(factors, Sequence):
             raise TypeError(
                 f"Product: factors is a {type(factors).__name__}; expected a list of manifolds."
             )

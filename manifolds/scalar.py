@@ -29,7 +29,7 @@ class _Scalar(nn.Module, ABC):
     ) -> None:
         super().__init__()
         name = type(self).__name__
-        check_number(name, "value", value)
+        check_number(name, "value", value, " (learnable=True makes it a parameter)")
         check_bounds(name, bounds)
         value = float(value)
         if not (math.isfinite(value) and value > self._least):

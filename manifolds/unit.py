@@ -75,7 +75,7 @@ class UnitKernels(nn.Module, ABC):
     ) -> None:
         super().__init__()
         name = self._name
-        check_number(name, "curvature", curvature)
+        check_number(name, "curvature", curvature, " (learnable=True makes it a parameter)")
         check_bounds(name, bounds)
         curvature = float(curvature)
         if not (math.isfinite(curvature) and self._admits(curvature)):

@@ -3,11 +3,11 @@
 import math
 from fractions import Fraction
 from functools import cache
-from numbers import Integral
 
 import torch
 from torch import Tensor
 
+from ._checks import check_amount, check_integer
 from ._radial import uniform_law
 from .base import Manifold, check_manifold
 
@@ -64,7 +64,8 @@ def sphere_area(manifold: Manifold, radius: Tensor | float, n: int) -> Tensor:
               \mathrm{sn}_K(r) = \sin(\sqrt K r)/\sqrt K,\ r,\ \sinh(\sqrt{-K} r)/\sqrt{-K}
 
     (Gray, "Tubes", 2nd ed. 2004). 0 at r = 0 but for n = 1, where the sphere is two
-    points; 0 for r < 0 and beyond the diameter, where there is none. Differentiable in r and in a
+    points; 0 for r < 0 (in a tensor: as a number it is refused) and beyond the diameter, where
+    there is none. Differentiable in r and in a
     learnable K: dA/dr at 0 is 0, 2 pi for n = 2. For large n use :func:`log_sphere_area`, whose
     exponential this is from n = 301 on: in float64 its relative error is then abs(log A) units in
     the last place.
@@ -78,7 +79,7 @@ def sphere_area(manifold: Manifold, radius: Tensor | float, n: int) -> Tensor:
         (...) in the dtype of ``radius`` (float64 for a number).
 
     Raises:
-        ValueError: n is no integer of at least 1.
+        ValueError: n is no integer of at least 1, or a number is negative.
     """
     r, dtype = _lengths("sphere_area", manifold, radius, n)
     inside = _has_sphere(manifold, r, n) & (r != 0)
@@ -109,7 +110,7 @@ def log_ball_volume(manifold: Manifold, radius: Tensor | float, n: int) -> Tenso
         that of the rounding of r and of the result.
     """
     r, dtype = _lengths("log_ball_volume", manifold, radius, n)
-    inside = r > 0
+    inside = ~(r <= 0)  # so that NaN stays NaN
     s = r.where(inside, _harmless(manifold, r))
     length, share = _integral(manifold, s, n)
     volume = n * length.log() + share + log_area_of_unit_sphere(n)
@@ -135,10 +136,10 @@ def ball_volume(manifold: Manifold, radius: Tensor | float, n: int) -> Tensor:
         (...) in the dtype of ``radius`` (float64 for a number).
 
     Raises:
-        ValueError: n is no integer of at least 1.
+        ValueError: n is no integer of at least 1, or a number is negative.
     """
     r, dtype = _lengths("ball_volume", manifold, radius, n)
-    inside = r > 0
+    inside = ~(r <= 0)  # so that NaN stays NaN
     s = r.where(inside, _harmless(manifold, r))
     if n > _POWERS:
         volume = log_ball_volume(manifold, s, n).exp()
@@ -156,22 +157,17 @@ def _lengths(
     """The radius in float64, and the dtype to return."""
     check_manifold(where, manifold)
     check_dimension(where, n)
+    check_amount(where, "radius", radius)
     if isinstance(radius, Tensor):
-        if not radius.is_floating_point():
-            raise TypeError(
-                f"{where}: radius has dtype {radius.dtype}; expected a floating-point tensor or a "
-                "number."
-            )
         return radius.double(), radius.dtype
+    if radius < 0:
+        raise ValueError(f"{where}: radius is {radius}; expected a length, not negative.")
     return torch.tensor(float(radius), dtype=torch.float64), torch.float64
 
 
 def check_dimension(where: str, n: object) -> None:
     """Reject a dimension that is no integer of at least 1."""
-    if not isinstance(n, Integral) or n < 1:
-        raise ValueError(
-            f"{where}: n is {n!r}; expected the dimension of the space, an integer >= 1."
-        )
+    check_integer(where, "n", n, 1, "the dimension of the space, an integer")
 
 
 def _harmless(manifold: Manifold, r: Tensor) -> Tensor:
@@ -180,8 +176,8 @@ def _harmless(manifold: Manifold, r: Tensor) -> Tensor:
 
 
 def _has_sphere(manifold: Manifold, r: Tensor, n: int) -> Tensor:
-    """Where there are points at distance r."""
-    return ((r >= 0) if n == 1 else (r > 0)) & (r <= diameter(manifold).to(r.device))
+    """Where there are points at distance r, and where r is NaN, which stays so."""
+    return ~((r < 0) if n == 1 else (r <= 0)) & ~(r > diameter(manifold).to(r.device))
 
 
 def log_area_of_unit_sphere(n: int) -> float:
@@ -209,7 +205,7 @@ def _integral(manifold: Manifold, r: Tensor, n: int) -> tuple[Tensor, Tensor]:
     half = diameter(manifold).to(r.device) / 2
     lower = r <= half
     rest = 2 * half - r
-    upper = ~lower & (rest > 0)
+    upper = ~lower & ~(rest <= 0)
     rest = rest.where(upper, half)
     quarter = _log_monotone(manifold, half + 0 * r, n)
     low = _log_monotone(manifold, r.where(lower, half), n)

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
+from ..manifolds._checks import check_integer, check_tensor
+from ..manifolds.base import check_manifold
 
 _BLOCK = 2**22  # numbers of a block: 32 MB in float64
 
@@ -39,6 +41,7 @@ def brute_force(
         TypeError: not a manifold, or no floating-point tensors.
         ValueError: shapes that do not agree, k out of range, or numbers that are not finite.
     """
+    check_tensor("search.brute_force", "queries", queries)
     rows = check_sets("search.brute_force", manifold, points, queries, k)
     dtype = torch.promote_types(points.dtype, queries.dtype)
     found = []
@@ -72,16 +75,10 @@ def check_sets(
     where: str, manifold: Manifold, points: Tensor, queries: Tensor | None, k: int
 ) -> Tensor:
     """Reject what cannot be searched; the queries (or the points) as rows (Q, m)."""
-    if not isinstance(manifold, Manifold):
-        raise TypeError(
-            f"{where}: manifold is a {type(manifold).__name__}; expected a Manifold such as "
-            "Lorentz()."
-        )
+    check_manifold(where, manifold)
     named = [("points", points)] + ([("queries", queries)] if queries is not None else [])
     for name, value in named:
-        if not isinstance(value, Tensor) or not value.is_floating_point():
-            what = value.dtype if isinstance(value, Tensor) else type(value).__name__
-            raise TypeError(f"{where}: {name} is {what}; expected a floating-point tensor.")
+        check_tensor(where, name, value)
     least = 1 + manifold.ambient_dim(0)
     if points.ndim != 2 or not len(points) or points.shape[1] < least:
         raise ValueError(
@@ -89,7 +86,7 @@ def check_sets(
             f"m >= {least}."
         )
     if not points.isfinite().all():
-        raise ValueError(f"{where}: points have entries that are not finite.")
+        raise ValueError(f"{where}: points have entries that are not finite; expected finite.")
     if queries is None:
         return points
     if queries.ndim < 1 or queries.shape[-1] != points.shape[1]:
@@ -98,7 +95,8 @@ def check_sets(
             f"{tuple(points.shape)}; expected the same number of coordinates on the last axis."
         )
     if not queries.isfinite().all():
-        raise ValueError(f"{where}: queries have entries that are not finite.")
+        raise ValueError(f"{where}: queries have entries that are not finite; expected finite.")
+    check_integer(where, "k", k, 1)
     if not 1 <= k <= len(points):
         raise ValueError(f"{where}: k is {k}; expected 1 to {len(points)}, the number of points.")
     return queries.reshape(-1, queries.shape[-1])

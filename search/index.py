@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Sphere
+from ..manifolds._checks import check_integer, check_tensor
 from .brute import Neighbours, brute_force, check_sets, nearest
 from .forms import Form, at_rest, blocks, form_of
 
@@ -73,6 +74,7 @@ class Index:
             TypeError: no floating-point tensor.
             ValueError: shapes that do not agree, k out of range, or numbers that are not finite.
         """
+        check_tensor("Index.search", "queries", queries)
         rows = check_sets("Index.search", self.manifold, self.points, queries, k).cpu().double()
         distances = torch.full((len(rows), k), torch.inf, dtype=torch.float64)
         indices = torch.full((len(rows), k), -1)
@@ -169,9 +171,11 @@ def build_index(
         ModuleNotFoundError: FAISS is not installed.
     """
     check_sets("search.build_index", manifold, points, None, 1)
-    if not isinstance(oversample, int) or oversample < 1:
-        raise ValueError(
-            f"search.build_index: oversample is {oversample!r}; expected an integer of at least 1."
+    check_integer("search.build_index", "oversample", oversample, 1)
+    if not isinstance(factory, str):
+        raise TypeError(
+            f"search.build_index: factory is a {type(factory).__name__}; expected FAISS's name of "
+            "an index, such as 'Flat'."
         )
     faiss = _faiss("search.build_index")
     space, points = at_rest(manifold), points.detach().cpu()
@@ -215,6 +219,10 @@ def load_index(path: str | Path) -> Index:
         ValueError: files that are damaged, or not those that were saved together.
         ModuleNotFoundError: FAISS is not installed.
     """
+    if not isinstance(path, str | Path):
+        raise TypeError(
+            f"search.load_index: path is a {type(path).__name__}; expected the path of a folder."
+        )
     folder = Path(path)
     for name in (_ABOUT, _FAISS, _POINTS):
         if not (folder / name).is_file():

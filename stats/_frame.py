@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
+from ..manifolds._checks import check_integer
 from ..manifolds._descent import in_coordinates, logs
 from ..manifolds.unit import divided
 
@@ -41,10 +42,7 @@ def check_sample(where: str, x: Tensor, n_components: int) -> None:
         raise ValueError(
             f"{where}: x has shape {tuple(x.shape)}; expected one set of points (N, m), N > 0."
         )
-    if not isinstance(n_components, int):
-        raise TypeError(
-            f"{where}: n_components is a {type(n_components).__name__}; expected an int."
-        )
+    check_integer(where, "n_components", n_components, 1)
     wrong = int((~x.isfinite()).any(-1).sum())
     if wrong:
         raise ValueError(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
+from ..manifolds._checks import check_coordinates
 from ..manifolds.base import check_manifold
 from ._frame import in_radii
 from ._sets import enter
@@ -68,6 +69,7 @@ def frechet_variance(
     _, w, _ = enter("frechet_variance", manifold, x, weights)
     if mean is None:
         mean = manifold.mean(x, weights)
+    check_coordinates("frechet_variance", [("x", x[..., 0, :]), ("mean", mean)], 1)
     return (w.squeeze(-1) * manifold.sqdist(mean.unsqueeze(-2), x)).sum(-1)
 
 
@@ -80,6 +82,8 @@ def of_pairs(x: Tensor, y: Tensor, *, manifold: Manifold, image: Manifold) -> tu
     """The first two of ``distortion``, which need no mean."""
     for space in (manifold, image):
         check_manifold("distortion", space)
+    check_coordinates("distortion", [("x", x)], manifold.ambient_dim(1))
+    check_coordinates("distortion", [("y", y)], image.ambient_dim(1))
     if x.ndim != 2 or y.ndim != 2 or len(x) != len(y) or not len(x):
         raise ValueError(
             f"distortion: x has shape {tuple(x.shape)} and y {tuple(y.shape)}; expected (N, m) and "
@@ -88,7 +92,7 @@ def of_pairs(x: Tensor, y: Tensor, *, manifold: Manifold, image: Manifold) -> tu
     i, j = pairs(len(x))
     true = in_radii(manifold, manifold.dist(x[i], x[j]).double())
     drawn = in_radii(image, image.dist(y[i], y[j]).double())
-    apart = true > 0
+    apart = ~(true <= 0)  # NaN too, which is to be seen
     true, drawn = true[apart], drawn[apart]
     if not len(true):
         return 0.0, 1.0
@@ -117,4 +121,4 @@ def _ranks(values: Tensor) -> Tensor:
 def _correlation(a: Tensor, b: Tensor) -> float:
     a, b = a - a.mean(), b - b.mean()
     size = float(a.norm() * b.norm())
-    return float(a @ b) / size if size > 0 else 1.0
+    return float(a @ b) / size if not size <= 0 else 1.0

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Lorentz, Manifold
+from ..manifolds._checks import check_coordinates, check_tensor
 from ..manifolds._hyperboloid import lift
 from ..manifolds._numerics import dot, sqrt0, unit
 from ..manifolds.unit import times
@@ -86,6 +87,7 @@ def horopca(
     _, w, call = enter("horopca", manifold, x, None)
     check_sample("horopca", x, n_components)
     mean = manifold.mean(x) if mean is None else mean
+    check_coordinates("horopca", [("x", x[0]), ("mean", mean)], 1)
     v = to_frame("horopca", manifold, mean.double(), x.double())
     check_components(
         "horopca", n_components, min(v.shape), "the dimension and the number of points"
@@ -144,6 +146,7 @@ def horospherical_projection(manifold: Manifold, x: Tensor, ideal_points: Tensor
     manifold = hyperbolic(where, manifold)
     (x,), call = manifold._enter(where, [("x", x)])
     n = x.shape[-1] - manifold.ambient_dim(0)
+    check_tensor(where, "ideal_points", ideal_points)
     if ideal_points.ndim != 2 or ideal_points.shape[1] != n or not 1 <= len(ideal_points) <= n:
         raise ValueError(
             f"{where}: ideal_points have shape {tuple(ideal_points.shape)}; expected (k, {n}) with "

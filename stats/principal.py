@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
+from ..manifolds._checks import check_coordinates, check_tensor
 from ..manifolds._isometry_product import product_of
 from ..manifolds._numerics import unit
 from ..manifolds.base import check_manifold, check_one
@@ -73,6 +74,7 @@ class PrincipalGeodesics:
 
     def inverse_transform(self, scores: Tensor) -> Tensor:
         """The points of the submanifold with given scores: (..., k) -> (..., m)."""
+        check_tensor("inverse_transform", "scores", scores)
         if scores.shape[-1:] != self.axes.shape[:1]:
             raise ValueError(
                 f"inverse_transform: scores have shape {tuple(scores.shape)}; expected "
@@ -199,6 +201,7 @@ def _centred(
     _, w, call = enter(where, manifold, x, weights)
     check_sample(where, x, n_components)
     mean = manifold.mean(x, weights) if mean is None else mean
+    check_coordinates(where, [("x", x[0]), ("mean", mean)], 1)
     v = to_frame(where, manifold, mean.double(), x.double())
     available = min(v.shape)
     check_components(where, n_components, available, "the dimension and the number of points")

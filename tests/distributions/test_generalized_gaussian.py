@@ -544,5 +544,5 @@ def test_errors_say_what_is_wrong():
         GeneralizedGaussian.fit(torch.ones(3))
     with pytest.raises(ValueError, match="x holds nan"):
         GeneralizedGaussian.fit(x * math.nan)
-    with pytest.raises(TypeError, match=r"x is torch\.int64"):
+    with pytest.raises(TypeError, match=r"x has dtype torch\.int64"):
         GeneralizedGaussian.fit(torch.arange(3))

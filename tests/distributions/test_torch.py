@@ -207,7 +207,7 @@ def test_errors_say_what_is_wrong():
     y = points(LORENTZ, 3, seed=1)
     with pytest.raises(TypeError, match="RiemannianNormal: manifold is a str; expected"):
         RiemannianNormal("Lorentz", y, 1.0)
-    with pytest.raises(TypeError, match="WrappedNormal: loc is list"):
+    with pytest.raises(TypeError, match="WrappedNormal: loc is a list"):
         WrappedNormal(LORENTZ, [1.0], 1.0)
     with pytest.raises(ValueError, match=r"RiemannianNormal: loc has shape \(1,\)"):
         RiemannianNormal(LORENTZ, y[:1], 1.0)

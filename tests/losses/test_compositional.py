@@ -110,8 +110,10 @@ def test_refusals_are_sentences():
     with pytest.raises(ValueError, match=r"part_text \(2, 2\); expected one shape \(B, m\) of all"):
         compositional_contrastive(x, x, x, x[:2], manifold=flat, scale=1.0)
     with pytest.raises(ValueError, match=r"expected two or more of one shape"):
-        chain_contrastive([x], [torch.zeros(3)], manifold=flat, scale=1.0)
+        chain_contrastive([x], [torch.zeros(3).long()], manifold=flat, scale=1.0)
     with pytest.raises(ValueError, match=r"ids of the shapes \[\(2,\), \(3,\)\] for 2 levels"):
-        chain_contrastive([x, x], [torch.zeros(2), torch.zeros(3)], manifold=flat, scale=1.0)
+        chain_contrastive(
+            [x, x], [torch.zeros(2).long(), torch.zeros(3).long()], manifold=flat, scale=1.0
+        )
     with pytest.raises(ValueError, match="reduction is 'max'"):
         compositional_entailment(x, x, x, x, manifold=flat, reduction="max")

@@ -275,7 +275,7 @@ def test_the_overlap_at_coincident_centres_and_in_half_precision():
     torch.testing.assert_close(
         value.double(), log_overlap(*(v.double() for v in half)), rtol=1e-6, atol=0
     )
-    with pytest.raises(TypeError, match=r"log_overlap: shape_t is torch\.int64"):
+    with pytest.raises(TypeError, match=r"log_overlap: shape_t has dtype torch\.int64"):
         log_overlap(*half[:5], torch.tensor(2))
     with pytest.raises(TypeError, match="generalized_gaussian_nll: loc is float"):
         generalized_gaussian_nll(half[0], 0.0, half[1], half[2])

@@ -200,7 +200,11 @@ X = points(L, 10, 3)
     ("call", "kind", "message"),
     [
         (lambda: build_index("ball", X), TypeError, r"build_index: manifold is a str; expected"),
-        (lambda: build_index(L, X.int()), TypeError, r"points is torch\.int32; expected a floati"),
+        (
+            lambda: build_index(L, X.int()),
+            TypeError,
+            r"points has dtype torch\.int32; expected a floati",
+        ),
         (lambda: build_index(L, X[0]), ValueError, r"points have shape \(4,\); expected \(N, m\)"),
         (lambda: build_index(L, X[:0]), ValueError, r"points have shape \(0, 4\)"),
         (lambda: build_index(L, X / 0), ValueError, r"points have entries that are not finite"),
@@ -213,7 +217,7 @@ X = points(L, 10, 3)
             ValueError,
             r"queries have shape \(10, 3\)",
         ),
-        (lambda: build_index(L, X).search([1.0], 1), TypeError, r"queries is list; expected"),
+        (lambda: build_index(L, X).search([1.0], 1), TypeError, r"queries is a list; expected"),
         (lambda: brute_force(L, X, X / 0, 1), ValueError, r"queries have entries that are not fin"),
         (lambda: load_index("nowhere"), FileNotFoundError, r"nowhere has no about.json; expected"),
     ],
