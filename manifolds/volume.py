@@ -51,7 +51,7 @@ def log_sphere_area(manifold: Manifold, radius: Tensor | float, n: int) -> Tenso
     r, dtype = _lengths("log_sphere_area", manifold, radius, n)
     inside = _has_sphere(manifold, r, n)
     s = r.where(inside, _harmless(manifold, r))
-    area = log_area_of_unit_sphere(n) + torch.zeros_like(s)
+    area = log_area_of_unit_sphere(n) + s.where(s.isnan(), 0.0)
     if n > 1:
         area = area + (n - 1) * (s.log() + log_sn_ratio(manifold, s))
     return area.where(inside, -math.inf).to(dtype)

@@ -262,7 +262,7 @@ def test_refusals_are_sentences(change, sentence):
 
 def test_more_refusals_are_sentences():
     x = torch.ones(3, 3)
-    with pytest.raises(TypeError, match=r"manifold is None; expected a Manifold"):
+    with pytest.raises(TypeError, match=r"manifold is a NoneType; expected a Manifold"):
         _call({"manifold": None})
     with pytest.raises(ValueError, match=r"batches of \[2, 3\] points; expected as many positives"):
         triplet(x, x[:2], manifold=Sphere())

@@ -135,7 +135,7 @@ def test_a_cycle_is_named(drawn, seed):
             r"parent has shape \(1,\) and dtype torch.float32",
         ),
         (lambda: Hierarchy(parent=[[0, 1]], child=[1]), r"parent has shape \(1, 2\)"),
-        (lambda: Hierarchy(parent=[], child=[], nodes=-1), r"nodes is -1; expected a whole number"),
+        (lambda: Hierarchy(parent=[], child=[], nodes=-1), r"nodes is -1; expected an integer"),
         (
             lambda: Hierarchy(parent=[0], child=[1]).negatives(torch.tensor([0, 1]), 1),
             r"pairs have shape \(2,\)",

@@ -215,7 +215,9 @@ def test_what_is_wrong_gets_a_sentence():
         pga(Lorentz(), x, 5)
     with pytest.raises(ValueError, match=r"tangent_pca: n_components is 3; expected 1 to 2"):
         tangent_pca(Lorentz(), x[:2], 3)
-    with pytest.raises(ValueError, match=r"n_components is 2\.0; expected an integer of at least 1"):
+    with pytest.raises(
+        ValueError, match=r"n_components is 2\.0; expected an integer of at least 1"
+    ):
         tangent_pca(Lorentz(), x, 2.0)
     with pytest.raises(ValueError, match=r"expected one set of points \(N, m\)"):
         pga(Lorentz(), x[None], 2)
