@@ -67,8 +67,9 @@ def check_share(where: str, name: str, value: Tensor | float) -> None:
 
 
 def check_list(where: str, name: str, value: object) -> None:
-    """Raises a TypeError unless it is a list or a tuple."""
-    if not isinstance(value, Sequence) or isinstance(value, str):
+    """Raises a TypeError unless it is a list, a tuple, or a tensor along its first axis."""
+    rows = isinstance(value, Tensor) and value.ndim > 0
+    if not (rows or isinstance(value, Sequence)) or isinstance(value, str):
         raise TypeError(f"{where}: {name} is a {type(value).__name__}; expected a list.")
 
 

@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -196,8 +195,8 @@ class Hierarchy:
         return rank + passed - starts[node]
 
 
-def _indices(name: str, given: Sequence[int] | Tensor) -> list[int]:
-    if not isinstance(given, Sequence | Tensor | np.ndarray) or isinstance(given, str):
+def _indices(name: str, given: object) -> list[int]:
+    if isinstance(given, str) or not hasattr(given, "__len__"):
         raise TypeError(
             f"Hierarchy: {name} is a {type(given).__name__}; expected a list of whole numbers, or "
             "an array or a tensor of them."

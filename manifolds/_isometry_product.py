@@ -123,7 +123,7 @@ def factorwise(manifold: Manifold, isometries: Sequence[Isometry | None]) -> Iso
     check_manifold("factorwise", manifold)
     if manifold._family != "product":
         raise TypeError(f"factorwise: manifold is {manifold!r}; expected a Product.")
-    if not isinstance(isometries, Sequence) or isinstance(isometries, str):
+    if not isinstance(isometries, Sequence):
         raise TypeError(
             f"factorwise: isometries is a {type(isometries).__name__}; expected a list, one a "
             "factor."

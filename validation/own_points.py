@@ -89,7 +89,7 @@ class OwnPoints(Domain):
         """What is left of x by way of its normal coordinates; they lose r units on the way."""
         x = x.double()
         v = self.manifold.to_normal(x)
-        off = (self.point(v) - x).norm(dim=-1) / x.norm(dim=-1).clamp(min=self.radius)
+        off: Tensor = (self.point(v) - x).norm(dim=-1) / x.norm(dim=-1).clamp(min=self.radius)
         return off / (1 + v.norm(dim=-1) / self.radius) if self.extra else off * 0
 
     def grain(self, x: Tensor) -> float:
@@ -121,7 +121,7 @@ class OwnPoints(Domain):
     def _components(self, x: Tensor, w: Tensor) -> Tensor:
         """In the frame carried from the origin: (m,), (..., m) -> (..., n)."""
         flat = w.reshape(-1, w.shape[-1]).mT
-        found = torch.linalg.lstsq(self._jacobian(x), flat).solution
+        found: Tensor = torch.linalg.lstsq(self._jacobian(x), flat).solution
         return found.mT.reshape(*w.shape[:-1], -1)
 
     def _jacobian(self, x: Tensor) -> Tensor:

@@ -79,5 +79,5 @@ def test_refusals_are_sentences():
         queue.push(torch.ones(2, 4), torch.arange(2))
     with pytest.raises(ValueError, match="size is 0; expected an integer of at least 1"):
         PointQueue(Sphere(), 2, size=0)
-    with pytest.raises(TypeError, match="manifold is 'sphere'; expected a Manifold"):
+    with pytest.raises(TypeError, match="manifold is a str; expected a Manifold"):
         PointQueue("sphere", 2, size=3)
