@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .chart_models import MODELS
+from .chart_models import MODELS, ProductModel
 from .evaluation import draw_cotangent, draw_inputs
 from .models import Model
-from .reference import COVECTOR, LEAST, NUMBER, POINT, TIME, Definition
+from .reference import LEAST, NUMBER, POINT, TANGENT, TIME, Definition
 from .regimes import REGIMES, Source
 
 HARD_CASES = Path(__file__).with_name("hard_cases.json")
@@ -138,6 +138,7 @@ def moved(case: Case, definition: Definition, rng: np.random.Generator, size: fl
     for i in rng.permutation(len(inputs))[: rng.integers(1, len(inputs) + 1)]:
         inputs[i] = _moved(case.model, definition.inputs[i], inputs[i], i, inputs, rng, size)
         inputs[i] = np.clip(inputs[i], -largest, largest)
+    _make_tangent(case.model, definition, inputs)
     return replace(case, k=k, inputs=tuple(_rounded(v, case.dtype) for v in inputs))
 
 
@@ -169,10 +170,21 @@ def _moved(
             new[0] = abs(new[0]) or np.finfo(np.float32).tiny
     if kind == POINT and model.chart == "halfspace":
         new[-1] = abs(new[-1]) or v[-1]
-    if model.chart == "sphere" and kind not in (POINT, COVECTOR) and len(new) == len(others[0]):
-        x = others[0]
-        new = new - (new @ x) / (x @ x) * x
     return new
+
+
+def _make_tangent(model: Model, definition: Definition, inputs: list[Any]) -> None:
+    """Vectors at a point of a sphere, or of a product's factor, are tangent there."""
+    place = slice(None)
+    if isinstance(model, ProductModel):
+        place = next(free for part, _, _, free, _ in model.parts() if part.chart == "sphere")
+    elif model.chart not in ("sphere", "hemisphere"):
+        return
+    x = inputs[0][place]
+    for kind, v in zip(definition.inputs, inputs, strict=True):
+        if kind == TANGENT and x @ x > 0:
+            for _ in range(2):
+                v[place] = v[place] - (v[place] @ x) / (x @ x) * x
 
 
 def _rounded(v: Any, dtype: str) -> tuple[float, ...]:

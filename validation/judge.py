@@ -50,6 +50,7 @@ EDGE, KINK, NO_DIGITS, OVERFLOW, UNDEFINED = (
 leaves hardly a digit; a number on the way is too large for the dtype; what a point of the sphere is
 depends on K."""
 _CORNERS = 6
+_NOTHING = 1e-35  # of the size of the others, a gradient is 0: what difference quotients leave
 _PRODUCT = ProductModel("Product", "product", 0)
 
 
@@ -281,11 +282,14 @@ def _judge(
                 computed = _along_sphere(definition, arguments, derivatives, q, kind)
                 if i == 0:  # with its share of the gradients by vectors, as these are stored
                     shares = [
-                        norm_of(g.value) * np.abs(_ambient(v))
+                        norm_of(g.value) / radius * np.abs(_ambient(v))
                         for g, v, by in zip(exacts, arguments, definition.inputs, strict=False)
                         if by == TANGENT and norm_of(g.value) > 0
                     ]
                     exact = replace(exact, spread=sum(shares, start=exact.spread))
+            others = _of_the_others(problem, exacts, None if kind == "K" else i, radius)
+            if norm_of(exact.value) + norm_of(exact.spread) <= _NOTHING * others:
+                exact = replace(exact, spread=exact.spread + others)
             small = torch.float32 if q == "K" and dtype != torch.float64 else dtype
             sample = _sample(q, exact, computed, small, why_not, n)
             if sample.inside and sample.finite and sample.units > 16:
@@ -309,6 +313,21 @@ def _with_absolute(
     allowed = u * (norm_of(answer.value) + norm_of(answer.spread)) + extra
     error = norm_of(np.atleast_1d(result.double().numpy()) - answer.value)
     return float(error / allowed) if allowed > 0 else 0.0
+
+
+def _of_the_others(
+    problem: Problem, exacts: list[Answer], place: int | None, radius: float
+) -> Any:
+    """What a gradient that is 0, whatever rounding does to the inputs, is measured by.
+
+    The largest of what the other arguments' gradients make of these, over the size of its own.
+    """
+    sizes = []
+    for argument in problem.arguments:
+        time = [] if argument.time is None else [argument.time]
+        sizes.append(float(norm_of(np.array([*time, *argument.space]))))
+    whole = max(norm_of(g.value) * size for g, size in zip(exacts, sizes, strict=False))
+    return whole / (1.0 if place is None else max(sizes[place], radius))
 
 
 class _Corners:

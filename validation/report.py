@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,8 +19,8 @@ _QUANTITIES = ("value", "gradient", "curvature")
 def as_text(rows: Sequence[Row]) -> str:
     """A line a map, manifold and dtype: worst and 99th percentile of values and gradients."""
     heads = ("library", "manifold", "map", "dtype", "values", "99 %", "gradients", "99 %", "by K",
-             "problems", "not finite")  # fmt: skip
-    widths = (11, 19, 33, 9, 9, 9, 10, 9, 9, 9, 12)
+             "judged", "not finite")  # fmt: skip
+    widths = (11, 19, 33, 9, 9, 9, 10, 9, 9, 14, 12)
     lines = ["".join(f"{h:<{w}}" if k < 4 else f"{h:>{w}}" for k, (h, w) in
                      enumerate(zip(heads, widths, strict=True)))]  # fmt: skip
     for (library, manifold, name, dtype), cell in _cells(rows).items():
@@ -31,27 +32,52 @@ def as_text(rows: Sequence[Row]) -> str:
                 (gradient, "percentile"), (k, "worst"),
             )
         ]  # fmt: skip
-        problems = sum(row.problems for row in cell.values())
-        not_finite = sum(row.not_finite for row in cell.values())
-        mark = "" if all(row.kept for row in cell.values()) else "  promise broken"
+        some = list(cell.values())
+        problems = f"{sum(row.judged for row in some)}/{sum(row.problems for row in some)}"
+        not_finite = sum(row.not_finite for row in some)
+        mark = "" if all(row.kept for row in some) else "  promise broken"
+        if "point" in cell and cell["point"].worst > 0:
+            mark += ", results that are no points"
         words = "".join(f"{t:<{w}}" for t, w in
                         zip((library, manifold, name, dtype), widths, strict=False))  # fmt: skip
         tail = "".join(f"{t:>{w}}" for t, w in
                        zip((*numbers, problems, not_finite), widths[4:], strict=False))  # fmt: skip
         lines.append(words + tail + mark)
-    return "\n".join(lines)
+    own = [row for row in rows if row.library == "spaceforms"]
+    return "\n".join([*lines, *([_totals(own)] if own else [])])
+
+
+def _totals(rows: Sequence[Row]) -> str:
+    """What was judged and what was not, and of the latter why."""
+    drawn, judged = sum(row.problems for row in rows), sum(row.judged for row in rows)
+    why: Counter[str] = Counter()
+    for row in rows:
+        why.update(row.why_not)
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in why.most_common())
+    empty = sorted({f"{r.manifold}.{r.map} ({r.dtype}, {r.quantity})" for r in rows
+                    if not r.judged})  # fmt: skip
+    hard, climbed = sum(row.hard for row in rows), sum(row.climbed for row in rows)
+    text = f"Judged: {judged:,} of {drawn:,} results"
+    text += f"; not judged: {reasons}." if reasons else "."
+    text += f" Of hard cases: {hard:,} results; {climbed:,} steps of climbing."
+    if empty:
+        shown = ", ".join(empty[:12]) + (f" and {len(empty) - 12} more" if len(empty) > 12 else "")
+        text += f" Nothing judged in: {shown}."
+    return text
 
 
 def as_page(result: dict[str, Any]) -> str:
     """The page ``docs/accuracy.md`` of a report that was read from its file."""
     rows = [Row(**row) for row in result["rows"]]
     made = ", ".join(f"{k} {result[k]}" for k in ("spaceforms", "torch", "python"))
-    total = sum(row.problems for row in rows if row.library == "spaceforms")
+    own = [row for row in rows if row.library == "spaceforms"]
+    total, judged = sum(row.problems for row in own), sum(row.judged for row in own)
     plan = result["plan"]
     parts = [
         "# Accuracy",
         f"Written by `spaceforms certify` on {result['date']} ({made}, {result['machine']}): "
-        f"{total:,} results of ours, judged one by one against mpmath at 100 digits and more.",
+        f"{total:,} results of ours, {judged:,} of them judged one by one against mpmath at 100 digits "
+        "and more.",
         _EXPLANATION.format(
             values=result["promise"]["values"],
             gradients=result["promise"]["gradients"],
@@ -79,20 +105,35 @@ def as_page(result: dict[str, Any]) -> str:
 _EXPLANATION = """\
 The error of a result is counted in units of u (1 + kappa): u is the unit roundoff of the dtype (for
 bfloat16 and float16 that of their own), kappa the componentwise condition number of the problem,
-the norm of |Df||x| over that of f, x the free coordinates as they are stored (the space part on
-the hyperboloid). One unit is what rounding the inputs alone may do. The promise is at most
-{values:g} for values and {gradients:g} for gradients, and no result that is not finite.
+the norm of |Df||x| over that of f, x the inputs as they are stored (free coordinates: the space
+part on the hyperboloid; and numbers such as a time). One unit is what rounding the inputs alone may
+do. Where a corner of the box |dx| <= u|x| says more than the first order, it counts. The promise is
+at most {values:g} for values and {gradients:g} for gradients, and no result that is not finite.
 
-Drawn: {batches} batches of {count} problems in each of the regimes {regimes}; dimensions 2 to
-{largest}; abs(K) 1 for one half and between 1e-6 and 1e3 for the other; radius from 1e-8 to the
-edge of the dtype. The gradient is that of the product of the output with a random vector.
+It is made of the whole vector, by its norm, and not of each of its coordinates. A point is judged
+twice: by the norm of the error of its coordinates, and by its Riemannian distance from the exact
+point, in units of how far rounding the inputs moves it and rounding its own coordinates does; a
+tangent vector so too, by its Riemannian norm. The worse counts. Every point that comes out must
+besides be one, in its dtype (`is_point`, and the equation that defines the manifold), also where it
+was pulled back to the edge and is not judged otherwise.
 
-What is not judged, but must be finite: results beyond the edge of the dtype, which are pulled back
-to it; gradients at kinks (a distance at coincident points), and where rounding the inputs leaves
-hardly a digit of the value. On the sphere the part of a gradient along the sphere is judged, a
-tangent vector moving with its base point. The gradient by log abs(K) is that of rescaling input
-and output, by Euler's relation, and is judged in units of what those may have as error; on the
-sphere only for maps from tangent vectors at the origin."""
+Gradients are those of the product of the output with a random vector, by each input, by times, and
+by log abs(K) with the stored coordinates fixed: a problem of its own, in units of
+u (|f_K| + |Df_K||x|), f_K the exact derivative. A gradient that is 0 whatever rounding does to the
+inputs is measured by those by the other inputs. On the sphere the part of a gradient along the
+sphere is judged, a tangent vector moving with its base point; a gradient by K is defined there only
+for maps from vectors at the origin.
+
+Drawn: {batches} batches of {count} problems in each of the regimes {regimes}; dimensions 1 to
+{largest}, now and then 1000; abs(K) 1 for one half, between 1e-6 and 1e3 for most others, and from
+1e-12 to 1e8; radius from 1e-8 to the edge of the dtype; times at, next to and far outside the
+ends of a geodesic, least radii of cones from 1e-6 to 1. To these come the hard cases, found by
+attacks and by a climbing search, which every run replays.
+
+What is not judged, but must be finite (or infinite where a number is beyond the dtype), and is
+counted: results beyond the edge of the dtype, which are pulled back to it; gradients at kinks (a
+distance at coincident points); where rounding the inputs leaves hardly a digit of the value; what is
+within three digits of overflow. "none" is a cell of which nothing was judged."""
 
 
 def _promise(rows: Sequence[Row]) -> str:
@@ -116,7 +157,19 @@ def _promise(rows: Sequence[Row]) -> str:
                 line.append("| ")
         bad = sum(r.not_finite for r in own if r.dtype == dtype)
         lines.append("".join(line) + f"| {bad} |")
-    return "\n".join(lines) + _not_promised(own)
+    return "\n".join(lines) + "\n\n" + _totals(own) + _judged_by_dtype(own) + _not_promised(own)
+
+
+def _judged_by_dtype(own: Sequence[Row]) -> str:
+    lines = ["| | judged | not judged | results that are no points | hard cases |", "|---" * 5 + "|"]
+    for dtype in DTYPES:
+        some = [row for row in own if row.dtype == dtype]
+        if some:
+            drawn, judged = sum(r.problems for r in some), sum(r.judged for r in some)
+            points = sum(r.quantity == "point" and r.worst > 0 for r in some)
+            lines.append(f"| {dtype} | {judged:,} | {drawn - judged:,} | in {points} cells | "
+                         f"{sum(r.hard for r in some):,} |")  # fmt: skip
+    return "\n\n" + "\n".join(lines)
 
 
 def _not_promised(own: Sequence[Row]) -> str:
@@ -257,4 +310,6 @@ def _cells(rows: Sequence[Row]) -> dict[tuple[str, str, str, str], dict[str, Row
 
 
 def _number(row: Row | None, field: str) -> str:
-    return "" if row is None or not row.judged else f"{getattr(row, field):.2g}"
+    if row is None:
+        return ""
+    return f"{getattr(row, field):.2g}" if row.judged else "none"
