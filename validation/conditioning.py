@@ -71,8 +71,8 @@ class Problem:
         curvature: K.
         scalar: whether the output is a number.
         turns: whether the function commutes with rotations; if not, all dimensions are worked in.
-        corner: relative changes u s of the coordinates of each argument, s = 1 or -1: the same problem
-            at a corner of the box of what rounding may have made the inputs of.
+        corner: relative changes u s of the coordinates of each argument, s = 1 or -1: the same
+            problem at a corner of the box of what rounding may have made the inputs of.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class Problem:
 
     def long_value(self) -> Array:
         """The output in reduced coordinates."""
-        return longs_of([self.f])[0]
+        return np.asarray(longs_of([self.f])[0])
 
     # -- gradients ------------------------------------------------------------------------------
 

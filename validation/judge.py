@@ -260,9 +260,7 @@ def _judge(
     if derivatives and overflows:
         samples += [
             Sample(q, 0.0, 0.0, math.inf, True, OVERFLOW)
-            for q, _, kind in zip(
-                names, derivatives, [*definition.inputs, "K"], strict=False
-            )
+            for q, _, kind in zip(names, derivatives, [*definition.inputs, "K"], strict=False)
             if kind != LEAST
         ]
     elif derivatives:
@@ -270,7 +268,7 @@ def _judge(
         for i, (q, exact, found, kind) in enumerate(zip(
             names, exacts, derivatives, [*definition.inputs, "K"], strict=False
         )):  # fmt: skip
-            computed = found
+            computed, unit = found, exact
             if kind == LEAST:
                 continue
             if model.name == "Product" and kind in (POINT, TANGENT):
@@ -286,14 +284,14 @@ def _judge(
                         for g, v, by in zip(exacts, arguments, definition.inputs, strict=False)
                         if by == TANGENT and norm_of(g.value) > 0
                     ]
-                    exact = replace(exact, spread=sum(shares, start=exact.spread))
+                    unit = replace(unit, spread=sum(shares, start=unit.spread))
             others = _of_the_others(problem, exacts, None if kind == "K" else i, radius)
-            if norm_of(exact.value) + norm_of(exact.spread) <= _NOTHING * others:
-                exact = replace(exact, spread=exact.spread + others)
+            if norm_of(unit.value) + norm_of(unit.spread) <= _NOTHING * others:
+                unit = replace(unit, spread=unit.spread + others)
             small = torch.float32 if q == "K" and dtype != torch.float64 else dtype
-            sample = _sample(q, exact, computed, small, why_not, n)
+            sample = _sample(q, unit, computed, small, why_not, n)
             if sample.inside and sample.finite and sample.units > 16:
-                wider = replace(exact, spread=corners.spread(i, exact))
+                wider = replace(unit, spread=corners.spread(i, unit))
                 sample = _sample(q, wider, computed, small, why_not, n)
             samples.append(sample)
     return samples
@@ -315,9 +313,7 @@ def _with_absolute(
     return float(error / allowed) if allowed > 0 else 0.0
 
 
-def _of_the_others(
-    problem: Problem, exacts: list[Answer], place: int | None, radius: float
-) -> Any:
+def _of_the_others(problem: Problem, exacts: list[Answer], place: int | None, radius: float) -> Any:
     """What a gradient that is 0, whatever rounding does to the inputs, is measured by.
 
     The largest of what the other arguments' gradients make of these, over the size of its own.
@@ -363,7 +359,7 @@ class _Corners:
         return [p.full(p.long_value(), p.output_time, p.scalar) for p in self.problems()]
 
     def spread(self, place: int, answer: Answer) -> Array:
-        """What the corners say of the value (place -1) or of a gradient, if more than first order."""
+        """What the corners say of the value (place -1) or a gradient, if more than first order."""
         best = answer.spread
         ends = (
             self.points() if place < 0 else [problem.slopes()[place] for problem in self.problems()]
@@ -484,9 +480,7 @@ def _within_reach(
     if model.sign == 0 or definition.end is None:
         return True
     with mp.workdps(problem.digits):
-        t = definition.end(
-            model.space(), *_unit_arguments(definition, problem, mp.mpf(radius))
-        )[0]
+        t = definition.end(model.space(), *_unit_arguments(definition, problem, mp.mpf(radius)))[0]
         reach = mp.mpf(target.reach(dtype, radius))
         return bool(t <= mp.cosh(reach) if model.sign < 0 else t >= mp.cos(reach))
 
@@ -548,9 +542,8 @@ def _sample(
         return Sample(quantity, 0.0, 0.0, answer.condition, finite, why_not)
     if quantity != "value" and why_not:
         finite = not bool(np.isnan(values).any())  # may overflow, as where a point is pulled back
-    if not answer.smooth:
-        why_not = why_not or KINK
-    elif np.isnan(norm_of(answer.spread)):  # the problem is at the end of its domain
+    # Of NaN the problem is at the end of its domain.
+    if not answer.smooth or np.isnan(norm_of(answer.spread)):
         why_not = why_not or KINK
     u = torch.finfo(dtype).eps / 2
     # The smallest positive numbers: coordinates, and a few steps on the way, may underflow.

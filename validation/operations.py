@@ -51,7 +51,6 @@ from .chart_models import FACTORS
 Metric = Literal["l2", "l1", "max"]
 
 
-
 def build_chart(name: str, k: float) -> Chart:
     """A chart by the name that the certificate has for it."""
     if name in ("Gnomonic", "Azimuthal"):
@@ -120,9 +119,7 @@ CALLS: dict[str, Callable[..., Tensor]] = {
     "towards": lambda m, x, i, t: towards(m, x, i, _first(t)),
     "signed_distance": lambda m, p, x, a: signed_distance(m, x, p, a),
     "logits": lambda m, p, x, a: logits(m, x, p.unsqueeze(-2), a.unsqueeze(-2)).squeeze(-1),
-    "jacobi_field": lambda m, x, v, value, slope, t: jacobi_field(
-        m, x, v, value, slope, _first(t)
-    ),
+    "jacobi_field": lambda m, x, v, value, slope, t: jacobi_field(m, x, v, value, slope, _first(t)),
     "expmap_differential": expmap_differential,
     "expmap_adjoint": lambda m, x, v, w: expmap_adjoint(m, x, v, _at_end(m, x, v, w)),
     "expmap_differential_inverse": lambda m, x, v, w: expmap_differential_inverse(
@@ -142,9 +139,19 @@ CALLS: dict[str, Callable[..., Tensor]] = {
     "mobius_matvec": lambda m, x, *rows: m.mobius_matvec(_rows(rows), x),
     "product_dist.l1": lambda m, x, y: build_product("l1").dist(x, y),
     "product_dist.max": lambda m, x, y: build_product("max").dist(x, y),
-    **{f"product_{name}": partial(_method, name) for name in (
-        "dist", "sqdist", "norm", "inner", "expmap", "logmap", "midpoint", "transport",
-    )},
+    **{
+        f"product_{name}": partial(_method, name)
+        for name in (
+            "dist",
+            "sqdist",
+            "norm",
+            "inner",
+            "expmap",
+            "logmap",
+            "midpoint",
+            "transport",
+        )
+    },
     "product_geodesic": lambda m, x, y, t: m.geodesic(x, y, _first(t)),
     "mean": lambda m, x, y, z: m.mean(torch.stack([x, y, z], dim=-2)),
     "cinner": _of_pairs(lambda m, x, y: m.cinner(x, y)),

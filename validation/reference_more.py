@@ -1,4 +1,4 @@
-"""More maps at any precision: transport to and from the origin, means, forms of all pairs, products.
+"""More maps at any precision: transport from the origin, means, forms of all pairs, products.
 
 From their definitions, as in ``reference``; what is promised of the maps that go by one matrix
 product in float64 is an absolute error, which ``absolute`` gives.

@@ -178,7 +178,7 @@ _RATIOS = (0.5, 1.0, 2.0, math.sqrt(0.5), math.sqrt(2))
 def _rounding_away(s: Source) -> Array:
     """Factors that are 1, or off it by one rounding or a few of some dtype."""
     u = s.rng.choice([2.0**-53, 2.0**-24, 2.0**-9, 2.0**-12], size=(s.count, 1))
-    return 1 + s.rng.integers(-3, 4, size=(s.count, 1)) * u
+    return np.asarray(1 + s.rng.integers(-3, 4, size=(s.count, 1)) * u)
 
 
 def _thresholds(s: Source) -> Draw:
@@ -200,7 +200,7 @@ def _through(s: Source) -> Draw:
     r = s.uniform(0.0, s.reach / 2)
     x = s.model.point(r, direction)
     far = s.rng.choice([0.5, 1.0, 2.0, 1.5], size=(s.count, 1)) * _rounding_away(s)
-    far = np.where(s.uniform(0, 1) < 0.5, far, s.uniform(0.9, 1 + 0.9 * s.reach / r.clip(1e-3)))
+    far = np.where(s.uniform(0, 1) < 0.5, far, 0.9 + s.uniform(0, 1) * s.reach / r.clip(1e-3))
     tilt = s.scattered(1e-12, 1e-4) * (s.uniform(0, 1) < 0.3)
     u, v = (
         s.model.tangent(x, (r * far).clip(max=r + 0.9 * s.reach), math.pi - tilt, s.rng)

@@ -76,8 +76,8 @@ def as_page(result: dict[str, Any]) -> str:
     parts = [
         "# Accuracy",
         f"Written by `spaceforms certify` on {result['date']} ({made}, {result['machine']}): "
-        f"{total:,} results of ours, {judged:,} of them judged one by one against mpmath at 100 digits "
-        "and more.",
+        f"{total:,} results of ours, {judged:,} of them judged one by one against mpmath at 100 "
+        "digits and more.",
         _EXPLANATION.format(
             values=result["promise"]["values"],
             gradients=result["promise"]["gradients"],
@@ -132,8 +132,8 @@ attacks and by a climbing search, which every run replays.
 
 What is not judged, but must be finite (or infinite where a number is beyond the dtype), and is
 counted: results beyond the edge of the dtype, which are pulled back to it; gradients at kinks (a
-distance at coincident points); where rounding the inputs leaves hardly a digit of the value; what is
-within three digits of overflow. "none" is a cell of which nothing was judged."""
+distance at coincident points); where rounding the inputs leaves hardly a digit of the value; what
+is within three digits of overflow. "none" is a cell of which nothing was judged."""
 
 
 def _promise(rows: Sequence[Row]) -> str:
@@ -161,7 +161,10 @@ def _promise(rows: Sequence[Row]) -> str:
 
 
 def _judged_by_dtype(own: Sequence[Row]) -> str:
-    lines = ["| | judged | not judged | results that are no points | hard cases |", "|---" * 5 + "|"]
+    lines = [
+        "| | judged | not judged | results that are no points | hard cases |",
+        "|---" * 5 + "|",
+    ]
     for dtype in DTYPES:
         some = [row for row in own if row.dtype == dtype]
         if some:

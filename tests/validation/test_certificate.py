@@ -24,8 +24,7 @@ from spaceforms.validation.certificate import (
 from spaceforms.validation.chart_models import MODELS
 from spaceforms.validation.climb import Climb, climb
 from spaceforms.validation.conditioning import Argument, Problem
-from spaceforms.validation.judge import DEFINITIONS, DTYPES, judge_cases
-from spaceforms.validation.models import Model
+from spaceforms.validation.judge import DEFINITIONS, DTYPES, judge_cases, run_batch
 from spaceforms.validation.report import as_page, as_text
 
 SMALL = Plan(count=2, batches=1, largest=3)
@@ -59,13 +58,12 @@ def test_the_promise_is_kept(manifold, dtype):
         assert sum(row.judged for row in part) >= share * sum(row.problems for row in part)
 
 
-def broken(monkeypatch, change, **which):
-    """Rows that a fault breaks: of what the whole does, ``change`` gives the faulty result."""
+def with_fault(monkeypatch, change, cell, regimes):
+    """Samples of a cell: of what the whole does, ``change`` gives the faulty result."""
     true = evaluation.call
-    monkeypatch.setattr(
-        evaluation, "call", lambda space, name, values: change(true, space, name, values)
-    )
-    return {row.quantity for row in certify(SMALL, **which) if not row.kept}
+    monkeypatch.setattr(evaluation, "call", lambda *args: change(true, *args))
+    options = {"count": 4, "gradients": False, "seed": 0, "largest": 3}
+    return [s for regime in regimes for s in run_batch(*cell, regime, **options) if s.inside]
 
 
 def test_a_geodesic_that_is_right_in_its_first_half_only_is_caught(monkeypatch):
@@ -73,21 +71,29 @@ def test_a_geodesic_that_is_right_in_its_first_half_only_is_caught(monkeypatch):
         x, y, t = values
         return true(space, name, [x, y, torch.where(t > 0.5, t * (1 + 1e-3), t)])
 
-    which = {"manifolds": ["Lorentz"], "maps": ["geodesic"], "dtypes": ["float32"]}
-    assert "value" in broken(monkeypatch, change, **which)
+    samples = with_fault(
+        monkeypatch, change, ("Euclidean", "geodesic", "float32"), ("everyday", "far")
+    )
+    times = {s.case.inputs[2][0] for s in samples if s.units > VALUES}
+    assert times
+    assert min(times) > 0.5
 
 
 def test_an_error_of_one_length_at_the_edge_of_the_ball_is_caught(monkeypatch):
-    """Of 1e-3 in the coordinates there, and of nothing elsewhere."""
+    """Of 4e-15 in coordinates, where the rim is nearer than 1e-14; of nothing elsewhere."""
+    true = evaluation.call
 
-    def change(true, space, name, values):
+    def faulty(space, name, values):
         point = true(space, name, values)
-        far = (point.norm(dim=-1, keepdim=True) > 0.999).to(point.dtype)
-        return point * (1 - 1e-3 * far)
+        near = (point.norm(dim=-1, keepdim=True) > 1 - 1e-14).to(point.dtype)
+        return point * (1 - 4e-15 * near)
 
-    monkeypatch.setattr(Model, "draw_curvature", lambda model, rng, **_: float(model.sign))
-    which = {"manifolds": ["PoincareBall"], "maps": ["expmap0"], "dtypes": ["float64"]}
-    assert "value" in broken(monkeypatch, change, **which)
+    monkeypatch.setattr(evaluation, "call", faulty)
+    worst = []
+    for r in (30.0, 33.0):
+        case = Case("PoincareBall", "from_normal", "float64", -1.0, ((0.6 * r, 0.8 * r),), (1, 1))
+        worst.append(max(s.units for s in judge_cases([case], gradients=False)))
+    assert worst[0] <= VALUES < worst[1]
 
 
 def test_a_radial_error_that_the_norm_of_the_coordinates_hides_is_caught_by_distance():
@@ -101,7 +107,7 @@ def test_a_radial_error_that_the_norm_of_the_coordinates_hides_is_caught_by_dist
             lambda *args: true(*args) + torch.tensor([0.0, 0.0, 1e-4], dtype=torch.float64),
         )  # fmt: skip
         found = {s.quantity: s.units for s in judge_cases([case], gradients=False)}
-    assert 1e-4 < VALUES * 2**-53 * 1e12  # by the coordinates alone the promise would be kept
+    assert VALUES * 2**-53 * 1e12 > 1e-4  # by the coordinates alone the promise would be kept
     assert found["value"] > VALUES
 
 
@@ -136,8 +142,9 @@ def test_a_result_that_is_no_point_is_caught(monkeypatch):
         point = true(space, name, values)
         return torch.cat([point[..., :1] * (1 + 1e-3), point[..., 1:]], dim=-1)
 
-    which = {"manifolds": ["Lorentz"], "maps": ["midpoint"], "dtypes": ["float32"]}
-    assert broken(monkeypatch, change, **which) >= {"point"}
+    samples = with_fault(monkeypatch, change, ("Lorentz", "midpoint", "float32"), ("everyday",))
+    assert all(s.units == math.inf for s in samples if s.quantity == "point")
+    assert all(s.units < VALUES for s in samples if s.quantity == "value")
 
 
 def test_what_is_not_judged_is_counted_with_its_reason():
@@ -169,10 +176,10 @@ def test_the_first_order_gives_way_to_a_corner_of_the_box():
     assert float(corner.value().value[0]) == pytest.approx(4e-6)
 
 
-@pytest.mark.parametrize("case", hard_cases(), ids=lambda c: f"{c.manifold}-{c.map}-{c.dtype}")
-def test_hard_cases_survive_their_file(case):
-    assert from_json(json.loads(json.dumps(to_json(case)))) == case
-    assert case.holds(DEFINITIONS[case.map])
+def test_hard_cases_survive_their_file():
+    for case in hard_cases():
+        assert from_json(json.loads(json.dumps(to_json(case)))) == case
+        assert case.map == "proj" or case.holds(DEFINITIONS[case.map])
 
 
 def test_a_climbing_search_finds_what_draws_did_not():
@@ -275,4 +282,4 @@ def test_a_wrong_operation_breaks_the_promise(monkeypatch):
     monkeypatch.setattr(evaluation, "call", lambda *args: true(*args) * (1 + 1e-4))
     rows = certify(SMALL, manifolds=["Klein"], maps=["convert:HalfSpace"], dtypes=["float32"])
     assert rows
-    assert not any(row.kept for row in rows)
+    assert not any(row.kept for row in rows if row.quantity == "value")
