@@ -33,6 +33,8 @@ class Climb:
     quantity: str
     units: float
     seconds: float
+    steps: int | None = None
+    """At most so many."""
 
 
 def climb(task: Climb) -> tuple[Case, float, int]:
@@ -44,7 +46,7 @@ def climb(task: Climb) -> tuple[Case, float, int]:
     gradients = task.quantity not in ("value", "point")
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        while time.monotonic() < end and worst < math.inf:
+        while time.monotonic() < end and worst < math.inf and steps != task.steps:
             steps += 1
             other = moved(best, definition, rng, 10 ** rng.uniform(-8, 0))
             if not other.holds(definition):

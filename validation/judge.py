@@ -17,24 +17,24 @@ from mpmath import mp
 from torch import Tensor
 
 from .cases import Case, draw, turns
-from .chart_models import MODELS, ProductModel
+from .chart_models import MODELS
 from .conditioning import Answer, Argument, Array, Problem, long_of, norm_of
+from .corners import Corners
+from .edge import inside_of, too_long, within_reach
 from .evaluation import evaluate, has_time, make
 from .models import Model
 from .reference import (
-    COVECTOR,
     LEAST,
-    NORMAL,
     POINT,
     SCALAR,
     TANGENT,
-    TANGENT0,
     TIME,
     Definition,
     definitions as all_definitions,
 )
 from .reference_operations import operations
-from .yardstick import blocks, distance, length, reduced, rooted, stored
+from .tangential import along_factors, along_sphere, ambient, argument_names
+from .yardstick import by_length, unit_arguments
 
 DEFINITIONS = {**all_definitions(), **operations()}
 """Every map and operation by name."""
@@ -42,16 +42,13 @@ DTYPES = {str(d).removeprefix("torch."): d for d in (
     torch.float64, torch.float32, torch.bfloat16, torch.float16,
 )}  # fmt: skip
 _PI = np.longdouble("3.14159265358979323846264338327950288")
-_FARTHEST = 750.0  # a tangent vector longer than this ends outside every dtype
 EDGE, KINK, NO_DIGITS, OVERFLOW, UNDEFINED = (
     "beyond the edge", "kink", "no digits", "overflow", "undefined",
 )  # fmt: skip
 """Why a result is not judged: the dtype cannot hold it; there is no derivative; rounding the inputs
 leaves hardly a digit; a number on the way is too large for the dtype; what a point of the sphere is
 depends on K."""
-_CORNERS = 6
 _NOTHING = 1e-35  # of the size of the others, a gradient is 0: what difference quotients leave
-_PRODUCT = ProductModel("Product", "product", 0)
 
 
 @dataclass
@@ -196,8 +193,8 @@ def _judge(
     finite = bool(result.isfinite().all())
     if definition.end is not None:  # a vector may overflow where its point is pulled back
         finite = not bool(result.isnan().any())
-    names = [*_argument_names(definition), "K"]
-    if _too_long(definition, arguments, radius, model):
+    names = [*argument_names(definition), "K"]
+    if too_long(definition, arguments, radius, model):
         finite_all = [finite, *(not bool(d.isnan().any()) for d in derivatives)]
         return [
             Sample(q, 0.0, 0.0, math.inf, ok, EDGE)
@@ -216,9 +213,9 @@ def _judge(
     problem = problem_at(None)
     answer = problem.value()
     if definition.end is None:
-        inside = _inside(model, definition, answer, radius, dtype)
+        inside = inside_of(model, definition, answer, radius, dtype)
     else:
-        inside = _within_reach(model, definition, problem, radius, dtype)
+        inside = within_reach(model, definition, problem, radius, dtype)
     # A point at the end of a long vector moves by a factor of e^(what rounding does to the
     # length): beyond the first digit, what a first-order condition number says is void.
     known = (definition.output != POINT and definition.end is None) or bool(
@@ -234,14 +231,14 @@ def _judge(
         # At the edge to which its point is put a result may overflow, and a vector have no end.
         vector = bool(definition.target) and definition.output == TANGENT
         value = replace(value, finite=vector or not bool(result.isnan().any()))
-    corners = _Corners(problem_at, arguments, cotangent, dtype)
+    corners = Corners(problem_at, arguments, cotangent, dtype)
     if value.inside and value.finite:
-        length_ = _by_length(target, model, definition, problem, answer, result, radius, dtype, n)
+        length_ = by_length(target, model, definition, problem, answer, result, radius, dtype, n)
         value = replace(value, units=max(value.units, length_))
         if value.units > 4:
             wider = replace(answer, spread=corners.spread(-1, answer))
             again = _sample("value", wider, result, dtype, why_not, n)
-            length_ = _by_length(
+            length_ = by_length(
                 target, model, definition, problem, wider, result, radius, dtype, n,
                 corners.points(),
             )  # fmt: skip
@@ -272,15 +269,15 @@ def _judge(
             if kind == LEAST:
                 continue
             if model.name == "Product" and kind in (POINT, TANGENT):
-                computed = _along_factors(definition, arguments, derivatives, i, found)
+                computed = along_factors(definition, arguments, derivatives, i, found)
             if model.chart == "sphere":
                 if kind == "K" and POINT in definition.inputs:
                     samples.append(Sample(q, 0.0, 0.0, math.inf, True, UNDEFINED))
                     continue
-                computed = _along_sphere(definition, arguments, derivatives, q, kind)
+                computed = along_sphere(definition, arguments, derivatives, q, kind)
                 if i == 0:  # with its share of the gradients by vectors, as these are stored
                     shares = [
-                        norm_of(g.value) / radius * np.abs(_ambient(v))
+                        norm_of(g.value) / radius * np.abs(ambient(v))
                         for g, v, by in zip(exacts, arguments, definition.inputs, strict=False)
                         if by == TANGENT and norm_of(g.value) > 0
                     ]
@@ -305,7 +302,7 @@ def _with_absolute(
     assert definition.absolute is not None
     with mp.workdps(problem.digits):
         r = mp.mpf(radius)
-        extra = definition.absolute(model.space(), *_unit_arguments(definition, problem, r))
+        extra = definition.absolute(model.space(), *unit_arguments(definition, problem, r))
         extra = long_of(r**definition.scale * extra)
     u = torch.finfo(dtype).eps / 2
     allowed = u * (norm_of(answer.value) + norm_of(answer.spread)) + extra
@@ -324,208 +321,6 @@ def _of_the_others(problem: Problem, exacts: list[Answer], place: int | None, ra
         sizes.append(float(norm_of(np.array([*time, *argument.space]))))
     whole = max(norm_of(g.value) * size for g, size in zip(exacts, sizes, strict=False))
     return whole / (1.0 if place is None else max(sizes[place], radius))
-
-
-class _Corners:
-    """The problem at corners of the box |dx| <= u|x|, where a first-order bound falls short."""
-
-    def __init__(
-        self, problem_at: Any, arguments: list[Argument], cotangent: Argument | None,
-        dtype: torch.dtype,
-    ) -> None:  # fmt: skip
-        self.u = torch.finfo(dtype).eps / 2
-        rng = np.random.default_rng(0)
-        vectors = arguments + ([] if cotangent is None else [cotangent])
-        self._made: list[Problem] = []
-
-        def signs(number: int) -> list[Array]:
-            made = []
-            for place, v in enumerate(vectors):
-                size = len(v.space) + (v.time is not None)
-                one = np.full(size, 1.0 if (number >> place) % 2 else -1.0)
-                made.append(self.u * (one if number < 4 else rng.choice([-1.0, 1.0], size=size)))
-            return made
-
-        self._problem_at, self._signs = problem_at, signs
-
-    def problems(self) -> list[Problem]:
-        """One a corner, made when they are wanted."""
-        if not self._made:
-            self._made = [self._problem_at(self._signs(number)) for number in range(_CORNERS)]
-        return self._made
-
-    def points(self) -> list[Array]:
-        """The values there."""
-        return [p.full(p.long_value(), p.output_time, p.scalar) for p in self.problems()]
-
-    def spread(self, place: int, answer: Answer) -> Array:
-        """What the corners say of the value (place -1) or a gradient, if more than first order."""
-        best = answer.spread
-        ends = (
-            self.points() if place < 0 else [problem.slopes()[place] for problem in self.problems()]
-        )
-        for end in ends:
-            change = np.abs(end - answer.value) / self.u
-            if np.isfinite(change).all() and norm_of(change) > norm_of(best):
-                best = change
-        return best
-
-
-def _by_length(
-    target: Model, model: Model, definition: Definition, problem: Problem, answer: Answer,
-    result: Tensor, radius: float, dtype: torch.dtype, coordinates: int,
-    corners: list[Array] | None = None,
-) -> float:  # fmt: skip
-    """The error of a point or a tangent vector as a length, in units of what rounding is worth.
-
-    That is u times how far the inputs' rounding moves it, and the rounding of its coordinates.
-    """
-    point, time = definition.output == POINT, problem.output_time
-    if not point and definition.output != TANGENT:
-        return 0.0
-    values = np.atleast_1d(result.double().numpy())
-    with mp.workdps(problem.digits):
-        r = 1 / mp.sqrt(abs(problem.k)) if problem.k else mp.mpf(1)
-        if point:
-            base = problem.f
-        elif definition.base is not None:
-            base = problem.z[definition.base]
-        elif definition.end is not None and definition.target == "":
-            end = definition.end(model.space(), *_unit_arguments(definition, problem, r))
-            base = [r * c for c in target.space().drop(end)]
-        else:
-            return 0.0
-        some = list(blocks(target, base, r))
-        found = reduced(problem, values, time)
-        if point:
-            error = distance(target, problem.f, found, r)
-        else:
-            error = length(some, [a - b for a, b in zip(found, problem.f, strict=True)])
-        spread = problem.zeros(time, False)
-        for argument, j in zip(problem.arguments, problem.jacobian, strict=True):
-            spread = spread + problem.spread_of(rooted(some, j).T, time, False, argument)
-        moved = norm_of(spread)
-        u = torch.finfo(dtype).eps / 2
-        for corner in corners or []:
-            other = reduced(problem, corner, time)
-            far = (
-                distance(target, problem.f, other, r) if point
-                else length(some, [a - b for a, b in zip(other, problem.f, strict=True)])
-            )  # fmt: skip
-            moved = max(moved, long_of(far / mp.mpf(u)))
-        rounding = stored(problem, some, answer.value, time)
-        scale = max(long_of(max(along, across)) for _, along, across, _ in some)
-        underflow = 8 * torch.finfo(dtype).tiny * u * math.sqrt(coordinates) * scale
-        allowed = u * (moved + rounding) + underflow
-        if not np.isfinite(allowed):
-            return 0.0
-        return float(long_of(error) / allowed) if error != mp.inf else math.inf
-
-
-def _unit_arguments(definition: Definition, problem: Problem, r: Any) -> list[Any]:
-    return [
-        [c / r for c in v] if by else v for v, by in zip(problem.z, definition.scaled, strict=True)
-    ]
-
-
-def _argument_names(definition: Definition) -> list[str]:
-    points, tangents = iter("xyz"), iter("vuwa")
-    return [
-        next(points) if kind == POINT else "t" if kind == TIME else
-        "min_radius" if kind == LEAST else next(tangents)
-        for kind in definition.inputs
-    ]  # fmt: skip
-
-
-def _too_long(
-    definition: Definition, arguments: list[Argument], radius: float, model: Model
-) -> bool:
-    if model.sign >= 0:
-        return False
-    for kind, argument in zip(definition.inputs, arguments, strict=True):
-        alone = len(definition.inputs) == 1 and kind in (TANGENT0, NORMAL)
-        if alone and norm_of(argument.space) / radius > _FARTHEST:
-            return True
-    if definition.velocity is not None:
-        x, v = arguments[0].space / radius, arguments[definition.velocity].space / radius
-        if model.chart == "ball":
-            return bool(2 * norm_of(v) / (1 - norm_of(x) ** 2) > _FARTHEST)
-        x2 = np.dot(x, x)
-        along = np.dot(x, v) / math.sqrt(1 + x2) if x2 < 1e300 else 0.0
-        return bool(norm_of(v) - abs(along) > _FARTHEST or norm_of(v) > 1e6 * math.sqrt(1 + x2))
-    return False
-
-
-def _inside(
-    model: Model, definition: Definition, answer: Answer, radius: float, dtype: torch.dtype
-) -> bool:
-    """Whether the dtype can hold the result."""
-    size = norm_of(answer.value)
-    if definition.output == POINT and model.chart == "hyperboloid":
-        limit = 2.0**340 if dtype == torch.float64 else 2.0**40
-        return bool(size < 0.99 * min(limit * radius, torch.finfo(dtype).max / 2))
-    if definition.output == POINT and model.chart == "ball" and model.sign > 0:
-        info = torch.finfo(dtype)
-        return bool(size < 0.9 * min(16 / info.eps * radius, info.max / 4))
-    if definition.output == POINT and model.chart == "ball" and model.sign < 0:
-        return bool(size < (1 - 2.5 * torch.finfo(dtype).eps) * radius)
-    return True
-
-
-def _within_reach(
-    model: Model, definition: Definition, problem: Problem, radius: float, dtype: torch.dtype
-) -> bool:
-    """Whether the dtype can hold the point where the result is."""
-    target = MODELS[definition.target] if definition.target else model
-    if model.sign == 0 or definition.end is None:
-        return True
-    with mp.workdps(problem.digits):
-        t = definition.end(model.space(), *_unit_arguments(definition, problem, mp.mpf(radius)))[0]
-        reach = mp.mpf(target.reach(dtype, radius))
-        return bool(t <= mp.cosh(reach) if model.sign < 0 else t >= mp.cos(reach))
-
-
-def _along_sphere(
-    definition: Definition, arguments: list[Argument], derivatives: list[Tensor], name: str,
-    kind: str,
-) -> Tensor:  # fmt: skip
-    """The part of a gradient that is defined: along the sphere, a vector at x moving with x."""
-    place = 0 if kind == "K" else _argument_names(definition).index(name)
-    g = derivatives[place if kind != "K" else -1].double().numpy().astype(np.longdouble)
-    if kind not in (POINT, TANGENT, COVECTOR) or not np.isfinite(g).all():
-        return torch.from_numpy(g.astype(np.float64))
-    base = place if kind == POINT else 0
-    x = _ambient(arguments[base])
-    if place == 0:
-        for j, other in enumerate(definition.inputs):
-            if other == TANGENT:
-                normal = derivatives[j].double().numpy().astype(np.longdouble) @ x / (x @ x)
-                if not np.isfinite(normal):  # by a vector so short that its gradient overflows
-                    continue
-                g = g - normal * _ambient(arguments[j])
-    if kind != COVECTOR:
-        g = g - x * (x @ g) / (x @ x)
-    return torch.from_numpy(g.astype(np.float64))
-
-
-def _along_factors(
-    definition: Definition, arguments: list[Argument], derivatives: list[Tensor], place: int,
-    found: Tensor,
-) -> Tensor:  # fmt: skip
-    """That of a product, in the factor that is a sphere."""
-    part = next(f for m, _, _, f, _ in _PRODUCT.parts() if m.chart == "sphere")
-    some = [Argument(a.time, a.space[part]) if not a.number else a for a in arguments]
-    cut = [d[part] if not a.number else d for d, a in zip(derivatives, arguments, strict=False)]
-    name = _argument_names(definition)[place]
-    along = _along_sphere(definition, some, cut, name, definition.inputs[place])
-    made = found.double().clone()
-    made[part] = along
-    return made
-
-
-def _ambient(argument: Argument) -> Array:
-    time = [] if argument.time is None else [argument.time]
-    return np.concatenate([time, argument.space]).astype(np.longdouble)
 
 
 def _sample(

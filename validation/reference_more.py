@@ -103,10 +103,9 @@ def more() -> dict[str, Definition]:
         ),
         "mean": Definition((POINT,) * 3, POINT, mean, 1, (True,) * 3, models=_EVERY,
                            regimes=_MEAN, gradients=False),
-        "cinner": Definition(two, SCALAR, form, 2, both, models=(*_CURVED, "Euclidean"),
-                             gradients=False, absolute=resolution),
+        "cinner": Definition(two, SCALAR, form, 2, both, models=(*_CURVED, "Euclidean"), gradients=False),
         "cinner.from_0": Definition(two, SCALAR, form_from_0, 2, both, models=("Stereographic",),
-                                    gradients=False, absolute=resolution),
+                                    gradients=False),
         "cdist.matmul": Definition(two, SCALAR, maps["dist"].function, 1, both, models=_EVERY,
                                    gradients=False, absolute=apart),
         "cones.angle": Definition(

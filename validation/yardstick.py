@@ -7,15 +7,19 @@ base point. A product has one such block a factor.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import torch
 from mpmath import mp
+from torch import Tensor
 
 from .chart_models import ProductModel
-from .conditioning import Array, Problem, long_of, longs_of
+from .conditioning import Answer, Array, Problem, long_of, longs_of, norm_of
 from .models import Model
+from .reference import POINT, TANGENT, Definition
 
 Block = tuple[slice, Any, Any, list[Any]]
 """Where the coordinates of a factor are, along, across, and the direction e."""
@@ -124,3 +128,60 @@ def reduced(problem: Problem, values: Array, time: bool) -> list[Any]:
         rest = [c - share * d for c, d in zip(rest, q, strict=True)]
         inside.append(share)
     return head + inside + ([mp.sqrt(mp.fdot(rest, rest))] if problem.extra else [])
+
+
+def by_length(
+    target: Model, model: Model, definition: Definition, problem: Problem, answer: Answer,
+    result: Tensor, radius: float, dtype: torch.dtype, coordinates: int,
+    corners: list[Array] | None = None,
+) -> float:  # fmt: skip
+    """The error of a point or a tangent vector as a length, in units of what rounding is worth.
+
+    That is u times how far the inputs' rounding moves it, and the rounding of its coordinates.
+    """
+    point, time = definition.output == POINT, problem.output_time
+    if not point and definition.output != TANGENT:
+        return 0.0
+    values = np.atleast_1d(result.double().numpy())
+    with mp.workdps(problem.digits):
+        r = 1 / mp.sqrt(abs(problem.k)) if problem.k else mp.mpf(1)
+        if point:
+            base = problem.f
+        elif definition.base is not None:
+            base = problem.z[definition.base]
+        elif definition.end is not None and definition.target == "":
+            end = definition.end(model.space(), *unit_arguments(definition, problem, r))
+            base = [r * c for c in target.space().drop(end)]
+        else:
+            return 0.0
+        some = list(blocks(target, base, r))
+        found = reduced(problem, values, time)
+        if point:
+            error = distance(target, problem.f, found, r)
+        else:
+            error = length(some, [a - b for a, b in zip(found, problem.f, strict=True)])
+        spread = problem.zeros(time, False)
+        for argument, j in zip(problem.arguments, problem.jacobian, strict=True):
+            spread = spread + problem.spread_of(rooted(some, j).T, time, False, argument)
+        moved = norm_of(spread)
+        u = torch.finfo(dtype).eps / 2
+        for corner in corners or []:
+            other = reduced(problem, corner, time)
+            far = (
+                distance(target, problem.f, other, r) if point
+                else length(some, [a - b for a, b in zip(other, problem.f, strict=True)])
+            )  # fmt: skip
+            moved = max(moved, long_of(far / mp.mpf(u)))
+        rounding = stored(problem, some, answer.value, time)
+        scale = max(long_of(max(along, across)) for _, along, across, _ in some)
+        underflow = 8 * torch.finfo(dtype).tiny * u * math.sqrt(coordinates) * scale
+        allowed = u * (moved + rounding) + underflow
+        if not np.isfinite(allowed):
+            return 0.0
+        return float(long_of(error) / allowed) if error != mp.inf else math.inf
+
+
+def unit_arguments(definition: Definition, problem: Problem, r: Any) -> list[Any]:
+    return [
+        [c / r for c in v] if by else v for v, by in zip(problem.z, definition.scaled, strict=True)
+    ]
