@@ -35,7 +35,12 @@ _LOGARITHM = "the exponential of a logarithm, whose size multiplies its rounding
 WEAKER: dict[tuple[str, str, str], str] = {
     **{
         (manifold, name, "value"): reason
-        for manifold, reason in (("Lorentz", _BACK), ("PoincareBall", _BACK), ("Sphere", _TURNS))
+        for manifold, reason in (
+            ("Lorentz", _BACK),
+            ("PoincareBall", _BACK),
+            ("Sphere", _TURNS),
+            ("Stereographic", _TURNS),
+        )
         for name in ("expmap_adjoint", "expmap_differential_inverse")
     },
     ("Sphere", "signed_distance", "gradient"): "by the normal 0 where all is on one great circle, "

@@ -247,7 +247,7 @@ def _judge(
     # Where the rounding of the inputs leaves hardly a digit of the value, a gradient such as
     # v/|v| may turn round within it, and what a first-order condition number says is void.
     info, size = torch.finfo(dtype), norm_of(answer.value)
-    if name == "exterior_angle":  # which has its kink at pi as well
+    if name in ("exterior_angle", "cones.angle"):  # which has its kink at pi as well
         size = min(size, abs(_PI - answer.value[0]))
     known = norm_of(answer.spread) * info.eps <= size / 16
     known = bool(known and (size == 0 or size > info.tiny / info.eps))

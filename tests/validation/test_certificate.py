@@ -194,8 +194,8 @@ def test_a_climbing_search_finds_what_draws_did_not():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluation, "call", faulty)
         start = max(s.units for s in judge_cases([case]) if s.quantity == "value")
-        found, units, steps = climb(Climb(case, "value", start, seconds=60, steps=100))
-    assert steps == 100
+        found, units, steps = climb(Climb(case, "value", start, seconds=60, steps=40))
+    assert steps == 40
     assert units > 2 * start
     assert abs(math.dist(*found.inputs) - 1.5) < abs(math.dist(*case.inputs) - 1.5)
 
