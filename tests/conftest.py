@@ -3,9 +3,12 @@
 import os
 
 import pytest
+import sentences
 import torch
 from cases import CURVED, EVERY
 from hypothesis import settings
+
+pytest.raises = sentences.raises
 
 # pytest-xdist already fills the cores; threads below it would only fight for them.
 torch.set_num_threads(1)
