@@ -8,19 +8,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from matplotlib.image import imsave
+from matplotlib.figure import Figure
+from matplotlib.image import BboxImage, imsave
 
 from spaceforms.__main__ import main
+from spaceforms.datasets.augment import to_float
+from spaceforms.models import figures, walk
 from spaceforms.models.checkpoint import EVALUATION, METRICS, MODEL, load_run
 from spaceforms.models.evaluate import (
     as_table,
     evaluate,
     held_out,
     image_points,
+    level_texts,
     radii_by_level,
     text_points,
 )
 from spaceforms.models.figures import draw_run
+from spaceforms.models.log import Log, read_log
 from spaceforms.models.train import load_data, train
 from spaceforms.models.walk import _fitted
 
@@ -324,3 +329,105 @@ def test_the_table_has_every_figure_in_its_place():
     assert any(x.split("  ")[1] == "cones of texts, texts" for x in lines if "AUC" in x)
     assert any(x.endswith("precision 0.321, recall 0.654") for x in lines)
     assert lines[-1] == "  scalars: scale 14.2, curvature -1.5"
+    tall = _fitted(torch.zeros(3, 5, 2), 5)
+    assert torch.equal((tall == 0).any(0).any(0), torch.tensor([False, True, True, False, False]))
+    small = _fitted(torch.zeros(3, 16, 8), 8)
+    assert small.shape == (3, 8, 8)
+    assert small[:, :, 4].max() < 0.01
+    assert (small[:, :, 0] == 1).all()
+    assert (small.min(), small.max()) == (0, 1)
+
+
+def test_pictures_of_different_groups_are_shown_first_and_names_are_found(tiny):
+    data, split = load_data(tiny())
+    index = split.tests["vendor"]
+    group = data.hierarchy.ancestor("group")[data.concept[index]]
+    groups = len(set(group.tolist()))
+    for count in (1, groups, groups + 4):
+        chosen = walk._some(data, index, count)
+        assert len(chosen) == count
+        places = [data.names.index(name) for name, _ in chosen]
+        shown = data.hierarchy.ancestor("group")[places]
+        assert len(set(shown[:groups].tolist())) == min(count, groups)
+        for place, (_, image) in zip(places, chosen, strict=True):
+            rows = index[data.concept[index] == place]
+            assert any(torch.equal(image, to_float(data.images[[k]])[0]) for k in rows)
+    first = index[group == group.min()]
+    assert chosen[0][0] == data.names[data.concept[first[len(first) // 2]]]
+    name = data.names[data.concept[index[3]]]
+    found, image = walk._find(name, data, index)
+    assert found == name
+    assert torch.equal(image, to_float(data.images[index[[3]]])[0])
+    with pytest.raises(ValueError, match=rf"image is '{name}x', .* a name such as '{name}'"):
+        walk._find(f"{name}x", data, index)
+    known = data.names[data.concept[index[0]]]
+    with pytest.raises(ValueError, match=rf"a name such as '{known}'"):
+        walk._find("?", data, index)
+
+
+def test_of_a_long_way_the_ends_and_even_steps_between_are_drawn(tmp_path, monkeypatch):
+    assert walk._kept(1) == [0]
+    assert walk._kept(7) == list(range(7))
+    assert walk._kept(13) == [0, 2, 4, 6, 8, 10, 12]
+    words = [f"w{k}" for k in range(13)]
+    ways = [
+        walk.Walk("a title", torch.zeros(3, 2, 2), words, [k / 12 for k in range(13)]),
+        walk.Walk("other", torch.zeros(3, 2, 2), ["one", "root"], [0.25, 1.0]),
+    ]
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, path, dpi: drawn.append((self, path, dpi)))
+    walk.draw(ways, tmp_path / "x.png", title="all of it")
+    ((figure, path, dpi),) = drawn
+    assert (path, dpi, figure.get_suptitle()) == (tmp_path / "x.png", 150, "all of it")
+    long, short = figure.axes[0], figure.axes[1]
+    texts = [[t.get_text() for t in ax.texts if t.get_text()] for ax in (long, short)]
+    kept = [f"{k} {j:.0%}" for k, j in zip(words[::2], (k / 6 for k in range(7)), strict=True)]
+    assert texts[0] == ["a title", *" ".join(kept).split()]
+    assert texts[1] == ["other", "one", "25%", "root", "100%"]
+    assert long.get_xlim() == short.get_xlim() == (0, 8)
+    places = [t.get_position()[0] for t in short.texts if t.get_text() in ("one", "root")]
+    assert places == [1.5, 2.5]
+    assert len(long.child_axes) == 1
+
+
+def test_a_log_goes_on_where_its_run_does_and_rounds_to_seven_digits(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    log = Log(path, 0)
+    for step in (10, 20, 30):
+        log.write(step=step, loss=1 / 3, big=123456789.0)
+    log.close()
+    assert read_log(path)[0] == {"step": 10, "loss": 0.3333333, "big": 123456800.0}
+    Log(path, 20).close()
+    assert [row["step"] for row in read_log(path)] == [10, 20]
+    Log(path, 0).close()
+    assert read_log(path) == []
+    Log(tmp_path / "new.jsonl", 5).close()
+    assert read_log(tmp_path / "new.jsonl") == []
+    path.write_text('{"step": 1}\n' + "x" * 80 + "\n")
+    with pytest.raises(ValueError, match=rf"line 2: .*got '{'x' * 60}'\.$"):
+        read_log(path)
+    with pytest.raises(FileNotFoundError, match=r"none: expected the log of a run, found no such"):
+        read_log(tmp_path / "none")
+
+
+def test_what_a_run_holds_out_is_drawn_with_its_words_and_its_scale(trained):
+    run = trained(model="clip", epochs=1)
+    data, tests = held_out(run)
+    index = tests["vendor"]
+    found = figures._embedding(run, data, index, "CLIP")
+    assert list(found) == [figures.EMBEDDING, figures.PICTURES]
+    for file, levels, most in ((figures.EMBEDDING, 4, 36), (figures.PICTURES, 3, 90)):
+        ax = found[file].axes[0]
+        labels = [t.get_text() for t in ax.get_legend().get_texts()]
+        assert labels == ["name", "subgroup", "group", "picture"][:levels]
+        assert ax.get_title().startswith("CLIP")
+        assert "mean distortion of distances" in ax.get_title()
+        texts = [t.get_text() for t in ax.texts if not t.get_text().replace(".", "").isdigit()]
+        known = {t for level in level_texts(data, index).values() for t in level}
+        assert 0 < len(texts) <= most
+        assert set(texts) <= known
+    pictures = found[figures.PICTURES].axes[0].findobj(BboxImage)
+    assert 0 < len(pictures) <= len(index)
+    title = figures._radii(run, data, index, "CLIP").axes[0]
+    assert [t.get_text() for t in title.get_legend().get_texts()][-1] == "root (the empty caption)"
+    assert figures._losses(run, "CLIP").axes[0].get_title() == "CLIP: training losses"

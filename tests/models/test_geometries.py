@@ -26,6 +26,7 @@ from spaceforms.models.config import TrainConfig, build_model, from_json, to_jso
 from spaceforms.models.encoders import ImageEncoder, TextEncoder, TextEncoderConfig
 from spaceforms.models.evaluate import evaluate
 from spaceforms.models.sizes import IMAGE_SIZES, TEXT_SIZES
+from spaceforms.models.spaces import hyperboloid, sphere
 from spaceforms.models.tokenizer import Tokenizer
 from spaceforms.models.train import load_data, train, train_step
 from spaceforms.models.zoo import MODELS, OPTIONS
@@ -332,3 +333,22 @@ def test_cones_on_points_of_the_whole_sphere_and_weights_without_cones_are_refus
         ImageTextModel(Features(), Features(), **make, chain_weight=0.1)
     with pytest.raises(ValueError, match="lift is 'exp'; expected normal or project"):
         ImageTextModel(Features(), Features(), **make, lift="exp")
+
+
+@pytest.mark.parametrize(("make", "sign"), [(hyperboloid, -1), (sphere, 1)])
+def test_a_learned_curvature_stays_within_a_factor_of_ten(make, sign):
+    fixed, learned = (make(sign * 0.5, learnable=b) for b in (False, True))
+    for space in (fixed, learned):
+        assert float(space.curvature.detach()) == pytest.approx(sign * 0.5)
+    assert not list(fixed.parameters())
+    (parameter,) = learned.parameters()
+    for value, bound in ((100.0, 5.0), (-100.0, 0.05)):
+        with torch.no_grad():
+            parameter.fill_(value)
+        assert float(learned.curvature.detach()) == pytest.approx(sign * bound, rel=1e-4)
+    for size in (1e-4, 1e4):
+        assert float(make(sign * size, learnable=False).curvature) == pytest.approx(sign * size)
+    low, high = ("-10000", "-0.0001") if sign < 0 else ("0.0001", "10000")
+    for wrong in (sign * 0.99e-4, sign * 1.01e4, -sign * 1.0, math.nan, sign * math.inf, 0.0):
+        with pytest.raises(ValueError, match=rf"curvature is {wrong}; .* between {low} and {high}"):
+            make(wrong, learnable=False)
