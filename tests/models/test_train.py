@@ -199,6 +199,16 @@ def test_training_lowers_the_loss(tiny):
     train(config)
     rows = [json.loads(r) for r in (config.out / checkpoint.METRICS).read_text().splitlines()]
     assert rows[-1]["contrastive"] < math.log(48) - 0.5  # log(48) is what an untrained model has
+    # Three steps an epoch, a row every ten steps and at the end.
+    assert [row["step"] for row in rows] == [10, 20, 30, 40, 50, 60]
+    for row in rows:
+        assert row["epoch"] == pytest.approx(row["step"] / 3, rel=1e-6)
+        rate = learning_rate(row["step"] - 1, peak=1e-2, steps=60, warmup=0.1)
+        assert row["lr"] == pytest.approx(rate, rel=1e-6)
+        assert row["grad_norm"] > 0
+        assert row["pairs_per_second"] > 0
+        assert {"loss", "contrastive", "entailment", "scale", "curvature"} <= row.keys()
+        assert not any(key.startswith("skipped") for key in row)
 
 
 def test_training_works_in_a_thread_where_signals_cannot_be_caught(tiny):
