@@ -221,3 +221,14 @@ def test_the_real_text_encoder_knows_what_sentences_mean():
     table = features @ features.T
     assert min(table[0, 1], table[2, 3]) > 0.5
     assert table[:2, 2:].max() < 0.2
+
+
+def test_the_published_scaling_of_pixels_takes_bytes_127_and_255_to_0_and_1(stand_ins):
+    encoder = frozen.image_encoder()
+    bytes_ = torch.tensor([127.0, 255.0, 0.0]) / 255
+    for channel in range(3):
+        scaled = (bytes_ - encoder.mean[0, channel, 0, 0]) / encoder.std[0, channel, 0, 0]
+        torch.testing.assert_close(scaled, torch.tensor([0.0, 1.0, -127 / 128]))
+    assert encoder.size == 224
+    assert encoder.frozen
+    assert frozen.text_encoder().frozen

@@ -444,3 +444,41 @@ def test_the_table_has_every_figure_in_its_place():
     assert lines[-1] == "  R@1 with 7 of 89 more pictures: none 0.625, random 0.875"
     del result["selection"]
     assert "more pictures" not in as_table(result)
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        *((n, 1, 0) for n in ("embed_dim", "head_epochs", "epochs", "batch_size")),
+        *((n, 1, 0) for n in ("hidden", "passes")),
+        ("dropout", 0.0, -0.1),
+        ("dropout", 0.99, 1.0),
+        ("select", 0, -1),
+        ("bins", 3, 2),
+    ],
+)
+def test_options_at_the_ends_of_their_ranges(name, good, bad):
+    assert getattr(ProbVLMConfig("f.npz", "out", **{name: good}), name) == good
+    with pytest.raises(ValueError, match=rf"{name}( is)? {bad}\b.*; expected"):
+        ProbVLMConfig("f.npz", "out", **{name: bad})
+
+
+def test_features_of_other_pictures_or_with_holes_are_refused(features, tmp_path):
+    path, data = features
+    found = frozen.load_features(path)
+    pairs = probvlm_run._checked(path, data, np.arange(len(data)))
+    assert torch.equal(pairs.image, torch.from_numpy(found.image))
+    other = tmp_path / "other.npz"
+    frozen.save_features(found._replace(text=found.text[:-1]), other)
+    sizes = f"{len(data)} pictures of {len(data.names) - 1} names, and the data has {len(data)} of"
+    with pytest.raises(ValueError, match=f"other.npz: {sizes} {len(data.names)} in its order"):
+        probvlm_run._checked(other, data, np.arange(3))
+    frozen.save_features(found._replace(concept=found.concept[::-1].copy()), other)
+    with pytest.raises(ValueError, match="expected features of it"):
+        probvlm_run._checked(other, data, np.arange(3))
+    image = found.image.copy()
+    image[[2, 5], 0] = np.nan, np.inf
+    frozen.save_features(found._replace(image=image), other)
+    with pytest.raises(ValueError, match="2 of 6 pictures that are needed have no finite features"):
+        probvlm_run._checked(other, data, np.arange(6))
+    probvlm_run._checked(other, data, np.array([0, 1, 3, 4]))
