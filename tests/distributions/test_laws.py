@@ -280,3 +280,15 @@ def test_divergences_are_those_of_quadrature():
     assert abs(kl_divergence(p, p).item()) < 1e-15
     with pytest.raises(ValueError, match="kl_divergence: p is on the 2-sphere of curvature"):
         kl_divergence(p, UniformSphere(Sphere(), 2))
+
+
+def test_a_divergence_between_two_spheres_is_refused():
+    def law(n, curvature):
+        space = Sphere(curvature)
+        return VonMisesFisher(space, space.origin(n, dtype=torch.float64), 2.0)
+
+    for other in (law(3, 1.0), law(2, 0.5)):
+        sizes = f"q on the {other.n}-sphere of curvature {float(other.manifold.curvature):g}"
+        with pytest.raises(ValueError, match=f"p is on the 2-sphere of curvature 1, {sizes};"):
+            kl_divergence(law(2, 1.0), other)
+    assert kl_divergence(law(2, 1.0), law(2, 1.0)) == 0

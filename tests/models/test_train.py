@@ -12,13 +12,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from spaceforms.datasets import CaptionMix
+from spaceforms.datasets import CaptionMix, EmojiDataset
 from spaceforms.models import checkpoint, train as train_module
 from spaceforms.models.checkpoint import load_run
 from spaceforms.models.config import TrainConfig, build_model, from_json, to_json
 from spaceforms.models.encoders import TextEncoderConfig
 from spaceforms.models.log import read_log
 from spaceforms.models.optim import learning_rate, parameter_groups
+from spaceforms.models.tokenizer import Tokenizer
 from spaceforms.models.train import load_data, train, training_texts
 
 
@@ -364,3 +365,75 @@ def test_a_run_loads_with_the_weights_and_the_words_it_was_saved_with(tiny):
     assert run.tokenizer.decode(run.tokenizer.encode(["red cat"])) == ["red cat"]
     with pytest.raises(FileNotFoundError, match=r"has no model\.safetensors, config\.json"):
         load_run(config.out / "nowhere")
+
+
+def test_every_option_of_a_run_reaches_what_it_is_for(tiny, monkeypatch):
+    steps, made, prepared, saved = [], [], [], []
+    real, optimiser = train_module.train_step, torch.optim.AdamW
+
+    def step(*args, **options):
+        steps.append((args[1].param_groups[0]["lr"], args[1].param_groups[1]["lr"], options))
+        return real(*args, **options)
+
+    def adamw(groups, **options):
+        made.append(([g["weight_decay"] for g in groups], options))
+        return optimiser(groups, **options)
+
+    monkeypatch.setattr(train_module, "train_step", step)
+    monkeypatch.setattr(torch.optim, "AdamW", adamw)
+    monkeypatch.setattr(train_module, "prepare", lambda *_, **options: prepared.append(options))
+    monkeypatch.setattr(
+        train_module, "save_state", lambda *args, **more: saved.append((args[3], more))
+    )
+    options = {"lr": 0.25, "betas": (0.5, 0.75), "weight_decay": 0.125, "clip_norm": 0.5}
+    options |= {"micro_batch": 8, "precision": "bfloat16", "warmup": 0.5, "recompute": True}
+    config = tiny(epochs=3, save_every=2, ema=0.5, **options)
+    assert train(config)
+    assert made == [([0.125, 0.0], {"lr": 0.25, "betas": (0.5, 0.75)})]
+    assert prepared == [{"recompute": True, "compiled": False}]
+    for k, (rate, other, given) in enumerate(steps):
+        assert rate == other == learning_rate(k, peak=0.25, steps=9, warmup=0.5)
+        assert given == {"device": "cpu", "clip_norm": 0.5, "half": True, "micro_batch": 8}
+    assert len(steps) == 9
+    assert [at for at, _ in saved] == [6, 9]
+    assert all(more["ema"] is not None and more["data"] is None for _, more in saved)
+    plain = tiny("plain", epochs=1)
+    steps.clear()
+    assert train(plain)
+    assert all(
+        not g["half"] and g["micro_batch"] is None and g["clip_norm"] == 1 for *_, g in steps
+    )
+    assert prepared[1] == {"recompute": False, "compiled": False}
+    assert saved[-1][1]["ema"] is None
+
+
+def test_one_step_of_training_clips_and_steps_and_leaves_what_is_not_finite(tiny):
+    config = tiny(model="clip")
+    data, _ = load_data(config)
+    batch = EmojiDataset(data, augmentation=None).batch(range(12), 0)
+    tokenizer = Tokenizer.train(data.names, vocabulary=300, context=8)
+    norms = {}
+    for clip in (1e9, 0.01):
+        torch.manual_seed(0)
+        model = build_model(config, len(tokenizer))
+        before = [p.detach().clone() for p in model.parameters()]
+        sgd = torch.optim.SGD(model.parameters(), lr=1.0)
+        values, norms[clip] = train_module.train_step(
+            model, sgd, batch, tokenizer, device="cpu", clip_norm=clip
+        )
+        moved = torch.stack(
+            [(p - b).norm() for p, b in zip(model.parameters(), before, strict=True)]
+        )
+        # Plain descent of rate 1 moves by the gradient, whose norm is given before it is clipped.
+        assert float(moved.norm().detach()) == pytest.approx(min(norms[clip], clip), rel=1e-3)
+        assert set(values) == {"loss", "contrastive"}
+    assert norms[1e9] == norms[0.01] > 0.01
+    with torch.no_grad():
+        next(model.parameters()).fill_(torch.nan)
+    before = [p.detach().clone() for p in model.parameters()]
+    _, norm = train_module.train_step(model, sgd, batch, tokenizer, device="cpu", clip_norm=1.0)
+    assert math.isnan(norm)
+    assert all(
+        torch.equal(p, b) or p.isnan().any()
+        for p, b in zip(model.parameters(), before, strict=True)
+    )
