@@ -119,3 +119,12 @@ def test_both_ways_to_start_it_work(start: list[str]) -> None:
     result = subprocess.run([*start, "--help"], capture_output=True, text=True, check=True)
     assert "evaluate" in result.stdout
     assert result.stderr == ""
+
+
+def test_a_missing_module_without_a_name_is_not_explained_away(commands: SimpleNamespace) -> None:
+    def broken(words: list[str]) -> int:
+        raise ModuleNotFoundError("something is missing")
+
+    commands.train = broken
+    with pytest.raises(ModuleNotFoundError, match="^something is missing$"):
+        command_line.main(["train"])

@@ -1,5 +1,6 @@
 """Losses against independent dense formulas, identities, limits and refusals."""
 
+import inspect
 import math
 
 import pytest
@@ -8,7 +9,7 @@ from cases import CASES, points
 from torch.autograd import gradcheck
 from torch.nn.functional import cross_entropy
 
-from spaceforms.losses import EntailmentLoss, InfoNCE, entailment, info_nce
+from spaceforms.losses import EntailmentLoss, InfoNCE, entailment, functional, info_nce
 from spaceforms.manifolds import Lorentz, PoincareBall, Sphere
 
 F64 = torch.float64
@@ -198,3 +199,61 @@ def test_refusals_are_sentences(change, sentence):
         info_nce(arguments.pop("x"), arguments.pop("y"), **arguments)
     with pytest.raises(ValueError, match=r"aperture_scale is 0; expected a positive number"):
         entailment(torch.ones(3), torch.ones(3), manifold=CASES["Lorentz(-1)"], aperture_scale=0)
+
+
+REDUCED = [
+    name
+    for name, function in vars(functional).items()
+    if inspect.isfunction(function) and "reduction" in inspect.signature(function).parameters
+]
+
+
+def _arguments(name: str) -> dict[str, object]:
+    """Something for every argument that must be given, by its name."""
+    space = Sphere(1.0)
+    generator = torch.Generator().manual_seed(0)
+    four = space.random_normal(4, 3, generator=generator, dtype=torch.float64)
+    flat = torch.rand(4, 3, generator=generator, dtype=torch.float64)
+    known = {
+        "manifold": space,
+        **{"scale": 2.0, "bias": -1.0, "shift": 1.0, "prior": 0.1},
+        **{"labels": torch.arange(4), "levels": [four, four], "ids": [torch.arange(4)] * 2},
+        **{
+            "logits": flat[:, 0],
+            "matched": torch.tensor([True, False] * 2),
+            "sqdist": flat @ flat.T,
+        },
+        **{"local": four[:, None].expand(4, 2, 4)},
+        **dict.fromkeys(("x", "y", "parent", "child", "image", "text", "anchor", "positive"), four),
+        **dict.fromkeys(
+            ("part_image", "part_text", "image_keys", "text_keys", "point", "keys"), four
+        ),
+        **{n: four[:, None].expand(4, 2, 4) for n in ("negative_parent", "negative_child")},
+    }
+    if name in ("generalized_gaussian_nll", "probvlm_surrogate_nll", "cross_nll"):
+        known = dict.fromkeys(
+            (*("x", "loc", "log_scale", "shape", "inverse_scale", "loc_v", "log_scale_v"),
+             *("shape_v", "loc_t", "log_scale_t", "shape_t", "z_v", "z_t")), flat + 1
+        )  # fmt: skip
+    if name == "masked_language_loss":
+        known |= {"logits": flat, "labels": torch.tensor([0, 1, 2, -100])}
+    required = inspect.signature(getattr(functional, name)).parameters.values()
+    return {p.name: known[p.name] for p in required if p.default is p.empty}
+
+
+@pytest.mark.parametrize("name", REDUCED)
+def test_every_loss_is_a_mean_unless_asked_and_refuses_other_reductions(name):
+    loss, given = getattr(functional, name), _arguments(name)
+    mean = loss(**given)
+    assert mean.ndim == 0
+    assert torch.equal(mean, loss(**given, reduction="mean"))
+    each, total = (loss(**given, reduction=r) for r in ("none", "sum"))
+    parts = each if isinstance(each, tuple) else (each,)
+    if len(parts) == 1 and each.ndim == 1:
+        torch.testing.assert_close(each.sum(), total)
+    # It is info_nce itself, on the points of one modality, and says so.
+    called = "info_nce" if name == "intra_modal_contrastive" else name
+    for wrong in ("max", None, "Mean"):
+        sentence = rf"{called}: reduction is {wrong!r}; expected one of none, mean, sum\."
+        with pytest.raises(ValueError, match=sentence):
+            loss(**given, reduction=wrong)
