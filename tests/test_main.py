@@ -126,5 +126,5 @@ def test_a_missing_module_without_a_name_is_not_explained_away(commands: SimpleN
         raise ModuleNotFoundError("something is missing")
 
     commands.train = broken
-    with pytest.raises(ModuleNotFoundError, match="^something is missing$"):
+    with pytest.raises(ModuleNotFoundError, match=r"^something is missing$"):
         command_line.main(["train"])
