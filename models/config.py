@@ -143,6 +143,12 @@ class TrainConfig:
         for name in ("epochs", "batch_size", "embed_dim", "save_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1.")
+        for name, most in _MOST.items():
+            if (getattr(self, name) or 0) > most:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}; expected at most {most:,}, or all memory is "
+                    "taken before anything is said."
+                )
         if not 0 <= self.warmup <= 1:
             raise ValueError(f"warmup is {self.warmup}; expected a share between 0 and 1.")
         for name in ("lr", "clip_norm"):
@@ -193,6 +199,8 @@ class TrainConfig:
         given = {name: getattr(self, name) for name in OPTIONS}
         return {name: value for name, value in given.items() if value is not None}
 
+
+_MOST = {"embed_dim": 2**16, "queue_size": 2**24, "fusion_layers": 1000}
 
 # What may differ between a run and its resumption.
 _OF_THE_PROCESS = (

@@ -106,6 +106,7 @@ class Tokenizer:
             for part in ("normalizer", "pre_tokenizer", "post_processor", "decoder", "padding"):
                 if not _agree(content.get(part), ours[part]):
                     raise ValueError(f"its {part} is another")
+            return cls(backend, context)
         except OSError:
             raise
         except Exception as error:
@@ -114,7 +115,6 @@ class Tokenizer:
                 f"{path}: expected a tokenizer's JSON file, as `spaceforms train` writes it, but "
                 f"{reason[:200]}"
             ) from error
-        return cls(backend, context)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the vocabulary, merges and context as one JSON file."""
