@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from spaceforms.datasets import Taxonomy, load_mammals, load_wordnet_nouns
+from spaceforms.losses import Hierarchy
 
 
 def test_nouns() -> None:
@@ -43,3 +44,23 @@ def test_bad_files_get_a_sentence(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", edges=np.zeros((1, 2)))
     with pytest.raises(ValueError, match=r"x.npz: expected the arrays names, edges; names missing"):
         load_wordnet_nouns(tmp_path / "x.npz")
+
+
+def test_the_ends_of_edges_are_named_and_none_is_taken_for_the_other() -> None:
+    mammals = load_mammals()
+    names = mammals.names
+    upper = [names[k] for k in mammals.parent]
+    assert "mammal.n.01" in upper
+    assert "mammal.n.01" not in [names[k] for k in mammals.child]
+    with pytest.raises(TypeError, match="positional"):
+        Hierarchy(*mammals.edges.T)
+    tree = Hierarchy(parent=mammals.parent, child=mammals.child)
+    assert tree.depth[names.index("mammal.n.01")] == 0
+
+
+def test_edges_that_are_none_get_a_sentence(tmp_path: Path) -> None:
+    names = np.frombuffer(b"a\nb", np.uint8)
+    for edges in (np.zeros(3, np.int64), np.zeros((2, 2)), np.full((1, 2), 7), np.full((1, 2), -1)):
+        np.savez(tmp_path / "x.npz", names=names, edges=edges)
+        with pytest.raises(ValueError, match=r"x.npz: (expected edges|edges must lie in 0..1)"):
+            load_wordnet_nouns(tmp_path / "x.npz")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from spaceforms.models.metrics import accuracy, chance_recall_at, quantiles, recall_at
+from spaceforms.models.uncertainty import hits_at_1
 
 
 def test_recall_counts_rows_with_a_relevant_column_among_the_best():
@@ -42,3 +43,23 @@ def test_accuracy_weighs_pictures_and_macro_weighs_classes():
 def test_quantiles_of_a_known_list():
     figures = quantiles(np.arange(101.0))
     assert figures == {"mean": 50.0, "25%": 25.0, "median": 50.0, "75%": 75.0, "number": 101}
+
+
+@pytest.mark.parametrize("bad", [slice(None), (2, 0), (1, 1)])
+def test_scores_that_are_not_numbers_get_no_figure(bad):
+    scores = np.random.default_rng(0).random((4, 3))
+    relevant = np.eye(4, 3, dtype=bool)
+    relevant[3, 0] = True
+    scores[bad] = np.nan
+    for figure in (
+        lambda: recall_at(scores, relevant),
+        lambda: accuracy(scores, np.zeros(4, np.int64)),
+        lambda: hits_at_1(scores, relevant),
+    ):
+        with pytest.raises(ValueError, match=r"of 12 scores are not numbers"):
+            figure()
+
+
+def test_a_row_without_a_relevant_column_is_refused():
+    with pytest.raises(ValueError, match="a relevant column in each row"):
+        recall_at(np.zeros((2, 3)), np.eye(2, 3, dtype=bool) & False)

@@ -1,7 +1,11 @@
 """Nearest neighbours: an index gives what comparing with every point gives."""
 
+import hashlib
+import json
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from cases import CASES, points
@@ -367,3 +371,61 @@ def test_flat_points_within_a_unit_are_scaled_and_equal_ones_are_not():
     same = build_index(Euclidean(), x[:1].expand(4, -1))
     assert same._form.scale == 1
     assert same.search(x[0], 2).distances.tolist() == [0, 0]
+def test_more_cells_than_points_get_a_sentence():
+    points = Sphere(1.0).from_normal(torch.randn(10, 3))
+    with pytest.raises(ValueError, match=r"'IVF1024,Flat' with 10 points, of which FAISS can make"):
+        build_index(Sphere(1.0), points, factory="IVF1024,Flat")
+
+
+@pytest.fixture
+def saved(tmp_path) -> Path:
+    """The folder of an index of forty points."""
+    generator = torch.Generator().manual_seed(0)
+    points = Lorentz(-1.0).from_normal(torch.randn(40, 3, generator=generator))
+    build_index(Lorentz(-1.0), points).save(tmp_path / "index")
+    return tmp_path / "index"
+
+
+@pytest.mark.parametrize("name", ["about.json", "index.faiss", "points.pt"])
+def test_a_damaged_index_is_refused_with_the_name_of_the_file(saved, name):
+    whole = (saved / name).read_bytes()
+    rng = np.random.default_rng(1)
+    flipped = []
+    for at in rng.integers(len(whole), size=20):
+        damaged = bytearray(whole)
+        damaged[at] ^= 1 << int(rng.integers(8))
+        flipped.append(bytes(damaged))
+    for content in (b"", b"{}", b"[" * 100_000, whole[: len(whole) // 2], *flipped):
+        (saved / name).write_bytes(content)
+        try:
+            again = load_index(saved)
+        except ValueError as error:
+            assert "search.load_index: " in str(error)  # noqa: PT017
+            assert str(saved) in str(error)  # noqa: PT017
+        else:  # a space for a line feed in the JSON
+            assert name == "about.json"
+            assert again.manifold.curvature == -1.0
+    (saved / name).unlink()
+    with pytest.raises(FileNotFoundError, match=f"has no {name}"):
+        load_index(saved)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"manifold": "os.system"},
+        {"curvature": "x"},
+        {"curvature": 1.0},
+        {"curvature": float("nan")},
+        {"oversample": 0},
+        {"factory": None},
+    ],
+)
+def test_an_index_of_other_options_is_refused(saved, change):
+    about = json.loads((saved / "about.json").read_text())
+    del about["digest"]
+    about |= change
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    (saved / "about.json").write_text(json.dumps(about | {"digest": digest}))
+    with pytest.raises(ValueError, match=r"about\.json|points\.pt"):
+        load_index(saved)

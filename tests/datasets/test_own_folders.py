@@ -1,0 +1,239 @@
+"""Folders and names as people have them: everything is found, or counted and named."""
+
+import json
+import os
+from pathlib import Path
+
+import hostile
+import pytest
+
+from spaceforms.datasets import Fault, Folder, Pair, Shards, open_pairs, pair_rows, write_shards
+from spaceforms.datasets.files import content_digest, replacing
+from spaceforms.datasets.shards import expand_braces
+from spaceforms.datasets.stream import fingerprint
+
+
+def _pictures(folder: Path, *names: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(hostile.GOOD)
+    return folder
+
+
+def _found(folder: Path, **options) -> tuple[dict[str, tuple[str, ...]], list[Fault]]:
+    items = list(Folder(folder, **options).in_order())
+    pairs = {item.key: item.captions for item in items if isinstance(item, Pair)}
+    return pairs, [item for item in items if isinstance(item, Fault)]
+
+
+def test_captions_are_found_whatever_their_suffix_and_its_case(tmp_path):
+    folder = _pictures(tmp_path, "a.JPG", "b.png", "c.jpeg", "d/e.jfif", "f.png")
+    (folder / "a.TXT").write_text("one")
+    (folder / "b.caption").write_text("two")
+    (folder / "c.Json").write_text('{"caption": "three"}')
+    (folder / "d/e.txt").write_text("four")
+    (folder / "f.json").write_text('{"width": 640, "family": "pets"}')  # as downloaders leave it
+    (folder / "f.txt").write_text("five")
+    pairs, faults = _found(folder)
+    assert pairs == {
+        k: (v,)
+        for k, v in zip(
+            ("a", "b", "c", "d/e", "f"), ("one", "two", "three", "four", "five"), strict=True
+        )
+    }
+    assert not faults
+    assert next(p for p in Folder(folder).in_order() if p.key == "f").family == "pets"
+
+
+def test_texts_are_read_in_utf_8_with_and_without_a_mark_and_in_utf_16(tmp_path):
+    folder = _pictures(tmp_path, "a.png", "b.png", "c.png", "d.png")
+    (folder / "a.txt").write_bytes(b"\xef\xbb\xbfcaf\xc3\xa9")
+    (folder / "b.txt").write_bytes("café".encode("utf-16"))
+    (folder / "c.txt").write_bytes(b"caf\xe9")
+    (folder / "d.txt").write_bytes("caf\ufffd".encode())
+    pairs, faults = _found(folder)
+    assert pairs == {"a": ("café",), "b": ("café",), "c": ("caf\ufffd",), "d": ("caf\ufffd",)}
+    assert [f.kind for f in faults] == ["captions not UTF-8"]
+    assert str(folder) in faults[0].where
+    assert faults[0].where.endswith("c")
+
+
+def test_a_byte_of_another_encoding_in_a_list_is_counted_with_its_line(tmp_path):
+    folder = _pictures(tmp_path, "a.png", "b.png")
+    (folder / "captions.tsv").write_bytes(b"a.png\ta cat\nb.png\tcaf\xe9\r\n")
+    pairs, faults = _found(folder)
+    assert pairs == {"a": ("a cat",), "b": ("caf\ufffd",)}
+    assert faults == [Fault("captions not UTF-8", f"{folder}/captions.tsv: line 2")]
+
+
+def test_no_sign_within_a_caption_ends_a_line(tmp_path):
+    folder = _pictures(tmp_path, "a.png")
+    signs = "\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e"
+    for name, line in (
+        ("captions.tsv", f"a.png\tone{signs}two\n"),
+        ("captions.jsonl", json.dumps({"file": "a.png", "text": f"one{signs}two"}) + "\n"),
+        ("captions.jsonl", '{"file": "a.png", "text": "one\u2028\x85two"}\n'),
+    ):
+        (folder / name).write_text(line, encoding="utf-8")
+        assert _found(folder)[0] == {"a": ("one two",)}
+        (folder / name).unlink()
+
+
+def test_what_systems_leave_is_no_data_and_what_cannot_be_used_is_named(tmp_path):
+    folder = _pictures(
+        tmp_path,
+        *("a.png", "._a.png", ".hidden/b.png", "__MACOSX/a.png", "@eaDir/a.png", "Thumbs.db"),
+        *("phone.HEIC", "scan.tif", "lonely.png"),
+    )
+    (folder / "a.txt").write_text("a cat")
+    (folder / "text without picture.txt").write_text("a dog")
+    (folder / "elsewhere").symlink_to(tmp_path)
+    pairs, faults = _found(folder)
+    assert pairs == {"a": ("a cat",)}
+    assert sorted((f.kind, Path(f.where.split(": ")[0].split(" ")[0]).name) for f in faults) == [
+        ("files refused", "elsewhere"),
+        ("pairs incomplete", "lonely.png"),
+        ("pairs incomplete", "text"),
+        ("pictures unreadable", "phone.HEIC"),
+        ("pictures unreadable", "scan.tif"),
+    ]
+
+
+def test_a_folder_without_pairs_says_what_was_found(tmp_path):
+    _pictures(tmp_path, "a.heic", "b.heic", "c.png")
+    with pytest.raises(
+        FileNotFoundError, match=r"none among 2 \.heic, 1 \.png \(.*a\.heic: expect"
+    ):
+        Folder(tmp_path)
+
+
+def test_links_to_files_are_followed_in_training_and_not_for_copies(tmp_path):
+    store = _pictures(tmp_path / "store", "1.png", "2.png")
+    folder = _pictures(tmp_path / "folder", "own.png")
+    for k in (1, 2):
+        (folder / f"{k}.png").symlink_to(store / f"{k}.png")
+        (folder / f"{k}.txt").write_text("a cat")
+    (folder / "own.txt").write_text("a dog")
+    (folder / "again.png").symlink_to(folder / "own.png")
+    (folder / "again.txt").write_text("a dog")
+    assert len(_found(folder)[0]) == 4
+    pairs, faults = _found(folder, links=False)
+    assert pairs.keys() == {"own", "again"}
+    assert [f.kind for f in faults] == ["files refused"] * 2
+
+
+@pytest.mark.parametrize("name", ["photos[1].tar", "set {a,b}.tar", "a*b?.tar"])
+def test_a_file_that_is_there_is_no_pattern(tmp_path, name):
+    (tmp_path / name).write_bytes(hostile.FIRST + hostile.END)
+    (tmp_path / "photos1.tar").write_bytes(b"")
+    assert open_pairs(tmp_path / name).count() == 1
+
+
+def test_a_folder_that_is_there_is_no_pattern(tmp_path):
+    for name in ("set {a,b}", "photos [2]"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "s-0.TAR").write_bytes(hostile.FIRST + hostile.END)
+        (folder / "s-1.tar").write_bytes(hostile.FIRST + hostile.END)
+        assert open_pairs(folder).count() == 2
+        assert open_pairs(folder / "s-{1..1}.tar").count() == 1
+        assert open_pairs(folder / "*.tar").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("list.csv", r"list\.csv: expected a folder of pictures.*found a list; .*captions\.jsonl"),
+        ("d.zip", "found an archive; unpack it into a folder"),
+        ("d.tar.gz", "found a compressed tar; unpack it"),
+        ("d.tgz", "found a compressed tar; unpack it"),
+        ("one.jpg", "found one picture"),
+        ("one.HEIC", "found one picture"),
+        ("what", "found a file with the suffix ''"),
+    ],
+)
+def test_what_is_no_data_is_told_with_what_is_expected(tmp_path, name, message):
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(ValueError, match=message):
+        open_pairs(tmp_path / name)
+
+
+def test_a_folder_of_pictures_and_shards_is_refused(tmp_path):
+    _pictures(tmp_path, "a.png")
+    (tmp_path / "a.txt").write_text("a cat")
+    assert open_pairs(tmp_path).count() == 1
+    (tmp_path / "backup.tar").write_bytes(hostile.FIRST + hostile.END)
+    with pytest.raises(
+        ValueError, match=r"expected pictures or \.tar shards, found both \(a\.png, b"
+    ):
+        open_pairs(tmp_path)
+
+
+def test_a_pattern_of_more_than_a_million_names_is_refused():
+    for pattern in ("{0..99999999999999}.tar", "{0..999}{0..999}{0..999}", "{1..9}" * 9):
+        with pytest.raises(ValueError, match="expected at most 1,000,000 names"):
+            expand_braces(pattern)
+    assert expand_braces("{" + "9" * 5000 + "..1}") == ["{" + "9" * 5000 + "..1}"]
+
+
+def test_copies_tell_what_they_leave_out(tmp_path):
+    folder = _pictures(tmp_path / "in", "a.png", "b.png", "c.png", "d.png")
+    for name in "abc":
+        (folder / f"{name}.txt").write_text(f"the {name}")
+    (folder / "b.png").write_bytes(b"<html>")
+    pairs = Folder(folder)
+    (folder / "c.png").unlink()
+    left = []
+    write_shards(pair_rows(pairs, skipped=left.append), tmp_path / "out")
+    assert [p.captions for p in Shards(tmp_path / "out").in_order()] == [("the a",)]
+    assert sorted((f.kind, Path(f.where.split(":")[0].split(" ")[0]).name) for f in left) == [
+        ("pairs incomplete", "d.png"),
+        ("pictures unreadable", "b.png"),
+        ("pictures unreadable", "c.png"),
+    ]
+
+
+def test_a_fingerprint_sees_every_byte_and_not_the_place(tmp_path):
+    folder = _pictures(tmp_path / "one", "a.png", "b.png")
+    for name in "ab":
+        (folder / f"{name}.txt").write_text("a cat")
+    first = fingerprint(Folder(folder))
+    moved = folder.rename(tmp_path / "two")
+    assert fingerprint(Folder(moved)) == first
+    whole = (moved / "b.png").read_bytes()
+    for at in (0, 40, len(whole) - 1):
+        (moved / "b.png").write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert fingerprint(Folder(moved)) != first
+    (moved / "b.png").write_bytes(whole)
+    assert fingerprint(Folder(moved)) == first
+    (moved / "b.txt").write_text("a dog")
+    assert fingerprint(Folder(moved)) != first
+
+
+def test_of_large_data_sizes_and_a_sample_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("spaceforms.datasets.files._MOST_READ", 2**18)
+    path = tmp_path / "large"
+    path.write_bytes(bytes(2**21))
+    digests = {content_digest([path])}
+    with path.open("r+b") as file:
+        file.write(b"x")
+    digests.add(content_digest([path]))
+    os.truncate(path, 2**21 - 1)
+    digests.add(content_digest([path]))
+    digests.add(content_digest([path, tmp_path / "none"]))
+    assert len(digests) == 4
+
+
+def test_a_file_takes_its_place_whole_or_not_at_all(tmp_path):
+    path, victim = tmp_path / "file", tmp_path / "victim"
+    victim.write_text("mine")
+    path.write_text("old")
+    (tmp_path / "file.part").symlink_to(victim)
+    with replacing(path) as part:
+        part.write_text("new")
+    assert (path.read_text(), victim.read_text()) == ("new", "mine")
+    with pytest.raises(IsADirectoryError), replacing(path) as part:
+        part.write_text("half") and part.with_name(".").read_bytes()
+    assert path.read_text() == "new"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "victim"]
