@@ -92,12 +92,23 @@ def _check_size(config: TrainConfig, folder: Path) -> None:
     needed += config.embed_dim * (image.widths[-1] + text.width)
     # The vocabulary of the configuration is the most that it may have, and may be far from full.
     needed -= text.vocabulary * text.width
-    size = (folder / MODEL).stat().st_size
+    with _weights_file(folder / MODEL):
+        size = (folder / MODEL).stat().st_size
     if 2 * needed > size:  # two bytes a number at least
         raise ValueError(
             f"{folder / CONFIG}: expected the configuration of the weights in {MODEL}, {size:,} "
             f"bytes, got one of a model of {needed:,} numbers or more."
         )
+
+
+@contextmanager
+def _weights_file(path: Path) -> Iterator[Any]:
+    """A file of weights, open."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except SafetensorError as error:
+        raise ValueError(f"{path}: expected the weights of a run, got {error}.") from error
 
 
 def read_config(folder: Path) -> TrainConfig:
@@ -116,12 +127,9 @@ def load_weights(model: ImageTextModel, folder: Path, name: str = MODEL) -> None
             some are perfect.
     """
     path = folder / name
-    try:
-        with safe_open(path, framework="pt") as file:
-            written = (file.metadata() or {}).get(_DIGEST)
-            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{path}: expected the weights of a run, got {error}.") from error
+    with _weights_file(path) as file:
+        written = (file.metadata() or {}).get(_DIGEST)
+        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     if written is not None and written != _digest(weights):
         raise ValueError(
             f"{path}: the weights are not those that were written: the file is damaged, or was "
