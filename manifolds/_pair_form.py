@@ -72,7 +72,7 @@ def value_of(
             by_number = None
             if curved:  # of asinh(sqrt(k h))/sqrt k, or its square, at fixed h
                 s = d.square() / 4
-                bend = -s * d * tanhc_missing(s)
+                bend = -s * d * tanhc_missing(s) / 2
                 by_number = (g * bend if kind == "dist" else 2 * g * d * bend).sum()
             if kind == "dist":  # g/half, 0 where half is
                 return torch.div(half, square + tiny).mul_(g), by_number

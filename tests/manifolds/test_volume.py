@@ -177,3 +177,22 @@ def test_errors_say_what_is_wrong():
         log_ball_volume(1.0, 1.0, 2)
     with pytest.raises(TypeError, match=r"sphere_area: radius has dtype torch\.int64"):
         sphere_area(Euclidean(), torch.tensor(1), 2)
+
+
+@pytest.mark.parametrize("n", [2, 5, 64, 300])
+@pytest.mark.parametrize("name", ["Euclidean", "Sphere(2.5)", "Lorentz(-1)"])
+def test_areas_lose_nothing_to_a_logarithm(name, n):
+    manifold = CASES[name]
+    k = manifold.curvature.item()
+    for units in (1e-2, 0.3, 2.0):
+        r = units * radius(manifold)
+        with mp.workdps(40):
+            root = mp.sqrt(abs(mp.mpf(k))) or mp.mpf(1)
+            sn = {-1: mp.sinh, 0: lambda t: t, 1: mp.sin}[int(mp.sign(k))]
+            unit = 2 * mp.pi ** (mp.mpf(n) / 2) / mp.gamma(mp.mpf(n) / 2)
+            area = unit * (sn(root * mp.mpf(r)) / root) ** (n - 1)
+            if not 1e-290 < area < 1e290:
+                continue
+            found = sphere_area(manifold, r, n)
+            condition = (n - 1) * (1 + (units / abs(math.tan(units)) if k > 0 else units))
+            assert abs(found.item() / area - 1) <= 4 * EPS * (1 + condition)
