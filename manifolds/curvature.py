@@ -88,8 +88,8 @@ def entered(
     """The space to compute on; the arguments, checked and promoted to the dtype of the computation;
     and that of the result.
 
-    The vectors are at the first point, unless the last of them is ``elsewhere``, where :class:`Checked`
-    looks only whether it is finite.
+    The vectors are at the first point, unless the last of them is ``elsewhere``: of that one
+    :class:`Checked` asks only that it be finite.
     """
     check_manifold(where, manifold)
     named = [*points, *vectors]

@@ -70,7 +70,7 @@ class Sphere(Manifold):
         return torch.where(length == 0, self._unit_origin(x), direction)  # NaN stays NaN
 
     def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor:
-        # Twice: of a vector that is nearly normal once leaves mostly rounding, which is not tangent.
+        # Twice: of a nearly normal vector the first leaves mostly rounding, which is not tangent.
         v = v - dot(x, v) * x
         return v - dot(x, v) * x
 
