@@ -56,7 +56,7 @@ def random_uniform(
 
 def _check_size(manifold: Manifold, op: str, size: tuple[int, ...]) -> None:
     whole: tuple[object, ...] = size
-    if not size or not all(isinstance(k, Integral) and k >= 0 for k in whole) or size[-1] < 1:
+    if not size or not all(isinstance(k, Integral) and int(k) >= 0 for k in whole) or size[-1] < 1:
         raise ValueError(
             f"{type(manifold).__name__}.{op}: size is {size}; expected leading sizes and then the "
             "dimension n >= 1 of the space."
