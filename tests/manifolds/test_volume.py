@@ -196,3 +196,14 @@ def test_areas_lose_nothing_to_a_logarithm(name, n):
             found = sphere_area(manifold, r, n)
             condition = (n - 1) * (1 + (units / abs(math.tan(units)) if k > 0 else units))
             assert abs(found.item() / area - 1) <= 4 * EPS * (1 + condition)
+
+
+@pytest.mark.parametrize(("n", "slope"), [(1, 2.0), (2, 0.0), (3, 0.0)])
+def test_a_ball_of_radius_zero_grows_like_the_flat_one(n, slope):
+    """d/dr of the volume is the area of its boundary: two points for n = 1, nothing else at 0."""
+    for manifold in (Euclidean(), Lorentz(-0.7), Sphere(2.0)):
+        r = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+        volume = ball_volume(manifold, r, n)
+        assert volume.tolist() == [0.0] * 3
+        (gradient,) = torch.autograd.grad(volume.sum(), r)
+        assert gradient.tolist() == [slope] * 3
