@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from .files import MOST_TABLE, is_file, read_file
+from .disk import MOST_TABLE, is_file, read_file
 from .pair import parse
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .concept import Concept, check_file, read_concepts
-from .files import read_arrays
+from .disk import read_arrays
 from .hierarchy import Hierarchy
 from .splits import Split, make_split
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .files import MOST_TEXT, is_file, is_system, open_file, read_file, to_text
+from .disk import MOST_TEXT, is_file, is_system, open_file, read_file, to_text
 from .pair import CAPTIONS, Fault, Pair, captioned_pair, make_pair, parse
 from .pictures import OTHERS, SUFFIXES
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from .files import MOST_PICTURE, clean, open_file, read_file, to_text
+from .disk import MOST_PICTURE, clean, open_file, read_file, to_text
 
 FAULTS = (
     "shards missing",

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from .files import MOST_TABLE, MOST_TEXT, is_file, is_system, open_file, read_file, replacing
+from .disk import MOST_TABLE, MOST_TEXT, is_file, is_system, open_file, read_file, replacing
 from .pair import CAPTIONS, Fault, Pair, captioned_pair, parse
 from .pictures import SUFFIXES
 from .tar import Member, members

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from .augment import Augmentation, to_float
 from .dataset import Batch, GeneralTexts
+from .disk import content_digest, digest
 from .draws import uniform
-from .files import content_digest, digest
 from .folder import LISTS, Folder
 from .pair import FAULTS, Fault, Pair, Pairs, number
 from .pictures import OTHERS, SUFFIXES, decode

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .disk import MOST_TABLE, read_arrays, read_file, to_text
 from .emoji import FILES
-from .files import MOST_TABLE, read_arrays, read_file, to_text
 
 
 @dataclass(frozen=True, eq=False)

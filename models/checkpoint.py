@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ..datasets.files import MOST_TABLE, digest, open_file, read_file, replacing
+from ..datasets.disk import MOST_TABLE, digest, open_file, read_file, replacing
 from .config import TrainConfig, build_model, from_json, to_json
 from .ema import Ema
 from .encoders import ImageEncoder, TextEncoder
@@ -70,7 +70,12 @@ def load_run(folder: str | os.PathLike[str], *, device: str = "cpu", ema: bool =
         raise ValueError(
             f"{folder} was trained without --ema; expected a run with averaged weights."
         )
-    load_weights(model, folder, EMA if ema else MODEL)
+    made_with = load_weights(model, folder, EMA if ema else MODEL)
+    if made_with.get(TOKENIZER, tokenizer.digest()) != tokenizer.digest():
+        raise ValueError(
+            f"{folder / TOKENIZER}: expected the tokenizer that the model was trained with, got "
+            "another: it was replaced or edited since."
+        )
     return Run(folder, config, model.to(device).eval(), tokenizer)
 
 
@@ -118,8 +123,8 @@ def read_config(folder: Path) -> TrainConfig:
     return dataclasses.replace(config, out=folder, resume=False, overwrite=False)
 
 
-def load_weights(model: ImageTextModel, folder: Path, name: str = MODEL) -> None:
-    """Put the saved weights into a model of the same configuration.
+def load_weights(model: ImageTextModel, folder: Path, name: str = MODEL) -> dict[str, str]:
+    """Put the saved weights into a model of the same configuration; what else their file says.
 
     Raises:
         ValueError: other weights, weights that are not those that were written (where the file has
@@ -128,9 +133,9 @@ def load_weights(model: ImageTextModel, folder: Path, name: str = MODEL) -> None
     """
     path = folder / name
     with _weights_file(path) as file:
-        written = (file.metadata() or {}).get(_DIGEST)
+        said = dict(file.metadata() or {})
         weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    if written is not None and written != _digest(weights):
+    if said.get(_DIGEST, _digest(weights)) != _digest(weights):
         raise ValueError(
             f"{path}: the weights are not those that were written: the file is damaged, or was "
             "changed."
@@ -143,6 +148,7 @@ def load_weights(model: ImageTextModel, folder: Path, name: str = MODEL) -> None
             f"{more}."
         )
     _fit(model, weights, path)
+    return said
 
 
 def begin_run(
@@ -238,9 +244,10 @@ def save_state(
     """
     state = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
     state |= {"ema": ema, "data": data, "fingerprint": fingerprint, "made": dict(made or {})}
-    _write_weights(folder / MODEL, model.state_dict())
+    known = {TOKENIZER: made[TOKENIZER]} if made and TOKENIZER in made else {}
+    _write_weights(folder / MODEL, model.state_dict(), known)
     if ema is not None:
-        _write_weights(folder / EMA, ema)
+        _write_weights(folder / EMA, ema, known)
     _write(folder / STATE, lambda path: torch.save(state, path))
 
 
@@ -334,9 +341,10 @@ def _fit(model: ImageTextModel, weights: dict[str, Tensor], path: Path) -> None:
         ) from error
 
 
-def _write_weights(path: Path, weights: dict[str, Tensor]) -> None:
+def _write_weights(path: Path, weights: dict[str, Tensor], known: Mapping[str, str]) -> None:
     whole = {name: value.detach().contiguous() for name, value in weights.items()}
-    _write(path, lambda path: save_file(whole, path, metadata={_DIGEST: _digest(whole)}))
+    said = {**known, _DIGEST: _digest(whole)}
+    _write(path, lambda path: save_file(whole, path, metadata=said))
 
 
 def _write(path: Path, write: Callable[[Path], object]) -> None:

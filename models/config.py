@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..datasets import Augmentation
-from ..datasets.files import digest
+from ..datasets.disk import digest
 from ..datasets.pair import parse
 from ..losses.contrastive import Logits
 from .encoders import ImageEncoder, ImageEncoderConfig, TextEncoder, TextEncoderConfig

@@ -20,7 +20,7 @@ from ..datasets import (
     load_emoji,
     open_pairs,
 )
-from ..datasets.files import digest
+from ..datasets.disk import digest
 from ..datasets.pair import number
 from ..datasets.stream import STATE_WIDTH, fingerprint, lanes_for
 from . import distributed

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from ..datasets import EmojiData
 from ..datasets.augment import to_float
-from ..datasets.files import read_arrays, replacing
+from ..datasets.disk import read_arrays, replacing
 from .adapters import ImageFeatures, TextFeatures
 from .pretrained import EfficientNetLite0, MiniLM
 

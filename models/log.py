@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..datasets.files import replacing
+from ..datasets.disk import replacing
 from .terminal import say
 
 LOG_EVERY = 10

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..datasets.files import MOST_TABLE, clean, digest, read_file, replacing
+from ..datasets.disk import MOST_TABLE, clean, digest, read_file, replacing
 from ..datasets.pair import parse
 
 if TYPE_CHECKING:

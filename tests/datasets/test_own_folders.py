@@ -8,7 +8,7 @@ import hostile
 import pytest
 
 from spaceforms.datasets import Fault, Folder, Pair, Shards, open_pairs, pair_rows, write_shards
-from spaceforms.datasets.files import content_digest, replacing
+from spaceforms.datasets.disk import content_digest, replacing
 from spaceforms.datasets.shards import expand_braces
 from spaceforms.datasets.stream import fingerprint
 
@@ -212,7 +212,7 @@ def test_a_fingerprint_sees_every_byte_and_not_the_place(tmp_path):
 
 
 def test_of_large_data_sizes_and_a_sample_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("spaceforms.datasets.files._MOST_READ", 2**18)
+    monkeypatch.setattr("spaceforms.datasets.disk._MOST_READ", 2**18)
     path = tmp_path / "large"
     path.write_bytes(bytes(2**21))
     digests = {content_digest([path])}

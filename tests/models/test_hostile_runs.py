@@ -330,9 +330,14 @@ def test_a_run_is_not_resumed_on_replaced_pictures_and_goes_on_if_data_are_moved
 def test_a_run_is_not_resumed_with_another_tokenizer_or_an_edited_configuration(tiny, stopped):
     config = stopped(tiny())
     kept = {name: (config.out / name).read_bytes() for name in (TOKENIZER, CONFIG)}
-    Tokenizer.train(["another"], vocabulary=300, context=8).save(config.out / TOKENIZER)
+    other = json.loads(kept[TOKENIZER])  # of the same size: two tokens have changed their places
+    ids = other["model"]["vocab"]
+    ids["a"], ids["b"] = ids["b"], ids["a"]
+    (config.out / TOKENIZER).write_text(json.dumps(other))
     with pytest.raises(ValueError, match=r"begun with another tokenizer\.json"):
         train(_resumed(config))
+    with pytest.raises(ValueError, match=r"tokenizer\.json: expected the tokenizer that the model"):
+        load_run(config.out)
     (config.out / TOKENIZER).write_bytes(kept[TOKENIZER])
     edited = kept[CONFIG].replace(b'"lr": 0.002', b'"lr": 0.004')
     (config.out / CONFIG).write_bytes(edited)
