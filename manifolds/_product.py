@@ -1,6 +1,7 @@
 """The kernels of a product: those of its factors, equal factors in one call."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -60,7 +61,7 @@ class ProductKernels(Factors):
                 good.append(getattr(self._factor(i), check)(*(p[..., j, :] for p in parts)))
         return torch.stack(good).all(0)
 
-    def _norm(self, x: Tensor, v: Tensor) -> Tensor:
+    def _norm(self, x: Tensor, v: Tensor, **curved: Any) -> Tensor:
         return self._combined(self._each("_norm", [x], [v], scale=1, hold=True))
 
     def _defect(self, x: Tensor) -> Tensor:
@@ -115,7 +116,7 @@ class ProductKernels(Factors):
     def _pair_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         self._has_no("pair features", "one form of all pairs; expected pair_form")
 
-    def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
+    def _pairwise_haversine(self, x: Tensor, y: Tensor, **curved: Any) -> Tensor:
         return all_distances(self, x, y, squared=True, matmul=True) / 4
 
     # -- geodesics, transport, volume -----------------------------------------------------------
@@ -208,7 +209,7 @@ class ProductKernels(Factors):
 
     # -- cones: those of each factor; one that is the product's own if it has a single one -------
 
-    def _cone_parts(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    def _cone_parts(self, x: Tensor, y: Tensor, step: Tensor, **curved: Any) -> Tensor:
         each = self._each("_cone_parts", [x, y, step], hold=True)
         joined: Tensor = self._join([parts.flatten(-2) for parts in each])
         return joined.unflatten(-1, (-1, 3))  # type: ignore[no-untyped-call,no-any-return]

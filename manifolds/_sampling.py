@@ -56,7 +56,8 @@ def random_uniform(
 
 def _check_size(manifold: Manifold, op: str, size: tuple[int, ...]) -> None:
     whole: tuple[object, ...] = size
-    if not size or not all(isinstance(k, Integral) and int(k) >= 0 for k in whole) or size[-1] < 1:
+    good = all(isinstance(k, Integral) and int(k) >= 0 for k in whole)
+    if not size or not good or int(size[-1]) < 1:
         raise ValueError(
             f"{type(manifold).__name__}.{op}: size is {size}; expected leading sizes and then the "
             "dimension n >= 1 of the space."

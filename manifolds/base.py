@@ -140,8 +140,8 @@ class Manifold(UnitKernels):
         :math:`h - K\langle x, h\rangle x` (Nickel & Kiela 2018, algorithm 1). Nothing is changed
         in place. Shapes: (..., m), (..., m) -> (..., m).
         """
-        options = {"covector": True, "hold": True}
-        (x, g), call = self._enter("egrad2rgrad", [("x", x)], [("g", g)], **options)
+        named = [("x", x)], [("g", g)]
+        (x, g), call = self._enter("egrad2rgrad", *named, covector=True, hold=True)
         return self._leave_vector(self._egrad2rgrad(x, g, **call.curved), call)
 
     # -- distances ------------------------------------------------------------------------------
@@ -250,7 +250,7 @@ class Manifold(UnitKernels):
 
         def features(x: Tensor, number: Number) -> tuple[Tensor, Tensor, Tensor]:
             if curved:
-                return self._pair_features(divided(x, radius), k=number)
+                return self._pair_features(divided(x, radius), **{"k": number})
             body, p, q = self._pair_features(divided(x, number))
             return (body, 0 * p, 0 * q) if flat_inner else (body, p, q)
 
@@ -366,8 +366,8 @@ class Manifold(UnitKernels):
         Lorentz and Sphere: (0, v_1, ..., v_n); PoincareBall: coordinates in which a vector of
         Euclidean norm a has length 2 a. For features of an encoder use :meth:`from_normal`.
         """
-        options = {"scaled": True, "at_origin": True, "hold": True}
-        (v,), call = self._enter("expmap0", [], [("v", v)], **options)
+        vectors = [("v", v)]
+        (v,), call = self._enter("expmap0", [], vectors, scaled=True, at_origin=True, hold=True)
         return self._leave_point(self._from_normal(self._drop_tangent0(v), **call.curved), call)
 
     def logmap0(self, x: Tensor) -> Tensor:
@@ -408,8 +408,8 @@ class Manifold(UnitKernels):
 
     def transport0(self, y: Tensor, v: Tensor) -> Tensor:
         """Parallel transport from the origin to y: (..., m), (..., m) -> (..., m)."""
-        options = {"at_origin": True, "hold": True}
-        (y, v), call = self._enter("transport0", [("y", y)], [("v", v)], **options)
+        named = [("y", y)], [("v", v)]
+        (y, v), call = self._enter("transport0", *named, at_origin=True, hold=True)
         origin = self._unit_origin(y)
         moved = self._transport(origin, y, y - origin, v, **call.curved)
         return self._leave_vector(moved, call)

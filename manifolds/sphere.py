@@ -1,7 +1,7 @@
 """The sphere, embedded in Euclidean space."""
 
 import math
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -120,8 +120,8 @@ class Sphere(Manifold):
         square = dot(x, x)
         return x, square / 2, torch.ones_like(square)
 
-    def _pairwise_haversine(self, x: Tensor, y: Tensor) -> Tensor:
-        haversine = super()._pairwise_haversine(x, y)
+    def _pairwise_haversine(self, x: Tensor, y: Tensor, **curved: Any) -> Tensor:
+        haversine = super()._pairwise_haversine(x, y, **curved)
         antipodal = 1 - haversine <= 4 * torch.finfo(x.dtype).eps
         return haversine.where(~antipodal, haversine * 0 + 1)
 

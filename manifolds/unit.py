@@ -382,8 +382,8 @@ class UnitKernels(nn.Module, ABC):
         hold: bool = False,
     ) -> tuple[Tensor, Tensor, Tensor, list[Tensor], Call]:
         """x, y, their step, the tangent vectors, and the way back."""
-        options = {"unit": False, "hold": hold}
-        (x, y, *vectors), call = self._enter(op, [("x", x), ("y", y)], tangents, **options)
+        points = [("x", x), ("y", y)]
+        (x, y, *vectors), call = self._enter(op, points, tangents, unit=False, hold=hold)
         return *unit_pair(x, y, call.radius), vectors, call
 
     def _call(

@@ -371,6 +371,8 @@ def test_flat_points_within_a_unit_are_scaled_and_equal_ones_are_not():
     same = build_index(Euclidean(), x[:1].expand(4, -1))
     assert same._form.scale == 1
     assert same.search(x[0], 2).distances.tolist() == [0, 0]
+
+
 def test_more_cells_than_points_get_a_sentence():
     points = Sphere(1.0).from_normal(torch.randn(10, 3))
     with pytest.raises(ValueError, match=r"'IVF1024,Flat' with 10 points, of which FAISS can make"):
