@@ -171,6 +171,8 @@ def check_abuse(name, seed, index):
         if value is None or isinstance(value, bool):
             continue
         wrong = abuses(name, key, value)
+        if not wrong:
+            continue
         chosen = wrong if index is None else [wrong[index % len(wrong)]]
         for bad in chosen:
             given = {**base, key: bad}
@@ -200,8 +202,11 @@ def check_abuse(name, seed, index):
 def check_nan(name, seed):
     """NaN in an argument is NaN in the result, or refused."""
     row, base = ROWS[name], drawn(name, seed)
+    space = base.get("manifold")
+    # The metric of flat space is the same everywhere: a base point need not be looked at.
+    flat = isinstance(space, Manifold) and space._family != "product" and space.sign == 0
     for key, value in base.items():
-        if key in row.ignores:
+        if key in row.ignores or (flat and key == "x" and {"u", "v", "w"} & set(base)):
             continue
         if is_float(value):
             bad = value.clone()
