@@ -367,8 +367,10 @@ def long_of(x: Any) -> Any:
 
     NaN of one that is not real: a step of a difference quotient has left the domain.
     """
-    if isinstance(x, mp.mpc):
+    if isinstance(x, mp.mpc) or mp.isnan(x):
         return np.longdouble(math.nan)
+    if mp.isinf(x):
+        return np.longdouble(math.copysign(math.inf, x))
     mantissa, exponent = mp.frexp(x)
     if abs(exponent) > 16_000:
         return np.longdouble(math.copysign(math.inf, mantissa) if exponent > 0 else 0.0)

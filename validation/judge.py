@@ -46,8 +46,8 @@ EDGE, KINK, NO_DIGITS, OVERFLOW, UNDEFINED = (
     "beyond the edge", "kink", "no digits", "overflow", "undefined",
 )  # fmt: skip
 """Why a result is not judged: the dtype cannot hold it; there is no derivative; rounding the inputs
-leaves hardly a digit; a number on the way is too large for the dtype; what a point of the sphere is
-depends on K."""
+leaves hardly a digit; a number on the way is too large for the dtype; there is no one right answer, as for the
+mean of points of a sphere that balance, or by K where what a point of a sphere is depends on it."""
 _NOTHING = 1e-35  # of the size of the others, a gradient is 0: what difference quotients leave
 
 
@@ -119,11 +119,15 @@ def judge_cases(
             _argument(model, kind, x[row])
             for kind, x in zip(definition.inputs, inputs, strict=True)
         ]
-        made = _judge(
-            model, one.map, definition, arguments,
-            None if cotangent is None else _argument(target, definition.output, cotangent[row]),
-            results[row], [d[row] for d in derivatives], k, radius, dtype,
-        )  # fmt: skip
+        try:
+            made = _judge(
+                model, one.map, definition, arguments,
+                None if cotangent is None else _argument(target, definition.output, cotangent[row]),
+                results[row], [d[row] for d in derivatives], k, radius, dtype,
+            )  # fmt: skip
+        except ZeroDivisionError:  # where the definition says nothing, as at infinity
+            ok = not bool(results[row].isnan().any())
+            made = [Sample("value", 0.0, 0.0, math.inf, ok, UNDEFINED)]
         if definition.output == POINT and library == "spaceforms":
             made.append(_is_point(target, space, definition, whole[row], k, made[0]))
         samples += [replace(sample, case=case) for sample in made]
