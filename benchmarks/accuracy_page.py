@@ -1,6 +1,6 @@
 """Write the page of the certificate, and the README's table of it, from the certificate's file.
 
-    spaceforms certify --full --against geoopt textbook --json docs/accuracy.json
+    spaceforms certify --full --minutes 5 --against geoopt textbook --json docs/accuracy.json
     python benchmarks/accuracy_page.py
 
 Every number between the markers in README.md and in docs/accuracy.md comes from that file.
@@ -23,7 +23,13 @@ def main() -> None:
     result = json.loads((ROOT / "docs/accuracy.json").read_text(encoding="utf-8"))
     (ROOT / "docs/accuracy.md").write_text(as_page(result), encoding="utf-8")
     rows = [row for row in (Row(**r) for r in result["rows"]) if row.map in SHOWN]
+    own = [row for row in (Row(**r) for r in result["rows"]) if row.library == "spaceforms"]
+    judged, drawn = sum(row.judged for row in own), sum(row.problems for row in own)
+    hard, steps = sum(row.hard for row in own), sum(row.climbed for row in own)
     table = (
+        f"{judged:,} of {drawn:,} results were judged (the others are beyond the edge of their dtype, "
+        f"at a kink, or known to hardly a digit), {hard:,} of them of hard cases, and {steps:,} steps "
+        "of climbing made from the worst.\n\n"
         f"Worst error of values in float32, in units of u (1 + kappa) ({result['date']}, torch "
         f"{result['torch']}); in brackets how many results are NaN or infinite and should not be; "
         "*raw*: the worst relative error of a well-conditioned problem.\n\n" + peers_table(rows)

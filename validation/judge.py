@@ -46,8 +46,8 @@ EDGE, KINK, NO_DIGITS, OVERFLOW, UNDEFINED = (
     "beyond the edge", "kink", "no digits", "overflow", "undefined",
 )  # fmt: skip
 """Why a result is not judged: the dtype cannot hold it; there is no derivative; rounding the inputs
-leaves hardly a digit; a number on the way is too large for the dtype; there is no one right answer, as for the
-mean of points of a sphere that balance, or by K where what a point of a sphere is depends on it."""
+leaves hardly a digit; a number on the way is too large for the dtype; there is no one right answer,
+as for the mean of points of a sphere that balance, or by K where what a point is depends on K."""
 _NOTHING = 1e-35  # of the size of the others, a gradient is 0: what difference quotients leave
 
 
