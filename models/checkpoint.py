@@ -135,7 +135,7 @@ def load_weights(model: ImageTextModel, folder: Path, name: str = MODEL) -> dict
     with _weights_file(path) as file:
         said = dict(file.metadata() or {})
         weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    if said.get(_DIGEST, _digest(weights)) != _digest(weights):
+    if _DIGEST in said and said[_DIGEST] != _digest(weights):
         raise ValueError(
             f"{path}: the weights are not those that were written: the file is damaged, or was "
             "changed."
