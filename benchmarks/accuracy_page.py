@@ -27,9 +27,9 @@ def main() -> None:
     judged, drawn = sum(row.judged for row in own), sum(row.problems for row in own)
     hard, steps = sum(row.hard for row in own), sum(row.climbed for row in own)
     table = (
-        f"{judged:,} of {drawn:,} results were judged (the others are beyond the edge of their dtype, "
-        f"at a kink, or known to hardly a digit), {hard:,} of them of hard cases, and {steps:,} steps "
-        "of climbing made from the worst.\n\n"
+        f"{judged:,} of {drawn:,} results were judged (the others are beyond the edge of their "
+        f"dtype, at a kink, or known to hardly a digit), {hard:,} of them of hard cases, and "
+        f"{steps:,} steps of climbing were made from the worst.\n\n"
         f"Worst error of values in float32, in units of u (1 + kappa) ({result['date']}, torch "
         f"{result['torch']}); in brackets how many results are NaN or infinite and should not be; "
         "*raw*: the worst relative error of a well-conditioned problem.\n\n" + peers_table(rows)

@@ -252,6 +252,8 @@ def test_the_command_names_what_it_does_not_know(capsys):
     assert "expected some of proj" in capsys.readouterr().err
     assert main(["certify", "--processes", "-1"]) == 2
     assert "--processes is -1; expected 0 or more" in capsys.readouterr().err
+    assert main(["certify", "--minutes", "-1"]) == 2
+    assert "--minutes is -1.0; expected 0 or more" in capsys.readouterr().err
 
 
 def test_a_report_is_plain_numbers():
