@@ -288,5 +288,10 @@ def report(rows: Sequence[Row], plan: Plan) -> dict[str, Any]:
         "machine": platform.machine(),
         "plan": asdict(plan),
         "promise": {"values": VALUES, "gradients": GRADIENTS},
-        "rows": [asdict(row) for row in rows],
+        "rows": [asdict(row if _telling(row) else replace(row, case=None)) for row in rows],
     }
+
+
+def _telling(row: Row) -> bool:
+    """Whether the worst problem of a row is worth its place in a file."""
+    return not row.kept or row.worst > WORTH_KEEPING * row.promised
