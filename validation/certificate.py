@@ -74,12 +74,14 @@ class Plan:
     """The largest dimension."""
     every: int = 1
     """Of the regimes of an operation only each so many-th is drawn."""
+    maps_every: int = 1
+    """Of the regimes of a map only each so many-th is drawn."""
     operation_batches: int = 0
     """Batches a regime of an operation; as many as of a map if 0."""
 
 
-QUICK = Plan(count=1, batches=1, largest=32, every=13)
-FULL = Plan(count=4, batches=4, largest=512, operation_batches=2)
+QUICK = Plan(count=1, batches=1, largest=32, every=13, maps_every=2)
+FULL = Plan(count=2, batches=4, largest=512, every=2, operation_batches=2)
 OPERATIONS = tuple(operations())
 """What is judged beside the maps of a manifold: charts, isometries, hyperplanes and so on."""
 
@@ -171,17 +173,16 @@ def hard_of(manifold: str, name: str, dtype: str) -> list[Case]:
 
 
 def _regimes(manifold: str, name: str, dtype: str, plan: Plan) -> list[str]:
-    """Those in which a model has the map; of an operation a share that depends on the cell."""
+    """Those in which a model has the map: a share that depends on the cell."""
     definition = DEFINITIONS[name]
     if manifold not in definition.models:
         return []
     regimes = list(definition.regimes or REGIMES)
-    if name not in OPERATIONS:
-        return regimes
+    every = plan.every if name in OPERATIONS else plan.maps_every
     cell = zlib.crc32(f"{manifold} {name} {dtype}".encode())
-    if plan.every >= len(regimes):
+    if every >= len(regimes):
         return [regimes[cell % len(regimes)]]
-    return regimes[cell % plan.every :: plan.every]
+    return regimes[cell % every :: every]
 
 
 def work(task: Task) -> tuple[Task, list[Sample]]:

@@ -23,7 +23,7 @@ class CertifyOptions:
     """
 
     full: bool = False
-    """Many problems, up to dimension 512 (under 20 minutes on two cores); few by default."""
+    """Many problems, in up to 1000 dimensions (25 minutes on two cores); few by default."""
     quick: bool = False
     """Few problems, up to dimension 32 (under 2 minutes on two cores): the default, said aloud."""
     manifold: tuple[str, ...] = ()

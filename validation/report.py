@@ -215,8 +215,8 @@ that of a column. A result is judged where the target can hold the point; on Gno
 sphere) that is the half of the sphere about the origin. Azimuthal is `NormalCoordinates` of a
 sphere."""
 _OTHERS = """\
-Worst values, and gradients by points and by log abs(K) where they are judged. In as many
-regimes as differ for an operation, {batches} batches each. What is not promised is marked with a
+Worst values, and gradients by points and by log abs(K) where they are judged. In half of the
+regimes that differ for an operation, {batches} batches each. What is not promised is marked with a
 star; the reason is above. The product has a hyperboloid, a sphere, a ball and a line as factors."""
 
 
