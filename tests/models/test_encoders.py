@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from spaceforms.datasets import load_emoji
 from spaceforms.models.encoders import (
     ImageEncoder,
     ImageEncoderConfig,
@@ -138,3 +139,12 @@ def test_bad_image_configs_get_a_sentence(change: dict, message: str) -> None:
 def test_bad_text_configs_get_a_sentence(change: dict, message: str) -> None:
     with pytest.raises(ValueError, match=f"TextEncoderConfig: .*{message}"):
         TextEncoderConfig(**change)
+
+
+def test_pixels_are_scaled_by_the_mean_and_spread_of_the_training_pictures() -> None:
+    data = load_emoji(size=16)
+    pixels = data.images[data.by_vendor().train].reshape(-1, 3) / 255
+    config = ImageEncoderConfig()
+    # Means of blocks spread less than the stored pixels, which the constants are of.
+    assert config.mean == pytest.approx(pixels.mean(0), abs=0.01)
+    assert config.std == pytest.approx(pixels.std(0), abs=0.03)
