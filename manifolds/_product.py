@@ -139,10 +139,10 @@ class ProductKernels(Factors):
         return self._join(self._each_at("_logmap_at", x, y))
 
     def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
-        return self._join(self._each("_geodesic", [x, y, step], shared=[t], power=1))
+        return self._join(self._each("_geodesic", [x, y, step], shared=[t], power=1, hold=True))
 
     def _between(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
-        return self._join(self._each("_between", [x, y, step], shared=[t], power=1))
+        return self._join(self._each("_between", [x, y, step], shared=[t], power=1, hold=True))
 
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return self._join(self._each("_midpoint", [x, y, step], power=1, hold=True))

@@ -306,13 +306,13 @@ class Manifold(UnitKernels):
         and geodesic(y, x, 1 - t) differ by rounding only.
         """
         check_amount(f"{self._name}.geodesic", "t", t)
-        x, y, step, _, call = self._enter_pair("geodesic", x, y)
+        x, y, step, _, call = self._enter_pair("geodesic", x, y, hold=True)
         time = torch.as_tensor(t, dtype=x.dtype, device=x.device)
         check_broadcast(f"{self._name}.geodesic", "t", time, time.shape, step.shape[:-1])
         known = isinstance(t, int | float) and 0 <= t <= 1
         kernel = self._between if known else self._geodesic
         time = time.where(time.isfinite(), torch.nan).unsqueeze(-1)
-        return self._leave_point(kernel(x, y, step, time), call)
+        return self._leave_point(kernel(x, y, step, time, **call.curved), call)
 
     def midpoint(self, x: Tensor, y: Tensor) -> Tensor:
         """The point halfway between x and y: (..., m), (..., m) -> (..., m)."""

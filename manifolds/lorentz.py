@@ -1,6 +1,6 @@
 """The Lorentz (hyperboloid) model of hyperbolic space."""
 
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ from ._numerics import (
     unit,
 )
 from .base import Manifold
-from .unit import Call, Number
+from .unit import Call, Number, divided, times
 
 
 @final
@@ -158,33 +158,38 @@ class Lorentz(Manifold):
 
     # -- geodesics ------------------------------------------------------------------------------
 
-    def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
-        return _shot.EXPMAP[x.dtype](x, v, 1.0)
+    def _expmap(self, x: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
+        return _shot.EXPMAP[x.dtype](x, v, _radius(k))
 
-    def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return _sight.logmap(x, y, 1.0)
+    def _logmap(self, x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0) -> Tensor:
+        return _sight.logmap(x, y, _radius(k))
 
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0) -> Tensor:
         h = _sight.haversine(x, y, _radius(k))
         return lift((x[..., 1:] + y[..., 1:]) / (2 * (1 + h).sqrt()), k)
 
-    def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
-        return self._by_both_ends(x, y, step, t)
+    def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
+        return self._by_both_ends(x, y, step, t, **curved)
 
-    def _behind(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+    def _behind(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
         s, far = x[..., 1:], dot(x[..., 1:], x[..., 1:]) > 1
-        near = super()._behind(x, y, step, t.where(~far, 0.0))
-        s = s.where(far, 2.0)
-        d, h = _sight.dist(x, y, 1.0), _sight.haversine(x, y, 1.0)
-        reached = behind(s, y[..., 1:], step[..., 1:], d, h, t.where(far, 0.0))
+        near = super()._behind(x, y, step, t.where(~far, 0.0), **curved)
+        # As far out as that, scaling in and out loses nothing in the derivative by the curvature.
+        radius = _radius(curved.get("k", 1.0))
+        s, other, way = (divided(a, radius) for a in (s.where(far, 2.0), y[..., 1:], step[..., 1:]))
+        d, h = divided(_sight.dist(x, y, radius), radius), _sight.haversine(x, y, radius)
+        reached = times(behind(s, other, way, d, h, t.where(far, 0.0)), radius, 1)
         return torch.where(far, torch.cat([torch.zeros_like(d), reached], dim=-1), near)
 
-    def _between(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+    def _between(
+        self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, k: Number = 1.0
+    ) -> Tensor:
         # Symmetric in the ends, exact at both.
         swap = t > 0.5
-        a, b, _ = sinh_ratios(torch.where(swap, 1 - t, t), _sight.haversine(x, y, 1.0))
+        h = _sight.haversine(x, y, _radius(k))
+        a, b, _ = sinh_ratios(torch.where(swap, 1 - t, t), h)
         by_x, by_y = torch.where(swap, b, a), torch.where(swap, a, b)
-        return lift(by_x * x[..., 1:] + by_y * y[..., 1:])
+        return lift(by_x * x[..., 1:] + by_y * y[..., 1:], k)
 
     def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
         return _transport.transport(x, y, v, _radius(k))

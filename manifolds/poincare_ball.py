@@ -1,6 +1,6 @@
 """The Poincaré ball model of hyperbolic space."""
 
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -101,22 +101,25 @@ class PoincareBall(Manifold):
     def _arc_squared(self, haversine: Tensor, k: Number = 1.0) -> Tensor:
         return 4 * asinh_squared_over(haversine, k)
 
-    def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
-        return _ball_shot.EXPMAP[x.dtype](x, v, 1.0)
+    def _expmap(self, x: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
+        return _ball_shot.EXPMAP[x.dtype](x, v, k if isinstance(k, float) else k.rsqrt())
 
     def _expmap_at(self, x: Tensor, v: Tensor, call: Call) -> Tensor:
         return _ball_shot.EXPMAP[call.dtype](x, v, call.radius)
 
-    def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return _logmap(x, y, step, 1.0)
+    def _logmap(self, x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0) -> Tensor:
+        return _logmap(x, y, step, k)
 
-    def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
-        return self._by_both_ends(x, y, step, t)
+    def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
+        return self._by_both_ends(x, y, step, t, **curved)
 
-    def _between(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+    def _between(
+        self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, k: Number = 1.0
+    ) -> Tensor:
         x, y, step, p = from_nearer_end(x, y, step, t)
-        gap_x, gap_y = _gap(x), _gap(y)
-        return between(x, step, gap_x, gap_y, dot(step, step) / (gap_x * gap_y), p)
+        gap_x, gap_y = _gap(x, k), _gap(y, k)
+        h = curved(dot(step, step), k) / (gap_x * gap_y)
+        return between(x, step, gap_x, gap_y, h, p)
 
     def _dist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
         length, k = held(radius)

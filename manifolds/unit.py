@@ -302,23 +302,26 @@ class UnitKernels(nn.Module, ABC):
         y = self._expmap(divided(x, call.radius), divided(v, call.radius))
         return times(self._proj(y, call.dtype), call.radius, 1)
 
-    def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+    def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
         """At any real t, (..., 1)."""
-        return self._behind(*from_nearer_end(x, y, step, t))
+        return self._behind(*from_nearer_end(x, y, step, t), **curved)
 
-    def _behind(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+    def _behind(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
         """The same at t <= 1/2, where x is the nearer end."""
-        return self._expmap(x, multiple(t, self._logmap(x, y, step)))
+        return self._expmap(x, multiple(t, self._logmap(x, y, step, **curved)), **curved)
 
     def _between(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
         """The same at 0 <= t <= 1."""
         return self._geodesic(x, y, step, t)
 
-    def _by_both_ends(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+    def _by_both_ends(
+        self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any
+    ) -> Tensor:
         """``_geodesic`` of a manifold that has a ``_between`` of its own."""
         beyond = (t < 0) | (t > 1)
-        outside = UnitKernels._geodesic(self, x, y, step, t.where(beyond, 0.0))
-        return torch.where(beyond, outside, self._between(x, y, step, t.where(~beyond, 0.0)))
+        outside = UnitKernels._geodesic(self, x, y, step, t.where(beyond, 0.0), **curved)
+        inside = self._between(x, y, step, t.where(~beyond, 0.0), **curved)
+        return torch.where(beyond, outside, inside)
 
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return self._between(x, y, step, torch.full_like(step[..., :1], 0.5))
