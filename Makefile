@@ -18,8 +18,8 @@ PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(VENV)/.installed-demo  ## Train MERU on real pictures, evaluate and plot it; into runs/demo
-	$(BIN)/spaceforms train --model meru --out $(OUT) --overwrite
+demo: $(VENV)/.installed-demo  ## Train MERU on real pictures, evaluate and plot it; into runs/demo; after Ctrl-C goes on
+	$(BIN)/spaceforms train --model meru --out $(OUT) $(if $(wildcard $(OUT)/config.json),--resume)
 	$(BIN)/spaceforms evaluate $(OUT)
 	$(BIN)/spaceforms plot $(OUT)
 

@@ -28,17 +28,16 @@ _MOST_PIXELS, _MOST_IN_JPEG = 2**25, 2**26
 _MOST_SCANS = 100
 
 
-def decode(content: bytes, size: int) -> NDArray[np.uint8]:
+def decode(content: bytes, size: int, *, whole: bool = False) -> NDArray[np.uint8]:
     """The picture in a JPEG, PNG, WebP, BMP or GIF file as (size, size, 3) uint8.
 
     It is turned as its EXIF data ask, put on white where it is transparent, scaled (bicubic, with
     antialiasing) until its shorter side is ``size``, and cut to its central square. Of an animation
-    the first frame is taken.
+    the first frame is taken. A picture that is to stay ``whole`` is not cut: see `square`.
 
     Raises:
         ValueError: not a picture, a part of one, or one of more than 33 million pixels (JPEG: 67).
     """
-    from PIL import Image, ImageOps
 
     # Decoders raise whatever their parsing meets (struct.error, KeyError, zlib.error, TypeError,
     # AssertionError, MemoryError, ...): none may end a run.
@@ -48,14 +47,7 @@ def decode(content: bytes, size: int) -> NDArray[np.uint8]:
         # is wanted leaves the scaling below enough to work with.
         image.draft("RGB", (2 * size, 2 * size))
         image.load()
-        image = _turned(image)
-        if image.mode.startswith("I;16"):  # convert() would cut at 255, not scale
-            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-        if image.has_transparency_data:
-            ground = Image.new("RGBA", image.size, "white")
-            image = Image.alpha_composite(ground, image.convert("RGBA"))
-        image = ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BICUBIC)
-        return np.asarray(image)
+        return square(_turned(image), size, whole=whole)
     except Exception as error:
         raise ValueError(f"expected a picture, but {str(error) or type(error).__name__}") from error
 
@@ -111,6 +103,28 @@ def _turned(image: Image.Image) -> Image.Image:
         8: turn.ROTATE_90,
     }
     return image.transpose(turns[asked]) if isinstance(asked, int) and asked in turns else image
+
+
+def square(image: Image.Image, size: int, *, whole: bool = False) -> NDArray[np.uint8]:
+    """A picture as (size, size, 3) uint8, on white where it is transparent.
+
+    Its shorter side is scaled to ``size`` and its centre cut out; or, if it is to stay ``whole``,
+    it is set on a white square and that is scaled, by the means of blocks of pixels where it
+    shrinks, as the packaged pictures are.
+    """
+    from PIL import Image, ImageOps
+
+    if image.mode.startswith("I;16"):  # convert() would cut at 255, not scale
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.has_transparency_data:
+        ground = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(ground, image.convert("RGBA"))
+    image = image.convert("RGB")
+    if not whole:
+        return np.array(ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC))
+    shrinks = max(image.size) >= size
+    method = Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC
+    return np.array(ImageOps.pad(image, (size, size), method, color="white"))
 
 
 def encode_png(image: NDArray[np.uint8]) -> bytes:

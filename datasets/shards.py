@@ -226,6 +226,17 @@ def _choices(inside: str) -> list[str]:
     return [f"{k:0{len(low)}}" for k in numbers]
 
 
+def check_shards_folder(folder: Path) -> None:
+    """Raise FileExistsError if shards here would stand among others, or among pictures: a folder
+    with shards is read as shards, and its pictures would be lost to view."""
+    if not folder.is_dir():
+        return
+    pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    for what, found in (("shards already", shards_in(folder)), ("pictures", pictures)):
+        if found:
+            raise FileExistsError(f"{folder} holds {what} ({found[0].name}); name another folder.")
+
+
 def write_shards(
     pairs: Iterable[tuple[str, str, bytes, dict[str, Any]]],
     folder: str | os.PathLike[str],
@@ -249,9 +260,8 @@ def write_shards(
     if per_shard < 1:
         raise ValueError(f"write_shards: per_shard is {per_shard}; expected at least 1.")
     folder = Path(folder)
+    check_shards_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    if found := next(iter(shards_in(folder)), None):
-        raise FileExistsError(f"{folder} holds shards already ({found.name}); name another folder.")
     sizes: dict[str, int] = {}
     rows = iter(pairs)
     while chunk := list(itertools.islice(rows, per_shard)):

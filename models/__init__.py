@@ -2,6 +2,7 @@
 
 from .accumulate import cached_backward as cached_backward
 from .adapters import ImageFeatures as ImageFeatures, TextFeatures as TextFeatures
+from .checkpoint import load_run as load_run
 from .clip import CLIP as CLIP
 from .cones import cone_margin as cone_margin
 from .ema import Ema as Ema
@@ -22,6 +23,7 @@ from .meru import MERU as MERU
 from .phyclip import PHyCLIP as PHyCLIP
 from .probvlm import Law as Law, ProbVLM as ProbVLM, Uncertainty as Uncertainty
 from .probvlm_baselines import PCME as PCME, PFE as PFE
+from .run import Met as Met, Near as Near, Ranked as Ranked, Run as Run
 from .sphere_cones import SphereCones as SphereCones
 from .tcl import TCL as TCL
 from .tokenizer import Tokenizer as Tokenizer
@@ -48,8 +50,12 @@ __all__ = [
     "ImageTextModel",
     "Law",
     "Losses",
+    "Met",
+    "Near",
     "PHyCLIP",
     "ProbVLM",
+    "Ranked",
+    "Run",
     "SphereCones",
     "TextEncoder",
     "TextEncoderConfig",
@@ -60,6 +66,7 @@ __all__ = [
     "cached_backward",
     "cone_margin",
     "cone_scores",
+    "load_run",
     "path_scores",
     "traverse",
     "tree_scores",

@@ -7,7 +7,6 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from .config import TrainConfig, build_model, from_json, to_json
 from .ema import Ema
 from .encoders import ImageEncoder, TextEncoder
 from .image_text import ImageTextModel
+from .run import Run as Run
 from .tokenizer import Tokenizer
 
 MODEL, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
@@ -31,16 +31,6 @@ FILES = (CONFIG, MODEL, EMA, TOKENIZER, STATE, METRICS, EVALUATION)
 _DIGEST = "digest"  # in the metadata of a file of weights
 _NAMED = 3
 _MOST_BLOCKS, _MOST_SIDE = 1000, 2**13  # of the encoders of a run that is loaded
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a finished (or stopped) training left: everything to encode pictures and captions."""
-
-    folder: Path
-    config: TrainConfig
-    model: ImageTextModel
-    tokenizer: Tokenizer
 
 
 def load_run(folder: str | os.PathLike[str], *, device: str = "cpu", ema: bool = False) -> Run:
@@ -189,10 +179,7 @@ def own_folder(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OSError(
-            f"out is {folder}; expected a folder, or a place to make one in, got "
-            f"{(error.strerror or str(error)).lower()}."
-        ) from error
+        raise _no_place(folder, error.strerror or str(error)) from error
     handle = None
     try:
         import fcntl
@@ -212,6 +199,22 @@ def own_folder(folder: Path) -> Iterator[None]:
     finally:
         if handle is not None:
             os.close(handle)
+
+
+def check_place(folder: Path) -> None:
+    """Raise OSError if there is no folder here and none can be made, or no file in it; nothing is
+    written. Before anything that takes time."""
+    nearest = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+    if not nearest.is_dir():
+        raise _no_place(folder, "file exists" if nearest == folder else "not a directory")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise _no_place(folder, "permission denied")
+
+
+def _no_place(folder: Path, reason: str) -> OSError:
+    return OSError(
+        f"out is {folder}; expected a folder, or a place to make one in, got {reason.lower()}."
+    )
 
 
 def evaluation_file(other: Path | None) -> str:
@@ -329,6 +332,17 @@ def _digest(weights: Mapping[str, Tensor]) -> str:
             yield value.reshape(-1).view(torch.uint8).numpy().tobytes()
 
     return digest(parts())
+
+
+def read_fingerprint(folder: Path) -> int | None:
+    """That of the data that a run was trained on; None if its state does not tell."""
+    if not (folder / STATE).is_file():
+        return None
+    try:
+        state = torch.load(folder / STATE, map_location="cpu", weights_only=True, mmap=True)
+        return int(state["fingerprint"])
+    except Exception:  # of all kinds, for a damaged or another's file: it names no data
+        return None
 
 
 def _fit(model: ImageTextModel, weights: dict[str, Tensor], path: Path) -> None:

@@ -1,5 +1,6 @@
-"""The commands of the models: train, evaluate, plot, traverse, features, probvlm, shards."""
+"""The commands of the models: train, evaluate, plot, traverse, rank, features, probvlm, shards."""
 
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -18,8 +19,13 @@ from ..datasets import (
     pair_rows,
     write_shards,
 )
-from .checkpoint import CONFIG, evaluation_file, load_run, read_config
+from ..datasets.shards import check_shards_folder
+from ..datasets.share import is_npz
+from .checkpoint import CONFIG, check_place, evaluation_file, load_run, read_config
 from .config import TrainConfig
+from .options import INT, PATH, absent
+from .program import spoken
+from .run_data import MOST, all_pictures
 from .sizes import Size
 
 T = TypeVar("T")
@@ -37,12 +43,15 @@ class EvaluateOptions:
 
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]
     """Folder of a run."""
-    data: Path | None = None
-    """Other pictures of the same format, all taken as one test set; the run's own held-out ones if
-    not given."""
+    data: Annotated[Path | None, absent(PATH, "the held-out ones")] = None
+    """Other pictures, all taken as one test set: a folder, shards, or an .npz of the packaged
+    format. The run's own held-out ones if not given, or if it is where the run's own data lie
+    now."""
+    most: int = MOST
+    """Folders and shards: how many pictures at most, some by chance."""
     ema: bool = False
     """Measure the averaged weights of a run that was trained with an ema."""
-    concepts: Path | None = None
+    concepts: Annotated[Path | None, absent(PATH, "the packaged ones or the run's")] = None
     """Other concepts for the pictures; if not given the packaged ones for other pictures, the run's
     own for its own."""
 
@@ -53,29 +62,36 @@ class PlotOptions:
 
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]
     """Folder of a run; the pictures go there too."""
+    data: Annotated[Path | None, absent(PATH, "the held-out ones")] = None
+    """Pictures to draw: a folder, shards, or an .npz of the packaged format; the run's own held-out
+    ones if not given. The losses need none."""
     dpi: int = 150
     """Dots an inch."""
 
 
 @dataclass(frozen=True)
 class FeaturesOptions:
-    """Write features by the frozen encoders: EfficientNet-Lite0 for pictures, MiniLM for names.
+    """Write what two encoders make of pictures and names, once, for `spaceforms probvlm` or models
+    of your own on top of them.
 
-    The file is an .npz with image (N, 1280), text (C, 384), concept (N,) and vendor (N,): what
-    `spaceforms.models.frozen.load_features` reads. Some minutes on a CPU.
+    By the two encoders of a run of yours (--run), or by a frozen pair: EfficientNet-Lite0 for
+    pictures, MiniLM for names, some minutes on a CPU. The file is an .npz with image (N, 1280 or
+    the run's width), text (C, 384 or that), concept (N,) and vendor (N,): what
+    `spaceforms.models.frozen.load_features` reads.
     """
 
     out: Path
     """The file to write."""
-    run: Path | None = None
+    run: Annotated[Path | None, absent(PATH, "the frozen pair")] = None
     """Folder of a run, whose two encoders are taken in place of the frozen pair, with their own
     widths; nothing but the run is needed."""
-    augmented: int | None = None
+    augmented: Annotated[int | None, absent(INT, "pictures as they are")] = None
     """A seed: features of the test concepts' pictures, moved and coloured at random, as views for
     test-time augmentation in `spaceforms probvlm --views`."""
-    data: Path | None = None
-    """Pictures, an .npz of the packaged format; the packaged emoji if not given."""
-    concepts: Path | None = None
+    data: Annotated[Path | None, absent(PATH, "the run's, or the packaged emoji")] = None
+    """Pictures: a folder, shards, or an .npz of the packaged format; those of the run, or without
+    one the packaged emoji, if not given."""
+    concepts: Annotated[Path | None, absent(PATH, "the packaged ones")] = None
     """Concepts, a .json of the packaged format; the packaged ones if not given."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: cuda if there is one."""
@@ -94,6 +110,9 @@ class TraverseOptions:
     image: tuple[str, ...] = ()
     """Names of held-out pictures such as "dog face", or picture files; some of different groups if
     not given."""
+    data: Annotated[Path | None, absent(PATH, "the held-out ones")] = None
+    """Pictures and captions in place of the held-out ones: a folder, shards, or an .npz of the
+    packaged format."""
     count: int = 5
     """How many pictures if none are given."""
     steps: int = 50
@@ -103,21 +122,43 @@ class TraverseOptions:
 
 
 @dataclass(frozen=True)
+class RankOptions:
+    """Rank texts by how near they are to a picture, by a trained model.
+
+    The nearest first, with its distance and its probability among the texts given: that says which
+    of them fits best, not whether any does.
+    """
+
+    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]
+    """Folder of a run."""
+    picture: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PICTURE")]
+    """A picture file."""
+    texts: Annotated[
+        tuple[str, ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="TEXT...", help_behavior_hint="(one at least)"),
+    ]
+    """The texts, each in quotes: "a red fox" "a house"."""
+    ema: bool = False
+    """By the averaged weights of a run that was trained with an ema."""
+
+
+@dataclass(frozen=True)
 class ShardsOptions:
     """Write tar shards for training: the packaged emoji, or a folder of pictures with captions."""
 
     out: Path
     """Folder for the shards; it must hold none yet."""
-    data: Path | None = None
+    data: Annotated[Path | None, absent(PATH, "the packaged emoji")] = None
     """A folder of pictures with captions, or shards, whose picture files are taken as they are; or
     an .npz of the packaged format; the packaged emoji if not given."""
-    concepts: Path | None = None
+    concepts: Annotated[Path | None, absent(PATH, "the packaged ones")] = None
     """Emoji: concepts, a .json of the packaged format; the packaged ones if not given."""
     split: Literal["vendor", "concept", "both"] = "vendor"
     """Emoji: what is held out, and not written."""
     held_out: str = "emojione"
     """Emoji: the vendor held out by the splits vendor and both."""
-    size: int | None = None
+    size: Annotated[int | None, absent(INT, "64")] = None
     """Emoji: side of a picture in pixels; the stored one, 64, if not given."""
     per_shard: int = 1000
     """Pairs in a shard."""
@@ -133,10 +174,21 @@ def train(argv: Sequence[str]) -> int:
 
         if not train_model(config):
             return _STOPPED
-        print(f"Trained. Next: spaceforms evaluate {config.out}; spaceforms plot {config.out}")
+        print(spoken(f"Trained. Next: {_next(config)}"))
         return 0
 
     return _command("train", lambda: _parse("train", TrainConfig, argv, _defaults(argv)), run)
+
+
+def _next(config: TrainConfig) -> str:
+    """Commands that work for a run of this configuration."""
+    out = shlex.quote(str(config.out))
+    if not is_npz(config.data) and config.val is None and not config.share_held_out:
+        return (
+            f"spaceforms plot {out}; and as nothing was held out (--val-share 0), with other "
+            f"pictures: spaceforms evaluate {out} --data PICTURES"
+        )
+    return f"spaceforms evaluate {out}; spaceforms plot {out}; spaceforms traverse {out}"
 
 
 @dataclass(frozen=True)
@@ -164,7 +216,10 @@ def evaluate(argv: Sequence[str]) -> int:
         from .evaluate import as_table, evaluate as evaluate_run
 
         result = evaluate_run(
-            load_run(options.folder, ema=options.ema), data=options.data, concepts=options.concepts
+            load_run(options.folder, ema=options.ema),
+            data=options.data,
+            concepts=options.concepts,
+            most=options.most,
         )
         print(as_table(result))
         written = evaluation_file(options.data or options.concepts)
@@ -178,10 +233,15 @@ def plot(argv: Sequence[str]) -> int:
     """``spaceforms plot``."""
 
     def run(options: PlotOptions) -> int:
-        from .figures import draw_run
+        from .figures import LOSSES, draw_run
+        from .run_data import NothingHeldOut
 
-        for path in draw_run(load_run(options.folder), dpi=options.dpi):
-            print(f"Drawn: {path}")
+        try:
+            for path in draw_run(load_run(options.folder), data=options.data, dpi=options.dpi):
+                print(f"Drawn: {path}")
+        except NothingHeldOut as error:
+            print(f"Drawn: {options.folder / LOSSES}")
+            print(f"spaceforms plot: the points are not drawn. {error}", file=sys.stderr)
         return 0
 
     return _command("plot", lambda: _parse("plot", PlotOptions, argv), run)
@@ -199,9 +259,9 @@ def features(argv: Sequence[str]) -> int:
         device = options.device
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
+        check_place(options.out.parent)
         trained = None if options.run is None else load_run(options.run, device=device)
-        size = None if trained is None else trained.config.image.size
-        data = load_emoji(options.data, options.concepts, size=size)
+        data = all_pictures(trained, options.data, options.concepts)
         rows = None
         if options.augmented is not None:
             data, rows = augmented(data, options.augmented), make_parts(data).test
@@ -217,17 +277,28 @@ def features(argv: Sequence[str]) -> int:
                 )
                 raise
         else:
-            if trained.config.split == "vendor":
+            config = trained.config
+            if is_npz(config.data) and config.split == "vendor":
                 print(
                     f"spaceforms features: {options.run} was trained on every concept (split "
                     "'vendor'), those that `spaceforms probvlm` tests on too; expected a run of "
                     "the split 'concept' or 'both' for that.",
                     file=sys.stderr,
                 )
+            elif not is_npz(config.data) and not config.share_held_out:
+                print(
+                    f"spaceforms features: {options.run} held nothing out, and was trained on what "
+                    "`spaceforms probvlm` tests on too; expected a --val-share for that.",
+                    file=sys.stderr,
+                )
             found = run_features(trained, data, rows)
         options.out.parent.mkdir(parents=True, exist_ok=True)
         save_features(found, options.out)
-        print(f"Written to {options.out}. Next: spaceforms probvlm {options.out} --out DIR")
+        words = [str(options.out), "--out", "DIR"]
+        for name in ("run", "data", "concepts"):
+            if value := getattr(options, name):
+                words += [f"--{name}", str(value)]
+        print(spoken(f"Written to {options.out}. Next: spaceforms probvlm {shlex.join(words)}"))
         return 0
 
     return _command("features", lambda: _parse("features", FeaturesOptions, argv), run)
@@ -240,7 +311,7 @@ def probvlm(argv: Sequence[str]) -> int:
 
     def run(config: ProbVLMConfig) -> int:
         print(as_table(run_probvlm(config)))
-        print(f"Written to {config.out / RESULT}")
+        print(f"Written to {config.out / RESULT}, and pictures beside it")
         return 0
 
     return _command("probvlm", lambda: _parse("probvlm", ProbVLMConfig, argv), run)
@@ -255,9 +326,18 @@ def traverse(argv: Sequence[str]) -> int:
         if options.dpi < 1:
             raise ValueError(f"dpi is {options.dpi}; expected at least 1.")
         trained = load_run(options.folder)
-        walks = walk(trained, options.image, count=options.count, steps=options.steps)
+        walks = walk(
+            trained, options.image, data=options.data, count=options.count, steps=options.steps
+        )
         for way in walks:
             print(f"{way.title}: {' > '.join(way.captions)}")
+        if trained.model.min_radius is not None and all(len(w.captions) == 1 for w in walks):
+            print(
+                "No text's cone holds a point of these ways, so nothing is met before the root. "
+                "Longer training, a larger --entail-weight, or a model without cones (clip) may "
+                "change that.",
+                file=sys.stderr,
+            )
         title = f"{trained.config.model.upper()}: from pictures to the root (% of the way)"
         draw(walks, options.folder / TRAVERSAL, title=title, dpi=options.dpi)
         print(f"Drawn: {options.folder / TRAVERSAL}")
@@ -266,12 +346,29 @@ def traverse(argv: Sequence[str]) -> int:
     return _command("traverse", lambda: _parse("traverse", TraverseOptions, argv), run)
 
 
+def rank(argv: Sequence[str]) -> int:
+    """``spaceforms rank``."""
+
+    def run(options: RankOptions) -> int:
+        if not options.texts:
+            raise ValueError('no texts; expected some to rank: "a red fox" "a house".')
+        trained = load_run(options.folder, ema=options.ema)
+        print(f"{'distance':>9}{'probability':>13}  text")
+        for text, distance, probability in trained.rank(options.picture, options.texts):
+            print(f"{distance:9.3f}{probability:13.3f}  {text}")
+        return 0
+
+    return _command("rank", lambda: _parse("rank", RankOptions, argv), run)
+
+
 def shards(argv: Sequence[str]) -> int:
     """``spaceforms shards``."""
 
     def run(options: ShardsOptions) -> int:
         data, faults = options.data, list[Fault]()
-        if data is None or data.suffix == ".npz":
+        check_place(options.out)
+        check_shards_folder(options.out)
+        if data is None or is_npz(data):
             emoji = load_emoji(data, options.concepts, size=options.size)
             split = emoji.split(options.split, held_out=options.held_out)
             mix = CaptionMix(unspoken=split.unspoken)
@@ -287,7 +384,13 @@ def shards(argv: Sequence[str]) -> int:
             told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
             print(f"Not written, or mended: {told}. The first:", file=sys.stderr)
             print(*(f"  {f.kind}: {f.where}" for f in faults[:5]), sep="\n", file=sys.stderr)
-        print(f"Written: {len(written)} shards. Next: spaceforms train --data {options.out}")
+        data_words = shlex.quote(str(options.out))
+        print(
+            spoken(
+                f"Written: {len(written)} shards. Next: spaceforms train --data {data_words} "
+                "--out RUN"
+            )
+        )
         return 0
 
     return _command("shards", lambda: _parse("shards", ShardsOptions, argv), run)
@@ -309,7 +412,7 @@ def _command(name: str, parse: Callable[[], T], run: Callable[[T], int]) -> int:
     except BrokenPipeError:  # the reader of our output (head, less) has gone
         return 1
     except (ValueError, OSError, FloatingPointError) as error:
-        print(f"spaceforms {name}: {_sentence(error)}", file=sys.stderr)
+        print(f"spaceforms {name}: {spoken(_sentence(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"spaceforms {name}: stopped.", file=sys.stderr)

@@ -5,16 +5,20 @@ import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from ..datasets import Augmentation
 from ..datasets.disk import digest
 from ..datasets.pair import parse
+from ..datasets.share import is_npz
 from ..losses.contrastive import Logits
 from .encoders import ImageEncoder, ImageEncoderConfig, TextEncoder, TextEncoderConfig
 from .image_text import ImageTextModel
+from .options import BOOL, FLOAT, INT, PATH, absent, of_model
 from .sizes import IMAGE_SIZES, TCL_IMAGE, TEXT_SIZES, Size
 from .zoo import OPTIONS, Model, check_options, make_model
+
+LOGITS = "{" + ",".join(get_args(Logits)) + "}"
 
 
 @dataclass(frozen=True)
@@ -31,20 +35,28 @@ class TrainConfig:
     sphere-cones: hemisphere with cones; hycoclip: meru with groups and subgroups above captions;
     phyclip: product of hyperboloids; tcl: unit sphere (or another space, by curvature) with
     momentum, queues and a fusion encoder. Same encoders, same budget."""
-    data: Path | None = None
+    data: Annotated[Path | None, absent(PATH, "the packaged emoji")] = None
     """What to train on; the packaged emoji if not given. A folder of pictures with captions (see
     `spaceforms.datasets.Folder`), shards (shard-{0000..0099}.tar, or a folder of them), or pictures
     in an .npz of the packaged format."""
-    concepts: Path | None = None
+    concepts: Annotated[Path | None, absent(PATH, "the packaged ones")] = None
     """Concepts, a .json of the packaged format; the packaged ones if not given."""
+    val_share: float = 0.1
+    """Folders and shards: about this share of the pairs is held out, to be evaluated on; 0 holds
+    none out. Which ones hangs on their names alone."""
+    val: Annotated[Path | None, absent(PATH, "a share of data")] = None
+    """Folders and shards: other pairs to evaluate on, a folder or shards; then none of `data` is
+    held out."""
     split: Literal["vendor", "concept", "both"] = "vendor"
-    """What is held out: all pictures of one vendor, some concepts of every vendor, or both."""
+    """Emoji: what is held out: all pictures of one vendor, some concepts of every vendor, or
+    both."""
     held_out: str = "emojione"
-    """The vendor held out by the splits vendor and both."""
+    """Emoji: the vendor held out by the splits vendor and both."""
     epochs: int = 48
     """Passes over the training pictures."""
     batch_size: int = 256
-    """Pairs in a step, over all processes; a short rest of an epoch is left out."""
+    """Pairs in a step, over all processes; a short rest of an epoch is left out. Fewer are taken
+    where there are not as many."""
     lr: float = 2e-3
     """Peak learning rate of AdamW."""
     weight_decay: float = 0.1
@@ -57,42 +69,42 @@ class TrainConfig:
     """Gradients are scaled down to this norm."""
     embed_dim: int = 128
     """Coordinates that an encoder's features are projected to."""
-    curvature: float | None = None
+    curvature: Annotated[float | None, of_model(FLOAT, "curvature")] = None
     """The initial curvature: negative for hyperboloids, positive for sphere-cones; 1 in size if not
     given. This and the next options to min-radius are the model's own where they are not given, and
     are refused for a model that has no such thing."""
-    learn_curvature: bool | None = None
+    learn_curvature: Annotated[bool | None, of_model(BOOL, "learn_curvature")] = None
     """Whether the curvature is learned, within a factor of 10."""
-    logits: Logits | None = None
+    logits: Annotated[Logits | None, of_model(LOGITS, "logits", "by curvature")] = None
     """What the contrastive loss compares by: distance, its square, or the inner product."""
-    entail_weight: float | None = None
+    entail_weight: Annotated[float | None, of_model(FLOAT, "entail_weight")] = None
     """Weight of the entailment of a picture by its caption; 0 for none."""
-    chain_weight: float | None = None
+    chain_weight: Annotated[float | None, of_model(FLOAT, "chain_weight")] = None
     """Weight of each entailment above it: of a caption by its subgroup, of that by its group."""
-    factors: int | None = None
+    factors: Annotated[int | None, of_model(INT, "factors", "one for 8 coordinates")] = None
     """phyclip: the number of factors, a divisor of embed-dim."""
-    learn_alpha: bool | None = None
+    learn_alpha: Annotated[bool | None, of_model(BOOL, "learn_alpha")] = None
     """Whether the scale of each encoder's features is learned."""
-    fixed_radius: float | None = None
+    fixed_radius: Annotated[float | None, of_model(FLOAT, "fixed_radius", "not fixed")] = None
     """All points at this distance from the origin: a control."""
-    min_radius: float | None = None
+    min_radius: Annotated[float | None, of_model(FLOAT, "min_radius")] = None
     """The cones' minimal radius."""
     encoders: Size = "tiny"
     """Both encoders by name: tiny for a few CPU minutes, small (ViT-S/16) and base (ViT-B/16) for a
     GPU. What the options image and text start from."""
-    momentum: float | None = None
+    momentum: Annotated[float | None, of_model(FLOAT, "momentum")] = None
     """tcl: of the encoders' moving averages, which they rise to."""
-    queue_size: int | None = None
+    queue_size: Annotated[int | None, of_model(INT, "queue_size")] = None
     """tcl: points of earlier batches, at least a batch; 0, as if not given, for none."""
-    distill: float | None = None
+    distill: Annotated[float | None, of_model(FLOAT, "distill")] = None
     """tcl: the share of the moving average's own guess in the targets."""
-    intra_weight: float | None = None
+    intra_weight: Annotated[float | None, of_model(FLOAT, "intra_weight")] = None
     """tcl: weight of the contrast within a modality; 0 for none."""
-    local_weight: float | None = None
+    local_weight: Annotated[float | None, of_model(FLOAT, "local_weight")] = None
     """tcl: weight of the contrast of wholes with parts; 0 for none."""
-    fusion_weight: float | None = None
+    fusion_weight: Annotated[float | None, of_model(FLOAT, "fusion_weight")] = None
     """tcl: weight of matching and masked words; 0 for no fusion encoder."""
-    fusion_layers: int | None = None
+    fusion_layers: Annotated[int | None, of_model(INT, "fusion_layers")] = None
     """tcl: blocks of the fusion encoder."""
     image: ImageEncoderConfig = field(default_factory=ImageEncoderConfig)
     """The image encoder."""
@@ -108,7 +120,7 @@ class TrainConfig:
     """auto: cuda if there is one, with encoders in bfloat16; geometry is float32 everywhere."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of the encoders: auto is bfloat16 on cuda and float32 on the CPU."""
-    micro_batch: int | None = None
+    micro_batch: Annotated[int | None, absent(INT, "all of them")] = None
     """Pairs that a process encodes at once, where its share of a batch does not fit in memory; the
     gradient is that of the whole batch. Must divide the share; all of it if not given."""
     recompute: bool = False
@@ -178,8 +190,15 @@ class TrainConfig:
             raise ValueError(f"buffer is {self.buffer}; expected at least 1.")
         if self.resume and self.overwrite:
             raise ValueError("resume and overwrite are both set; expected at most one of them.")
+        if not 0 <= self.val_share < 1:
+            raise ValueError(f"val_share is {self.val_share}; expected a share from 0 to below 1.")
+        if self.val is not None and is_npz(self.data):
+            raise ValueError(
+                f"val is {self.val} without data that are a folder or shards; the packaged "
+                "pictures, and others of their format, hold out what split says. Expected no val."
+            )
         # A run finds its data again from whatever folder it is evaluated in.
-        for name in ("data", "concepts"):
+        for name in ("data", "concepts", "val"):
             if (path := getattr(self, name)) is not None:
                 object.__setattr__(self, name, path.resolve())
 
@@ -193,6 +212,11 @@ class TrainConfig:
                 f"queue_size is {queue} with batch_size {self.batch_size}; expected a queue of at "
                 "least a batch, or 0 for none."
             )
+
+    @property
+    def share_held_out(self) -> float:
+        """Of the pairs of a folder or of shards."""
+        return 0.0 if self.val is not None or is_npz(self.data) else self.val_share
 
     def model_options(self) -> dict[str, Any]:
         """The options of the model that were given."""
@@ -209,7 +233,7 @@ _OF_THE_PROCESS = (
 )
 
 # Where data lie. What they are is compared by a fingerprint, so that they can be moved.
-_PLACES = ("data", "concepts")
+_PLACES = ("data", "concepts", "val")
 
 
 def check_sizes(config: TrainConfig, world: int) -> None:
@@ -273,7 +297,9 @@ def from_json(text: str | bytes, *, where: str) -> TrainConfig:
         if raw["model"] == "clip" and "logits" not in raw:
             # Written when there were two models, and the hyperboloid's options stood in every run.
             raw |= dict.fromkeys(OPTIONS)
-        for name in ("out", "data", "concepts"):
+        # Before it was an option, all pairs of a folder or of shards were trained on.
+        raw = {"val_share": 0.0, "val": None} | raw
+        for name in ("out", "data", "concepts", "val"):
             raw[name] = None if raw[name] is None else Path(raw[name])
         return TrainConfig(**{k: _frozen(v) for k, v in raw.items()})
     except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,57 +12,45 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..datasets import EmojiData, load_emoji
+from ..datasets import EmojiData
 from ..datasets.augment import to_float
 from ..datasets.emoji import PICTURES
-from ..losses import pairwise_logits
-from ..manifolds import Manifold
-from .checkpoint import Run, evaluation_file
-from .hierarchy import cone_figures, depth_figures, tree_figures, way_figures
+from .checkpoint import Run, check_place, evaluation_file
+from .hierarchy import cone_figures, depth_figures, levels_of, tree_figures, way_figures
 from .metrics import accuracy, chance_recall_at, quantiles, recall_at
 from .rerank import can_rerank, reranked
-from .train import load_data
+from .run_data import MOST, run_pictures
 
 KS = (1, 5, 10)
+AT_CHANCE = (
+    "Recall is at chance: what it finds, a blind guess finds as often. Train longer (--epochs), or "
+    "on more pictures."
+)
 LEVELS = ("group", "subgroup", "name", "picture")
 """From the general to the particular."""
 _CHUNK = 512
 
 
-@torch.no_grad()
 def image_points(run: Run, data: EmojiData, index: NDArray[np.int64]) -> Tensor:
     """Points (N, m) on the CPU of the pictures ``index`` of ``data``, not augmented."""
-    device = next(run.model.parameters()).device
-    parts = [
-        run.model.encode_image(to_float(data.images[rows]).to(device)).cpu()
-        for rows in np.array_split(index, max(1, -(-len(index) // _CHUNK)))
-    ]
-    return torch.cat(parts)
+    parts = np.array_split(index, max(1, -(-len(index) // _CHUNK)))
+    return torch.cat([run.encode_prepared(to_float(data.images[rows])) for rows in parts])
 
 
-@torch.no_grad()
 def text_points(run: Run, texts: Sequence[str]) -> Tensor:
     """Points (N, m) on the CPU of captions."""
-    device = next(run.model.parameters()).device
-    parts = [
-        run.model.encode_text(run.tokenizer.encode(texts[k : k + _CHUNK]).to(device)).cpu()
-        for k in range(0, len(texts), _CHUNK)
-    ]
-    return torch.cat(parts)
+    return run.encode_texts(texts)
 
 
 def held_out(run: Run) -> tuple[EmojiData, Mapping[str, NDArray[np.int64]]]:
     """The run's own pictures and its test sets, the main one first; ValueError if it has none."""
-    data, split = load_data(run.config)
-    if not split.tests:
-        raise ValueError(
-            f"{run.folder} was trained on all of its pictures: its split {split.kind!r} holds none "
-            "out. Expected some to test on; other pictures are evaluated with --data."
-        )
-    return data, split.tests
+    found = run_pictures(run)
+    return found.data, found.sets
 
 
-def evaluate(run: Run, *, data: Path | None = None, concepts: Path | None = None) -> dict[str, Any]:
+def evaluate(
+    run: Run, *, data: Path | None = None, concepts: Path | None = None, most: int = MOST
+) -> dict[str, Any]:
     """All figures of a run as nested dictionaries of numbers.
 
     They are also written into the run's folder, to evaluation.json, or with other pictures or
@@ -78,20 +65,10 @@ def evaluate(run: Run, *, data: Path | None = None, concepts: Path | None = None
 
     Args:
         run: a trained run.
-        data: other pictures of the same format, all of them taken as one test set "file".
-        concepts: other concepts for the pictures, own or other.
+        data, concepts, most: other pictures; see :func:`~spaceforms.models.run_data.run_pictures`.
     """
-    source, size = run.config.data or PICTURES, run.config.image.size
-    if data is None or data.resolve() == source:
-        pictures, tests = held_out(run)
-        if concepts is not None:
-            pictures = load_emoji(source, concepts, size=size)
-        seen = f"no, held out by the split {run.config.split!r}"
-    else:
-        source = data
-        pictures = load_emoji(data, concepts, size=size)
-        tests = {"file": np.arange(len(pictures))}
-        seen = "unknown, the file does not tell"
+    check_place(run.folder)
+    pictures, tests, seen, source = run_pictures(run, data, concepts, most=most)
     result: dict[str, Any] = {
         "model": run.config.model,
         "manifold": repr(run.model.manifold),
@@ -113,7 +90,7 @@ def _test_set(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, 
     candidates = np.unique(concept)
     images = image_points(run, data, index)
     names = text_points(run, [data.names[c] for c in candidates])
-    scores = -_distances(run, images, names)
+    scores = -run.distances(images, names).numpy()
     by_id = concept[:, None] == candidates[None]
     by_family = data.family[concept][:, None] == data.family[candidates][None]
     figures: dict[str, Any] = {"pictures": len(index), "names": len(candidates)}
@@ -125,7 +102,7 @@ def _test_set(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, 
     ]
     if can_rerank(run):
         names_of = [data.names[c] for c in candidates]
-        pictures, texts = reranked(run, data, index, names_of, _logits(run, images, names))
+        pictures, texts = reranked(run, data, index, names_of, run.logits(images, names).numpy())
         tables += [
             ("image to text, re-ranked", pictures, by_id),
             ("text to image, re-ranked", texts, by_id.T),
@@ -135,32 +112,29 @@ def _test_set(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, 
             "recall": dict(zip(map(str, KS), recall_at(table, relevant, KS), strict=True)),
             "chance": dict(zip(map(str, KS), chance_recall_at(relevant, KS), strict=True)),
         }
-    figures["tree"] = tree_figures(scores, concept, candidates, data)
-    hierarchy = data.hierarchy
-    for level in ("subgroup", "group"):
+    figures["at chance"] = _at_chance(figures)
+    hierarchy, levels = data.hierarchy, levels_of(data)
+    if len(levels) > 1:
+        figures["tree"] = tree_figures(scores, concept, candidates, data)
+    for level in levels[-2::-1]:
         nodes = hierarchy.nodes(level)
         classes = text_points(run, [hierarchy.text(n) for n in nodes])
         label = np.searchsorted(nodes, hierarchy.ancestor(level)[concept])
-        figures[f"zero-shot {level}"] = accuracy(-_distances(run, images, classes), label)
+        figures[f"zero-shot {level}"] = accuracy(-run.distances(images, classes).numpy(), label)
     return figures
 
 
-def _distances(run: Run, x: Tensor, y: Tensor) -> NDArray[np.floating]:
-    with torch.no_grad():
-        return manifold_of(run).cdist(x.double(), y.double(), matmul=True).numpy()
-
-
-@torch.no_grad()
-def _logits(run: Run, x: Tensor, y: Tensor) -> NDArray[np.floating]:
-    """Those of the contrastive loss."""
-    contrast = run.model.contrastive
-    return pairwise_logits(
-        x.double(),
-        y.double(),
-        manifold=manifold_of(run),
-        scale=float(contrast.scale()),
-        logits=contrast.logits,
-    ).numpy()
+def _at_chance(figures: dict[str, Any]) -> bool:
+    """Whether retrieval is no better than a blind guess, as far as the number of pictures tells:
+    in both directions recall is within two standard errors of it."""
+    for key in ("image to text, by id", "text to image, by id"):
+        recall, chance = figures[key]["recall"], figures[key]["chance"]
+        number = figures["pictures"] if key.startswith("image") else figures["names"]
+        k = max((k for k in chance if chance[k] <= 0.5), key=int, default=min(chance, key=int))
+        error = (chance[k] * (1 - chance[k]) / number) ** 0.5
+        if recall[k] > chance[k] + 2 * error:
+            return False
+    return True
 
 
 def level_texts(data: EmojiData, index: NDArray[np.int64]) -> dict[str, list[str]]:
@@ -168,7 +142,7 @@ def level_texts(data: EmojiData, index: NDArray[np.int64]) -> dict[str, list[str
     hierarchy = data.hierarchy
     concepts = np.unique(data.concept[index])
     texts = {}
-    for level in ("group", "subgroup"):
+    for level in levels_of(data)[:-1]:
         nodes = np.unique(hierarchy.ancestor(level)[concepts])
         texts[level] = [hierarchy.text(n) for n in nodes]
     return {**texts, "name": [data.names[c] for c in concepts]}
@@ -181,34 +155,23 @@ def points_by_level(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict
     return {**points, "picture": image_points(run, data, index)}
 
 
-def manifold_of(run: Run) -> Manifold:
-    """The model's space on the CPU, where points are compared; the model stays where it is."""
-    return copy.deepcopy(run.model.manifold).cpu()
-
-
-def root_point(run: Run) -> Tensor:
-    """The model's root, (m,), on the CPU."""
-    device = next(run.model.parameters()).device
-    return run.model.root(run.tokenizer.encode([""])[0].to(device)).cpu()
-
-
 def radii_by_level(
     run: Run, data: EmojiData, index: NDArray[np.int64]
 ) -> dict[str, NDArray[np.floating]]:
     """Distances from the model's root, by level of the hierarchy."""
-    return _radii(run, root_point(run), points_by_level(run, data, index))
+    return _radii(run, run.root, points_by_level(run, data, index))
 
 
 @torch.no_grad()
 def _radii(run: Run, root: Tensor, points: Mapping[str, Tensor]) -> dict[str, NDArray[np.floating]]:
-    manifold = manifold_of(run)
+    manifold = run.manifold
     return {level: manifold.dist(root, x).double().numpy() for level, x in points.items()}
 
 
 def _by_level(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, Any]:
     """Radii by level, and what the hierarchy makes of radii, cones and ways to the root."""
-    points, root = points_by_level(run, data, index), root_point(run)
-    space: dict[str, Any] = {"manifold": manifold_of(run), "min_radius": run.model.min_radius}
+    points, root = points_by_level(run, data, index), run.root
+    space: dict[str, Any] = {"manifold": run.manifold, "min_radius": run.model.min_radius}
     radii = _radii(run, root, points)
     hierarchy: dict[str, Any] = {}
     if run.model.fixed_radius is None:
@@ -232,6 +195,8 @@ def as_table(result: dict[str, Any]) -> str:
         lines.append(f"  {'':28}{header}")
         for key, value in test.items():
             if "recall" in (value if isinstance(value, dict) else {}):
+                if key.endswith("by family") and value == test[key.replace("family", "id")]:
+                    continue  # each concept is its own family
                 recalls = "".join(f"{value['recall'][str(k)]:8.3f}" for k in KS)
                 chances = "/".join(f"{value['chance'][str(k)]:.3f}" for k in KS)
                 lines.append(f"  {key:28}{recalls}   {chances}")
@@ -239,7 +204,11 @@ def as_table(result: dict[str, Any]) -> str:
             lines.append(f"  {f'tree of {name_of_tree}':28}" + "".join(f"{k:>10}" for k in scores))
             for row in ("mean", "chance"):
                 lines.append(f"  {row:28}" + "".join(f"{v[row]:10.3f}" for v in scores.values()))
-        lines.append(f"  {'':28}{'accuracy':>9}{'macro':>8}{'chance':>9}{'most frequent':>15}")
+        if test.get("at chance"):
+            lines.append("  " + AT_CHANCE)
+        if any(key.startswith("zero-shot") for key in test):
+            head = f"{'accuracy':>9}{'macro':>8}{'chance':>9}{'most frequent':>15}"
+            lines.append(f"  {'':28}{head}")
         for key, value in test.items():
             if key.startswith("zero-shot"):
                 lines.append(

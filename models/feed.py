@@ -22,6 +22,7 @@ from ..datasets import (
 )
 from ..datasets.disk import digest
 from ..datasets.pair import number
+from ..datasets.share import Part, is_npz
 from ..datasets.stream import STATE_WIDTH, fingerprint, lanes_for
 from . import distributed
 from .config import TrainConfig
@@ -61,21 +62,21 @@ def open_feed(config: TrainConfig, rank: int, world: int) -> Feed:
     Raises:
         FileNotFoundError, ValueError: data that are not there, or options they cannot serve.
     """
-    if config.data is None or config.data.suffix == ".npz":
+    if config.data is None or is_npz(config.data):
         feed: Feed = EmojiFeed(config, rank, world)
     else:
-        feed = StreamFeed(config, open_pairs(config.data), rank, world)
+        pairs = open_pairs(config.data)
+        if config.share_held_out:
+            pairs = Part(pairs, config.share_held_out, held_out=False)
+        feed = StreamFeed(config, pairs, rank, world)
     distributed.check_equal(feed.fingerprint, "data")
     return feed
 
 
 def load_data(config: TrainConfig) -> tuple[EmojiData, Split]:
     """The pictures of a configuration, at the image encoder's size, and their split."""
-    if config.data is not None and config.data.suffix != ".npz":
-        raise ValueError(
-            f"{config.data}: expected an .npz of pictures; a folder or shards hold nothing out. "
-            "Give pictures to test on by --data."
-        )
+    if not is_npz(config.data):
+        raise ValueError(f"{config.data}: expected an .npz of pictures, got a folder or shards.")
     data = load_emoji(config.data, config.concepts, size=config.image.size)
     return data, data.split(config.split, held_out=config.held_out)
 
@@ -88,7 +89,7 @@ def training_texts(data: EmojiData, split: Split, mix: CaptionMix) -> list[str]:
     return names + [word for c in concepts for word in mix.words_of(c)]
 
 
-def _fingerprint(data: EmojiData) -> int:
+def fingerprint_of(data: EmojiData) -> int:
     """A number that changes when pictures, labels or concepts do, and not when files are moved."""
     arrays = (data.images, data.vendor, data.concept)
     parts = [np.ascontiguousarray(array).tobytes() for array in arrays]
@@ -111,7 +112,7 @@ class EmojiFeed:
             seed=config.seed,
         )
         self.pairs = len(self.dataset)
-        self.fingerprint = _fingerprint(self.data)
+        self.fingerprint = fingerprint_of(self.data)
         self._size, self._rank, self._world = config.batch_size, rank, world
 
     def texts(self) -> list[str]:

@@ -16,17 +16,15 @@ from torch import Tensor
 from ..datasets import EmojiData
 from ..manifolds import Euclidean, PoincareBall, Product
 from ..plotting import disk, loss_curves, names, project_disk, radius_histogram, thumbnails
-from .checkpoint import METRICS, Run
+from .checkpoint import METRICS, Run, check_place
 from .evaluate import (
     LEVELS,
-    held_out,
     level_texts,
-    manifold_of,
     points_by_level,
     radii_by_level,
-    root_point,
 )
 from .log import LOG_EVERY, read_log
+from .run_data import run_pictures
 
 LOSSES, EMBEDDING, PICTURES, RADII = (
     "loss.png",
@@ -34,25 +32,40 @@ LOSSES, EMBEDDING, PICTURES, RADII = (
     "disk_pictures.png",
     "radius.png",
 )
+MOST_DRAWN = 2000
+"""Pictures of a folder or of shards that are drawn at most."""
 _FEW = 100  # points of a level, which are then drawn larger and on top
 _WHOLE = 2.5  # from this distance on the whole disk is shown: a part would cut its boundary
 
 
-def draw_run(run: Run, *, dpi: int = 150) -> list[Path]:
-    """Draw all pictures of a run into its folder; their paths."""
+def draw_run(run: Run, *, data: Path | None = None, dpi: int = 150) -> list[Path]:
+    """Draw all pictures of a run into its folder; their paths.
+
+    Args:
+        run: a trained run.
+        data: what to draw; the run's own held-out pictures if not given. See
+            :func:`~spaceforms.models.run_data.run_pictures`, whose errors are raised when the
+            losses are drawn already.
+        dpi: dots an inch.
+    """
     if dpi < 1:
         raise ValueError(f"dpi is {dpi}; expected at least 1.")
-    data, tests = held_out(run)
-    index = next(iter(tests.values()))  # the main test set
+    check_place(run.folder)
     name = run.config.model.upper()
+    paths = [_saved(_losses(run, name), run.folder / LOSSES, dpi)]  # which needs no pictures
+    pictures, tests, seen, _ = run_pictures(run, data, most=MOST_DRAWN)
+    index = next(iter(tests.values()))  # the main test set
+    kind = "held-out pictures" if seen.startswith("no") else "pictures"
     figures = {
-        LOSSES: _losses(run, name),
-        RADII: _radii(run, data, index, name),
-        **_embedding(run, data, index, name),
+        RADII: _radii(run, pictures, index, name),
+        **_embedding(run, pictures, index, name, kind),
     }
-    for file, figure in figures.items():
-        figure.savefig(run.folder / file, dpi=dpi)
-    return [run.folder / file for file in figures]
+    return paths + [_saved(figure, run.folder / file, dpi) for file, figure in figures.items()]
+
+
+def _saved(figure: Figure, path: Path, dpi: int) -> Path:
+    figure.savefig(path, dpi=dpi)
+    return path
 
 
 def _losses(run: Run, name: str) -> Figure:
@@ -78,11 +91,12 @@ def _radii(run: Run, data: EmojiData, index: NDArray[np.int64], name: str) -> Fi
     return figure
 
 
-def _embedding(run: Run, data: EmojiData, index: NDArray[np.int64], name: str) -> dict[str, Figure]:
+def _embedding(
+    run: Run, data: EmojiData, index: NDArray[np.int64], name: str, kind: str
+) -> dict[str, Figure]:
     """One projection drawn twice: every point by its level, and pictures around their words."""
     levels = points_by_level(run, data, index)
-    manifold = manifold_of(run)
-    root = root_point(run)
+    manifold, root = run.manifold, run.root
     every = torch.cat(list(levels.values()))
     if isinstance(manifold, Product):  # which no disk shows: its normal coordinates, as flat points
         every, root, manifold = manifold.to_normal(every), manifold.to_normal(root), Euclidean()
@@ -96,12 +110,13 @@ def _embedding(run: Run, data: EmojiData, index: NDArray[np.int64], name: str) -
     places = dict(zip(levels, split, strict=True))
     texts = level_texts(data, index)
 
-    with_labels, ax = _disk(places, ("name", "subgroup", "group", "picture"), size=9.0)
+    words = [level for level in reversed(LEVELS) if level in texts]
+    with_labels, ax = _disk(places, (*words, "picture"), size=9.0)
     ax.set_title(f"{name} on the Poincaré disk\n{flat.title}", fontsize=9)
     _write(ax, places, texts, most=12)
 
-    with_pictures, ax = _disk(places, ("name", "subgroup", "group"), size=4.0)
-    ax.set_title(f"{name}, held-out pictures on the Poincaré disk\n{flat.title}", fontsize=9)
+    with_pictures, ax = _disk(places, words, size=4.0)
+    ax.set_title(f"{name}, {kind} on the Poincaré disk\n{flat.title}", fontsize=9)
     chosen = _shuffled(len(index))
     thumbnails(
         places["picture"][chosen],
@@ -139,6 +154,8 @@ def _disk(places: dict[str, Tensor], order: Sequence[str], *, size: float) -> tu
 def _write(ax: Axes, places: dict[str, Tensor], texts: dict[str, list[str]], *, most: int) -> None:
     """Write some words beside their points, the most general first and largest."""
     for level, fontsize in zip(LEVELS, (9.5, 8.0, 6.5), strict=False):
+        if level not in texts:
+            continue
         chosen = _shuffled(len(texts[level]))
         words = [texts[level][k] for k in chosen]
         names(places[level][chosen], words, ax=ax, most=most, fontsize=fontsize)

@@ -83,7 +83,7 @@ def make_parts(data: EmojiData, *, share: float = 0.5, seed: int = 0) -> Parts:
         "test": split.tests.get("concept", split.train[:0]),
     }
     for name, rows in parts.items():
-        if not len(rows):
+        if not len(rows) and name != "val":  # which nothing here reads
             raise ValueError(f"make_parts: no concepts for {name}; expected some of each part.")
     return Parts(**parts)
 

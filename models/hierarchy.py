@@ -21,10 +21,18 @@ _MOST = 200  # pictures whose cones and ways are measured, evenly chosen
 _CHUNK = 64
 
 
+def levels_of(data: EmojiData) -> tuple[str, ...]:
+    """The levels of ``TEXTS`` that the data have texts for: all of them, or fewer for pictures of
+    a folder or of shards, which may have nothing above their captions."""
+    some = {"group": any(c.group for c in data.concepts)}
+    some["subgroup"] = any(c.subgroup for c in data.concepts)
+    return tuple(level for level in TEXTS if some.get(level, True))
+
+
 def level_nodes(data: EmojiData, index: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
     """Nodes of the hierarchy above a set of pictures, by level, each once and ascending."""
     hierarchy, concepts = data.hierarchy, np.unique(data.concept[index])
-    return {level: np.unique(hierarchy.ancestor(level)[concepts]) for level in TEXTS}
+    return {level: np.unique(hierarchy.ancestor(level)[concepts]) for level in levels_of(data)}
 
 
 def tree_figures(
@@ -68,13 +76,17 @@ def depth_figures(
     farther out in any model that tells the two apart. "texts" has the levels group, subgroup and
     name for depths; "names" and "pictures" the depths in WordNet. What is constant is left out.
     """
-    levels = [np.full(len(radii[level]), depth) for depth, level in enumerate(TEXTS)]
-    figures = {"texts": spearman(np.concatenate(levels), np.concatenate([radii[t] for t in TEXTS]))}
+    levels = levels_of(data)
+    depths = [np.full(len(radii[level]), depth) for depth, level in enumerate(levels)]
+    radius = np.concatenate([radii[level] for level in levels])
+    figures = {"texts": spearman(np.concatenate(depths), radius)}
     depth = np.array([len(c.wnpath) for c in data.concepts])
     sets = {"names": np.unique(data.concept[index]), "pictures": data.concept[index]}
     for name, concepts in sets.items():
         r = radii["name" if name == "names" else "picture"]
         linked = depth[concepts] > 0
+        if not linked.any():
+            continue
         figures[f"{name}, WordNet"] = spearman(depth[concepts][linked], r[linked])
     return {name: value for name, value in figures.items() if np.isfinite(value)}
 
@@ -91,7 +103,7 @@ def cone_figures(
     """:func:`cone_scores` within the texts, and of texts above pictures.
 
     Args:
-        points: of the levels in ``TEXTS`` and of "picture", for the pictures ``index``, in the
+        points: of the levels of the data and of "picture", for the pictures ``index``, in the
             order of :func:`level_nodes`.
         data: where they are from.
         index: the pictures.
@@ -99,8 +111,8 @@ def cone_figures(
         min_radius: of its cones.
     """
     nodes = level_nodes(data, index)
-    texts = torch.cat([points[level] for level in TEXTS])
-    node = np.concatenate([nodes[level] for level in TEXTS])
+    texts = torch.cat([points[level] for level in nodes])
+    node = np.concatenate([nodes[level] for level in nodes])
     chosen = _evenly(len(index))
     children = {
         "texts": (texts, node),
@@ -116,9 +128,12 @@ def cone_figures(
     for name, (child, place) in children.items():
         count = parents[name]
         above = [set(data.hierarchy.path(n)) for n in place]
-        below = np.array([[n in nodes_above for nodes_above in above] for n in node[:count]])
+        below = np.array([[n in nodes_above for nodes_above in above] for n in node[:count]], bool)
+        below = below.reshape(count, len(above))
         same = node[:count, None] == place[None]
         wanted = ~same if name == "texts" else np.ones_like(same)  # a text is in its own cone
+        if len(np.unique(below[wanted])) < 2:  # captions with nothing above them, or one alone
+            continue
         margin = _margins(texts[:count], child, manifold, min_radius)
         figures[name] = cone_scores(margin[wanted], below[wanted])
     return figures
@@ -149,17 +164,18 @@ def way_figures(
     :func:`cone_figures`, and the root, (m,); ``min_radius`` is None for a model without cones.
     """
     nodes = level_nodes(data, index)
-    node = np.concatenate([nodes[level] for level in TEXTS])
+    node = np.concatenate([nodes[level] for level in nodes])
     chosen = _evenly(len(index))
     ways = traverse(
         points["picture"][chosen],
-        torch.cat([points[level] for level in TEXTS]),
+        torch.cat([points[level] for level in nodes]),
         root,
         manifold=manifold,
         min_radius=min_radius,
     )
     concept = data.hierarchy.concept_node[data.concept[index]][chosen]
-    wanted = [data.hierarchy.path(c)[1:] for c in concept]  # without the root
+    known = set(node.tolist())  # without the root, and without levels that have no text
+    wanted = [[n for n in data.hierarchy.path(c) if n in known] for c in concept]
     return path_scores([[int(node[k]) for k in way.texts[:-1]] for way in ways], wanted)
 
 

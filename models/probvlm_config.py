@@ -6,15 +6,20 @@ from typing import Annotated, Literal, get_args
 
 import tyro
 
+from .options import PATH, absent
+
 Method = Literal["generalized_gaussian", "gaussian", "laplace", "surrogate", "pfe", "pcme"]
 Heads = Literal["clip", "meru", "euclip", "phyclip", "sphere-cones"]
 
 
 @dataclass(frozen=True)
 class ProbVLMConfig:
-    """Uncertainty of frozen embeddings: train heads and adapters on features, and judge them.
+    """Say how certain a model is of each picture and text, and judge that: ProbVLM and baselines.
 
-    Written to OUT/probvlm.json, with the weights of each method beside it.
+    For features of encoders that are kept as they are (`spaceforms features` writes them), small
+    adapters learn a law for each embedding; whether its uncertainty knows what retrieval gets wrong
+    is measured on concepts that nothing was trained on. A minute or so. Written to
+    OUT/probvlm.json, with the weights of each method and three pictures beside it.
     """
 
     features: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FEATURES")]
@@ -58,9 +63,12 @@ class ProbVLMConfig:
     """Pictures of the pool to add to the heads' by uncertainty, and at random; 0 for none."""
     share: float = 0.5
     """Of the training concepts' families for the heads; the rest trains adapters."""
-    data: Path | None = None
-    """The pictures of the features, an .npz; the packaged emoji if not given."""
-    concepts: Path | None = None
+    run: Annotated[Path | None, absent(PATH, "none")] = None
+    """Folder of the run whose features they are, which knows its pictures and what it held out."""
+    data: Annotated[Path | None, absent(PATH, "the run's, or the packaged emoji")] = None
+    """The pictures of the features: a folder, shards or an .npz. The run's, or the packaged emoji
+    if not given."""
+    concepts: Annotated[Path | None, absent(PATH, "the packaged ones")] = None
     """Their concepts, a .json; the packaged ones if not given."""
     seed: int = 0
     """Of parts, weights, order and dropout."""

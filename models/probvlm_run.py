@@ -9,6 +9,7 @@ the third, and all figures are of the fourth.
 """
 
 import dataclasses
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,17 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from ..datasets import EmojiData, load_emoji
+from ..datasets.share import is_npz
+from .checkpoint import check_place, load_run
 from .frozen import load_features
 from .heads import coordinates, make_parts
 from .probvlm_baselines import augmentation_variance
 from .probvlm_config import ProbVLMConfig
 from .probvlm_train import Pairs, selection, train_adapters, train_heads
+from .run_data import all_pictures
 from .uncertainty import (
     calibration_figures,
     hits_at_1,
@@ -33,6 +37,15 @@ from .uncertainty import (
 )
 
 RESULT, CONFIG = "probvlm.json", "config.json"
+COLUMNS = (
+    "NLL: nats a number, less is better; of laws at their own embeddings (intra) and at those of",
+    "  the other modality (cross). covered: the share inside the central intervals of 50, 90 and",
+    "  95 %, which should be that share: less is too narrow. shape: 2 is normal, 1 Laplace.",
+    "S: whether recall falls from bin to bin of uncertainty, -1 if always, 0 by chance; R2: how",
+    "  far on a line; -S R2: both, 1 is best; p: the chance of such an S by accident. AURC: the",
+    "  mean share of errors among the most certain, over all shares taken; 1 - R@1 at random.",
+)
+"""What the columns of the table are."""
 
 
 def run(config: ProbVLMConfig) -> dict[str, Any]:
@@ -42,7 +55,8 @@ def run(config: ProbVLMConfig) -> dict[str, Any]:
         ValueError: features that are not of these pictures, or a configuration that cannot work.
     """
     # -- features, and who learns from which
-    data = load_emoji(config.data, config.concepts)
+    check_place(config.out)  # what cannot be written is told before training
+    data = _data(config)
     parts = make_parts(data, share=config.share, seed=config.seed)
     pairs = _checked(config.features, data, np.arange(len(data)))
     views = [_checked(path, data, parts.test).image for path in config.views]
@@ -52,7 +66,7 @@ def run(config: ProbVLMConfig) -> dict[str, Any]:
                 f"{path}: pictures have {view.shape[1]} features and in {config.features} "
                 f"{pairs.image.shape[1]}; expected views by the same encoder."
             )
-    config.out.mkdir(parents=True, exist_ok=True)  # what cannot be written is told before training
+    config.out.mkdir(parents=True, exist_ok=True)
 
     # -- heads
     heads = train_heads(config, pairs, parts.heads)
@@ -84,6 +98,7 @@ def run(config: ProbVLMConfig) -> dict[str, Any]:
 
     # -- adapters
     _save(heads, config.out / "heads.safetensors")
+    doubts: dict[str, Tensor] = {}
     for method in config.methods:
         model = train_adapters(config, method, z_image, z_text, pairs.family, parts.adapters)
         _save(model, config.out / f"{method}.safetensors")
@@ -91,7 +106,10 @@ def run(config: ProbVLMConfig) -> dict[str, Any]:
         for modality, (z, hit, _, _) in queries.items():
             u = model.uncertainty(z, modality, passes=config.passes, seed=config.seed)
             known = {k: v for k, v in u._asdict().items() if bool((v > 0).all())}
-            figures[f"{modality} uncertainty"] = calibration_figures(known, hit, bins=config.bins)
+            bins = min(config.bins, len(hit))  # few pictures, few bins
+            figures[f"{modality} uncertainty"] = calibration_figures(known, hit, bins=bins)
+            if modality == "image" and "total" in known:
+                doubts[method] = known["total"]
         result["methods"][method] = figures
     if views:
         with torch.no_grad():
@@ -99,7 +117,9 @@ def run(config: ProbVLMConfig) -> dict[str, Any]:
                 coordinates(heads, heads.encode_image(view[test])) for view in (pairs.image, *views)
             ]
         known = {"total": augmentation_variance(torch.stack(each))}
-        found = calibration_figures(known, queries["image"][1], bins=config.bins)
+        doubts["ttda"] = known["total"]
+        bins = min(config.bins, len(test))
+        found = calibration_figures(known, queries["image"][1], bins=bins)
         # Names are not augmented, and a spread of views is no law of anything.
         result["methods"]["ttda"] = {"image uncertainty": found}
     if config.select:
@@ -108,7 +128,20 @@ def run(config: ProbVLMConfig) -> dict[str, Any]:
         json.dumps(dataclasses.asdict(config), indent=2, default=str) + "\n", encoding="utf-8"
     )
     (config.out / RESULT).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    if doubts and importlib.util.find_spec("matplotlib"):  # of the extra plot
+        from .probvlm_figures import draw
+
+        shown = [data.names[c] for c in data.concept[test]]
+        draw(config.out, result, doubts, queries["image"][1], data.images[test], shown)
     return result
+
+
+def _data(config: ProbVLMConfig) -> EmojiData:
+    """The pictures of the features."""
+    if config.run is None and is_npz(config.data):
+        return load_emoji(config.data, config.concepts)
+    trained = None if config.run is None else load_run(config.run)
+    return all_pictures(trained, config.data, config.concepts)
 
 
 def as_table(result: dict[str, Any]) -> str:
@@ -144,6 +177,7 @@ def as_table(result: dict[str, Any]) -> str:
     if chosen := result.get("selection"):
         numbers = ", ".join(f"{k} {v:.3f}" for k, v in chosen.items() if isinstance(v, float))
         lines += ["", f"  R@1 with {chosen['added']} of {chosen['pool']} more pictures: {numbers}"]
+    lines += ["", *(f"  {line}" for line in COLUMNS)]
     return "\n".join(lines)
 
 

@@ -28,6 +28,7 @@ from .checkpoint import (
     METRICS,
     TOKENIZER,
     begin_run,
+    check_place,
     load_state,
     own_folder,
     read_config,
@@ -41,6 +42,7 @@ from .image_text import ImageTextModel
 from .interrupt import polite_interrupt
 from .log import LOG_EVERY, Log, board_writer
 from .optim import learning_rate, parameter_groups
+from .program import program
 from .step import AfterStep, Inputs, Level, OwnLoss, explain, gradients, prepare
 from .terminal import Terminal, say
 from .tokenizer import Tokenizer
@@ -82,10 +84,8 @@ def _run(config: TrainConfig, device: str, rank: int, world: int, held: ExitStac
     # -- data and vocabulary
     feed = open_feed(config, rank, world)
     if config.batch_size > feed.pairs:
-        raise ValueError(
-            f"batch_size is {config.batch_size} with {feed.pairs} training pictures; expected "
-            "at most that many."
-        )
+        config = _with_smaller_batch(config, feed.pairs, world)
+        feed = open_feed(config, rank, world)
     if config.resume:
         tokenizer = Tokenizer.load(config.out / TOKENIZER)
     else:
@@ -215,6 +215,25 @@ def _run(config: TrainConfig, device: str, rank: int, world: int, held: ExitStac
     return reached == steps
 
 
+def _with_smaller_batch(config: TrainConfig, pairs: int, world: int) -> TrainConfig:
+    """The configuration with batches that few pairs can fill, said in a sentence."""
+    # Four steps an epoch or more: with one, the same pairs would be contrasted in every step.
+    size = max(2, 2 ** math.floor(math.log2(max(pairs / 4, 2))))
+    if pairs < size or config.resume:
+        raise ValueError(
+            f"batch_size is {config.batch_size} with {pairs} training pictures; expected at most "
+            "that many, and at least two pictures to contrast."
+        )
+    smaller = replace(config, batch_size=size)
+    check_sizes(smaller, world)
+    if distributed.is_first():
+        say(
+            f"batch_size is {config.batch_size} with {pairs} training pictures: batches of {size} "
+            "are taken."
+        )
+    return smaller
+
+
 def train_step(
     model: ImageTextModel,
     optimizer: torch.optim.Optimizer,
@@ -273,7 +292,11 @@ def _report(
     if reached < steps:
         lines.append(
             f"Stopped after step {reached} of {steps} and saved. Go on with: "
-            f"spaceforms train --out {config.out} --resume"
+            f"{program()} train --out {config.out} --resume"
+        )
+    if done == steps:
+        lines.append(
+            f"{config.out} has reached its end, all {steps} steps; --overwrite begins it anew."
         )
     pairs = (reached - done) * config.batch_size
     memory = f", at most {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB on a GPU"
@@ -293,6 +316,7 @@ def _report(
 
 def _check_folder(config: TrainConfig) -> None:
     """Refuse to begin where a run is, and to resume where none is or another one."""
+    check_place(config.out)
     exists = (config.out / CONFIG).exists()
     if exists and not (config.resume or config.overwrite):
         raise FileExistsError(

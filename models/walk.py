@@ -12,15 +12,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import interpolate, pad
 
 from ..datasets import EmojiData
 from ..datasets.augment import to_float
 from .checkpoint import Run
-from .evaluate import held_out, level_texts, manifold_of, root_point, text_points
+from .evaluate import level_texts
+from .run_data import run_pictures
 from .traversal import captions, traverse
 
 TRAVERSAL = "traversal.png"
+_MOST = 2000  # pictures of a folder or of shards whose captions can be met
 _SHOWN = 7  # captions of a way that find room in a row
 
 
@@ -34,35 +35,42 @@ class Walk(NamedTuple):
 
 
 @torch.no_grad()
-def walk(run: Run, images: Sequence[str] = (), *, count: int = 5, steps: int = 50) -> list[Walk]:
+def walk(
+    run: Run,
+    images: Sequence[str] = (),
+    *,
+    data: Path | None = None,
+    count: int = 5,
+    steps: int = 50,
+) -> list[Walk]:
     """Ways from pictures to the root of a run's model, among the texts of its held-out pictures.
 
     Args:
         run: a trained run.
         images: names of concepts among the run's held-out pictures, or picture files; ``count``
             held-out pictures of different groups if empty.
+        data: other pictures and captions than the run's held-out ones; see
+            :func:`~spaceforms.models.run_data.run_pictures`.
         count: how many then.
         steps: see :func:`traverse`.
 
     Raises:
         ValueError: a name that no held-out picture has, and that is no file.
     """
-    data, tests = held_out(run)
-    index = next(iter(tests.values()))
     if count < 1:
         raise ValueError(f"count is {count}; expected at least 1.")
-    chosen = [_find(name, data, index) for name in images] or _some(data, index, count)
-    texts = [text for level in level_texts(data, index).values() for text in level]
-    texts = list(dict.fromkeys(texts))
-    device = next(run.model.parameters()).device
-    pictures = torch.stack([_fitted(image, run.config.image.size) for _, image in chosen])
-    points, root = run.model.encode_image(pictures.to(device)).cpu(), root_point(run)
-    known = text_points(run, texts)
+    if steps < 2:
+        raise ValueError(f"steps is {steps}; expected at least 2.")
+    pictures, tests, _, _ = run_pictures(run, data, most=_MOST)
+    index = next(iter(tests.values()))
+    chosen = [_find(run, name, pictures, index) for name in images]
+    chosen = chosen or _some(pictures, index, count)
+    texts = _texts(pictures, index)
     ways = traverse(
-        points,
-        known,
-        root,
-        manifold=manifold_of(run),
+        run.encode_prepared(torch.stack([image for _, image in chosen])),
+        run.encode_texts(texts),
+        run.root,
+        manifold=run.manifold,
         min_radius=run.model.min_radius,
         steps=steps,
     )
@@ -72,11 +80,22 @@ def walk(run: Run, images: Sequence[str] = (), *, count: int = 5, steps: int = 5
     ]
 
 
+def known_texts(run: Run) -> list[str]:
+    """The captions of a run's held-out pictures, and the texts above them, each once."""
+    pictures, tests, _, _ = run_pictures(run, most=_MOST)
+    return _texts(pictures, next(iter(tests.values())))
+
+
+def _texts(data: EmojiData, index: NDArray[np.int64]) -> list[str]:
+    return list(dict.fromkeys(t for level in level_texts(data, index).values() for t in level))
+
+
 def draw(walks: Sequence[Walk], path: Path, *, title: str, dpi: int = 150) -> None:
     """One row a picture: the picture, and the captions from it to the root, left to right."""
     from matplotlib.figure import Figure
 
-    columns = 1 + max(min(len(w.captions), _SHOWN) for w in walks)
+    # Four at least, or the title would find no room.
+    columns = max(4, 1 + max(min(len(w.captions), _SHOWN) for w in walks))
     figure = Figure(figsize=(1.4 * columns, 1.35 * len(walks) + 0.5), layout="constrained")
     figure.suptitle(title, fontsize=10)
     for ax, way in zip(np.atleast_1d(figure.subplots(len(walks), 1)), walks, strict=True):
@@ -102,7 +121,7 @@ def _kept(count: int) -> list[int]:
     return sorted(set(np.linspace(0, count - 1, min(count, _SHOWN)).round().astype(int).tolist()))
 
 
-def _find(name: str, data: EmojiData, index: NDArray[np.int64]) -> tuple[str, Tensor]:
+def _find(run: Run, name: str, data: EmojiData, index: NDArray[np.int64]) -> tuple[str, Tensor]:
     rows = [k for k in index if data.names[data.concept[k]] == name]
     if rows:
         return name, to_float(data.images[rows[:1]])[0]
@@ -111,18 +130,9 @@ def _find(name: str, data: EmojiData, index: NDArray[np.int64]) -> tuple[str, Te
         near = get_close_matches(name, known, n=1) or known[:1]
         raise ValueError(
             f"image is {name!r}, which is the name of no held-out picture and no file; expected a "
-            f"name such as {near[0]!r}, or a PNG file."
+            f"name such as {near[0]!r}, or a picture file."
         )
-    from matplotlib.image import imread
-
-    try:
-        pixels = np.asarray(imread(name))
-    except (OSError, ValueError, SyntaxError) as error:  # SyntaxError: what pillow calls a bad PNG
-        raise ValueError(f"{name}: expected a picture, but {error}.") from error
-    values = torch.from_numpy(pixels / (255.0 if pixels.dtype == np.uint8 else 1.0)).float()
-    values = values[..., None].expand(*values.shape, 3) if values.ndim == 2 else values
-    alpha = values[..., 3:] if values.shape[-1] == 4 else torch.ones(())
-    return Path(name).stem, (values[..., :3] * alpha + 1 - alpha).permute(2, 0, 1)
+    return Path(name).stem, run.prepare(name)
 
 
 def _some(data: EmojiData, index: NDArray[np.int64], count: int) -> list[tuple[str, Tensor]]:
@@ -133,16 +143,3 @@ def _some(data: EmojiData, index: NDArray[np.int64], count: int) -> list[tuple[s
     chosen += [int(k) for k in index[np.linspace(0, len(index) - 1, count).astype(int)]]
     chosen = list(dict.fromkeys(chosen))[:count]
     return [(data.names[data.concept[k]], to_float(data.images[[k]])[0]) for k in chosen]
-
-
-def _fitted(image: Tensor, size: int) -> Tensor:
-    """A picture on a white square of a side: (3, H, W) -> (3, size, size)."""
-    high, wide = image.shape[1:]
-    side = max(high, wide)
-    top, left = (side - high) // 2, (side - wide) // 2
-    square = pad(image, (left, side - wide - left, top, side - high - top), value=1.0)
-    if side == size:
-        return square
-    return interpolate(
-        square[None], (size, size), mode="bilinear", align_corners=False, antialias=True
-    )[0].clamp(0, 1)

@@ -17,8 +17,9 @@ COMMANDS = {
     "evaluate": "measure a trained model: retrieval, zero-shot classes, radius by level",
     "plot": "draw a trained model: loss curves, the embedding, distances from the root",
     "traverse": "walk from pictures to the root of a trained model and name what is met",
-    "features": "write features of the packaged pictures and names by frozen encoders",
-    "probvlm": "predict and judge uncertainties of those features: ProbVLM and baselines",
+    "rank": "rank texts by how near they are to a picture, by a trained model",
+    "features": "write what two encoders make of pictures and names, for probvlm",
+    "probvlm": "say how certain a model is of each picture and text, and judge that",
     "shards": "write tar shards to train on from the emoji or from a folder of pictures",
     "certify": "measure every map against 100 digits and say whether the promise is kept",
 }

@@ -58,6 +58,7 @@ def tiny(tmp_path: Path, small_data: tuple[Path, Path]) -> Callable[..., TrainCo
                 "out": tmp_path / folder,
                 "data": small_data[0],
                 "concepts": small_data[1],
+                "val_share": 0.0,
                 "epochs": 2,
                 "batch_size": 48,
                 "embed_dim": 8,
