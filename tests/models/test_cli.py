@@ -140,8 +140,9 @@ class _Run:
     def __init__(self, folder, **options):
         self.folder, self.options = folder, options
         self.config = SimpleNamespace(
-            model="meru", split="vendor", image=SimpleNamespace(size=16), out=folder
+            model="meru", split="vendor", image=SimpleNamespace(size=16), out=folder, data=None
         )
+        self.model = SimpleNamespace(min_radius=None)
 
 
 @pytest.fixture
@@ -166,12 +167,13 @@ def test_evaluate_passes_its_options_on_and_names_the_file_it_wrote(calls, capsy
     calls(evaluate, "as_table", lambda result: f"table of {result['folder']} {result['ema']}")
     words = ["evaluate", str(tmp_path)]
     assert main(words) == 0
-    assert seen["evaluate"][1] == {"data": None, "concepts": None}
+    assert seen["evaluate"][1] == {"data": None, "concepts": None, "most": 10_000}
     assert capsys.readouterr().out == (
         f"table of {tmp_path} False\nWritten to {tmp_path / 'evaluation.json'}\n"
     )
     assert main([*words, "--data", "a/b.npz", "--concepts", "c/d.json", "--ema"]) == 0
-    assert seen["evaluate"][1] == {"data": Path("a/b.npz"), "concepts": Path("c/d.json")}
+    given = {"data": Path("a/b.npz"), "concepts": Path("c/d.json"), "most": 10_000}
+    assert seen["evaluate"][1] == given
     assert capsys.readouterr().out == (
         f"table of {tmp_path} True\nWritten to {tmp_path / 'evaluation-b.json'}\n"
     )
@@ -180,19 +182,21 @@ def test_evaluate_passes_its_options_on_and_names_the_file_it_wrote(calls, capsy
 
 
 def test_plot_and_traverse_pass_their_options_on(calls, capsys, tmp_path):
-    seen = calls(figures, "draw_run", lambda run, dpi: [run.folder / "a.png", run.folder / "b.png"])
+    seen = calls(
+        figures, "draw_run", lambda run, data, dpi: [run.folder / "a.png", run.folder / "b.png"]
+    )
     way = walk_module.Walk("dog", torch.zeros(3, 2, 2), ["dog", "animal", "root"], [0.0, 0.5, 1.0])
     calls(walk_module, "walk", [way, way._replace(title="cat", captions=["cat"])])
     calls(walk_module, "draw")
     assert main(["plot", str(tmp_path), "--dpi", "33"]) == 0
-    assert seen["draw_run"][1] == {"dpi": 33}
+    assert seen["draw_run"][1] == {"data": None, "dpi": 33}
     assert capsys.readouterr().out == f"Drawn: {tmp_path}/a.png\nDrawn: {tmp_path}/b.png\n"
     assert main(["plot", str(tmp_path)]) == 0
-    assert seen["draw_run"][1] == {"dpi": 150}
+    assert seen["draw_run"][1] == {"data": None, "dpi": 150}
     capsys.readouterr()
     assert main(["traverse", str(tmp_path)]) == 0
     (run, images), options = seen["walk"]
-    assert (run.folder, images, options) == (tmp_path, (), {"count": 5, "steps": 50})
+    assert (run.folder, images, options) == (tmp_path, (), {"data": None, "count": 5, "steps": 50})
     (walks, path), options = seen["draw"]
     assert ([w.title for w in walks], path) == (["dog", "cat"], tmp_path / "traversal.png")
     assert options["dpi"] == 150
@@ -202,7 +206,7 @@ def test_plot_and_traverse_pass_their_options_on(calls, capsys, tmp_path):
     words = ["--image", "dog", "x.png", "--count", "3", "--steps", "7", "--dpi", "44"]
     assert main(["traverse", str(tmp_path), *words]) == 0
     assert seen["walk"][0][1] == ("dog", "x.png")
-    assert seen["walk"][1] == {"count": 3, "steps": 7}
+    assert seen["walk"][1] == {"data": None, "count": 3, "steps": 7}
     assert seen["draw"][1]["dpi"] == 44
     assert main(["traverse", str(tmp_path), "--dpi", "0"]) == 1
     assert "traverse: dpi is 0; expected at least 1." in capsys.readouterr().err
@@ -211,7 +215,7 @@ def test_plot_and_traverse_pass_their_options_on(calls, capsys, tmp_path):
 
 def test_features_are_those_of_the_frozen_pair_or_of_a_run(calls, capsys, tmp_path, monkeypatch):
     data = SimpleNamespace(test="rows of the test")
-    seen = calls(cli, "load_emoji", data)
+    seen = calls(cli, "all_pictures", data)
     calls(frozen, "extract", "frozen features")
     calls(frozen, "save_features")
     calls(heads, "run_features", "the run's features")
@@ -221,7 +225,7 @@ def test_features_are_those_of_the_frozen_pair_or_of_a_run(calls, capsys, tmp_pa
     out = tmp_path / "new" / "f.npz"
     words = ["features", "--out", str(out)]
     assert main(words) == 0
-    assert seen["load_emoji"] == ((None, None), {"size": None})
+    assert seen["all_pictures"] == ((None, None, None), {})
     assert seen["extract"] == ((data, None), {"device": "cpu"})
     assert seen["save_features"] == (("frozen features", out), {})
     assert out.parent.is_dir()
@@ -230,7 +234,7 @@ def test_features_are_those_of_the_frozen_pair_or_of_a_run(calls, capsys, tmp_pa
     assert said.err == ""
     more = ["--data", "a.npz", "--concepts", "c.json", "--augmented", "5", "--device", "cuda"]
     assert main([*words, *more]) == 0
-    assert seen["load_emoji"] == ((Path("a.npz"), Path("c.json")), {"size": None})
+    assert seen["all_pictures"] == ((None, Path("a.npz"), Path("c.json")), {})
     assert seen["augmented"] == ((data, 5), {})
     (views, rows), options = seen["extract"]
     assert (views.seed, rows, options) == (5, "rows of the test", {"device": "cuda"})
@@ -238,7 +242,7 @@ def test_features_are_those_of_the_frozen_pair_or_of_a_run(calls, capsys, tmp_pa
     assert main([*words, "--run", "r"]) == 0
     (run, of, rows), _ = seen["run_features"]
     assert (run.folder, run.options, of, rows) == (Path("r"), {"device": "cpu"}, data, None)
-    assert seen["load_emoji"][1] == {"size": 16}
+    assert seen["all_pictures"] == ((run, None, None), {})
     assert seen["save_features"][0][0] == "the run's features"
     assert "features: r was trained on every concept (split 'vendor')" in capsys.readouterr().err
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -269,7 +273,9 @@ def test_shards_are_written_from_emoji_or_from_pairs(calls, capsys):
         (emoji, "rows"), {"mix": CaptionMix(unspoken=split.unspoken), "seed": 0}
     )  # fmt: skip
     assert seen["write_shards"] == (("emoji rows", Path("s")), {"per_shard": 1000})
-    assert capsys.readouterr().out == "Written: 2 shards. Next: spaceforms train --data s\n"
+    assert (
+        capsys.readouterr().out == "Written: 2 shards. Next: spaceforms train --data s --out RUN\n"
+    )
     words = ["--data", "a.npz", "--concepts", "c", "--split", "both", "--held-out", "noto"]
     words += ["--size", "32", "--per-shard", "9", "--seed", "3"]
     assert main(["shards", "--out", "s", *words]) == 0
@@ -278,8 +284,9 @@ def test_shards_are_written_from_emoji_or_from_pairs(calls, capsys):
     assert seen["emoji_rows"][1]["seed"] == 3
     assert seen["write_shards"][1] == {"per_shard": 9}
     assert main(["shards", "--out", "s", "--data", "folder", "--seed", "4"]) == 0
-    assert seen["open_pairs"] == ((Path("folder"),), {})
-    assert seen["pair_rows"] == (("pairs",), {"seed": 4})
+    assert seen["open_pairs"] == ((Path("folder"),), {"links": False})
+    assert seen["pair_rows"][0] == ("pairs",)
+    assert seen["pair_rows"][1]["seed"] == 4
     assert seen["write_shards"][0] == ("pair rows", Path("s"))
 
 
@@ -289,7 +296,8 @@ def test_probvlm_prints_its_table_and_says_where_it_is(calls, capsys):
     assert main(["probvlm", "f.npz", "--out", "o", "--seed", "5"]) == 0
     (config,), _ = seen["run"]
     assert (config.features, config.out, config.seed) == (Path("f.npz"), Path("o"), 5)
-    assert capsys.readouterr().out == f"table of result\nWritten to o/{probvlm_run.RESULT}\n"
+    written = f"Written to o/{probvlm_run.RESULT}, and pictures beside it"
+    assert capsys.readouterr().out == f"table of result\n{written}\n"
 
 
 @pytest.mark.parametrize(
@@ -319,7 +327,9 @@ def test_a_training_that_ended_says_what_comes_next_and_one_that_stopped_does_no
     assert main(["train", "--out", "o", "--encoders", "small", "--epochs", "3"]) == 0
     ((config,), _) = seen["train"]
     assert (config.epochs, config.image) == (3, IMAGE_SIZES["small"])
-    assert capsys.readouterr().out == ("Trained. Next: spaceforms evaluate o; spaceforms plot o\n")
+    nexts = ("evaluate o", "plot o", "traverse o")
+    commands = "; ".join(f"spaceforms {words}" for words in nexts)
+    assert capsys.readouterr().out == f"Trained. Next: {commands}\n"
     calls(train_module, "train", False)
     assert main(["train", "--out", "o"]) == 130
     assert capsys.readouterr().out == ""

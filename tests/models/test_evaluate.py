@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -104,8 +105,14 @@ def test_other_pictures_go_to_a_file_of_their_own_and_may_have_been_trained_on(
     evaluate(run)
     before = (run.folder / EVALUATION).read_bytes()
     assert b"no, held out by the split 'vendor'" in before
-    copy = shutil.copy(small_data[0], tmp_path / "copy.npz")
-    result = evaluate(run, data=Path(copy), concepts=small_data[1])
+    copy = tmp_path / "copy.npz"
+    moved = shutil.copy(small_data[0], tmp_path / "moved.npz")
+    assert evaluate(run, data=Path(moved))["seen in training"].startswith("no, held out")
+    with np.load(small_data[0]) as arrays:  # others, by one pixel
+        palette = arrays["palette"].copy()
+        palette[0, 0, 0] ^= 1
+        np.savez(copy, **{**arrays, "palette": palette})
+    result = evaluate(run, data=copy, concepts=small_data[1])
     assert {name: t["pictures"] for name, t in result["tests"].items()} == {"file": 200}
     assert result["seen in training"].startswith("unknown")
     assert "seen in training: unknown" in as_table(result)
@@ -343,14 +350,15 @@ def test_pictures_of_different_groups_are_shown_first_and_names_are_found(tiny):
     first = index[group == group.min()]
     assert chosen[0][0] == data.names[data.concept[first[len(first) // 2]]]
     name = data.names[data.concept[index[3]]]
-    found, image = walk._find(name, data, index)
+    run = SimpleNamespace(prepare=None)  # for files alone
+    found, image = walk._find(run, name, data, index)
     assert found == name
     assert torch.equal(image, to_float(data.images[index[[3]]])[0])
     with pytest.raises(ValueError, match=rf"image is '{name}x', .* a name such as '{name}'"):
-        walk._find(f"{name}x", data, index)
+        walk._find(run, f"{name}x", data, index)
     known = data.names[data.concept[index[0]]]
     with pytest.raises(ValueError, match=rf"a name such as '{known}'"):
-        walk._find("?", data, index)
+        walk._find(run, "?", data, index)
 
 
 def test_of_a_long_way_the_ends_and_even_steps_between_are_drawn(tmp_path, monkeypatch):
@@ -402,7 +410,7 @@ def test_what_a_run_holds_out_is_drawn_with_its_words_and_its_scale(trained):
     run = trained(model="clip", epochs=1)
     data, tests = held_out(run)
     index = tests["vendor"]
-    found = figures._embedding(run, data, index, "CLIP")
+    found = figures._embedding(run, data, index, "CLIP", "pictures")
     assert list(found) == [figures.EMBEDDING, figures.PICTURES]
     for file, levels, most in ((figures.EMBEDDING, 4, 36), (figures.PICTURES, 3, 90)):
         ax = found[file].axes[0]
