@@ -181,9 +181,7 @@ class Lorentz(Manifold):
         reached = times(behind(s, other, way, d, h, t.where(far, 0.0)), radius, 1)
         return torch.where(far, torch.cat([torch.zeros_like(d), reached], dim=-1), near)
 
-    def _between(
-        self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, k: Number = 1.0
-    ) -> Tensor:
+    def _between(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, k: Number = 1.0) -> Tensor:
         # Symmetric in the ends, exact at both.
         swap = t > 0.5
         h = _sight.haversine(x, y, _radius(k))

@@ -113,9 +113,7 @@ class PoincareBall(Manifold):
     def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
         return self._by_both_ends(x, y, step, t, **curved)
 
-    def _between(
-        self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, k: Number = 1.0
-    ) -> Tensor:
+    def _between(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, k: Number = 1.0) -> Tensor:
         x, y, step, p = from_nearer_end(x, y, step, t)
         gap_x, gap_y = _gap(x, k), _gap(y, k)
         h = curved(dot(step, step), k) / (gap_x * gap_y)

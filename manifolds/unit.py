@@ -314,9 +314,7 @@ class UnitKernels(nn.Module, ABC):
         """The same at 0 <= t <= 1."""
         return self._geodesic(x, y, step, t)
 
-    def _by_both_ends(
-        self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any
-    ) -> Tensor:
+    def _by_both_ends(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
         """``_geodesic`` of a manifold that has a ``_between`` of its own."""
         beyond = (t < 0) | (t > 1)
         outside = UnitKernels._geodesic(self, x, y, step, t.where(beyond, 0.0), **curved)

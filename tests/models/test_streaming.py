@@ -360,7 +360,8 @@ def test_processes_share_the_batches_of_the_packaged_format_in_their_order(tiny)
 
 
 def test_a_folder_is_no_set_of_pictures_to_hold_out_from(tiny, small_shards):
-    with pytest.raises(ValueError, match=f"{small_shards}: expected an .npz of pictures, got a folder"):
+    sentence = f"{small_shards}: expected an .npz of pictures, got a folder"
+    with pytest.raises(ValueError, match=sentence):
         train_module.load_data(tiny(data=small_shards))
 
 
