@@ -97,25 +97,28 @@ def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[
 
 
 def _turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """R d/dR at fixed x and v near the origin: of w = tanh(t)/t v/gap, t = |v|/gap, and of the sum,
-    with D = 1 + 2 x.w + |x|^2 |w|^2."""
+    """R d/dR at fixed x and v for t <= 1: of w = tanh(t)/t v/gap, t = |v|/gap, and of the sum, with
+    D = 1 + 2 x.w + |x|^2 |w|^2. All is of the first order in v, as the derivative is."""
     x, v, radius = inputs
     area = radius * radius
     x2, v2 = dot(x, x) / area, dot(v, v) / area
-    gap = 1 - x2
-    s = (v2 / (gap * gap)).clamp(max=1)
+    gap = (1 - x2).clamp(min=torch.finfo(x.dtype).eps)
+    s = v2 / gap / gap
+    there = (s <= 1) & (kept[-1] >= 1)
+    s = s.where(there, 0.0)
     missing = tanhc_missing(s)
     f = 1 - s * missing
-    w = v * (f / gap)
+    w = v.where(there, 0.0) * (f / gap)
     w2, xw = dot(w, w) / area, dot(x, w) / area
     d = 1 + 2 * xw + x2 * w2
     # Of each factor by itself: gap, then w, of which this is the share, then D.
     of_gap = 2 * x2
-    of_w = (f * f - missing) * s * (1 + 2 * x2 / gap) / f - of_gap / gap
+    of_both = (f * f - missing) * s * (1 + of_gap / gap) / f  # of w and gap together
+    of_w = of_both - of_gap / gap
     of_d = (2 * xw * (of_w - 2) + x2 * w2 * (2 * of_w - 4)) / d
     on_x = gap * w2 / d * (of_gap / gap + 2 * of_w - 2 - of_d)
-    on_w = gap / d * (of_w + of_gap / gap - of_d)
-    return x * on_x + w * on_w, torch.maximum(x2, v2) <= 1 / 4
+    on_w = gap / d * (of_both - of_d)
+    return x * on_x + w * on_w, there
 
 
 def _map(stored: torch.dtype) -> Callable[..., Tensor]:

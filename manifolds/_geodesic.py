@@ -20,7 +20,7 @@ from ._hyperboloid import outward
 from ._numerics import asinh_squared, coshm1c, dot, largest_entry, sinhc, unit
 
 # On sinh^2(d/2) up to this the series of entire functions of d^2.
-_NEAR = 0.25
+NEAR = 0.25
 
 
 def from_nearer_end(
@@ -71,7 +71,7 @@ def behind(x: Tensor, y: Tensor, step: Tensor, d: Tensor, h: Tensor, p: Tensor) 
     short = tau <= 1
     square = tau.square().where(short, 0.0)
     # As in ``sinh_ratios``, where d is long enough that its rounding would count.
-    by_power = ~short & (h > _NEAR)
+    by_power = ~short & (h > NEAR)
     by_exp = ~short & ~by_power
     power = _power(exp_of(h.where(by_power, 1.0)), p.where(by_power, 1.0), 1.0)
     grown = torch.where(by_power, power, tau.where(by_exp, 1.0).exp())
@@ -109,8 +109,8 @@ def sinh_ratios(p: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     Far out by powers of e^d = (sqrt h + sqrt(1 + h))^2: the exponential of p d would have the
     rounding of d, hundreds of units, in its result.
     """
-    small = h <= _NEAR
-    near, far = h.where(small, 0.0), h.where(~small, 2 * _NEAR)
+    small = h <= NEAR
+    near, far = h.where(small, 0.0), h.where(~small, 2 * NEAR)
     s = 4 * asinh_squared(near)
     rise = p * p * s * coshm1c(p * p * s)  # cosh(p d) - 1
     b_near = p * sinhc(p * p * s) / sinhc(s)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ._closed import closed_form, minus
-from ._numerics import coth_fraction, dot, largest_entry, sinhc
+from ._numerics import coth_fraction, dot, largest_entry, sinhc, unit
 from ._split import outward_ray, split_off, squared
 
 
@@ -158,19 +158,45 @@ def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[
 
 
 def _turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """R d/dR at fixed x and v near the origin, where t^2 = |V|^2 - (X.V)^2/T^2 is all that moves;
-    of the time part that of sqrt(R^2 + |y|^2)."""
+    """R d/dR at fixed x and v, for |V| <= 1 or |X| > 1. With m the cosine of the angle between V
+    and the outward ray, t changes by -t w, w = (1 - m^2) + m^2/T^2, r by -tanh r, and m by
+    m (1 - m^2) tanh^2 r; of the time part it is that of sqrt(R^2 + |y|^2).
+    """
     x, v, radius = inputs[0][..., 1:], inputs[1][..., 1:], inputs[2]
     area = radius * radius
-    x2, v2, xv = dot(x, x) / area, dot(v, v) / area, dot(x, v) / area
-    lean = xv * xv / (1 + x2)
-    near = (x2 <= 16) & (v2 - lean <= 1)
-    s = (v2 - lean).clamp(0, 1)
-    f = sinhc(s)
-    own = -(v2 - lean - lean / (1 + x2)) * (f * x + f / coth_fraction(s) * v)
+    x2 = dot(x, x) / area
+    t2 = 1 + x2
+    ray, size = unit(x / radius)
+    along = dot(ray, v)
+    side = minus(v, ray, along)
+    rest = dot(ray, side)
+    side, along = minus(side, ray, rest), (along + rest) / radius
+    across = dot(side, side) / area
+    radial = along * along / t2
+    s = across + radial
+    short = s <= 1
+    there = (short | (x2 > 1)) & (kept[8] > 0) & (s <= longest(x.dtype) ** 2)
+
+    near = s.where(short, 0.0)
+    f = sinhc(near)
+    own = -(across + radial / t2) * (f * x + f / coth_fraction(near) * v)
+
+    long = there & ~short
+    t, tx = s.where(long, 1.0).sqrt(), t2.sqrt()
+    m, lean = (along / (t * tx)).where(long, 1.0), (across / (t * t)).where(long, 0.0)  # 1 - m^2
+    less = lean / (1 + m.abs()) / 2  # (1 - |m|)/2
+    plus, back = torch.where(m > 0, 1 - less, less), torch.where(m > 0, less, 1 - less)
+    e_r, e_t = size + tx, t.exp()
+    out, into = e_r * e_t, e_r / e_t
+    by_t = plus * (out + 1 / out) / 2 - back * (into + 1 / into) / 2
+    slower = lean + (1 - lean) / t2
+    sinh = t.sinh()
+    outward = m * sinh * (1 + lean * x2) / tx - by_t * t * slower
+    far = ray * (outward * radius) - side * ((t.cosh() - sinh / t) * slower)
+    own = torch.where(long, far, own)
     y = kept[0]
     time = (area + dot(y[..., 1:], own)) / y[..., :1]
-    return torch.cat([time, own], dim=-1), near
+    return torch.cat([time, own], dim=-1), there
 
 
 def _map(stored: torch.dtype) -> Callable[..., Tensor]:

@@ -11,7 +11,15 @@ import torch
 from torch import Tensor
 
 from ._closed import closed_form, in_forward_mode, minus
-from ._numerics import coth_fraction, dot, largest_entry, sinhc, tanhc_missing
+from ._numerics import (
+    asinh_squared,
+    coth_fraction,
+    dot,
+    largest_entry,
+    norm,
+    seen_from,
+    tanhc_missing,
+)
 from ._split import outward_ray, split_off, squared
 
 
@@ -219,15 +227,32 @@ def _sqdist_turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tens
     return (2 * d * own).where(positive, 0.0), everywhere
 
 
-def bending(h: Tensor, seen: Rise) -> Tensor:
-    """R d/dR of sinh^2(d/2)."""
-    return (seen.gain / seen.tx) * (seen.gain / seen.ty) / 2 - 2 * h
+def bending(h: Tensor, x: Tensor, y: Tensor, radius: Tensor) -> Tensor:
+    """R d/dR of h = sinh^2(d/2), (T_y - T_x)^2/(2 T_x T_y) - 2 h.
+
+    Far out on one ray its two terms cancel by a factor T^2. There, of the radial and the angular
+    part of h, see :func:`sight`, it is -2 h_r (1 + h_r)/(T_x T_y) - 2 h_a.
+    """
+    seen = rise(x, y, radius * radius)
+    near = (seen.gain / seen.tx) * (seen.gain / seen.ty) / 2 - 2 * h
+    far = torch.minimum(seen.tx, seen.ty) > 2**0.5
+    some = torch.ones_like(x)
+    step = ((y - x) / radius).where(far, 0.0)
+    x, y = (x / radius).where(far, some), (y / radius).where(far, some)
+    _, size, side, reach, ahead = seen_from(x, y, step)
+    size_y = norm(y)
+    opposite = reach < 0
+    total = (size_y + reach).where(~opposite, 1.0)
+    behind = torch.where(opposite, size_y - reach, dot(side, side) / total)
+    radial = (behind + ahead).square() / (1 + seen.tx * seen.ty + size * size_y) / 2
+    turn = 2 * (radial / seen.tx) * ((1 + radial) / seen.ty) + size * behind
+    return torch.where(far, -turn, near)
 
 
 def _haversine_turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     x, y, radius = inputs
-    seen = rise(x[..., 1:], y[..., 1:], radius * radius)
-    return bending(kept[0], seen), seen.near
+    turn = bending(kept[0], x[..., 1:], y[..., 1:], radius)
+    return turn, torch.ones_like(turn) > 0
 
 
 # Of space parts whose difference is known to more digits than they have.
@@ -287,16 +312,22 @@ def _log_pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tu
 def _log_turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Of f (y - z x), f = d/sinh d and z = cosh d, and of the time part that this has at x."""
     x, y, radius = inputs[0][..., 1:], inputs[1][..., 1:], inputs[2]
-    seen = rise(x, y, radius * radius)
-    log, f = kept[0], kept[6]
-    # d^2; cosh d has no digits of sinh^2(d/2).
-    s = dot(log[..., 1:], log[..., 1:]) / (radius * radius) - (log[..., :1] / radius).square()
-    near = seen.near & (s <= 1)
-    s = s.clamp(0, 1)
-    turn = 2 * bending(s / 4 * sinhc(s / 4).square(), seen)
-    fall = f / coth_fraction(s)  # -f'/f by z
-    space = -turn * (fall * log[..., 1:] + f * x)
-    return carried_time(space, x, log[..., :1], seen.tx, radius), near
+    h = _haversine_value(*inputs)[0]  # cosh d has no digits of it
+    d2 = 4 * asinh_squared(h)
+    short = d2 <= 1
+    turn = 2 * bending(h, x, y, radius)
+    tx = (1 + dot(x, x) / (radius * radius)).sqrt()
+    f = kept[6]
+    fall = f / coth_fraction(d2.where(short, 0.0))  # -f'/f by z
+    near = -turn * (fall * kept[0][..., 1:] + f * x)
+    # Of f - z f' and f' by themselves, and nothing cancels.
+    h = h.where(~short, 1.0)
+    d, sinh = d2.where(~short, 4.0).sqrt(), 2 * h.sqrt() * (1 + h).sqrt()
+    coth = (1 + 2 * h) / sinh
+    far = x * (coth - d / sinh / sinh) + (y / sinh) * (d * coth - 1)
+    space = torch.where(short, near, -(turn / sinh) * far)
+    time = carried_time(space, x, kept[0][..., :1], tx, radius)
+    return time, torch.ones_like(turn) > 0
 
 
 def carried_time(space: Tensor, x: Tensor, time: Tensor, tx: Tensor, radius: Tensor) -> Tensor:

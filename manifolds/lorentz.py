@@ -7,7 +7,7 @@ from torch import Tensor
 
 from . import _shot, _sight, _transport
 from ._edge import brought_within
-from ._geodesic import behind, sinh_ratios
+from ._geodesic import NEAR, behind, sinh_ratios
 from ._hyperboloid import across_along, lift, outward, tangent, time
 from ._numerics import (
     asinh_over,
@@ -172,12 +172,15 @@ class Lorentz(Manifold):
         return self._by_both_ends(x, y, step, t, **curved)
 
     def _behind(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
-        s, far = x[..., 1:], dot(x[..., 1:], x[..., 1:]) > 1
+        radius = _radius(curved.get("k", 1.0))
+        s, h = x[..., 1:], _sight.haversine(x, y, radius)
+        # Where the ends are close their distance and the direction of the way have no derivative
+        # of their own to build on: it is 0/0 where they coincide.
+        far = (dot(s, s) > 1) & (h > NEAR)
         near = super()._behind(x, y, step, t.where(~far, 0.0), **curved)
         # As far out as that, scaling in and out loses nothing in the derivative by the curvature.
-        radius = _radius(curved.get("k", 1.0))
         s, other, way = (divided(a, radius) for a in (s.where(far, 2.0), y[..., 1:], step[..., 1:]))
-        d, h = divided(_sight.dist(x, y, radius), radius), _sight.haversine(x, y, radius)
+        d = divided(_sight.dist(x, y, radius), radius)
         reached = times(behind(s, other, way, d, h, t.where(far, 0.0)), radius, 1)
         return torch.where(far, torch.cat([torch.zeros_like(d), reached], dim=-1), near)
 
