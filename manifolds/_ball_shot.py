@@ -93,7 +93,41 @@ def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[
     share = inside * shrunk * length
     by_v = minus(turned * (f * on_both * share), v, -by_v * share)
     by_x = minus(g * (straight * inside), y, (2 * g_q + straight * beyond) / length)
+    numbers = (f, gap, gap_w, w2, s, d, straight)
+    by_x_long = inside * _by_x_long(x, minus(g, y, beyond / length), v, both, length, *numbers)
+    by_x = (1 - long) * by_x + long * by_x_long
     return minus(by_x, x, -2 * inside * gap_w * v_h / (gap * length)), by_v
+
+
+def _by_x_long(
+    x: Tensor, g: Tensor, v: Tensor, both: Tensor, length: Tensor | float,
+    f: Tensor, gap: Tensor, gap_w: Tensor, w2: Tensor, s: Tensor, d: Tensor, straight: Tensor,
+) -> Tensor:  # fmt: skip
+    """The gradient by x at fixed w, of a long vector.
+
+    With e = w/|w| and p what of x is across it, e becomes A e - 2 |w| (1 + x.w)/D straight p, and
+    A = (1 - |w|^2 + 2 |p|^2 |w|^2)/D + 2 gap |w|^4 |p|^2/D^2: on a line, where x runs along w, the
+    (1 - |w|^2)/D that is left of numbers of order 1.
+    """
+    root = s.clamp(min=1).sqrt()
+    ray, size = v / root, f * root
+    (on_ray, across), (position, side) = (_split(u, ray) for u in (g, x / length))
+    side2 = dot(side, side)
+    a = size * dot(both, ray) / length + gap_w  # 1 + x.w
+    along = (gap_w + 2 * side2 * w2) / d + 2 * gap * (w2 / d) * (w2 / d) * side2
+    total = minus(ray * (along * on_ray), side, 2 * on_ray * straight * size * a / d)
+    q = w2 * dot(across, side) / d
+    out = position + gap * size * a / d  # of y, along the ray
+    total = total + minus(across * straight, side, 2 * q * straight)
+    return minus(total, ray, 2 * q * out)
+
+
+def _split(u: Tensor, ray: Tensor) -> tuple[Tensor, Tensor]:
+    """u's component along a unit vector, and what is across it."""
+    along = dot(u, ray)
+    side = minus(u, ray, along)
+    rest = dot(side, ray)  # what rounding left of it
+    return along + rest, minus(side, ray, rest)
 
 
 def _turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
