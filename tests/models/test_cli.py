@@ -284,7 +284,7 @@ def test_shards_are_written_from_emoji_or_from_pairs(calls, capsys):
     assert seen["emoji_rows"][1]["seed"] == 3
     assert seen["write_shards"][1] == {"per_shard": 9}
     assert main(["shards", "--out", "s", "--data", "folder", "--seed", "4"]) == 0
-    assert seen["open_pairs"] == ((Path("folder"),), {"links": False})
+    assert seen["open_pairs"][0] == (Path("folder"),)
     assert seen["pair_rows"][0] == ("pairs",)
     assert seen["pair_rows"][1]["seed"] == 4
     assert seen["write_shards"][0] == ("pair rows", Path("s"))

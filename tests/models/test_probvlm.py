@@ -470,11 +470,11 @@ def test_features_of_other_pictures_or_with_holes_are_refused(features, tmp_path
     assert torch.equal(pairs.image, torch.from_numpy(found.image))
     other = tmp_path / "other.npz"
     frozen.save_features(found._replace(text=found.text[:-1]), other)
-    sizes = f"{len(data)} pictures of {len(data.names) - 1} names, and the data has {len(data)} of"
-    with pytest.raises(ValueError, match=f"other.npz: {sizes} {len(data.names)} in its order"):
+    with pytest.raises(ValueError, match=r"other.npz: .*expected"):
         probvlm_run._checked(other, data, np.arange(3))
     frozen.save_features(found._replace(concept=found.concept[::-1].copy()), other)
-    with pytest.raises(ValueError, match="expected features of it"):
+    sizes = f"other.npz: {len(data)} pictures of {len(data.names)} names, and the data has "
+    with pytest.raises(ValueError, match=f"{sizes}{len(data)} of {len(data.names)} in its order"):
         probvlm_run._checked(other, data, np.arange(3))
     image = found.image.copy()
     image[[2, 5], 0] = np.nan, np.inf
