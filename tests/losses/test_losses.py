@@ -9,7 +9,14 @@ from cases import CASES, points
 from torch.autograd import gradcheck
 from torch.nn.functional import cross_entropy
 
-from spaceforms.losses import EntailmentLoss, InfoNCE, entailment, functional, info_nce
+from spaceforms.losses import (
+    ConeLikelihood,
+    EntailmentLoss,
+    InfoNCE,
+    entailment,
+    functional,
+    info_nce,
+)
 from spaceforms.manifolds import Lorentz, PoincareBall, Sphere
 
 F64 = torch.float64
@@ -257,3 +264,9 @@ def test_every_loss_is_a_mean_unless_asked_and_refuses_other_reductions(name):
         sentence = rf"{called}: reduction is {wrong!r}; expected one of none, mean, sum\."
         with pytest.raises(ValueError, match=sentence):
             loss(**given, reduction=wrong)
+
+
+@pytest.mark.parametrize("kind", [ConeLikelihood, EntailmentLoss, InfoNCE])
+def test_a_module_names_itself_when_its_manifold_is_none(kind):
+    with pytest.raises(TypeError, match=f"{kind.__name__}: manifold is"):
+        kind("Lorentz")

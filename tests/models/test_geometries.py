@@ -25,6 +25,7 @@ from spaceforms.models.checkpoint import load_run
 from spaceforms.models.config import TrainConfig, build_model, from_json, to_json
 from spaceforms.models.encoders import ImageEncoder, TextEncoder, TextEncoderConfig
 from spaceforms.models.evaluate import evaluate
+from spaceforms.models.phyclip import FactorScales
 from spaceforms.models.sizes import IMAGE_SIZES, TEXT_SIZES
 from spaceforms.models.spaces import hyperboloid, sphere
 from spaceforms.models.tokenizer import Tokenizer
@@ -352,3 +353,18 @@ def test_a_learned_curvature_stays_within_a_factor_of_ten(make, sign):
     for wrong in (sign * 0.99e-4, sign * 1.01e4, -sign * 1.0, math.nan, sign * math.inf, 0.0):
         with pytest.raises(ValueError, match=rf"curvature is {wrong}; .* between {low} and {high}"):
             make(wrong, learnable=False)
+
+
+def test_the_scale_of_a_factor_of_one_dimension_starts_inside_its_bounds_and_learns():
+    scales = FactorScales(2, 1, learnable=True)
+    first = scales()
+    torch.testing.assert_close(first.detach(), torch.tensor([0.5, 0.5]))
+    first.sum().backward()
+    assert all(p.grad != 0 for p in scales.parameters())
+    for value, bound in ((100.0, 2.0), (-100.0, 1e-3)):  # of each, over the number of factors
+        with torch.no_grad():
+            for p in scales.parameters():
+                p.fill_(value)
+        torch.testing.assert_close(
+            scales().detach(), torch.full((2,), bound / 2), rtol=1e-3, atol=0
+        )
