@@ -50,9 +50,12 @@ def reach(k: Tensor, x: Tensor) -> Tensor:
 
 def pulled_back(k: Tensor, x: Tensor, dtype: torch.dtype) -> Tensor:
     """x, or where it lies beyond the last points or beyond the dtype, one of them."""
-    flat = k == 0
-    limit = edge(k, dtype) * k.abs().where(~flat, 1.0).rsqrt()
-    return torch.where(flat, x, brought_within(x, limit.clamp(max=longest(x.dtype, dtype))))
+    most, last = longest(x.dtype, dtype), edge(k, dtype)
+    fixed = (last * k.detach().abs().rsqrt()).clamp(max=most)
+    # Only of points beyond it has the limit a derivative, which at abs(k) = 1e-300 is infinite.
+    beyond = (k != 0) & (norm(x.detach()) > fixed)
+    limit = (last * k.abs().where(beyond, 1.0).rsqrt()).clamp(max=most)
+    return torch.where(k == 0, x, brought_within(x, limit.where(beyond, fixed)))
 
 
 def chord(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:

@@ -140,12 +140,17 @@ class PoincareBall(Manifold):
 
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0) -> Tensor:
         # The Minkowski sum of the hyperboloid points, brought back by x_s/(1 + x_t): the mean of
-        # x/gap_x and y/gap_y, here as the chord's middle and terms that vanish with the step.
+        # x and y with weights a and b, less what the geodesic is bent by.
         h = curved(dot(step, step), k) / (_gap(x, k) * _gap(y, k))
         above = h / (1 + (1 + h).sqrt())  # cosh(d/2) - 1
         a, b = 1 / _gap(x, k), 1 / _gap(y, k)
+        total = a + b + above
+        # Of points near one another as the chord's middle and terms that vanish with the step,
+        # which keep the digits of the derivative by k; of points far apart that difference is one
+        # of 1e15 units for x = -y at 30 R in float64.
         lean = -curved(dot(step, x + y), k) * a * b  # a - b
-        return (x + y) / 2 - (lean * step + above * (x + y)) / (2 * (a + b + above))
+        near = (x + y) / 2 - (lean * step + above * (x + y)) / (2 * total)
+        return torch.where(above <= 1, near, (a * x + b * y) / total)
 
     def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
         return _transport(x, y, step, v, k)
