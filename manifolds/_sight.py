@@ -23,6 +23,11 @@ from ._numerics import (
 from ._split import outward_ray, split_off, squared
 
 
+# On squared lengths above this the first form of ``sight``. The other one, of a point further out
+# than one near the origin on its ray, loses a factor that is 9 at |X| = 1 and 4 here.
+_FAR = 0.25
+
+
 def _tiny(x: Tensor) -> tuple[float, float]:
     """The sum of squares of a step shorter than the first number loses digits to underflow; the
     second brings it back into range."""
@@ -54,7 +59,7 @@ class Sight(NamedTuple):
 def sight(x: Tensor, y: Tensor, radius: Tensor | None, difference: Tensor | None = None) -> Sight:
     r"""See :class:`Sight`. With :math:`r` the distance from the origin, two forms.
 
-    * |X|, |Y| > 1: the hyperbolic haversine, a radial and an angular part,
+    * |X|, |Y| > 1/2: the hyperbolic haversine, a radial and an angular part,
       sinh^2((r_x - r_y)/2) + |X||Y| sin^2(theta/2), where
       sinh^2((r_x - r_y)/2) = (|Y| - |X|)^2 / (2 (1 + T_x T_y + |X||Y|)) and
       |X||Y| sin^2(theta/2) = |X| (|Y| - reach)/2, ``reach`` the component of Y along X. Ahead of X
@@ -74,7 +79,7 @@ def sight(x: Tensor, y: Tensor, radius: Tensor | None, difference: Tensor | None
     square_x = dot(x, x)
     x2, y2 = square_x / area, dot(y, y) / area
     tx, ty = (1 + x2).sqrt(), (1 + y2).sqrt()
-    far = (torch.minimum(x2, y2) > 1).to(dtype)
+    far = (torch.minimum(x2, y2) > _FAR).to(dtype)
     ratio = (1 + ty) / (1 + tx)
     like = ((ratio - 1.25).abs() <= 0.75).to(dtype)  # between 1/2 and 2
     unlike = 1 - like
@@ -91,7 +96,7 @@ def sight(x: Tensor, y: Tensor, radius: Tensor | None, difference: Tensor | None
     split = split_off(step, ray)
     side, _, ahead, rest, left = split
     square, across = squared(split, ray)
-    size_x, size_y = x2.clamp(min=1).sqrt(), y2.clamp(min=1).sqrt()
+    size_x, size_y = x2.clamp(min=_FAR).sqrt(), y2.clamp(min=_FAR).sqrt()
     along = (ahead + rest) / size_x
     reach = along / scale + like * size_x
     behind = torch.where(
@@ -107,8 +112,15 @@ def sight(x: Tensor, y: Tensor, radius: Tensor | None, difference: Tensor | None
 
     scales = scale * scale
     gain = (2 * ahead + square / scales) / (tx + ty)  # T_y - T_x
-    share = like * gain / (1 + tx) + unlike * ratio
-    h_near = (square + scales * share * (share * x2 - 2 * ahead)) / (4 * ratio)
+    # From the one nearer the origin: from the other, twice as far out, the terms are five times h.
+    wide = torch.maximum(ratio, 1 / ratio)
+    inwards = (ratio < 1).to(dtype)
+    share = gain * (1 - 2 * inwards) / (1 + torch.minimum(tx, ty))
+    onwards = ahead - inwards * (2 * ahead + square / scales)
+    least = torch.minimum(x2, y2)
+    h_like = (square + scales * share * (share * least - 2 * onwards)) / wide
+    h_unlike = (torch.maximum(x2, y2) / wide + wide * least) - 2 * ahead
+    h_near = (like * h_like + unlike * h_unlike) / 4
     slope_near = (like * gain + unlike * ty) / tx
 
     near = 1 - far
