@@ -72,7 +72,7 @@ def expmap(k: Tensor, x: Tensor, v: Tensor) -> Tensor:
     w = ratio * u
     near = shot(k, x, c * w, w, c * c, u)
     long = k_u2 < -1
-    radius = (-k).where(k < 0, 1.0).rsqrt()
+    radius = (-k).where(long, 1.0).rsqrt()  # at k = -1e-300 its derivative is infinite
     far = _ball_shot.EXPMAP[x.dtype](x.where(long, 0.0), v.where(long, 1.0), radius)
     return torch.where(long, far, near)
 

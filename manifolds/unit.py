@@ -191,8 +191,8 @@ class UnitKernels(nn.Module, ABC):
         """A vector of Euclidean norm sn(d/2): sinh(d/2), d/2 or sin(d/2) by the sign of K.
 
         Here and below ``step`` is y - x, subtracted before the division by R: the difference of
-        two points divided first would carry the rounding of both. Not needed where ``_dist``,
-        ``_sqdist`` and ``_haversine_at`` do without it.
+        two points divided first would carry the rounding of both. Not needed where ``_dist`` and
+        ``_sqdist`` do without it; ``_haversine_at`` then goes by the distance, if it does not too.
         """
         raise NotImplementedError
 
@@ -289,7 +289,11 @@ class UnitKernels(nn.Module, ABC):
 
     def _haversine_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
         """sn(d/2)^2 at unit curvature, to the accuracy of ``dist``."""
-        chord = self._chord(*unit_pair(x, y, radius))
+        pair = unit_pair(x, y, radius)
+        if type(self)._chord is UnitKernels._chord:
+            half = self._dist(*pair) / 2
+            return (half.sinh() if self.sign < 0 else half.sin() if self.sign else half).square()
+        chord = self._chord(*pair)
         return dot(chord, chord)
 
     def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:

@@ -89,6 +89,8 @@ def sphere_area(manifold: Manifold, radius: Tensor | float, n: int) -> Tensor:
     else:
         area = _times_power(area_of_unit_sphere(n), s * log_sn_ratio(manifold, s).exp(), n - 1)
     at_zero = {1: 2 + 0 * r, 2: 2 * math.pi * r}.get(n, 0 * r)
+    # Two points whatever r, but of NaN.
+    area = area.where(~r.isnan(), r)
     return torch.where(inside, area, at_zero.where(r == 0, 0.0)).to(dtype)
 
 

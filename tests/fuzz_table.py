@@ -657,7 +657,7 @@ row(_L + "PointQueue", _queue, EVERY, smooth=False, near=True)(
 
 
 def _hierarchy(parent: Any, child: Any, nodes: Any, pairs: Any, count: Any) -> Any:
-    tree = losses.Hierarchy(parent, child, nodes=nodes)
+    tree = losses.Hierarchy(parent=parent, child=child, nodes=nodes)
     tree.contains(tree.pairs[:, 0], tree.pairs[:, 1])
     return tree.negatives(pairs, count)
 
