@@ -65,21 +65,25 @@ def expmap(k: Tensor, x: Tensor, v: Tensor) -> Tensor:
     Of hyperbolic space, by a long vector, that of the ball: through the origin and out again x and
     w are nearly opposite.
     """
-    gap_x = gap(k, x)
-    u = within_one_turn(k, saturated(k, saturated(k, v) / gap_x))  # the quotient may overflow
+    gap_x, short = gap(k, x), saturated(k, v)
+    u = within_one_turn(k, saturated(k, short / gap_x))  # the quotient may overflow
     k_u2 = kdot(k, u, u)
     ratio, c = half_turn(k_u2)
     w = ratio * u
-    near = shot(k, x, c * w, w, c * c, u)
+    # gap_x u by way of the quotient would owe K two numbers of the size of v that cancel.
+    short = torch.where((u == short / gap_x).all(-1, keepdim=True), short, gap_x * u)
+    near = shot(k, x, c * w, w, c * c, u, ahead=c * ratio * short)
     long = k_u2 < -1
     radius = (-k).where(long, 1.0).rsqrt()  # at k = -1e-300 its derivative is infinite
     far = _ball_shot.EXPMAP[x.dtype](x.where(long, 0.0), v.where(long, 1.0), radius)
     return torch.where(long, far, near)
 
 
-def shot(k: Tensor, x: Tensor, half: Tensor, w: Tensor, c2: Tensor, side: Tensor) -> Tensor:
-    """x (+) w/c from ``half`` = c w, a vector w' of the length of w, and c^2; if that is at
-    infinity, there on the side of the vector ``side``."""
+def shot(
+    k: Tensor, x: Tensor, half: Tensor, w: Tensor, c2: Tensor, side: Tensor, ahead: Tensor
+) -> Tensor:
+    """x (+) w/c from ``half`` = c w, a vector w' of the length of w, c^2, and ``ahead`` = g_x c w;
+    if that is at infinity, there on the side of the vector ``side``."""
     gap_x, k_w2, k_x2 = gap(k, x), kdot(k, w, w), kdot(k, x, x)
     k_xh = kdot(k, x, half)
     way = half - k_w2 * x
@@ -91,11 +95,12 @@ def shot(k: Tensor, x: Tensor, half: Tensor, w: Tensor, c2: Tensor, side: Tensor
     shape = torch.where(small, c2 - 2 * k_xh + k_x2 * k_w2, ratio)
     infinite = shape <= 0
     shape = shape.where(~infinite, 1.0)
-    # From x, so that a zero vector gives x back to the last bit; for k > 0 and x far out as a sum,
-    # because what is left of a long x has its rounding.
-    near = x + gap_x * way / shape
-    far = ((c2 - 2 * k_xh - k_w2) * x + gap_x * half) / shape
-    return at_infinity(infinite, side, torch.where(k_x2 > 1, far, near))
+    # From x, so that a zero vector gives x back to the last bit; for k > 0 and x far out by a long
+    # way as a sum, because what is left of a long x has its rounding.
+    way = (ahead - gap_x * k_w2 * x) / shape
+    far = ((c2 - 2 * k_xh - k_w2) * x + ahead) / shape
+    long = (k_x2 > 1) & (4 * kdot(k, way, way) > k_x2)
+    return at_infinity(infinite, side, torch.where(long, far, x + way))
 
 
 def amid(k: Tensor, space: Tensor, time: Tensor, square: Tensor, side: Tensor) -> Tensor:

@@ -179,7 +179,7 @@ class KappaTangents(Tangents):
         far = k_h < -1 / 16
         length, kept = norm(rest.where(far, 1.0)), norm(w.where(far, 1.0))
         w = w * (length * (1 - k_h).where(far, 1.0).sqrt() / kept).where(far, 1.0)
-        direct = _kappa_maps.shot(k, c, w, rest, 1 - k_h, side)
+        direct = _kappa_maps.shot(k, c, w, rest, 1 - k_h, side, ahead=_kappa.gap(k, c) * w)
         # Past the origin of a hyperbolic space and far out again: there the rounding of a sum that
         # starts at c counts as often as c is near the edge, that of a hyperboloid's point does not.
         inwards = (_kappa.kdot(k, c, c) < -1 / 8) & (dot(c, w) < 0) & (k_h < -1 / 16)
