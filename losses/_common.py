@@ -25,8 +25,8 @@ def in_float32(where: str, **points: Tensor) -> list[Tensor]:
 def check_elementwise(where: str, **given: Tensor) -> None:
     """Raises a ValueError unless the shapes broadcast to one of them.
 
-    Or to a shape of as many axes, as (4, 1) and (1, 4) do on purpose; (4,) and (4, 1) would make a
-    table (4, 4) of what was meant as pairs.
+    Or to a table on purpose, as (4, 1) and (1, 4) do, or (2, 1) and (5,); (4,) and (4, 1) would make
+    a table (4, 4) of what was meant as pairs.
     """
     every = [x.shape for x in given.values()]
     shapes = ", ".join(f"{name} {tuple(x.shape)}" for name, x in given.items())
@@ -34,7 +34,8 @@ def check_elementwise(where: str, **given: Tensor) -> None:
         shape = torch.broadcast_shapes(*every)  # type: ignore[no-untyped-call]
     except RuntimeError:
         raise ValueError(f"{where}: got shapes {shapes}; expected shapes that broadcast.") from None
-    if shape not in every and len({len(s) for s in every if len(s)}) > 1:
+    columns = {s[-2] for s in every if len(s) > 1 and s[-1] == 1 < s[-2]}
+    if shape not in every and any(len(s) == 1 and s[0] in columns for s in every):
         raise ValueError(
             f"{where}: got shapes {shapes}, which broadcast to a table {tuple(shape)}; expected "
             "entries in pairs, or shapes of as many axes."

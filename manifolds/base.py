@@ -243,18 +243,25 @@ class Manifold(UnitKernels):
         Returns:
             None where there is no such form: a product with the max metric, or of products.
         """
-        at_coincidence = self._form_at_coincidence
-        flat_inner = kind == "inner" and at_coincidence is None
+        if kind == "inner" and self._form_is_dot:
+
+            def plain(x: Tensor, number: Number) -> tuple[Tensor, Tensor, Tensor]:
+                nothing = torch.zeros_like(x[..., :1])
+                return x, nothing, nothing
+
+            term = PairTerm(slice(0, m), plain, value_of(kind, self.sign, 0.0), 1.0, 1.0, False)
+            return PairForm((term,))
+
         radius, curved = self._held(self.radius)
         number = curved.get("k", radius)
 
         def features(x: Tensor, number: Number) -> tuple[Tensor, Tensor, Tensor]:
             if curved:
                 return self._pair_features(divided(x, radius), **{"k": number})
-            body, p, q = self._pair_features(divided(x, number))
-            return (body, 0 * p, 0 * q) if flat_inner else (body, p, q)
+            return self._pair_features(divided(x, number))
 
-        value = value_of(kind, self.sign, float(at_coincidence or 0), curved=bool(curved))
+        at_coincidence = float(self._form_at_coincidence or 0)
+        value = value_of(kind, self.sign, at_coincidence, curved=bool(curved))
         factor = radius if kind == "dist" else radius * radius
         return PairForm((PairTerm(slice(0, m), features, value, number, factor, kind != "inner"),))
 

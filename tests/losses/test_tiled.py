@@ -53,7 +53,9 @@ def _value_and_gradients(space, x, y, scale, **options):
     x, y = x.clone().requires_grad_(), y.clone().requires_grad_()
     s = torch.tensor(scale, dtype=F64, requires_grad=True)
     loss = info_nce(x, y, manifold=space, scale=s, **options)
-    gradients = torch.autograd.grad(loss.sum(), [x, y, s, *space.parameters()])
+    # Inner products on a sphere do not depend on its curvature.
+    inputs = [x, y, s, *space.parameters()]
+    gradients = torch.autograd.grad(loss.sum(), inputs, materialize_grads=True)
     return loss.detach(), *gradients
 
 

@@ -131,7 +131,7 @@ def test_far_points_stop_at_the_edge_of_the_disk():
     x = Lorentz().from_normal(torch.tensor([[300.0, 0, 0], [1.0, 0, 0]], dtype=torch.float64))
     flat = project_disk(x, manifold=Lorentz())
     assert BALL.is_point(flat.points).all()
-    assert _drawn_radius(flat)[0] > 36
+    assert _drawn_radius(flat)[0] > 35.6
     assert math.isfinite(flat.distortion)
 
 
