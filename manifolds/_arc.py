@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ._closed import closed_form, in_forward_mode, minus
-from ._numerics import cot_fraction, dot
+from ._numerics import cot_fraction, dot, unit
 
 
 # Nothing across X is longer than 1: so much larger, no sum of squares overflows, nor does one lose
@@ -102,27 +102,84 @@ def _log_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[Tens
     log = torch.cat([log[..., :2] + axis * (opposite * length), log[..., 2:]], dim=-1)
     # -d f/d cos d: (1 - d cot d)/sin^2 d, by a continued fraction where the difference cancels.
     s = (d * d).clamp(max=1)
-    long = (d > 1).to(x.dtype)
-    # Times sin^2 d where d > 1: next to the antipode that is beyond the dtype by itself.
-    # ``reach`` is |side|, or 1 where that is short.
-    reach = long * apart * sine + (1 - long * apart)
-    fall = long * apart * (1 - d * part / reach) + (1 - long) * f * f / cot_fraction(s)
-    return log, side, f, part, fall, reach, sine
+    far = (d > 1).to(x.dtype) * apart
+    sine = far * sine + (1 - far)
+    return log, side, f, part, (1 - far) * f * f / cot_fraction(s), sine, far
 
 
 def _log_pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
-    """Of f <g, Y - z X>, f = d/sin d, z = X.Y."""
-    _, side, f, part, fall, reach, sine = kept
-    x, unit = inputs[0], 1 / (_larger(inputs[0]) * reach)
+    """Of f <g, Y - z X>, f = d/sin d, z = X.Y; for d > 1 by the directions of the arc.
+
+    With e = side/sin d and r what of g is across X and e, that is -(g.e + d g.X) e - f z r by X
+    and (g.e) (z e - sin d X) + f r by Y. Next to the antipode f is beyond all bounds, and on a
+    circle, where r is 0, nothing else is: so r is cleared of what rounding left of X and e in it.
+    """
+    _, side, f, part, fall, sine, far = kept
+    x, inverse = inputs[0], 1 / (_larger(inputs[0]) * sine)
     length = 1.0 if len(inputs) < 3 else inputs[2]
-    g_x, g_side = dot(g, x) / length, dot(g, side) * unit
-    turn = fall * g_side + f * reach * g_x
+    near = 1 - far
+    g_x, g_side = dot(g, x) / length, dot(g, side) * inverse
+    rest = minus(minus(g, x, far * g_x / length), side, far * g_side * inverse)
+    again_x, again = far * dot(rest, x) / length, far * dot(rest, side) * inverse
+    rest = minus(minus(rest, x, again_x / length), side, again * inverse)
+    turn = (far + near * fall) * g_side + f * sine * g_x
     # Of each gradient the part along the sphere: near the antipode the other is far longer.
-    by_x = minus(side * (-turn * unit), x, -f * part * g_x / length)
-    on_y = f * (part * g_x + reach * g_side)
-    by_y = minus(side * ((turn * part - on_y * reach) * unit), g, -f)
-    on_x = turn * sine * (sine / reach) + on_y * part
-    return minus(by_x, g, f * part), minus(by_y, x, on_x / length)
+    by_x = minus(side * (-turn * inverse), x, -near * f * part * g_x / length)
+    short = turn * part - f * (part * g_x + g_side)
+    by_y = minus(side * ((far * part * g_side + near * short) * inverse), rest, -f)
+    across = near * (dot(side, side) * (inverse * inverse) * turn + f * (part * g_x + g_side) * part)
+    return minus(by_x, rest, f * part), minus(by_y, x, (across + far * sine * g_side) / length)
 
 
 logmap = closed_form(_log_value, _log_pull, scaled=2, degree=1)
+
+
+def halves(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+    """(y - x, x + y), the shorter of them made orthogonal to the longer.
+
+    So they are on the sphere. Rounded points are off it, and near one another (or near antipodes)
+    by more than they are apart.
+    """
+    both = x + y
+    near = dot(step, step) <= 2
+    long, short = torch.where(near, both, step), torch.where(near, step, both)
+    short = short - dot(short, long) / dot(long, long) * long
+    return torch.where(near, short, long), torch.where(near, long, short)
+
+
+def _bisector_value(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, ...]:
+    step, both = halves(x, y, step)
+    direction, length = unit(both)
+    # At the antipode that of the logarithm's any direction: towards an axis.
+    axis, share = (a.detach() for a in aside(x[..., :2]))
+    axis = torch.cat([axis, torch.zeros_like(x[..., 2:])], dim=-1)
+    any_direction = ((axis - share * x) / (1 - share * share).sqrt()).detach()
+    middle = torch.where(length == 0, any_direction, direction)  # NaN stays NaN
+    return middle, step, length
+
+
+def _bisector_pull(
+    inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor
+) -> tuple[Tensor, ...]:
+    """What of g is across the plane of X and Y over |X + Y|, and in it, with e that of Y - X,
+    (g.e) times the middle over |Y - X|, by X and by Y less that: next to the antipode the first is
+    beyond all bounds, and on a circle it is nothing. Of points nearer than a right angle the plane
+    is of no use, and the quotient by |X + Y| is good for both."""
+    middle, step, length = kept
+    apart = (dot(step, step) > 2).to(g.dtype)
+    far, size = step * apart, (dot(step, step) * apart + (1 - apart)).sqrt()
+    along = dot(g, far) / size
+    across = minus(minus(g, middle, dot(g, middle)), far, along / size)
+    again = dot(across, far) / size
+    across = minus(minus(across, middle, dot(across, middle)), far, again / size)
+    across = across / length.where(length > 0, 1.0) * (length > 0).to(g.dtype)
+    swing = middle * (along / size)
+    return across + swing, across - swing, torch.zeros_like(across)
+
+
+_bisector = closed_form(_bisector_value, _bisector_pull, scaled=0, degree=0)
+
+
+def bisector(x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    """Unit vector from the centre through the midpoint."""
+    return _bisector(x, y, step, 1.0)

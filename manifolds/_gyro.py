@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ._checks import check_broadcast, check_coordinates
+from ._geodesic import multiple
 from .base import Manifold
 
 
@@ -65,7 +66,12 @@ class Gyrovectors(Manifold):
         factor = torch.as_tensor(r, dtype=x.dtype, device=x.device)
         where = f"{self._name}.mobius_scalar"
         check_broadcast(where, "r", factor, factor.shape, x.shape[:-1])
-        return self._leave_point(self._from_normal(factor.unsqueeze(-1) * self._to_normal(x)), call)
+        factor = factor.where(factor.isfinite(), torch.nan).unsqueeze(-1)
+        normal = self._to_normal(x)
+        longer = factor * normal
+        # Beyond the dtype the ray is left: a product with a coordinate 0 would be NaN.
+        longer = torch.where(longer.isfinite().all(-1, True), longer, multiple(factor, normal))
+        return self._leave_point(self._from_normal(longer), call)
 
     def mobius_matvec(self, m: Tensor, x: Tensor) -> Tensor:
         r"""Möbius matrix-vector multiplication :math:`M\otimes x = \exp_0(M\log_0 x)`.

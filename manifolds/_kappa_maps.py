@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from . import _ball_shot
+from ._closed import direction
 from ._geodesic import between, multiple
 from ._kappa import (
     Half,
@@ -31,15 +32,15 @@ _FACING = 1 / 2
 def logmap(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
     """The logarithm; at antipodes along the line to y, through the origin."""
     way = half(k, x, y, step)
-    direction = _direction(way, step)
     near = asnc(way.z) / (1 - way.z).sqrt() / gap(k, y) * separation(k, x, y, step)
-    return torch.where(way.far, gap(k, x) * way.length * direction, near)
+    return torch.where(way.far, gap(k, x) * way.length * _direction(way, step), near)
 
 
 def _direction(way: Half, step: Tensor) -> Tensor:
-    """The unit vector of log_x(y) where that is far."""
-    direction, length = unit(way.heading)
-    return torch.where(length == 0, unit(step.where(way.far, 1.0))[0], direction)
+    """The unit vector of log_x(y) where that is far. Next to antipodes the heading is short, and
+    what rounding leaves along it in the direction's derivative would be all there is on a line."""
+    nowhere = (way.heading == 0).all(-1, keepdim=True)
+    return direction(torch.where(nowhere, step, way.heading).where(way.far, 1.0))
 
 
 def saturated(k: Tensor, a: Tensor) -> Tensor:

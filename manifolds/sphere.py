@@ -83,18 +83,6 @@ class Sphere(Manifold):
     def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return step / 2
 
-    def _halves(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        """(y - x, x + y), the shorter of them made orthogonal to the longer.
-
-        So they are on the sphere. Rounded points are off it, and near one another (or near
-        antipodes) by more than they are apart.
-        """
-        both = x + y
-        near = dot(step, step) <= 2
-        long, short = torch.where(near, both, step), torch.where(near, step, both)
-        short = short - dot(short, long) / dot(long, long) * long
-        return torch.where(near, short, long), torch.where(near, long, short)
-
     def _dist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return _arc.dist(x, y, 1.0)
 
@@ -142,24 +130,11 @@ class Sphere(Manifold):
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return _arc.logmap(x, y, 1.0)
 
-    def _any_direction(self, x: Tensor) -> Tensor:
-        """Unit tangent at x towards an axis, as the logarithm at the antipode has it."""
-        with torch.no_grad():
-            axis, share = _arc.aside(x[..., :2])
-            axis = torch.cat([axis, torch.zeros_like(x[..., 2:])], dim=-1)
-            return (axis - share * x) / (1 - share * share).sqrt()
-
     def _centroid(self, x: Tensor, w: Tensor) -> Tensor:
         return self._proj((w * x).sum(-2), x.dtype)
 
-    def _bisector(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        """Unit vector from the centre through the midpoint."""
-        _, both = self._halves(x, y, step)
-        direction, length = unit(both)
-        return torch.where(length == 0, self._any_direction(x), direction)  # NaN stays NaN
-
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return self._bisector(x, y, step)
+        return _arc.bisector(x, y, step)
 
     def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
         both = x + y
@@ -168,7 +143,7 @@ class Sphere(Manifold):
         # x.v = 0, so y.v = (y - x).v, which keeps its digits when y is near x; 1 + x.y = |x+y|^2/2.
         close = v - dot(step, v) / (square / 2) * both
         # Near the antipode: the reflection that swaps the two halves of the geodesic.
-        middle = self._bisector(x, y, step)
+        middle = _arc.bisector(x, y, step)
         return torch.where(near, close, v - 2 * dot(middle, v) * middle)
 
     def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
