@@ -127,7 +127,9 @@ def _log_pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tu
     by_x = minus(side * (-turn * inverse), x, -near * f * part * g_x / length)
     short = turn * part - f * (part * g_x + g_side)
     by_y = minus(side * ((far * part * g_side + near * short) * inverse), rest, -f)
-    across = near * (dot(side, side) * (inverse * inverse) * turn + f * (part * g_x + g_side) * part)
+    across = near * (
+        dot(side, side) * (inverse * inverse) * turn + f * (part * g_x + g_side) * part
+    )
     return minus(by_x, rest, f * part), minus(by_y, x, (across + far * sine * g_side) / length)
 
 

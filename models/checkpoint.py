@@ -3,6 +3,7 @@ ema.safetensors where the weights were averaged."""
 
 import dataclasses
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -369,6 +370,7 @@ def _write(path: Path, write: Callable[[Path], object]) -> None:
     # torch and safetensors have errors of their own, which do not say why.
     except (OSError, RuntimeError, SafetensorError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        reason = re.sub(r"^\[[^]]*\][ .]*", "", reason)  # torch begins with where in its sources
         if path.parent.is_dir() and shutil.disk_usage(path.parent).free < 2**20:
             reason = "no space left on the disk"
         raise OSError(

@@ -13,6 +13,7 @@ from spaceforms.__main__ import main
 from spaceforms.datasets import Folder, Pair, load_emoji
 from spaceforms.datasets.share import Part, is_held_out, load_pairs
 from spaceforms.models import load_run, program as program_module
+from spaceforms.models.checkpoint import MODEL
 from spaceforms.models.evaluate import AT_CHANCE, as_table, evaluate
 from spaceforms.models.program import program, spoken
 from spaceforms.models.train import train
@@ -181,8 +182,10 @@ def test_too_few_pictures_to_contrast_are_refused(small, own, tmp_path):
     one.mkdir()
     for suffix in (".png", ".txt"):
         shutil.copy(own / f"000{suffix}", one)
+    config = small(data=one, val_share=0.0)
     with pytest.raises(ValueError, match=r"with 1 training pictures; .* at least two"):
-        train(small(data=one, val_share=0.0))
+        train(config)
+    assert not (config.out / MODEL).exists()
 
 
 def test_shards_are_not_written_among_pictures(own, capsys):

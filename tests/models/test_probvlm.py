@@ -441,7 +441,7 @@ def test_the_table_has_every_figure_in_its_place():
     assert first < lines.index(next(x for x in lines if x.split()[:1] == ["ttda"])) < second
     for k in (first, second):
         assert lines[k].split()[2:] == ["S", "R2", "-S", "R2", "p", "AURC"]
-    assert lines[-1] == "  R@1 with 7 of 89 more pictures: none 0.625, random 0.875"
+    assert "  R@1 with 7 of 89 more pictures: none 0.625, random 0.875" in lines
     del result["selection"]
     assert "more pictures" not in as_table(result)
 

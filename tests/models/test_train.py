@@ -243,13 +243,6 @@ def test_resuming_with_other_options_is_refused(tiny):
         train(tiny("nowhere", resume=True))
 
 
-def test_what_cannot_work_is_refused_before_anything_is_written(tiny):
-    config = tiny(batch_size=10**6)
-    with pytest.raises(ValueError, match="batch_size is 1000000 with 160 training pictures"):
-        train(config)
-    assert not (config.out / checkpoint.MODEL).exists()
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
