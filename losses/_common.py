@@ -25,8 +25,8 @@ def in_float32(where: str, **points: Tensor) -> list[Tensor]:
 def check_elementwise(where: str, **given: Tensor) -> None:
     """Raises a ValueError unless the shapes broadcast to one of them.
 
-    Or to a table on purpose, as (4, 1) and (1, 4) do, or (2, 1) and (5,); (4,) and (4, 1) would make
-    a table (4, 4) of what was meant as pairs.
+    Or to a table on purpose, as (4, 1) and (1, 4) do, or (2, 1) and (5,); (4,) and (4, 1) would
+    make a table (4, 4) of what was meant as pairs.
     """
     every = [x.shape for x in given.values()]
     shapes = ", ".join(f"{name} {tuple(x.shape)}" for name, x in given.items())

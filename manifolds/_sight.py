@@ -22,7 +22,6 @@ from ._numerics import (
 )
 from ._split import outward_ray, split_off, squared
 
-
 # On squared lengths above this the first form of ``sight``. The other one, of a point further out
 # than one near the origin on its ray, loses a factor that is 9 at |X| = 1 and 4 here.
 _FAR = 0.25

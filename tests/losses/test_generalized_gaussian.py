@@ -277,9 +277,7 @@ def test_the_overlap_at_coincident_centres_and_in_half_precision():
     )
     with pytest.raises(TypeError, match=r"log_overlap: shape_t has dtype torch\.int64"):
         log_overlap(*half[:5], torch.tensor(2))
-    with pytest.raises(
-        TypeError, match="generalized_gaussian_nll: loc is a float; expected a torch.Tensor"
-    ):
+    with pytest.raises(TypeError, match="generalized_gaussian_nll: loc is a float; expected a"):
         generalized_gaussian_nll(half[0], 0.0, half[1], half[2])
     for loss in (generalized_gaussian_nll, probvlm_surrogate_nll):
         with pytest.raises(ValueError, match="reduction is 'max'; expected one of none, mean, sum"):

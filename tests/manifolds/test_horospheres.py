@@ -315,7 +315,7 @@ def test_what_is_wrong_is_said():
         busemann(space, x, x[1:].to("meta"))
     with pytest.raises(TypeError, match=r"ideal has dtype torch.int64"):
         busemann(space, x, torch.tensor([1, 0, 0]))
-    with pytest.raises(TypeError, match="ideal is a list; expected a torch.Tensor"):
+    with pytest.raises(TypeError, match="ideal is a list; expected a"):
         busemann(space, x, [1, 0, 0])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="t has shape"):
         towards(space, x.expand(2, 4), x[1:], torch.ones(3))
