@@ -234,6 +234,105 @@ def test_the_derivative_by_K_has_its_digits_however_near_the_origin(model, name,
         assert abs(got - right) <= 32 * u * yard, (r, got, float(right))
 
 
+def on_the_way(t):
+    """The space part of the point at time t."""
+    return lambda k, x, y: exp(x, [t * c for c in log(x, y, k)], k)
+
+
+def derivative_of_geodesic(model, args, t, g):
+    manifold = model(-1.3, learnable=True).double()
+    x, y = stored(manifold, "", args)
+    z = manifold.geodesic(x, y, torch.tensor(t, dtype=x.dtype))
+    free = z[1:] if model is Lorentz else z
+    (by_raw,) = torch.autograd.grad((free * g[: len(free)]).sum(), manifold._magnitude.raw)
+    return by_raw.item(), -mp.mpf(manifold.curvature.item())
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
+@pytest.mark.parametrize("t", [0.25, 0.75, -0.5, 1.5])
+@pytest.mark.parametrize("model", [Lorentz, PoincareBall])
+def test_the_derivative_of_a_geodesic_by_K_has_its_digits_at_every_time(model, t, dtype):
+    u = torch.finfo(dtype).eps / 2
+    of = on_the_way(mp.mpf(t))
+    for seed, r in enumerate((1e-8, 1e-3, 0.3)):
+        vectors, g = drawn("geodesic", r, dtype, seed)
+        got, k = derivative_of_geodesic(model, vectors, t, g)
+
+        def value(k, x, y):
+            if model is Lorentz:
+                return of(k, x, y)
+            return flat(of(k, raised(x, k), raised(y, k)), k)
+
+        exact = [[mp.mpf(c.item()) for c in v] for v in vectors]
+        right, yard = judged(value, k, exact, [mp.mpf(c.item()) for c in g[:3]])
+        assert abs(got - right) <= 32 * u * yard, (r, got, float(right))
+
+
+FAR_AND_SHORT = [
+    ("expmap", Lorentz, [0.0, 1e4], [0.0, -1e-4]),
+    ("expmap", Lorentz, [-231520464.0], [-41328.6]),
+    ("expmap", Lorentz, [3e6, 1.0], [-7e6, 2.0]),
+    ("expmap", PoincareBall, [-0.139, -0.169, 0.83], [3.6e-10, 4.4e-10, -1.9e-9]),
+    ("expmap", PoincareBall, [0.8735, 0.0], [-4e-5, 0.0]),
+    ("logmap", Lorentz, [13.4, 0.0], [13.4001, -5e-6]),
+    ("logmap", Lorentz, [-9e7], [4e9]),
+    ("geodesic", Lorentz, [13.4, 0.0], [13.4001, -5e-6]),
+    ("geodesic", PoincareBall, [0.1278, -0.4141], [0.127801, -0.414102]),
+]
+
+
+@pytest.mark.parametrize(("name", "model", "a", "b"), FAR_AND_SHORT)
+def test_far_out_and_by_a_short_way_or_on_a_ray_the_derivative_by_K_has_its_digits(
+    name, model, a, b
+):
+    vectors = [torch.tensor(c, dtype=torch.float64) for c in (a, b)]
+    g = torch.tensor([0.0, -0.4, 0.7, 0.3], dtype=torch.float64)[-len(a) - (model is Lorentz) :]
+    t = mp.mpf(-0.25)
+    if name == "geodesic":
+        got, k = derivative_of_geodesic(model, vectors, -0.25, g)
+        of = on_the_way(t)
+
+        def value(k, x, y):
+            if model is Lorentz:
+                return of(k, x, y)
+            return flat(of(k, raised(x, k), raised(y, k)), k)
+    else:
+        manifold = model(-1.3, learnable=True).double()
+        got = curvature_derivative(manifold, name, stored(manifold, name, vectors), g)
+        k = -mp.mpf(manifold.curvature.item())
+        whole = HYPERBOLOID[name] if model is Lorentz else on_ball(name)
+
+        def value(k, x, y):
+            out = whole(k, x, y)
+            return tangent(x, out[-len(x) :], k) if name == "logmap" else out
+
+    exact = [[mp.mpf(c.item()) for c in v] for v in vectors]
+    with mp.workdps(70):
+        size = len(value(k, *exact))
+    right, yard = judged(value, k, exact, [mp.mpf(c.item()) for c in g[:size]])
+    assert abs(got - right) <= 32 * torch.finfo(torch.float64).eps / 2 * yard
+
+
+@pytest.mark.parametrize(
+    ("k", "x", "v"), [(1.0, 0.5810334086418152, -4.792728e-07), (7.67e-11, 9e5, -16.0)]
+)
+def test_the_derivative_by_K_of_a_short_stereographic_way_is_of_second_order_in_it(k, x, v):
+    manifold = Stereographic(k, learnable=True).double()
+    (parameter,) = manifold.parameters()
+    x, v = (torch.tensor([c], dtype=torch.float64) for c in (x, v))
+
+    def value(k, x, v):  # half angles add up: tan(atan(root x) + root v/(1 + k x^2))
+        root = mp.sqrt(k)
+        return [mp.tan(mp.atan(root * x[0]) + root * v[0] / (1 + k * x[0] ** 2)) / root]
+
+    (got,) = torch.autograd.grad(manifold.expmap(x, v).sum(), parameter)
+    (rate,) = torch.autograd.grad(manifold.curvature, parameter)
+    exactly, number = [[mp.mpf(c.item())] for c in (x, v)], mp.mpf(manifold.curvature.item())
+    right, yard = judged(value, number, exactly, [mp.mpf(1)])
+    by_log = got.item() / rate.item() * manifold.curvature.item()
+    assert abs(by_log - right) <= 32 * torch.finfo(torch.float64).eps / 2 * yard
+
+
 @pytest.mark.parametrize("name", ["dist", "logmap", "expmap", "transport", "from_normal"])
 @pytest.mark.parametrize("model", [Lorentz, PoincareBall])
 def test_forward_mode_and_mapped_derivatives_by_K_are_that_of_one_call(model, name):
