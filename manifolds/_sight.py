@@ -112,13 +112,14 @@ def sight(x: Tensor, y: Tensor, radius: Tensor | None, difference: Tensor | None
     scales = scale * scale
     gain = (2 * ahead + square / scales) / (tx + ty)  # T_y - T_x
     # From the one nearer the origin: from the other, twice as far out, the terms are five times h.
-    wide = torch.maximum(ratio, 1 / ratio)
+    # (Not by torch.minimum, whose derivative is neither's where both are as far out.)
     inwards = (ratio < 1).to(dtype)
-    share = gain * (1 - 2 * inwards) / (1 + torch.minimum(tx, ty))
+    outwards = 1 - inwards
+    wide, least = outwards * ratio + inwards / ratio, outwards * x2 + inwards * y2
+    share = gain * (outwards - inwards) / (1 + outwards * tx + inwards * ty)
     onwards = ahead - inwards * (2 * ahead + square / scales)
-    least = torch.minimum(x2, y2)
     h_like = (square + scales * share * (share * least - 2 * onwards)) / wide
-    h_unlike = (torch.maximum(x2, y2) / wide + wide * least) - 2 * ahead
+    h_unlike = ((outwards * y2 + inwards * x2) / wide + wide * least) - 2 * ahead
     h_near = (like * h_like + unlike * h_unlike) / 4
     slope_near = (like * gain + unlike * ty) / tx
 
