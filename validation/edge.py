@@ -48,7 +48,7 @@ def inside_of(
         info = torch.finfo(dtype)
         return bool(size < 0.9 * min(16 / info.eps * radius, info.max / 4))
     if definition.output == POINT and model.chart == "ball" and model.sign < 0:
-        return bool(size < (1 - 2.5 * torch.finfo(dtype).eps) * radius)
+        return bool(size < (1 - 3.5 * torch.finfo(dtype).eps) * radius)
     return True
 
 
