@@ -71,6 +71,15 @@ def thinned(cases, *, without: tuple[type[Manifold], ...] = ()) -> list:
     return [pytest.param(name, marks=() if name in last else pytest.mark.slow) for name in cases]
 
 
+_AGAIN = ("Sphere(1)", "PoincareBall(-1)", "Lorentz(-1)", "Stereographic(0)")
+"""Whose kind the table has at another curvature too, for `make test-slow`."""
+
+
+def once(cases) -> list:
+    """The names of a table as parameters, each kind at an odd curvature; the rest is slow."""
+    return [pytest.param(n, marks=pytest.mark.slow if n in _AGAIN else ()) for n in cases]
+
+
 def value_and_slope(function, k, *arguments):
     """Of a learnable space: what it gives, and the derivative by K of each coordinate."""
     space = Stereographic(k, learnable=True).double()

@@ -5,7 +5,7 @@ import os
 import pytest
 import sentences
 import torch
-from cases import CURVED, EVERY
+from cases import CURVED, EVERY, once
 from hypothesis import settings
 
 pytest.raises = sentences.raises
@@ -21,13 +21,13 @@ settings.register_profile("thorough", deadline=None, max_examples=2000)
 settings.load_profile(os.getenv("HYPOTHESIS_PROFILE", "default"))
 
 
-@pytest.fixture(params=EVERY, ids=str)
+@pytest.fixture(params=once(EVERY), ids=str)
 def manifold(request):
     """Each manifold of the table in cases.py, and a user's class."""
     return EVERY[request.param]
 
 
-@pytest.fixture(params=CURVED, ids=str)
+@pytest.fixture(params=once(CURVED), ids=str)
 def curved(request):
     """Each curved manifold of the table."""
     return CURVED[request.param]

@@ -48,6 +48,7 @@ def test_a_shuffled_hierarchy_keeps_the_sizes_of_groups_and_not_their_members(tm
     assert names[0] == names[1]
 
 
+@pytest.mark.slow
 def test_views_are_made_once_and_of_other_draws(tmp_path, monkeypatch):
     """The spread of augmented views is a run of its own, on features that its neighbours share."""
     from spaceforms.datasets import load_emoji

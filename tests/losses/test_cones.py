@@ -6,7 +6,7 @@ from itertools import combinations
 import mpmath as mp
 import pytest
 import torch
-from cases import CASES, normals, points, radius, tangent
+from cases import CASES, normals, once, points, radius, tangent
 from hypothesis import given, settings, strategies as st
 from torch.autograd import gradcheck
 
@@ -112,7 +112,7 @@ def _rounding(manifold, a, b):
     scale=st.sampled_from([0.3, 0.7, 1.0]),
     edge=st.booleans(),
 )
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", once(CASES))
 def test_a_point_of_a_cone_brings_its_whole_cone(name, seed, min_radius, scale, edge):
     """Of four points, each in the cone of the last, each is in the cone of every earlier one."""
     manifold, generator = CASES[name], torch.Generator().manual_seed(seed)
@@ -455,6 +455,7 @@ def test_rankings_and_chains_have_the_derivative_of_their_differences(manifold):
     assert gradcheck(loss, v, fast_mode=True)
 
 
+@pytest.mark.slow
 def test_they_go_into_one_graph_and_under_the_transforms_of_functions():
     torch.compiler.reset()
     space = Product([Lorentz(-1.0), Lorentz(-0.3), Sphere()], dims=[2, 2, 2])

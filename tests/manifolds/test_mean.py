@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from cases import CASES, normals, points, radius
+from cases import CASES, normals, once, points, radius
 
 from spaceforms.manifolds import Lorentz, PoincareBall, Sphere, _mean
 
@@ -79,7 +79,7 @@ def test_the_mean_of_points_on_a_ray_is_at_their_mean_radius(manifold):
     assert abs(float(mean[1]) - wanted) < min(1.0, 4 * EPS * condition) * wanted
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if CASES[name].sign <= 0])
+@pytest.mark.parametrize("name", once(name for name in CASES if CASES[name].sign <= 0))
 def test_the_mean_is_found_from_any_start(name, monkeypatch):
     manifold = CASES[name]
     x = points(manifold, 7, 3, seed=1, spread=2.0)
@@ -105,7 +105,7 @@ def test_on_the_sphere_the_start_decides_between_several_minima():
     assert float(pull.norm(dim=-1).max()) < 64 * EPS
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", once(CASES))
 def test_one_point_equal_points_and_zero_weights(name):
     manifold = CASES[name]
     x = points(manifold, 6, 3, seed=1, spread=0.7)

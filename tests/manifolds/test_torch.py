@@ -57,6 +57,7 @@ def test_every_map_compiles_to_machine_code_with_the_same_values(manifold, name)
     )
 
 
+@pytest.mark.slow
 def test_the_hyperbolic_distance_compiles_to_machine_code():
     torch.compiler.reset()
     x, y, _ = _arguments(CASES["Lorentz(-0.3)"])

@@ -5,7 +5,7 @@ import math
 import pytest
 import reference
 import torch
-from cases import CASES, normals, points, radius, tangent
+from cases import CASES, normals, once, points, radius, tangent
 from hypothesis import given, settings, strategies as st
 
 from spaceforms.manifolds import Lorentz, PoincareBall, Stereographic
@@ -52,7 +52,7 @@ def test_float32_has_six_digits_of_a_distance_of_1e_4_at_radius_5(direction):
 
 
 @pytest.mark.parametrize("separation", [1e-8, 1e-5, 1e-2])
-@pytest.mark.parametrize("manifold", CASES, indirect=True)  # a promise of ours
+@pytest.mark.parametrize("manifold", once(CASES), indirect=True)  # a promise of ours
 def test_small_distances_keep_their_digits_on_every_manifold(manifold, separation):
     x = points(manifold, 20, 3, seed=1)
     step = normals(manifold, 20, 3, seed=2)
@@ -111,7 +111,7 @@ def test_lorentz_and_ball_are_one_space(curvature):
 
 @given(seed=st.integers(0, 10**6), spread=st.sampled_from([1e-12, 1e-3, 0.3, 1.0, 1.7]))
 @settings(max_examples=15, deadline=None)
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", once(CASES))
 def test_geodesics_and_midpoints_lie_where_they_should(name, seed, spread):
     # What holds of distances, exp, log and transport is in tests/validation/test_conformance.py.
     manifold = CASES[name]
@@ -183,7 +183,7 @@ def test_half_precision_is_float32_rounded_and_autocast_changes_nothing(manifold
     assert torch.equal(table, manifold.cdist(x.float(), y.float(), matmul=True))
 
 
-@pytest.mark.parametrize("manifold", CASES, indirect=True)  # a promise of ours
+@pytest.mark.parametrize("manifold", once(CASES), indirect=True)  # a promise of ours
 @pytest.mark.parametrize("squared", [False, True])
 def test_cdist_is_dist_of_every_pair_and_its_matmul_form_within_its_bound(manifold, squared):
     x, y = points(manifold, 2, 7, 3, seed=1), points(manifold, 2, 5, 3, seed=2)

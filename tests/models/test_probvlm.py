@@ -296,6 +296,7 @@ def test_what_is_held_out_is_never_learned_from(features, tmp_path, monkeypatch)
     assert weights[0] == weights[1]
 
 
+@pytest.mark.slow
 def test_the_command_runs_end_to_end(features, tmp_path, capsys):
     path, data = features
     found = frozen.load_features(path)

@@ -63,6 +63,7 @@ def test_a_fusion_encoder_that_knows_nothing_leaves_the_order_as_it_is(task):
         assert np.array_equal(order, np.argsort(-plain, axis=1, kind="stable")[:, :4])
 
 
+@pytest.mark.slow
 def test_the_best_match_against_hard_negatives_is_what_the_contrast_does_not_know():
     """Kinds of pictures and texts with a known law, a contrast that is a little wrong about it:
     counting pairs and the negatives drawn for them gives the docstring's formula."""

@@ -4,7 +4,7 @@ import mpmath as mp
 import pytest
 import reference
 import torch
-from cases import FORMS as CASES, normals, points, radius
+from cases import FORMS as CASES, normals, once, points, radius
 
 from spaceforms.manifolds import Lorentz, PoincareBall, Sphere
 from spaceforms.stats import einstein_midpoint, gyromidpoint, lorentz_centroid
@@ -96,7 +96,7 @@ def test_the_centroid_minimises_the_squared_chord(name):
     assert (manifold.norm(m, pull.sum(-2)) < 64 * EPS * radius(manifold) * d.max().cosh()).all()
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", once(CASES))
 def test_the_centroid_of_two_is_their_midpoint_and_of_one_itself(name):
     manifold = CASES[name]
     x, y = points(manifold, 8, 3, seed=4), points(manifold, 8, 3, seed=5)

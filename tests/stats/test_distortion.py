@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from cases import CASES, normals, points, radius
+from cases import CASES, normals, once, points, radius
 
 from spaceforms.manifolds import Euclidean, Lorentz, PoincareBall
 from spaceforms.stats import distortion, frechet_variance
@@ -62,7 +62,7 @@ def test_more_pairs_than_are_drawn_give_nearly_the_same():
     assert abs(lost.relative - float(each.mean())) < 4 * float(each.std()) / 20_000**0.5
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", once(CASES))
 def test_the_frechet_variance_is_the_least_mean_square(name):
     manifold = CASES[name]
     x = points(manifold, 4, 6, 3, seed=2, spread=0.6)

@@ -37,7 +37,7 @@ CELLS = [
         m,
         d,
         marks=()
-        if d in ("float64", "float32") or (m, d) == ("Lorentz", HALF)
+        if d == "float64" or (m == "Lorentz" and d in ("float32", HALF))
         else pytest.mark.slow,
     )
     for m in MODELS

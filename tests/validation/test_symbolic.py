@@ -25,9 +25,15 @@ from spaceforms.validation._derive_series import SERIES, _prove_series
 from spaceforms.validation.symbolic import Metric, derivations
 
 DERIVATIONS = {d.name: d for d in derivations()}
+_LONG = ("kernels/transport, slopes", "gradient of a transport that does not depend on x")
 
 
-@pytest.mark.parametrize("name", DERIVATIONS)
+def _thinned(names) -> list:
+    """Those that take over ten seconds are slow."""
+    return [pytest.param(n, marks=pytest.mark.slow if n in _LONG else ()) for n in names]
+
+
+@pytest.mark.parametrize("name", _thinned(DERIVATIONS))
 def test_is_proven(name):
     assert DERIVATIONS[name].proof().failures() == []
 
@@ -167,7 +173,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", _thinned(FAULTS))
 def test_a_wrong_formula_is_not_proven(fault):
     name, form = FAULTS[fault]
     assert DERIVATIONS[name].prove(form).failures()
