@@ -138,7 +138,7 @@ class ProductKernels(Factors):
     def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
         return self._join(self._each_at("_logmap_at", x, y))
 
-    def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+    def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
         return self._join(self._each("_geodesic", [x, y, step], shared=[t], power=1, hold=True))
 
     def _between(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:

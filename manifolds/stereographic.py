@@ -1,6 +1,6 @@
 """The kappa-stereographic model: hyperbolic, flat or spherical space by the sign of one number."""
 
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -183,7 +183,7 @@ class Stereographic(Gyrovectors):
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return _kappa_maps.logmap(self._k(x), x, y, step)
 
-    def _behind(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+    def _behind(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
         return _kappa_maps.geodesic(self._k(x), x, y, step, t)
 
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:

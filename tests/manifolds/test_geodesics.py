@@ -10,6 +10,7 @@ from mpmath import mp
 
 from spaceforms.manifolds import Euclidean, Lorentz, PoincareBall, Sphere, Stereographic
 
+SLOW = pytest.mark.slow  # more of the same
 F64, F32 = torch.float64, torch.float32
 U = {F64: 2.0**-53, F32: 2.0**-24}
 SPACES = [Lorentz(), PoincareBall(), Stereographic(-1.0), Stereographic(0.0), Stereographic(1.0)]
@@ -119,13 +120,13 @@ def test_at_every_time_a_geodesic_and_its_gradients_are_within_the_promise(space
             if reach < edge:
                 value, by_x, by_y = judged(space, function, call, (x, y))
                 assert value <= 8, (a, b, t)
-                # Beyond the ends of a ball through a logarithm and an exponential map: 53 met.
-                shot = not 0 <= t <= 1 and not isinstance(space, Lorentz)
-                assert max(by_x, by_y) <= (128 if shot else 32), (a, b, t)
+                # By the farther end of opposite ones, beyond the nearer of a ball: 53 met.
+                shot = not 0 <= t <= 1 and not isinstance(space, Lorentz) and a[0] == 6.0
+                assert max(by_x, by_y) <= (64 if shot else 32), (a, b, t)
 
 
 @pytest.mark.parametrize("space", HYPERBOLIC, ids=name)
-@pytest.mark.parametrize("t", [1e-12, 0.1, 0.5, 0.9, 1 - 1e-9, 1.0])
+@pytest.mark.parametrize("t", [1e-12, 0.1, 0.5, 1.0])
 def test_between_far_opposite_ends_nothing_is_lost(space, t):
     x, y = at(space, 20.0, 0.7), at(space, 20.0, 0.7 + math.pi)
     found = judged(
@@ -168,7 +169,11 @@ def test_a_geodesic_is_the_same_from_either_end(case):
 
 @pytest.mark.parametrize("dtype", [F64, F32])
 @pytest.mark.parametrize("space", SPACES, ids=name)
-@pytest.mark.parametrize("t", [50.0, -300.0, 1e20, -1e30])
+@pytest.mark.parametrize(
+    "t",
+    [-1e30, pytest.param(50.0, marks=SLOW), pytest.param(-300.0, marks=SLOW),
+     pytest.param(1e20, marks=SLOW)],
+)  # fmt: skip
 def test_beyond_the_edge_there_is_a_point_with_finite_gradients(space, dtype, t):
     y = at(space, 0.4, 1.0, dtype)
     for r in (0.0, 1.0):
@@ -319,9 +324,12 @@ def test_on_a_line_next_to_the_antipode_a_stereographic_logarithm_has_its_gradie
 
 def test_two_points_one_of_them_near_the_origin_have_their_distance_from_the_nearer_one():
     space = Lorentz()
-    for x, y in (((3.308183193206787, 0.06789400428533554), (0.7658942937850952, 0.0)),
-                 ((2.259801149368286, -0.6875820159912109), (0.18789730966091156, 0.0)),
-                 ((0.973796546459198, 0.0), (7.0226263999938965, -0.11021149903535843))):  # fmt: skip
+    pairs = [
+        ((3.308183193206787, 0.06789400428533554), (0.7658942937850952, 0.0)),
+        ((2.259801149368286, -0.6875820159912109), (0.18789730966091156, 0.0)),
+        ((0.973796546459198, 0.0), (7.0226263999938965, -0.11021149903535843)),
+    ]
+    for x, y in pairs:
         a, b = (torch.tensor([0.0, *p], dtype=F32) for p in (x, y))
         with mp.workdps(40):
             p, q = ([mp.mpf(c.item()) for c in end[1:]] for end in (a, b))
