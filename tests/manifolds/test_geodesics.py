@@ -343,3 +343,14 @@ def test_two_points_one_of_them_near_the_origin_have_their_distance_from_the_nea
             ):
                 allowed = 8 * U[F32] * (wanted + slope * spread)
                 assert abs(found.item() - wanted) <= allowed / 2
+
+
+@pytest.mark.parametrize("k", [-1.0, 0.0, 1.0])
+def test_a_multiple_beyond_the_dtype_is_a_point_on_the_ray(k):
+    space = Stereographic(k)
+    x = torch.tensor([0.99, 0.0], dtype=F32)
+    for r in (1e38, 3e38):
+        point = space.mobius_scalar(r, x)
+        assert space.is_point(point)
+        assert point[1] == 0
+    assert space.mobius_scalar(math.inf, x).isnan().any()
