@@ -120,14 +120,24 @@ def amid(k: Tensor, space: Tensor, time: Tensor, square: Tensor, side: Tensor) -
 
 
 def midpoint(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-    """The point amid the two embedded ones; across more than a right angle by the geodesic."""
+    """The point amid the two embedded ones; across more than a right angle by the geodesic.
+
+    Of points near one another, in units of R, as the chord's middle and terms that vanish with the
+    step, as on the ball: the derivative by k of the whole is a difference of two sums otherwise.
+    """
     across = chord(k, x, y, step)
     z = kdot(k, across, across)
     far = z > CUT
     gap_x, gap_y = gap(k, x), gap(k, y)
     time = (1 / gap_x + 1 / gap_y - 1).where(~far, 1.0)
-    near = amid(k, x / gap_x + y / gap_y, time, 1 - z.where(~far, 0.0), x)
-    return torch.where(far, geodesic(k, x, y, step, torch.full_like(z, 0.5)), near)
+    mean = amid(k, x / gap_x + y / gap_y, time, 1 - z.where(~far, 0.0), x)
+    close = 4 * z.abs() <= (1 / gap_x + 1 / gap_y).clamp(max=1)
+    above = -z.where(close, 0.0) / (1 + (1 - z.where(close, 0.0)).sqrt())  # cs(d/2) - 1
+    lean = kdot(k, step, x + y) / (gap_x * gap_y)  # 1/gap_x - 1/gap_y
+    total = (1 / gap_x + 1 / gap_y + above).where(close, 1.0)
+    middle = (x + y) / 2 - (lean * step + above * (x + y)) / (2 * total)
+    other = torch.where(far, geodesic(k, x, y, step, torch.full_like(z, 0.5)), mean)
+    return torch.where(close, middle, other)
 
 
 def geodesic(k: Tensor, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:

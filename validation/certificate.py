@@ -31,6 +31,8 @@ VALUES, GRADIENTS = 8.0, 32.0
 """The promise: error of values and of gradients in units of u (1 + kappa)."""
 _BACK = "carried back from the end point as it is rounded, which the rounding moves by u cosh(r/R)"
 _TURNS = "of a vector tangent at the end point as it is rounded, after many turns another one"
+_RESCALED = "by rescaling in and out, two terms that cancel where the space is nearly flat"
+_FAR = "far out on a ray, where it is 1/T^2 of the two terms that rescaling subtracts"
 WEAKER: dict[tuple[str, str, str], str] = {
     **{
         (manifold, name, "value"): reason
@@ -42,6 +44,18 @@ WEAKER: dict[tuple[str, str, str], str] = {
         )
         for name in ("expmap_adjoint", "expmap_differential_inverse")
     },
+    **{
+        (manifold, name, "curvature"): _RESCALED
+        for manifold in ("Lorentz", "PoincareBall")
+        for name in ("busemann", "horosphere_distance", "signed_distance")
+    },
+    **{("Lorentz", name, "curvature"): _FAR for name in ("transport", "logdetexp")},
+    (
+        "Stereographic",
+        "logmap_differential",
+        "value",
+    ): "next to antipodes, where it is put "
+    "together from differences of points on both sides of the equator",
     ("Sphere", "signed_distance", "gradient"): "by the normal 0 where all is on one great circle, "
     "but for the rounding that points of the sphere are off it by",
     ("PoincareBall", "translation.push", "value"): "by forward-mode derivatives, where the two "
