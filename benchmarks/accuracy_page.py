@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from spaceforms.validation.certificate import Row
-from spaceforms.validation.report import as_page, peers_table
+from spaceforms.validation.report import as_page, kept, peers_table
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKERS = ("<!-- accuracy:begin -->", "<!-- accuracy:end -->")
@@ -27,6 +27,7 @@ def main() -> None:
     judged, drawn = sum(row.judged for row in own), sum(row.problems for row in own)
     hard, steps = sum(row.hard for row in own), sum(row.climbed for row in own)
     table = (
+        f"{kept(own)}\n\n"
         f"{judged:,} of {drawn:,} results were judged (the others are beyond the edge of their "
         f"dtype, at a kink, or known to hardly a digit), {hard:,} of them of hard cases, and "
         f"{steps:,} steps of climbing were made from the worst.\n\n"

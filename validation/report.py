@@ -157,7 +157,34 @@ def _promise(rows: Sequence[Row]) -> str:
                 line.append("| ")
         bad = sum(r.not_finite for r in own if r.dtype == dtype)
         lines.append("".join(line) + f"| {bad} |")
-    return "\n".join(lines) + "\n\n" + _totals(own) + _judged_by_dtype(own) + _not_promised(own)
+    return (
+        "\n".join(lines)
+        + "\n\n"
+        + _totals(own)
+        + _judged_by_dtype(own)
+        + (_not_kept(own) + _not_promised(own))
+    )
+
+
+def kept(own: Sequence[Row]) -> str:
+    """A sentence: how many cells keep the promise, of those that it is made for."""
+    parts = []
+    for what, of in (("values", ("value", "point")), ("gradients", ("gradient",)),
+                     ("gradients by K", ("curvature",))):  # fmt: skip
+        some = [r for r in own if r.quantity in of and r.judged and r.promised < math.inf]
+        parts.append(f"of {what} in {sum(r.kept for r in some):,} of {len(some):,} cells")
+    return f"The promise is kept {', '.join(parts)} (a cell is one map of one space in one dtype)."
+
+
+def _not_kept(own: Sequence[Row]) -> str:
+    """The table of what breaks the promise."""
+    cells = dict.fromkeys((r.manifold, r.map, r.quantity) for r in own if not r.kept)
+    lines = [
+        "| breaks the promise | worst, " + " | ".join(DTYPES) + " |",
+        "|---" * (len(DTYPES) + 1) + "|",
+        *(f"| {_by_dtype(own, *cell)} |" for cell in cells),
+    ]
+    return "\n\n" + kept(own) + ("\n\n" + "\n".join(lines) if cells else "")
 
 
 def _judged_by_dtype(own: Sequence[Row]) -> str:
@@ -177,18 +204,26 @@ def _judged_by_dtype(own: Sequence[Row]) -> str:
 
 def _not_promised(own: Sequence[Row]) -> str:
     """The table of what is measured and not promised, with the worst found and the reason."""
-    found = {(r.manifold, r.map, r.quantity, r.dtype): r.worst for r in own}
     lines = [
         "| not promised | worst, " + " | ".join(DTYPES) + " | why |",
         "|---" * (len(DTYPES) + 2) + "|",
     ]
-    for (manifold, name, quantity), why in WEAKER.items():
-        worst = [found.get((manifold, name, quantity, dtype)) for dtype in DTYPES]
-        if any(w is not None for w in worst):
-            of = "" if quantity == "value" else f", {quantity}"
-            numbers = " | ".join("" if w is None else f"{w:.2g}" for w in worst)
-            lines.append(f"| `{manifold}.{name}`{of} | {numbers} | {why} |")
+    measured = {(r.manifold, r.map, r.quantity) for r in own}
+    lines += [f"| {_by_dtype(own, *cell)} | {why} |" for cell, why in WEAKER.items()
+              if cell in measured]  # fmt: skip
     return "\n\n" + "\n".join(lines) if len(lines) > 2 else ""
+
+
+def _by_dtype(own: Sequence[Row], manifold: str, name: str, quantity: str) -> str:
+    """The name of a cell and its worst in each dtype."""
+    found = {
+        r.dtype: r.worst
+        for r in own
+        if (r.manifold, r.map, r.quantity) == (manifold, name, quantity)
+    }
+    of = "" if quantity == "value" else f", {quantity}"
+    numbers = [f"{found[dtype]:.2g}" if dtype in found else "" for dtype in DTYPES]
+    return " | ".join([f"`{manifold}.{name}`{of}", *numbers])
 
 
 def _table(rows: Sequence[Row], manifold: str) -> str:
