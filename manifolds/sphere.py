@@ -70,9 +70,9 @@ class Sphere(Manifold):
         return torch.where(length == 0, self._unit_origin(x), direction)  # NaN stays NaN
 
     def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor:
-        # Twice: of a nearly normal vector the first leaves mostly rounding, which is not tangent. And
-        # along x/|x|: of a point rounded to bfloat16, 4e-3 off the sphere, x itself would leave a
-        # share of 1e-5 of the normal part.
+        # Twice: of a nearly normal vector the first leaves mostly rounding, which is not tangent.
+        # And along x/|x|: of a point rounded to bfloat16, 4e-3 off the sphere, x itself would leave
+        # a share of 1e-5 of the normal part.
         ray, _ = unit(x)
         v = v - dot(ray, v) * ray
         return v - dot(ray, v) * ray
