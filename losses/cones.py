@@ -94,6 +94,64 @@ def entailment(
     return reduce(energy, None, reduction)
 
 
+def exclusion(
+    parent: Tensor,
+    child: Tensor,
+    *,
+    manifold: Manifold,
+    margin: float = 0.1,
+    min_radius: float = 0.1,
+    aperture_scale: float = 1.0,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    r"""Penalty for what is no child inside a cone, or less than a margin outside it.
+
+    .. math:: X(p, c) = \max\bigl(0,\ \gamma + \eta\,\psi(p) - \mathrm{ext}(p, c)\bigr),
+
+    the hinge of :func:`entailment` mirrored at the cone's edge and moved out by gamma, so that it
+    has a slope everywhere inside, where the negative term of Ganea et al. 2018, eq. 32
+    (:func:`entailment_ranking`) has none. Entailment alone may open the cones until each holds
+    everything; the two together set their width: true pairs open a cone, false ones close it.
+
+    On :class:`Product` a child is in a cone if it is in those of all factors, so that the factor
+    in which it is farthest outside is counted.
+
+    Args:
+        parent: points (..., m).
+        child: points (..., m), none of them to lie in its parent's cone.
+        manifold: the space of both. On a sphere, keep points in the hemisphere of the origin.
+        margin: gamma >= 0 in radians.
+        min_radius: see :meth:`Manifold.half_aperture`.
+        aperture_scale: eta > 0, a factor on the half-aperture.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``: (...).
+
+    Returns:
+        Radians, in float32 (float64 for float64 inputs). At parent = child, and for a parent at the
+        origin, the angle is 0 with gradient 0, and the penalty gamma + eta psi.
+
+    Raises:
+        ValueError: an option out of range, or shapes that do not fit.
+
+    >>> import math, torch
+    >>> from spaceforms.losses import exclusion
+    >>> from spaceforms.manifolds import Euclidean
+    >>> x = torch.tensor([[1.0, 0.0], [1.0, 1.0]])  # psi = asin(0.2) at the first, ext = pi/2
+    >>> value = exclusion(x[0], x[1], manifold=Euclidean(), margin=math.pi / 2)
+    >>> round(float(value), 4), round(math.asin(0.2), 4)
+    (0.2014, 0.2014)
+    """
+    where = "exclusion"
+    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_number(where, "margin", margin)
+    if not 0 <= margin < math.inf:
+        raise ValueError(f"{where}: margin is {margin}; expected a non-negative number of radians.")
+    parent, child = in_float32(where, parent=parent, child=child)
+    _check_positive(where, aperture_scale=aperture_scale)
+    angle, aperture = _cones(where, manifold, min_radius, parent=parent, child=child)
+    outside = (angle - aperture_scale * aperture).amax(-1)
+    return reduce((margin - outside).relu(), None, reduction)
+
+
 def entailment_ranking(
     parent: Tensor,
     child: Tensor,
@@ -257,16 +315,30 @@ def check_hinge(
 ) -> None:
     """Raises a ValueError for options out of range."""
     check_option(where, "hinge", hinge, ("relu", "softplus", "leaky"))
-    for name, value in (("aperture_scale", aperture_scale), ("softness", softness)):
-        check_number(where, name, value)
-        if not 0 < value < math.inf:
-            raise ValueError(f"{where}: {name} is {value}; expected a positive number.")
+    _check_positive(where, aperture_scale=aperture_scale, softness=softness)
     check_number(where, "slack", slack)
     if not 0 <= slack < math.inf:
         raise ValueError(
             f"{where}: slack is {slack}; expected a non-negative number of radians. (For cones "
             "that are narrower take aperture_scale below 1.)"
         )
+
+
+def _check_positive(where: str, **numbers: float) -> None:
+    for name, value in numbers.items():
+        check_number(where, name, value)
+        if not 0 < value < math.inf:
+            raise ValueError(f"{where}: {name} is {value}; expected a positive number.")
+
+
+def _cones(
+    where: str, manifold: Manifold, min_radius: float, **pair: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The angle of a child and its parent's aperture, in each factor of the space: (..., k)."""
+    check_manifold(where, manifold)
+    check_coordinates(where, pair.items(), manifold.ambient_dim(0) + 1)
+    parent, child = pair.values()
+    return manifold.cones(parent, child, min_radius)
 
 
 def _energy(
@@ -282,10 +354,7 @@ def _energy(
 ) -> Tensor:
     """The hinge of a parent and its child, averaged over the factors of the space: (...)."""
     check_hinge(where, aperture_scale, slack, hinge, softness)
-    check_manifold(where, manifold)
-    check_coordinates(where, pair.items(), manifold.ambient_dim(0) + 1)
-    parent, child = pair.values()
-    angle, aperture = manifold.cones(parent, child, min_radius)
+    angle, aperture = _cones(where, manifold, min_radius, **pair)
     excess = angle - aperture_scale * aperture - slack
     if hinge == "softplus":
         # torch's softplus(t, beta) is the identity above threshold: at 20 that is below rounding

@@ -10,6 +10,7 @@ from .cones import (
     chain_entailment as chain_entailment,
     entailment as entailment,
     entailment_ranking as entailment_ranking,
+    exclusion as exclusion,
 )
 from .contrastive import info_nce as info_nce, pairwise_logits as pairwise_logits
 from .debiased import debiased_info_nce as debiased_info_nce
@@ -73,6 +74,7 @@ __all__ = [
     "donsker_varadhan_bound",
     "entailment",
     "entailment_ranking",
+    "exclusion",
     "generalized_gaussian_nll",
     "hard_negatives",
     "info_nce",

@@ -10,7 +10,7 @@ from ._common import Reduction, check_manifold, check_option
 from ._logits import Logits, Precision, Tile
 from ._scaled import Scaled
 from .cone_likelihood import Plateau, check_law, cone_nll
-from .cones import Hinge, check_hinge, entailment
+from .cones import Hinge, check_hinge, entailment, exclusion
 from .contrastive import info_nce
 
 
@@ -128,6 +128,19 @@ class EntailmentLoss(nn.Module):
             slack=self.slack,
             hinge=self.hinge,
             softness=self.softness,
+            reduction=self.reduction,
+        )
+
+    def exclude(self, parent: Tensor, child: Tensor, margin: float = 0.1) -> Tensor:
+        """:func:`exclusion` of what is no child of a parent, (..., m) each, from the same cones,
+        with ``slack`` added to the margin: the mean, or what ``reduction`` says."""
+        return exclusion(
+            parent,
+            child,
+            manifold=self.manifold,
+            margin=margin + self.slack,
+            min_radius=self.min_radius,
+            aperture_scale=self.aperture_scale,
             reduction=self.reduction,
         )
 

@@ -448,6 +448,16 @@ _loss("entailment")(
         "hinge": d.pick("relu", "softplus", "leaky"),
     }
 )
+_loss("exclusion")(
+    lambda d: {
+        "parent": d.points(4),
+        "child": d.points(4),
+        "manifold": d.space,
+        "margin": 0.1,
+        "min_radius": 0.1,
+        "aperture_scale": 1.0,
+    }
+)
 _loss("entailment_ranking")(
     lambda d: {
         "parent": d.points(4),

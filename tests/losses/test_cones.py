@@ -16,6 +16,7 @@ from spaceforms.losses import (
     cone_nll,
     entailment,
     entailment_ranking,
+    exclusion,
     order_embedding,
     order_ranking,
     radial_order,
@@ -387,6 +388,7 @@ def test_gradients_are_finite_at_the_corners(manifold, dtype):
         loss = (
             entailment_ranking(p, c, p[:, None], c[:, None], margin=4.0, **options)
             + chain_entailment([c, p, c], links="all", **options)
+            + exclusion(p, c, manifold=manifold)
             + radial_order(p, c, manifold=manifold, margin=0.1)
         )
         for value in (loss, *torch.autograd.grad(loss, (p, c))):
@@ -396,6 +398,62 @@ def test_gradients_are_finite_at_the_corners(manifold, dtype):
     assert (energy[:2] == 0).all()  # coincident, and from the origin
     assert energy[3] == 0
     assert angle[5].item() == pytest.approx(math.pi, abs=4 * torch.finfo(dtype).eps)
+
+
+# -- exclusion -------------------------------------------------------------------------------------
+
+
+def test_exclusion_is_how_far_inside_a_cone_a_point_was_placed(manifold):
+    """Children at known angles from the outward ray of parents whose apertures follow from sn."""
+    generator = torch.Generator().manual_seed(3)
+    parent, _ = _chain(manifold, generator, steps=1, min_radius=0.1)
+    angle = math.pi * torch.rand(64, generator=generator, dtype=F64)
+    side = _directions(64, 3, generator)
+    length = torch.full((64,), 0.3 * _unit_length(manifold), dtype=F64)
+    child = _step(manifold, parent, angle, side, length)
+    r = manifold.dist(manifold.origin(3, dtype=F64), parent).detach()
+    aperture = (0.2 / _sn(manifold, r)).asin()
+    for margin, scale in ((0.0, 1.0), (0.3, 0.7)):
+        wanted = (margin + scale * aperture - angle).clamp(min=0)
+        options = {"margin": margin, "aperture_scale": scale, "reduction": "none"}
+        got = exclusion(parent, child, manifold=manifold, **options)
+        assert ((got - wanted).abs() <= _rounding(manifold, parent, child)[:, 0]).all()
+        assert 0 < (wanted > 0).sum() < 64
+
+
+def test_exclusion_pushes_out_from_all_over_the_inside():
+    space = Lorentz()
+    parent = space.from_normal(torch.tensor([0.5, 0.0], dtype=F64))
+    for height in (0.01, 0.1, 0.3):
+        normal = torch.tensor([1.5, height], dtype=F64, requires_grad=True)
+        loss = exclusion(parent, space.from_normal(normal), manifold=space)
+        (gradient,) = torch.autograd.grad(loss, normal)
+        assert gradient[1] < 0  # downhill is away from the axis
+
+
+def test_a_point_outside_one_factor_s_cone_is_excluded():
+    flat = Euclidean()
+    space = Product([flat, flat], dims=[2, 2])
+    parent = torch.tensor([0.0, 1.0, 0.0, 1.0])
+    inside, beside = torch.tensor([0.0, 1.0]), torch.tensor([1.0, 0.0])
+    aperture = math.asin(0.2)
+    for first, second, wanted in (
+        (inside, inside, 0.1 + aperture),
+        (inside, beside, 0.0),
+        (beside, beside, 0.0),
+    ):
+        child = parent + torch.cat([first, second])
+        assert exclusion(parent, child, manifold=space).item() == pytest.approx(wanted, rel=1e-6)
+
+
+def test_the_module_excludes_from_its_own_cones():
+    space = Lorentz()
+    x = points(space, 2, 5, 3, seed=4)
+    cones = EntailmentLoss(space, min_radius=0.2, aperture_scale=0.7, slack=0.1, reduction="none")
+    wanted = exclusion(
+        *x, manifold=space, margin=0.5, min_radius=0.2, aperture_scale=0.7, reduction="none"
+    )
+    assert torch.equal(cones.exclude(*x, margin=0.4), wanted)
 
 
 # -- rankings, chains, orders ----------------------------------------------------------------------
@@ -446,6 +504,7 @@ def test_rankings_and_chains_have_the_derivative_of_their_differences(manifold):
     def loss(v):
         x = manifold.from_normal(v)
         total = radial_order(x[:2], x[2:4], manifold=manifold, margin=0.5)
+        total = total + exclusion(x[:2], x[2:4], manifold=manifold, margin=3.0)
         for hinge in HINGES:
             options = {"manifold": manifold, "hinge": hinge}
             total = total + entailment_ranking(x[0], x[1], x[None, 0], x[2:4], margin=1, **options)
@@ -556,6 +615,8 @@ X = torch.tensor([0.3, 0.4])
             lambda **o: entailment_ranking(X, X, X, X[None], margin=0, **o),
             r"margin is 0; expected a positive",
         ),
+        (lambda **o: exclusion(X, X, margin=-1, **o), r"exclusion: margin is -1; expected a non-"),
+        (lambda **o: exclusion(X, X, aperture_scale=0, **o), r"aperture_scale is 0; expected a pos"),
         (lambda **o: chain_entailment([X], **o), r"there are 1 levels; expected two"),
         (lambda **o: chain_entailment([X, X], links="some", **o), r"links is 'some'"),
         (
