@@ -131,9 +131,16 @@ class EntailmentLoss(nn.Module):
             reduction=self.reduction,
         )
 
-    def exclude(self, parent: Tensor, child: Tensor, margin: float = 0.1) -> Tensor:
+    def exclude(
+        self,
+        parent: Tensor,
+        child: Tensor,
+        *,
+        margin: float = 0.1,
+        reduction: Reduction | None = None,
+    ) -> Tensor:
         """:func:`exclusion` of what is no child of a parent, (..., m) each, from the same cones,
-        with ``slack`` added to the margin: the mean, or what ``reduction`` says."""
+        with ``slack`` added to the margin; reduced as the loss is if ``reduction`` is None."""
         return exclusion(
             parent,
             child,
@@ -141,7 +148,7 @@ class EntailmentLoss(nn.Module):
             margin=margin + self.slack,
             min_radius=self.min_radius,
             aperture_scale=self.aperture_scale,
-            reduction=self.reduction,
+            reduction=reduction or self.reduction,
         )
 
     def extra_repr(self) -> str:

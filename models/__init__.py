@@ -12,13 +12,10 @@ from .encoders import (
     TextEncoder as TextEncoder,
     TextEncoderConfig as TextEncoderConfig,
 )
+from .entailment import General as General
 from .euclip import EuCLIP as EuCLIP
 from .hycoclip import HyCoCLIP as HyCoCLIP
-from .image_text import (
-    General as General,
-    ImageTextModel as ImageTextModel,
-    Losses as Losses,
-)
+from .image_text import ImageTextModel as ImageTextModel, Losses as Losses
 from .meru import MERU as MERU
 from .phyclip import PHyCLIP as PHyCLIP
 from .probvlm import Law as Law, ProbVLM as ProbVLM, Uncertainty as Uncertainty

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from ..losses import EntailmentLoss
+from ..losses import EntailmentLoss, exclusion
+from ..losses._common import Reduction
 from ..manifolds import Lorentz, Manifold, Product
 
 
@@ -43,6 +44,20 @@ class FactorCones(nn.Module):
         (product,) = self._manifold
         loss: Tensor = self.unit(in_units(parent, product), in_units(child, product))
         return loss
+
+    def exclude(
+        self, parent: Tensor, child: Tensor, *, margin: float = 0.1, reduction: Reduction = "mean"
+    ) -> Tensor:
+        """:func:`spaceforms.losses.exclusion` of what is no child of a parent, (..., m) each."""
+        (product,) = self._manifold
+        return exclusion(
+            parent,
+            child,
+            manifold=product,
+            margin=margin,
+            min_radius=self.min_radius,
+            reduction=reduction,
+        )
 
 
 def in_units(x: Tensor, product: Product) -> Tensor:

@@ -11,6 +11,7 @@ from ..datasets import Augmentation
 from ..datasets.disk import digest
 from ..datasets.pair import parse
 from ..datasets.share import is_npz
+from ..losses.cones import Links
 from ..losses.contrastive import Logits
 from .encoders import ImageEncoder, ImageEncoderConfig, TextEncoder, TextEncoderConfig
 from .image_text import ImageTextModel
@@ -19,6 +20,7 @@ from .sizes import IMAGE_SIZES, TCL_IMAGE, TEXT_SIZES, Size
 from .zoo import OPTIONS, Model, check_options, make_model
 
 LOGITS = "{" + ",".join(get_args(Logits)) + "}"
+LINKS = "{" + ",".join(get_args(Links)) + "}"
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,13 @@ class TrainConfig:
     """Weight of the entailment of a picture by its caption; 0 for none."""
     chain_weight: Annotated[float | None, of_model(FLOAT, "chain_weight")] = None
     """Weight of each entailment above it: of a caption by its subgroup, of that by its group."""
+    exclude_weight: Annotated[float | None, of_model(FLOAT, "exclude_weight")] = None
+    """Weight, beside these, of keeping out of cones what does not belong in them."""
+    links: Annotated[Links | None, of_model(LINKS, "links")] = None
+    """With chain-weight, what entails what: each text the next below it, or all below it, pictures
+    too."""
+    compositional: Annotated[bool | None, of_model(BOOL, "compositional")] = None
+    """Also contrast pictures with the texts above their captions."""
     factors: Annotated[int | None, of_model(INT, "factors", "one for 8 coordinates")] = None
     """phyclip: the number of factors, a divisor of embed-dim."""
     learn_alpha: Annotated[bool | None, of_model(BOOL, "learn_alpha")] = None

@@ -5,6 +5,7 @@ from typing import final
 from torch import nn
 
 from ..losses import EntailmentLoss, InfoNCE
+from ..losses.cones import Links
 from ..losses.contrastive import Logits
 from ..manifolds import Euclidean
 from .image_text import ImageTextModel
@@ -25,7 +26,8 @@ class EuCLIP(ImageTextModel):
         image_encoder, text_encoder: see :class:`ImageTextModel`.
         embed_dim: dimension of the space.
         logits: ``"neg_dist"`` for plain distances.
-        entail_weight, chain_weight, learn_alpha, fixed_radius: see :class:`ImageTextModel`.
+        entail_weight, chain_weight, exclude_weight, links, compositional, learn_alpha,
+            fixed_radius: see :class:`ImageTextModel`.
         min_radius: see :meth:`Manifold.half_aperture`.
     """
 
@@ -38,6 +40,9 @@ class EuCLIP(ImageTextModel):
         logits: Logits = "neg_sqdist",
         entail_weight: float = 0.2,
         chain_weight: float = 0.0,
+        exclude_weight: float = 0.0,
+        links: Links = "consecutive",
+        compositional: bool = False,
         min_radius: float = 0.1,
         learn_alpha: bool = True,
         fixed_radius: float | None = None,
@@ -52,6 +57,9 @@ class EuCLIP(ImageTextModel):
             entailment=EntailmentLoss(space, min_radius=min_radius),
             entail_weight=entail_weight,
             chain_weight=chain_weight,
+            exclude_weight=exclude_weight,
+            links=links,
+            compositional=compositional,
             learn_alpha=learn_alpha,
             fixed_radius=fixed_radius,
         )

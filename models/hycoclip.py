@@ -5,6 +5,7 @@ from typing import final
 from torch import nn
 
 from ..losses import EntailmentLoss, InfoNCE
+from ..losses.cones import Links
 from .image_text import ImageTextModel
 from .spaces import hyperboloid
 
@@ -28,6 +29,7 @@ class HyCoCLIP(ImageTextModel):
         curvature, learn_curvature, min_radius: as in :class:`MERU`.
         entail_weight: of the caption's cone.
         chain_weight: of each of the cones above it.
+        exclude_weight, links: see :class:`ImageTextModel`.
         aperture_scale: of the caption's cone.
         chain_aperture_scale: of the cones above it.
         learn_alpha: see :class:`ImageTextModel`.
@@ -43,6 +45,8 @@ class HyCoCLIP(ImageTextModel):
         learn_curvature: bool = True,
         entail_weight: float = 0.1,
         chain_weight: float = 0.1,
+        exclude_weight: float = 0.0,
+        links: Links = "consecutive",
         min_radius: float = 0.1,
         aperture_scale: float = 0.7,
         chain_aperture_scale: float = 1.2,
@@ -58,6 +62,8 @@ class HyCoCLIP(ImageTextModel):
             entailment=EntailmentLoss(space, min_radius=min_radius, aperture_scale=aperture_scale),
             entail_weight=entail_weight,
             chain_weight=chain_weight,
+            exclude_weight=exclude_weight,
+            links=links,
             above=EntailmentLoss(space, min_radius=min_radius, aperture_scale=chain_aperture_scale),
             compositional=True,
             learn_alpha=learn_alpha,

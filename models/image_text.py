@@ -6,14 +6,15 @@ read off their constructors and each difference can be switched by itself.
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 
 from ..losses import InfoNCE, info_nce
+from ..losses.cones import Links
 from ..manifolds import Manifold, PositiveScalar, Product
+from .entailment import General, Link, chain_links, exclusion_loss
 
 Lift = Literal["normal", "project"]
 MODALITIES = ("image", "text")
@@ -24,16 +25,6 @@ class Losses(NamedTuple):
 
     total: Tensor
     parts: dict[str, Tensor]
-
-
-class General(NamedTuple):
-    """One level of texts above a batch of captions, such as their concepts' groups.
-
-    ``points`` (B, m), row by row above the captions; ``node`` (B,), equal where the text is.
-    """
-
-    points: Tensor
-    node: Tensor
 
 
 class ImageTextModel(nn.Module):
@@ -50,10 +41,15 @@ class ImageTextModel(nn.Module):
 
     The loss is
 
-    .. math:: L = L_{con} + \lambda\,h(t, i) + \mu\sum_k h(g_k, g_{k+1}),
+    .. math:: L = L_{con} + \lambda\,h(t, i) + \mu\sum_k h(g_k, g_{k+1})
+       + \nu\,\bigl(\lambda\,x(t, i) + \mu\sum_k x(g_k, g_{k+1})\bigr),
 
     :math:`L_{con}` the contrastive loss, h the entailment loss, t the captions, i the pictures and
-    :math:`g_1, \dots, g_K` the texts above a caption from the most general, :math:`g_{K+1} = t`.
+    :math:`g_1, \dots, g_K` the texts above a caption from the most general, :math:`g_{K+1} = t`; x
+    is :func:`spaceforms.losses.exclusion` of the same cones and the children of other rows, which
+    are none of the parent's: without it nothing but the contrastive loss keeps cones from holding
+    everything. With ``links="all"`` both sums are over all pairs of :math:`g_1, \dots, g_K` and
+    what is below, captions and pictures included.
     A ``compositional`` model contrasts these with the pictures too: a row for each, in which every
     picture below it is a positive, and the mean of all 2 + K softmax losses (HyCoCLIP's,
     without picture parts).
@@ -68,6 +64,8 @@ class ImageTextModel(nn.Module):
             None for no cones.
         entail_weight: lambda.
         chain_weight: mu; if positive the model is trained on the texts above its captions.
+        exclude_weight: nu.
+        links: which pairs of a chain entail, see above.
         above: the cones of general texts; ``entailment`` if None.
         compositional: see above.
         lift: see above.
@@ -98,6 +96,8 @@ class ImageTextModel(nn.Module):
         entailment: nn.Module | None = None,
         entail_weight: float = 0.0,
         chain_weight: float = 0.0,
+        exclude_weight: float = 0.0,
+        links: Links = "consecutive",
         above: nn.Module | None = None,
         compositional: bool = False,
         lift: Lift = "normal",
@@ -121,6 +121,8 @@ class ImageTextModel(nn.Module):
         self.above = above or entailment
         self.entail_weight = entail_weight
         self.chain_weight = chain_weight
+        self.exclude_weight = exclude_weight
+        self.links: Links = links
         self.compositional = compositional
         self.fixed_radius = fixed_radius
         self.alpha: nn.ModuleDict | None = None
@@ -199,14 +201,26 @@ class ImageTextModel(nn.Module):
             contrastive = (2 * contrastive + torch.stack(rows).sum()) / (2 + len(rows))
         total, parts = contrastive, {"contrastive": contrastive}
         if self.entailment is not None:
-            parts["entailment"] = self.entailment(text, image)
-            total = total + self.entail_weight * parts["entailment"]
+            link = Link(text, image, None if targets is None else targets != 0)
+            parts |= self._in_cones("entailment", self.entailment, [link])
         if self.above is not None and self.chain_weight > 0:
-            chain = [*(level.points for level in general), text]
-            links = [self.above(p, c) for p, c in pairwise(chain)]
-            parts["chain"] = torch.stack(links).sum()
-            total = total + self.chain_weight * parts["chain"]
+            links = chain_links(general, text, image, self.links)
+            parts |= self._in_cones("chain", self.above, links)
+        weights = {"entailment": self.entail_weight, "chain": self.chain_weight}
+        for name, weight in weights.items():
+            if name in parts:
+                total = total + weight * parts[name]
+            if f"{name} exclusion" in parts:
+                total = total + weight * self.exclude_weight * parts[f"{name} exclusion"]
         return Losses(total, parts)
+
+    def _in_cones(self, name: str, cones: nn.Module, links: Sequence[Link]) -> dict[str, Tensor]:
+        """How far children are outside their cones and others inside, each summed over links."""
+        parts = {name: torch.stack([cones(link.parent, link.child) for link in links]).sum()}
+        if self.exclude_weight > 0:
+            others = [exclusion_loss(cones, link) for link in links]
+            parts[f"{name} exclusion"] = torch.stack(others).sum()
+        return parts
 
     def _rows(self, level: General, image: Tensor) -> Tensor:
         """General texts against pictures: those below a text are its positives."""
@@ -260,7 +274,9 @@ def _check(model: ImageTextModel) -> None:
     where, manifold = type(model).__name__, model.manifold
     if model.lifting not in get_args(Lift):
         raise ValueError(f"{where}: lift is {model.lifting!r}; expected normal or project.")
-    for name in ("entail_weight", "chain_weight"):
+    if model.links not in get_args(Links):
+        raise ValueError(f"{where}: links is {model.links!r}; expected consecutive or all.")
+    for name in ("entail_weight", "chain_weight", "exclude_weight"):
         weight = getattr(model, name)
         if not 0 <= weight < math.inf:
             raise ValueError(f"{where}: {name} is {weight}; expected 0 or more.")

@@ -5,6 +5,7 @@ from typing import final
 from torch import nn
 
 from ..losses import EntailmentLoss, InfoNCE
+from ..losses.cones import Links
 from ..losses.contrastive import Logits
 from .image_text import ImageTextModel
 from .spaces import hyperboloid
@@ -31,7 +32,8 @@ class MERU(ImageTextModel):
         curvature: the initial one.
         learn_curvature: False keeps it.
         logits: ``"inner"`` for the Lorentz inner product in place of the distance.
-        entail_weight, chain_weight, learn_alpha, fixed_radius: see :class:`ImageTextModel`.
+        entail_weight, chain_weight, exclude_weight, links, compositional, learn_alpha,
+            fixed_radius: see :class:`ImageTextModel`.
         min_radius: see :meth:`Manifold.half_aperture`.
     """
 
@@ -46,6 +48,9 @@ class MERU(ImageTextModel):
         logits: Logits = "neg_dist",
         entail_weight: float = 0.2,
         chain_weight: float = 0.0,
+        exclude_weight: float = 0.0,
+        links: Links = "consecutive",
+        compositional: bool = False,
         min_radius: float = 0.1,
         learn_alpha: bool = True,
         fixed_radius: float | None = None,
@@ -60,6 +65,9 @@ class MERU(ImageTextModel):
             entailment=EntailmentLoss(space, min_radius=min_radius),
             entail_weight=entail_weight,
             chain_weight=chain_weight,
+            exclude_weight=exclude_weight,
+            links=links,
+            compositional=compositional,
             learn_alpha=learn_alpha,
             fixed_radius=fixed_radius,
         )

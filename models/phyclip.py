@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..losses import InfoNCE
+from ..losses.cones import Links
 from ..manifolds import PositiveScalar, Product
 from .cones import FactorCones
 from .image_text import MODALITIES, ImageTextModel
@@ -30,7 +31,8 @@ class PHyCLIP(ImageTextModel):
         embed_dim: dimension of the product.
         factors: k, a divisor of embed_dim; ``embed_dim / 8`` if None.
         curvature, learn_curvature: of every factor.
-        entail_weight, chain_weight, learn_alpha: see :class:`ImageTextModel`.
+        entail_weight, chain_weight, exclude_weight, links, compositional, learn_alpha: see
+            :class:`ImageTextModel`.
         min_radius: see :meth:`Manifold.half_aperture`.
     """
 
@@ -45,6 +47,9 @@ class PHyCLIP(ImageTextModel):
         learn_curvature: bool = True,
         entail_weight: float = 0.2,
         chain_weight: float = 0.0,
+        exclude_weight: float = 0.0,
+        links: Links = "consecutive",
+        compositional: bool = False,
         min_radius: float = 0.1,
         learn_alpha: bool = True,
     ) -> None:
@@ -70,6 +75,9 @@ class PHyCLIP(ImageTextModel):
             entailment=FactorCones(space, min_radius=min_radius),
             entail_weight=entail_weight,
             chain_weight=chain_weight,
+            exclude_weight=exclude_weight,
+            links=links,
+            compositional=compositional,
         )
         self.alpha = nn.ModuleDict(
             {m: FactorScales(k, n, learnable=learn_alpha) for m in MODALITIES}

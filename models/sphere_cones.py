@@ -5,6 +5,7 @@ from typing import final
 from torch import nn
 
 from ..losses import EntailmentLoss, InfoNCE
+from ..losses.cones import Links
 from ..losses.contrastive import Logits
 from .image_text import ImageTextModel
 from .spaces import sphere
@@ -25,7 +26,8 @@ class SphereCones(ImageTextModel):
         curvature: the initial one, positive.
         learn_curvature: learn it within a factor of 10.
         logits: ``"inner"`` for the cosine in place of the angle.
-        entail_weight, chain_weight, learn_alpha, fixed_radius: see :class:`ImageTextModel`.
+        entail_weight, chain_weight, exclude_weight, links, compositional, learn_alpha,
+            fixed_radius: see :class:`ImageTextModel`.
         min_radius: see :meth:`Manifold.half_aperture`.
     """
 
@@ -40,6 +42,9 @@ class SphereCones(ImageTextModel):
         logits: Logits = "neg_dist",
         entail_weight: float = 0.2,
         chain_weight: float = 0.0,
+        exclude_weight: float = 0.0,
+        links: Links = "consecutive",
+        compositional: bool = False,
         min_radius: float = 0.1,
         learn_alpha: bool = True,
         fixed_radius: float | None = None,
@@ -54,6 +59,9 @@ class SphereCones(ImageTextModel):
             entailment=EntailmentLoss(space, min_radius=min_radius),
             entail_weight=entail_weight,
             chain_weight=chain_weight,
+            exclude_weight=exclude_weight,
+            links=links,
+            compositional=compositional,
             learn_alpha=learn_alpha,
             fixed_radius=fixed_radius,
         )

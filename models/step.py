@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from . import distributed
 from .accumulate import cached_backward
-from .image_text import General, ImageTextModel, Losses
+from .entailment import General
+from .image_text import ImageTextModel, Losses
 
 _NAMED = 3
 

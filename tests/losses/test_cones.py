@@ -616,7 +616,10 @@ X = torch.tensor([0.3, 0.4])
             r"margin is 0; expected a positive",
         ),
         (lambda **o: exclusion(X, X, margin=-1, **o), r"exclusion: margin is -1; expected a non-"),
-        (lambda **o: exclusion(X, X, aperture_scale=0, **o), r"aperture_scale is 0; expected a pos"),
+        (
+            lambda **o: exclusion(X, X, aperture_scale=0, **o),
+            r"aperture_scale is 0; expected a pos",
+        ),
         (lambda **o: chain_entailment([X], **o), r"there are 1 levels; expected two"),
         (lambda **o: chain_entailment([X, X], links="some", **o), r"links is 'some'"),
         (

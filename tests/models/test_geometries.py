@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from spaceforms.datasets import EmojiDataset
-from spaceforms.losses import EntailmentLoss, InfoNCE
+from spaceforms.losses import EntailmentLoss, InfoNCE, exclusion
 from spaceforms.manifolds import Lorentz, Sphere
 from spaceforms.models import (
     CLIP,
@@ -66,6 +66,22 @@ def _lorentz_cone(parent, child, scale=1.0):
     norm = parent[:, 1:].norm(dim=1)
     angle = torch.acos((child[:, 0] + parent[:, 0] * inner) / (norm * (inner**2 - 1).sqrt()))
     return (angle - scale * torch.asin((0.2 / norm).clamp(max=1))).relu().mean()
+
+
+def _lorentz_excluded(parent, child, below, scale=1.0):
+    """The mean of max(0, margin + aperture - angle) over each parent and the children of the four
+    rows before it that are not below it, in a loop."""
+    found = []
+    for i in range(BATCH):
+        for j in ((i - s) % BATCH for s in (1, 2, 3, 4)):
+            if not below[i][j]:
+                p, c = parent[i : i + 1], child[j : j + 1]
+                inner = (p[:, 1:] * c[:, 1:]).sum() - p[0, 0] * c[0, 0]
+                norm = p[:, 1:].norm()
+                angle = torch.acos((c[0, 0] + p[0, 0] * inner) / (norm * (inner**2 - 1).sqrt()))
+                aperture = torch.asin((0.2 / norm).clamp(max=1))
+                found.append((0.1 + scale * aperture - angle).relu())
+    return torch.stack(found).mean()
 
 
 def _lorentz_distances(x, y):
@@ -137,6 +153,67 @@ def test_hycoclip_contrasts_and_entails_along_the_chain():
     _same(losses.parts["entailment"], inside)
     _same(losses.parts["chain"], chain)
     _same(losses.total, contrastive + 0.1 * inside + 0.1 * chain)
+
+
+def test_what_is_not_below_a_text_is_kept_out_of_its_cone():
+    model = _make(MERU, chain_weight=0.3, exclude_weight=2.0, links="all", compositional=True)
+    x, y = _points(model)
+    # Each text stands above what is not its own, or no penalty would be seen.
+    u, v = model.manifold.to_normal(x), model.manifold.to_normal(y)
+    y = model.manifold.from_normal(v).detach()
+    x = model.manifold.from_normal(1.5 * v.roll(-1, 0) + 0.1 * u).detach()
+    node = torch.tensor([0, 0, 0, 1, 1, 1, 1, 2, 2])
+    finer = torch.tensor([0, 0, 1, 2, 2, 3, 3, 4, 5])
+    group, subgroup = (
+        model.manifold.from_normal(a * v.roll(1, 0) + 0.05 * u.roll(k, 0)).detach()[rows]
+        for a, k, rows in ((0.4, 1, [0, 3, 7]), (0.5, 2, [0, 2, 3, 5, 7, 8]))
+    )
+    group, subgroup = group[node], subgroup[finer]
+    family = torch.tensor([0, 1, 2, 3, 4, 4, 5, 6, 7])
+    own = family[:, None] == family[None]
+    of_group, of_subgroup = node[:, None] == node[None], finer[:, None] == finer[None]
+    links = [(group, c, of_group) for c in (subgroup, y, x)]
+    links += [(subgroup, c, of_subgroup) for c in (y, x)]
+    chain = sum(_lorentz_cone(p, c) for p, c, _ in links)
+    outside = sum(_lorentz_excluded(p, c, below) for p, c, below in links)
+    excluded = _lorentz_excluded(y, x, own)
+    assert excluded > 0
+    assert outside > 0
+
+    losses = model.loss(x, y, own, general=[General(group, node), General(subgroup, finer)])
+    _same(losses.parts["chain"], chain)
+    _same(losses.parts["entailment exclusion"], excluded)
+    _same(losses.parts["chain exclusion"], outside)
+    p = losses.parts
+    cones = 0.2 * (p["entailment"] + 2 * excluded) + 0.3 * (chain + 2 * outside)
+    _same(losses.total, p["contrastive"] + cones)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_a_batch_of_few_rows_excludes_what_it_has(rows):
+    model = _make(MERU, exclude_weight=1.0)
+    x, y = (p[:rows] for p in _points(model))
+    found = model.loss(x, y).parts["entailment exclusion"]
+    wanted = [
+        exclusion(y[i], x[j], manifold=model.manifold)
+        for i in range(rows)
+        for j in range(rows)
+        if i != j
+    ]
+    _same(found, torch.stack(wanted).mean() if wanted else x.new_zeros(()))
+
+
+@pytest.mark.parametrize("kind", [MERU, EuCLIP, SphereCones, PHyCLIP, HyCoCLIP])
+def test_every_model_with_cones_can_exclude(kind):
+    model = _make(kind, exclude_weight=1.0)
+    features = torch.randn(2, BATCH, DIM, requires_grad=True)
+    x, y = model.lift(features[0], "image"), model.lift(3 * features[0], "text")
+    node = torch.zeros(BATCH, dtype=torch.long)
+    losses = model.loss(x, y.roll(1, 0), general=[General(y[:1].expand_as(y), node)])
+    found = losses.parts["entailment exclusion"]
+    assert found >= 0
+    (gradient,) = torch.autograd.grad(losses.total, features)
+    assert gradient.isfinite().all()
 
 
 def test_phyclip_is_the_mean_over_factors_with_curvatures_of_their_own():
