@@ -16,7 +16,14 @@ from ..datasets import EmojiData
 from ..datasets.augment import to_float
 from ..datasets.emoji import PICTURES
 from .checkpoint import Run, check_place, evaluation_file
-from .hierarchy import cone_figures, depth_figures, levels_of, tree_figures, way_figures
+from .hierarchy import (
+    aperture_figures,
+    cone_figures,
+    depth_figures,
+    levels_of,
+    tree_figures,
+    way_figures,
+)
 from .metrics import accuracy, chance_recall_at, quantiles, recall_at
 from .rerank import can_rerank, reranked
 from .run_data import MOST, run_pictures
@@ -177,6 +184,7 @@ def _by_level(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, 
     if run.model.fixed_radius is None:
         hierarchy["depth and radius"] = depth_figures(radii, data, index)
     if run.model.min_radius is not None:
+        hierarchy["half-aperture"] = aperture_figures(points, **space)
         hierarchy["cones"] = cone_figures(points, data, index, **space)
     hierarchy["ways to the root"] = way_figures(points, root, data, index, **space)
     return {
@@ -228,6 +236,9 @@ def _hierarchy_lines(hierarchy: dict[str, Any]) -> list[str]:
     lines = []
     for name, value in hierarchy.get("depth and radius", {}).items():
         lines.append(f"  {f'Spearman, depth and radius, {name}':44}{value:8.3f}")
+    if apertures := hierarchy.get("half-aperture"):
+        numbers = ", ".join(f"{key} {degrees:.0f}" for key, degrees in apertures.items())
+        lines.append(f"  {'half-aperture, degrees':28}  {numbers}")
     for name, value in hierarchy.get("cones", {}).items():
         numbers = ", ".join(f"{key} {figure:.3f}" for key, figure in value.items())
         lines.append(f"  {f'cones of texts, {name}':28}  {numbers}")

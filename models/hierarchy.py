@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -100,7 +101,7 @@ def cone_figures(
     manifold: Manifold,
     min_radius: float,
 ) -> dict[str, dict[str, float]]:
-    """:func:`cone_scores` within the texts, and of texts above pictures.
+    """:func:`cone_scores` within the texts, of texts above pictures, and of each pair of levels.
 
     Args:
         points: of the levels of the data and of "picture", for the pictures ``index``, in the
@@ -113,30 +114,53 @@ def cone_figures(
     nodes = level_nodes(data, index)
     texts = torch.cat([points[level] for level in nodes])
     node = np.concatenate([nodes[level] for level in nodes])
+    level = np.repeat(list(nodes), [len(n) for n in nodes.values()])
     chosen = _evenly(len(index))
+    pictures = data.hierarchy.concept_node[data.concept[index]][chosen]
     children = {
-        "texts": (texts, node),
-        "pictures": (
-            points["picture"][chosen],
-            data.hierarchy.concept_node[data.concept[index]][chosen],
-        ),
+        "texts": (texts, node, level),
+        "pictures": (points["picture"][chosen], pictures, np.full(len(chosen), "picture")),
     }
     # Names stand above pictures only.
-    general = len(node) - len(nodes["name"])
-    parents = {"texts": general, "pictures": len(node)}
+    parents = {"texts": len(node) - len(nodes["name"]), "pictures": len(node)}
     figures = {}
-    for name, (child, place) in children.items():
+    for name, (child, place, child_level) in children.items():
         count = parents[name]
         above = [set(data.hierarchy.path(n)) for n in place]
         below = np.array([[n in nodes_above for nodes_above in above] for n in node[:count]], bool)
         below = below.reshape(count, len(above))
         same = node[:count, None] == place[None]
         wanted = ~same if name == "texts" else np.ones_like(same)  # a text is in its own cone
-        if len(np.unique(below[wanted])) < 2:  # captions with nothing above them, or one alone
-            continue
         margin = _margins(texts[:count], child, manifold, min_radius)
-        figures[name] = cone_scores(margin[wanted], below[wanted])
+        pairs = {name: wanted}
+        for k, upper in enumerate(nodes):
+            for lower in [*nodes, "picture"][k + 1 :]:
+                of = (level[:count, None] == upper) & (child_level == lower)
+                pairs[f"{upper} > {lower}"] = of
+        for pair, of in pairs.items():
+            # Captions may have nothing above them, or be below one text alone.
+            if len(np.unique(below[of])) == 2:
+                figures[pair] = cone_scores(margin[of], below[of])
     return figures
+
+
+@torch.no_grad()
+def aperture_figures(
+    points: Mapping[str, Tensor], *, manifold: Manifold, min_radius: float
+) -> dict[str, float]:
+    """The median half-aperture of the texts of each level, in degrees, the narrowest factor's in a
+    product.
+
+    At 90 the cone is a half-space, as all are at radii where sn(r/R) <= 2 min_radius: it holds what
+    lies beyond the hyperplane through its text, and need not hold the half-spaces of what it holds.
+    """
+    found = {}
+    for level in TEXTS:
+        if level in points:
+            x = points[level].double()
+            narrowest = manifold.cones(x, x, min_radius)[1].amin(-1)
+            found[level] = math.degrees(float(narrowest.median()))
+    return found
 
 
 def _margins(

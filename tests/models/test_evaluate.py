@@ -220,14 +220,23 @@ def test_what_the_user_can_mend_is_one_sentence(tiny, capsys, tmp_path):
 def test_the_hierarchy_is_measured_where_the_model_has_what_it_takes(trained):
     chain = trained(model="hycoclip", folder="chain", epochs=1)
     result = evaluate(chain)
-    assert list(result["hierarchy"]) == ["depth and radius", "cones", "ways to the root"]
+    assert list(result["hierarchy"]) == [
+        "depth and radius",
+        "half-aperture",
+        "cones",
+        "ways to the root",
+    ]
     table = as_table(result)
     for words in ("tree of WordNet", "cones of texts, pictures", "ways to the root", "Spearman"):
         assert words in table
     flat = evaluate(trained(model="clip", folder="clip", epochs=1))["hierarchy"]
     assert list(flat) == ["depth and radius", "ways to the root"]
     fixed = trained(model="meru", folder="fixed", epochs=1, fixed_radius=1.0)
-    assert list(evaluate(fixed)["hierarchy"]) == ["cones", "ways to the root"]
+    assert list(evaluate(fixed)["hierarchy"]) == [
+        "half-aperture",
+        "cones",
+        "ways to the root",
+    ]
 
 
 def test_a_product_is_drawn(trained):

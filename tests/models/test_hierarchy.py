@@ -1,5 +1,7 @@
 """A tree embedded by hand, perfectly: every figure of it is known."""
 
+import math
+from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +12,7 @@ from spaceforms.datasets import load_emoji
 from spaceforms.manifolds import Lorentz
 from spaceforms.models.hierarchy import (
     TEXTS,
+    aperture_figures,
     cone_figures,
     depth_figures,
     level_nodes,
@@ -51,7 +54,15 @@ def tree(small_data):
 def test_all_cones_hold_their_own_and_nothing_else(tree):
     figures = cone_figures(tree.points, tree.data, tree.index, **tree.model)
     perfect = {"AUC": 1.0, "contained": 1.0, "falsely contained": 0.0}
-    assert figures == {"texts": perfect, "pictures": perfect}
+    levels = [*TEXTS, "picture"]
+    pairs = [f"{a} > {b}" for a, b in combinations(levels, 2)]
+    assert figures == dict.fromkeys(["texts", "pictures", *pairs], perfect)
+
+
+def test_apertures_are_those_of_the_radii(tree):
+    found = aperture_figures(tree.points, **tree.model)
+    wanted = {t: math.degrees(math.asin(0.2 / math.sinh(RADIUS[t]))) for t in TEXTS}
+    assert found == pytest.approx(wanted, rel=1e-12)
 
 
 def test_a_picture_of_another_concept_is_outside(tree):
@@ -61,6 +72,15 @@ def test_a_picture_of_another_concept_is_outside(tree):
     assert figures["contained"] < (1 + right.mean()) / 2
     assert figures["falsely contained"] > 0
     assert figures["AUC"] < 1
+
+
+def test_a_level_moved_is_seen_in_its_own_pairs_only(tree):
+    moved = {**tree.points, "subgroup": tree.points["subgroup"].roll(1, 0)}
+    figures = cone_figures(moved, tree.data, tree.index, **tree.model)
+    for pair in ("group > name", "name > picture", "group > picture"):
+        assert figures[pair] == {"AUC": 1.0, "contained": 1.0, "falsely contained": 0.0}
+    for pair in ("subgroup > name", "subgroup > picture"):
+        assert figures[pair]["contained"] == 0.0
 
 
 def test_every_way_meets_name_subgroup_and_group_and_nothing_else(tree):
