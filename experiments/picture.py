@@ -1,4 +1,4 @@
-"""One figure of an experiment over its grid, a line a variant."""
+"""A figure of an experiment over its grid, a line a variant, or against others, a mark each."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,6 +49,44 @@ def draw(path: Path, runs: Runs, figure: str) -> bool:
         ax.set(xlabel=key, ylabel=figure)
         ax.grid(alpha=0.3)
         ax.legend(frameon=False)
+        canvas.savefig(path, metadata={"Date": None})
+    return True
+
+
+def draw_against(path: Path, runs: Runs, figure: str, against: Sequence[str]) -> bool:
+    """Draw a figure over each of others, side by side: means over seeds, with bars of one standard
+    deviation. False, and nothing is written, where no variant has them all."""
+    marks: dict[str, dict[str, list[float]]] = {}
+    for run in runs:
+        found = {name: value(run, name) for name in (figure, *against)}
+        if np.isfinite(list(found.values())).all():
+            for name, number in found.items():
+                marks.setdefault(run["variant"], {}).setdefault(name, []).append(number)
+    if not marks:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with mpl.rc_context(STYLE):
+        canvas = Figure(figsize=(4.2 * len(against), 4.6), layout="constrained")
+        axes = np.atleast_1d(canvas.subplots(1, len(against), sharey=True))
+        for ax, other in zip(axes, against, strict=True):
+            for k, (variant, of) in enumerate(marks.items()):
+                spread = {n: float(np.std(v, ddof=len(v) > 1)) for n, v in of.items()}
+                ax.errorbar(
+                    np.mean(of[other]),
+                    np.mean(of[figure]),
+                    spread[figure],
+                    spread[other],
+                    label=variant,
+                    marker="os^Dv*PX"[k % 8],
+                    color=f"C{k % 10}",
+                    lw=0.8,
+                    ms=6,
+                )
+            ax.set(xlabel=other)
+            ax.grid(alpha=0.3)
+        axes[0].set(ylabel=figure)
+        handles, labels = axes[0].get_legend_handles_labels()
+        canvas.legend(handles, labels, frameon=False, ncols=4, loc="outside lower center")
         canvas.savefig(path, metadata={"Date": None})
     return True
 

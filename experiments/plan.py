@@ -25,6 +25,7 @@ grid = { embed_dim = [4] }
 
 [picture]                   # a figure over the grid, drawn on the page
 figure = "image to text R@10"
+against = []                # or over these, a mark a variant
 """
 
 import itertools

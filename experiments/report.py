@@ -13,9 +13,9 @@ from typing import Any
 import claims
 import numpy as np
 import plan
-from compare import Difference, select, value
+from compare import Difference, Runs, select, value
 from numpy.typing import NDArray
-from picture import draw
+from picture import draw, draw_against
 
 Results = dict[str, dict[str, Any]]
 Judged = list[tuple[str, claims.Claim, Difference | None, str]]
@@ -121,14 +121,17 @@ def measured(found: Difference | None) -> str:
     return f"{found.mean:+.3f}{interval}, {found.seeds} seed{'s' * (found.seeds > 1)}"
 
 
+def drawn(path: Path, runs: Runs, figure: str, against: Sequence[str] = ()) -> bool:
+    """Whether there was something to draw of the figure, over the grid or against other figures."""
+    return draw_against(path, runs, figure, against) if against else draw(path, runs, figure)
+
+
 def section(name: str, result: dict[str, Any], folder: Path) -> str:
     """One experiment: question, all variants at all places, how long it took."""
     content = plan.content(name)
     text = f"\n## {content['title']}\n\n{content['question'].strip()}\n"
-    if "picture" in content and draw(
-        path := folder / "_static" / f"results_{name}.svg",
-        result["runs"],
-        content["picture"]["figure"],
+    if "picture" in content and drawn(
+        path := folder / "_static" / f"results_{name}.svg", result["runs"], **content["picture"]
     ):
         text += f"\n![{content['picture']['figure']}](_static/{path.name})\n"
     for title, columns in content.get("tables", {}).items():

@@ -240,6 +240,18 @@ def test_the_picture_is_drawn_where_the_grid_is_a_line(page, make_run, write, tm
     assert not path.exists()
 
 
+def test_figures_are_drawn_against_others_a_mark_a_variant(make_run, tmp_path):
+    runs = result(make_run)["runs"]
+    path = tmp_path / "against.svg"
+    assert report.drawn(path, runs, "score", ["cost", "score"])
+    root = ElementTree.fromstring(path.read_bytes())
+    words = {e.text for e in root.iter() if e.tag.endswith("text")}
+    assert {"a", "b", "cost", "score"} <= words
+    path.unlink()
+    assert not report.drawn(path, runs, "score", ["cost", "no such figure"])
+    assert not path.exists()
+
+
 def test_the_command_reads_a_folder_and_writes_the_page(
     page, make_run, tmp_path, monkeypatch, capsys
 ):
