@@ -12,6 +12,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -49,9 +50,32 @@ def table(folders: list[Path]) -> str:
             f"order within texts spans {within:.2f}; the {gap:.2f} from names to pictures is a gap "
             "between modalities.",
             "",
+            *_cones(runs[0]),
+            "",
             f"![Held-out pictures on the Poincaré disk, after `make demo`]({PICTURE})",
         ]
     )
+
+
+def _cones(run: dict[str, Any]) -> list[str]:
+    """What the cones hold, as a table, and what is met on the way to the root."""
+    hierarchy = run["hierarchy"]
+    width = ", ".join(f"{level} {d:.0f}" for level, d in hierarchy["half-aperture"].items())
+    ways = hierarchy["ways to the root"]
+    rows = [
+        f"| {pair.replace('>', 'over')} | {c['contained']:.3f} | {c['falsely contained']:.3f} |"
+        for pair, c in hierarchy["cones"].items()
+        if ">" in pair
+    ]
+    return [
+        "| cones of texts | hold of what is below them | hold of what is not |",
+        "| --- | --- | --- |",
+        *rows,
+        "",
+        f"Their median half-aperture is in degrees: {width}; at 90 a cone is a half-space. Of the "
+        f"texts met on the way from a picture to the root {ways['precision']:.0%} are its name, "
+        f"subgroup or group, and of these {ways['recall']:.0%} are met.",
+    ]
 
 
 def _recalls(values: dict[str, float]) -> str:

@@ -33,6 +33,11 @@ AT_CHANCE = (
     "Recall is at chance: what it finds, a blind guess finds as often. Train longer (--epochs), or "
     "on more pictures."
 )
+EMPTY_CONES = (
+    "Its cones hold next to nothing. Wider ones that are trained harder, and to keep out what is "
+    "not theirs, do: --min-radius 0.4 --entail-weight 1 --exclude-weight 1."
+)
+_FEW = 0.05
 LEVELS = ("group", "subgroup", "name", "picture")
 """From the general to the particular."""
 _CHUNK = 512
@@ -242,6 +247,9 @@ def _hierarchy_lines(hierarchy: dict[str, Any]) -> list[str]:
     for name, value in hierarchy.get("cones", {}).items():
         numbers = ", ".join(f"{key} {figure:.3f}" for key, figure in value.items())
         lines.append(f"  {f'cones of texts, {name}':28}  {numbers}")
+    own = hierarchy.get("cones", {}).get("name > picture")
+    if own and own["contained"] < _FEW:
+        lines.append("  " + EMPTY_CONES)
     if ways := hierarchy.get("ways to the root"):
         numbers = ", ".join(f"{key} {figure:.3f}" for key, figure in ways.items())
         lines.append(f"  {'ways to the root':28}  {numbers}")
