@@ -2,6 +2,7 @@
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 import torch
@@ -118,10 +119,17 @@ def _work(rank, world, port):
         every = loss.new_empty(world)
         dist.all_gather(list(every.split(1)), loss.view(1))
         assert (every == loss).all()
-        # A process that ended while gloo's threads still let go of its last tensors would abort.
         dist.barrier()
     finally:
         dist.destroy_process_group()
+    # A group that anything keeps has threads, which abort a process that ends while they let go of
+    # their last tensors.
+    assert not [name for name in _threads() if "gloo" in name]
+
+
+def _threads() -> list[str]:
+    """The names of this process's threads, where the system tells (Linux)."""
+    return [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
 
 
 def _port() -> int:
