@@ -181,3 +181,26 @@ def test_every_direct_dependency_is_pinned() -> None:
     ]
     assert {name(requirement) for requirement in wanted} - {"spaceforms"} <= set(pins)
     assert pins["torch"] == "2.13.0"
+
+
+def test_in_the_parent_of_a_checkout_of_this_name_the_rooms_are_those_of_the_checkout(
+    tmp_path: Path,
+) -> None:
+    # What CONTRIBUTING.md says of it: no file of the roof may be needed by a room.
+    (tmp_path / "spaceforms").symlink_to(ROOT)
+    found = "print(*(util.find_spec(f'spaceforms.{name}').origin for name in sys.argv[1:]))"
+    result = subprocess.run(
+        [sys.executable, "-S", "-c", f"import sys; from importlib import util; {found}", *ROOMS],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env={},
+    )
+    assert result.stdout.split() == [
+        str(tmp_path / "spaceforms" / room / "__init__.py") for room in ROOMS
+    ]
+    for room in ROOMS:
+        for path in (ROOT / room).rglob("*.py"):
+            for name in re.findall(r"^\s*from \.\.(\w+)", path.read_text(), re.MULTILINE):
+                assert name in ROOMS, path
