@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import stat
 import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +23,7 @@ MOST_TEXT = 2**24
 MOST_TABLE = 2**28
 """Bytes of a JSON file that is read whole: concepts, sizes, a vocabulary."""
 _MOST_ARRAYS, _RATIO = 2**30, 64  # bytes that an archive may unpack to; more, if it is itself large
+_FULL = 2**20  # bytes; a disk with fewer free is why a file could not be written
 _BLOCK, _MOST_READ = 2**16, 2**29  # of a file's content, for a fingerprint
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -63,23 +65,53 @@ def read_file(path: str | os.PathLike[str], most: int) -> bytes:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, advice: str = "") -> Iterator[Path]:
     """A path beside ``path`` to write to; what was written then takes its place, all at once.
 
     On an error, of a full disk for instance, nothing is left beside it and the file is what it was.
     A link that lies at the path to write to is removed, not followed.
+
+    Args:
+        path: the file, in a folder that is there.
+        advice: what a user is told after a failure, at its end.
+
+    Raises:
+        OSError: the file could not be written, in a sentence, whatever the writer's own error is:
+            torch and others raise a RuntimeError that does not say why.
     """
     part = path.with_name(path.name + ".part")
-    part.unlink(missing_ok=True)
-    part.open("xb").close()
     try:
+        part.unlink(missing_ok=True)
+        part.open("xb").close()
         yield part
         with part.open("rb") as file:
             os.fsync(file.fileno())  # or after a loss of power the new name may have an empty file
         os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        if isinstance(error, OSError | RuntimeError):
+            raise unwritten(path, error, advice) from error
         raise
+
+
+def write_text(path: Path, text: str, advice: str = "") -> None:
+    """Replace a file by one with this text, as :func:`replacing` does."""
+    with replacing(path, advice) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def unwritten(path: Path, error: Exception, advice: str = "") -> OSError:
+    """What is said of a file that could not be written."""
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    # torch begins with where in its sources it failed.
+    reason = re.sub(r"^\[[^]]*\][ .]*", "", reason).partition("\n")[0].strip(" .")
+    try:
+        full = shutil.disk_usage(path.parent).free < _FULL
+    except OSError:
+        full = False
+    reason = "no space left on the disk" if full else reason.lower()
+    return OSError(f"{path}: could not be written: {reason}. {advice}".rstrip())
 
 
 def is_file(path: Path) -> bool:

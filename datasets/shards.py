@@ -22,7 +22,16 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from .disk import MOST_TABLE, MOST_TEXT, is_file, is_system, open_file, read_file, replacing
+from .disk import (
+    MOST_TABLE,
+    MOST_TEXT,
+    is_file,
+    is_system,
+    open_file,
+    read_file,
+    replacing,
+    write_text,
+)
 from .pair import CAPTIONS, Fault, Pair, captioned_pair, parse
 from .pictures import SUFFIXES
 from .tar import Member, members
@@ -280,6 +289,5 @@ def write_shards(
         sizes[path.name] = len(chunk)
     if not sizes:
         raise ValueError("write_shards: expected at least one pair, got none.")
-    with replacing(folder / SIZES) as part:
-        part.write_text(json.dumps(sizes, indent=1) + "\n", encoding="utf-8")
+    write_text(folder / SIZES, json.dumps(sizes, indent=1) + "\n")
     return [folder / name for name in sizes]

@@ -90,6 +90,20 @@ class _Scalar(nn.Module, ABC):
         # got in every dtype, and a tensor of shape () promotes nothing that it multiplies.
         return self._moved(self.initial.double(), self.raw.double())
 
+    @torch.no_grad()
+    def bound_reached(self) -> float | None:
+        """The bound that the value is at: where less than a hundredth of the slope at the start is
+        left, 1 - tanh² in the formula of the class. None elsewhere, and without bounds."""
+        if self.bounds is None or not self.learnable:
+            return None
+        raw, (down, up) = self.raw.double(), self._reach(self.initial.double())
+        slope = 1 - (raw / (up if raw >= 0 else down)).tanh().square()
+        return self.bounds[bool(raw >= 0)] if slope < 0.01 else None
+
+    @abstractmethod
+    def _reach(self, start: Tensor) -> tuple[Tensor, Tensor]:
+        """beta in the formula of the class, below the start and above it."""
+
     @abstractmethod
     def _moved(self, start: Tensor, raw: Tensor) -> Tensor:
         """The value for a parameter ``raw`` that started at 0."""
@@ -126,8 +140,12 @@ class PositiveScalar(_Scalar):
     def _moved(self, start: Tensor, raw: Tensor) -> Tensor:
         if self.bounds is None:
             return start * raw.exp()
+        return start * _between(raw, *self._reach(start)).exp()
+
+    def _reach(self, start: Tensor) -> tuple[Tensor, Tensor]:
+        assert self.bounds is not None
         low, high = self.bounds
-        return start * _between(raw, (start / low).log(), (high / start).log()).exp()
+        return (start / low).log(), (high / start).log()
 
 
 class SignedScalar(_Scalar):
@@ -150,8 +168,12 @@ class SignedScalar(_Scalar):
     def _moved(self, start: Tensor, raw: Tensor) -> Tensor:
         if self.bounds is None:
             return start + raw
+        return start + _between(raw, *self._reach(start))
+
+    def _reach(self, start: Tensor) -> tuple[Tensor, Tensor]:
+        assert self.bounds is not None
         low, high = self.bounds
-        return start + _between(raw, start - low, high - start)
+        return start - low, high - start
 
 
 def _between(raw: Tensor, down: Tensor, up: Tensor) -> Tensor:

@@ -3,8 +3,6 @@ ema.safetensors where the weights were averaged."""
 
 import dataclasses
 import os
-import re
-import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -157,7 +155,7 @@ def begin_run(
     folder = config.out
     for path in (*(folder / name for name in FILES), *folder.glob(evaluation_file(Path("*")))):
         path.unlink(missing_ok=True)
-    _write(folder / TOKENIZER, tokenizer.save)
+    tokenizer.save(folder / TOKENIZER)
     save_state(folder, model, optimizer, 0, **more)
     write_config(config)
 
@@ -359,21 +357,20 @@ def _fit(model: ImageTextModel, weights: dict[str, Tensor], path: Path) -> None:
 def _write_weights(path: Path, weights: dict[str, Tensor], known: Mapping[str, str]) -> None:
     whole = {name: value.detach().contiguous() for name, value in weights.items()}
     said = {**known, _DIGEST: _digest(whole)}
-    _write(path, lambda path: save_file(whole, path, metadata=said))
+
+    def write(part: Path) -> None:
+        try:
+            save_file(whole, part, metadata=said)
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
+
+    _write(path, write)
 
 
 def _write(path: Path, write: Callable[[Path], object]) -> None:
-    """Replace a file at once or not at all, with a sentence if the disk is full."""
-    try:
-        with replacing(path) as part:
-            write(part)
-    # torch and safetensors have errors of their own, which do not say why.
-    except (OSError, RuntimeError, SafetensorError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        reason = re.sub(r"^\[[^]]*\][ .]*", "", reason)  # torch begins with where in its sources
-        if path.parent.is_dir() and shutil.disk_usage(path.parent).free < 2**20:
-            reason = "no space left on the disk"
-        raise OSError(
-            f"{path}: could not be written: {reason.partition(chr(10))[0].lower()}. What was there "
-            f"before is whole; go on from it with: spaceforms train --out {path.parent} --resume"
-        ) from error
+    advice = (
+        "What was there before is whole; go on from it with: "
+        f"spaceforms train --out {path.parent} --resume"
+    )
+    with replacing(path, advice) as part:
+        write(part)

@@ -172,7 +172,14 @@ def train(argv: Sequence[str]) -> int:
     def run(config: TrainConfig) -> int:
         from .train import train as train_model
 
-        if not train_model(config):
+        try:
+            if not train_model(config):
+                return _STOPPED
+        except KeyboardInterrupt:
+            begun = (config.out / CONFIG).exists()
+            more = f"spaceforms train --out {shlex.quote(str(config.out))} --resume"
+            what = f"go on from what was saved with: {more}" if begun else "nothing was saved yet."
+            print(spoken(f"spaceforms train: stopped; {what}"), file=sys.stderr)
             return _STOPPED
         print(spoken(f"Trained. Next: {_next(config)}"))
         return 0

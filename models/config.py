@@ -152,16 +152,23 @@ class TrainConfig:
     """Folders and shards: pairs in an epoch; 0 counts them, or takes sizes.json beside shards."""
     tensorboard: bool = False
     """Write the log for TensorBoard too; needs the package tensorboard."""
+    not_finite: Literal["stop", "skip"] = "stop"
+    """Where a loss or a gradient is NaN or infinite: stop, and name it; or leave that step out, at
+    most nine in a row."""
+    timeout: int = 600
+    """Several processes: seconds that one waits for the others before all end, and the one that
+    hangs is named. The first one counts the data while the others wait."""
     save_every: int = 10
     """Epochs between checkpoints; at the start, the end and Ctrl-C one is written in any case."""
     resume: bool = False
     """Go on with the run in `out`, to the same numbers as if it had never stopped. Its options are
-    known; device, save_every, workers and tensorboard may be given anew."""
+    known; device, save_every, workers, tensorboard, timeout and not_finite may be given
+    anew."""
     overwrite: bool = False
     """Begin anew where `out` holds a run already."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "embed_dim", "save_every"):
+        for name in ("epochs", "batch_size", "embed_dim", "save_every", "timeout"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1.")
         for name, most in _MOST.items():
@@ -238,7 +245,7 @@ _MOST = {"embed_dim": 2**16, "queue_size": 2**24, "fusion_layers": 1000}
 # What may differ between a run and its resumption.
 _OF_THE_PROCESS = (
     *("out", "resume", "overwrite"),
-    *("device", "save_every", "workers", "tensorboard"),
+    *("device", "save_every", "workers", "tensorboard", "timeout", "not_finite"),
 )
 
 # Where data lie. What they are is compared by a fingerprint, so that they can be moved.

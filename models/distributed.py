@@ -9,6 +9,7 @@ gradients.
 
 import os
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
@@ -17,13 +18,27 @@ from torch import Tensor
 from ..losses.distributed import gather as gather
 
 
-def start(device: str) -> tuple[int, int]:
-    """Join the processes that ``torchrun`` started; (rank, world size), (0, 1) without it."""
+def start(device: str, timeout: int = 600) -> tuple[int, int]:
+    """Join the processes that ``torchrun`` started; (rank, world size), (0, 1) without it.
+
+    One waits for the others ``timeout`` seconds at most, here and in every collective.
+
+    Raises:
+        ConnectionError: not all have come by then.
+    """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world > 1 and not dist.is_initialized():
         if device == "cuda":
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-        dist.init_process_group("nccl" if device == "cuda" else "gloo")
+        backend = "nccl" if device == "cuda" else "gloo"
+        try:
+            dist.init_process_group(backend, timeout=timedelta(seconds=timeout))
+        except dist.DistError as error:
+            reason = str(error).partition("\n")[0].strip(" .")
+            raise ConnectionError(
+                f"process {os.environ.get('RANK')}: expected all {world} processes to meet within "
+                f"{timeout} s (--timeout), got: {reason}."
+            ) from error
     return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..datasets import EmojiData
 from ..datasets.augment import to_float
+from ..datasets.disk import write_text
 from ..datasets.emoji import PICTURES
 from .checkpoint import Run, check_place, evaluation_file
 from .hierarchy import (
@@ -93,7 +94,7 @@ def evaluate(
         **_by_level(run, pictures, next(iter(tests.values()))),
     }
     path = run.folder / evaluation_file(data or concepts)
-    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(result, indent=2) + "\n")
     return result
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..datasets import EmojiData
+from ..datasets.disk import replacing
 from ..manifolds import Euclidean, PoincareBall, Product
 from ..plotting import disk, loss_curves, names, project_disk, radius_histogram, thumbnails
 from .checkpoint import METRICS, Run, check_place
@@ -52,7 +53,7 @@ def draw_run(run: Run, *, data: Path | None = None, dpi: int = 150) -> list[Path
         raise ValueError(f"dpi is {dpi}; expected at least 1.")
     check_place(run.folder)
     name = run.config.model.upper()
-    paths = [_saved(_losses(run, name), run.folder / LOSSES, dpi)]  # which needs no pictures
+    paths = [saved(_losses(run, name), run.folder / LOSSES, dpi)]  # which needs no pictures
     pictures, tests, seen, _ = run_pictures(run, data, most=MOST_DRAWN)
     index = next(iter(tests.values()))  # the main test set
     kind = "held-out pictures" if seen.startswith("no") else "pictures"
@@ -60,11 +61,13 @@ def draw_run(run: Run, *, data: Path | None = None, dpi: int = 150) -> list[Path
         RADII: _radii(run, pictures, index, name),
         **_embedding(run, pictures, index, name, kind),
     }
-    return paths + [_saved(figure, run.folder / file, dpi) for file, figure in figures.items()]
+    return paths + [saved(figure, run.folder / file, dpi) for file, figure in figures.items()]
 
 
-def _saved(figure: Figure, path: Path, dpi: int) -> Path:
-    figure.savefig(path, dpi=dpi)
+def saved(figure: Figure, path: Path, dpi: int) -> Path:
+    """Write a picture, whole or not at all; its path."""
+    with replacing(path) as part:
+        figure.savefig(part, dpi=dpi, format=path.suffix[1:])
     return path
 
 

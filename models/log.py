@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..datasets.disk import replacing
+from ..datasets.disk import unwritten, write_text
 from .terminal import say
 
 LOG_EVERY = 10
@@ -28,8 +28,7 @@ class Log:
             rows, damaged = _rows(path)
             if damaged:
                 say(f"{path}: {len(damaged)} lines are no rows of a log and left out. {damaged[0]}")
-        with replacing(path) as part:
-            part.write_text("".join(map(_line, (r for r in rows if r["step"] <= done))), "utf-8")
+        write_text(path, "".join(map(_line, (r for r in rows if r["step"] <= done))))
         self._path = path
         self._board = board_writer()(str(path.parent), purge_step=done + 1) if board else None
 
@@ -38,8 +37,11 @@ class Log:
         if self._board is not None:
             for name, value in values.items():
                 self._board.add_scalar(name, value, int(values["step"]))
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(_line({name: _short(value) for name, value in values.items()}))
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(_line({name: _short(value) for name, value in values.items()}))
+        except OSError as error:
+            raise unwritten(self._path, error, "Checkpoints are whole: --resume.") from error
 
     def close(self) -> None:
         """Write what TensorBoard's writer still holds."""

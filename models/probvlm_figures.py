@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..losses.metrics import risk_coverage
+from .figures import saved
 from .uncertainty import LEVELS
 
 RELIABILITY, RISK, STRIP = "reliability.png", "risk_coverage.png", "certainty.png"
@@ -110,6 +111,4 @@ def draw(
         RISK: risks(doubts, hit),
         STRIP: strip(images, names, doubts[method], hit, method=method),
     }
-    for name, figure in figures.items():
-        figure.savefig(folder / name, dpi=150)
-    return [folder / name for name in figures]
+    return [saved(figure, folder / name, 150) for name, figure in figures.items()]

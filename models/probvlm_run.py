@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..datasets import EmojiData, load_emoji
+from ..datasets.disk import write_text
 from ..datasets.share import is_npz
 from .checkpoint import check_place, load_run
 from .frozen import load_features
@@ -124,10 +125,9 @@ def run(config: ProbVLMConfig) -> dict[str, Any]:
         result["methods"]["ttda"] = {"image uncertainty": found}
     if config.select:
         result["selection"] = selection(config, pairs, parts, data)
-    (config.out / CONFIG).write_text(
-        json.dumps(dataclasses.asdict(config), indent=2, default=str) + "\n", encoding="utf-8"
-    )
-    (config.out / RESULT).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    options = dataclasses.asdict(config)
+    write_text(config.out / CONFIG, json.dumps(options, indent=2, default=str) + "\n")
+    write_text(config.out / RESULT, json.dumps(result, indent=2) + "\n")
     if doubts and importlib.util.find_spec("matplotlib"):  # of the extra plot
         from .probvlm_figures import draw
 

@@ -1,7 +1,5 @@
 """One step of training up to the gradients: encode, gather, contrast, push back."""
 
-import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -12,8 +10,6 @@ from . import distributed
 from .accumulate import cached_backward
 from .entailment import General
 from .image_text import ImageTextModel, Losses
-
-_NAMED = 3
 
 
 class Level(NamedTuple):
@@ -80,6 +76,30 @@ class AfterStep(Protocol):
         """Called once a step, after the weights have moved."""
 
 
+def encode(model: ImageTextModel, some: Inputs, *, half: bool) -> tuple[Tensor, ...]:
+    """The points of pictures and captions, and of the texts above each caption; encoders run in
+    bfloat16 where ``half``."""
+    with torch.autocast(some.images.device.type, dtype=torch.bfloat16, enabled=half):
+        image, text, *above = model(
+            some.images, some.tokens, *(level.tokens for level in some.general)
+        )
+    # A text is encoded once and stands above many captions.
+    rows = (x[level.place] for x, level in zip(above, some.general, strict=True))
+    return image, text, *rows
+
+
+def contrast(model: ImageTextModel, inputs: Inputs, *points: Tensor) -> Losses:
+    """The loss of the points of all processes, from those of this one's share."""
+    image, text, *above = map(distributed.gather, points)
+    family = distributed.gather(inputs.family)
+    general = [
+        General(x, distributed.gather(level.node))
+        for x, level in zip(above, inputs.general, strict=True)
+    ]
+    # Pictures of one family are positives of each other's captions: see datasets.Concept.
+    return model.loss(image, text, family[:, None] == family[None], general=general)
+
+
 def gradients(
     model: ImageTextModel, inputs: Inputs, *, half: bool = False, micro_batch: int | None = None
 ) -> Losses:
@@ -91,66 +111,19 @@ def gradients(
         half: encoders run in bfloat16 where autocast lets them; losses never do.
         micro_batch: rows that are encoded at once; see :mod:`accumulate`.
     """
-    device = inputs.images.device.type
-
-    def encode(some: Inputs) -> tuple[Tensor, ...]:
-        with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
-            image, text, *above = model(
-                some.images, some.tokens, *(level.tokens for level in some.general)
-            )
-        # A text is encoded once and stands above many captions.
-        rows = (x[level.place] for x, level in zip(above, some.general, strict=True))
-        return image, text, *rows
-
-    def contrast(*points: Tensor) -> Losses:
-        image, text, *above = map(distributed.gather, points)
-        family = distributed.gather(inputs.family)
-        general = [
-            General(x, distributed.gather(level.node))
-            for x, level in zip(above, inputs.general, strict=True)
-        ]
-        # Pictures of one family are positives of each other's captions: see datasets.Concept.
-        return model.loss(image, text, family[:, None] == family[None], general=general)
-
     if isinstance(model, OwnLoss):
-        with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
+        with torch.autocast(inputs.images.device.type, dtype=torch.bfloat16, enabled=half):
             losses = model.training_loss(inputs)
     elif micro_batch is not None and micro_batch < len(inputs):
-        return cached_backward(encode, inputs.chunks(micro_batch), contrast)
+        return cached_backward(
+            lambda some: encode(model, some, half=half),
+            inputs.chunks(micro_batch),
+            lambda *points: contrast(model, inputs, *points),
+        )
     else:
-        losses = contrast(*encode(inputs))
+        losses = contrast(model, inputs, *encode(model, inputs, half=half))
     losses.total.backward()  # type: ignore[no-untyped-call]
     return losses
-
-
-def explain(step: int, losses: dict[str, float], norm: float, model: ImageTextModel) -> str | None:
-    """What is not finite after a step, by name; None if all is well.
-
-    Args:
-        step: its number, counted from 1.
-        losses: the loss and its parts.
-        norm: of the gradients, which the parameters still have.
-        model: its weights have not moved yet.
-    """
-    if math.isfinite(losses["loss"]) and math.isfinite(norm):
-        return None
-    parts = ", ".join(f"{n} {v:g}" for n, v in (losses | model.scalars()).items())
-    found = [
-        *_names("parameter", ((n, p.detach()) for n, p in model.named_parameters())),
-        *_names("gradient of", ((n, p.grad) for n, p in model.named_parameters())),
-    ]
-    if math.isfinite(losses["loss"]):
-        what = f"the gradients' norm is {norm}"
-    else:
-        what = f"the loss is {losses['loss']}"
-    where = "; ".join(found) or "parameters and gradients are finite"
-    return f"step {step}: {what} ({parts}). Not finite: {where}."
-
-
-def _names(what: str, tensors: Iterable[tuple[str, Tensor | None]]) -> list[str]:
-    bad = [n for n, t in tensors if t is not None and not bool(torch.isfinite(t).all())]
-    more = f" and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
-    return [f"{what} {', '.join(bad[:_NAMED])}{more}"] if bad else []
 
 
 def prepare(model: ImageTextModel, *, recompute: bool, compiled: bool) -> None:

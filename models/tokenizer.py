@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..datasets.disk import MOST_TABLE, clean, digest, read_file, replacing
+from ..datasets.disk import MOST_TABLE, clean, digest, read_file, write_text
 from ..datasets.pair import parse
 
 if TYPE_CHECKING:
@@ -118,8 +118,7 @@ class Tokenizer:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the vocabulary, merges and context as one JSON file."""
-        with replacing(Path(path)) as part:
-            part.write_text(self._backend.to_str(pretty=True), encoding="utf-8")
+        write_text(Path(path), self._backend.to_str(pretty=True))
 
     def digest(self) -> str:
         """A digest of all that `save` writes."""

@@ -37,15 +37,17 @@ from .checkpoint import (
 )
 from .config import TrainConfig, build_model, check_sizes, differences, options_digest
 from .ema import Ema
+from .faults import Bounds, Faults, explain
 from .feed import Feed, load_data as load_data, open_feed, training_texts as training_texts
 from .image_text import ImageTextModel
-from .interrupt import polite_interrupt
+from .interrupt import interruptible, polite_interrupt
 from .log import LOG_EVERY, Log, board_writer
 from .optim import learning_rate, parameter_groups
 from .program import program
-from .step import AfterStep, Inputs, Level, OwnLoss, explain, gradients, prepare
+from .step import AfterStep, Inputs, Level, OwnLoss, gradients, prepare
 from .terminal import Terminal, say
 from .tokenizer import Tokenizer
+from .watch import watched
 
 
 def train(config: TrainConfig) -> bool:
@@ -61,20 +63,26 @@ def train(config: TrainConfig) -> bool:
         FileNotFoundError: no data where they should be.
         ValueError: a configuration that cannot work, or data of which none can be read.
         FloatingPointError: the loss or a gradient is not finite; the last checkpoint is kept.
+        KeyboardInterrupt: Ctrl-C, SIGTERM or SIGHUP before the first step, or a second one.
+        ConnectionError: one of several processes was lost, is stopped or hangs; see
+            :func:`~spaceforms.models.watch.watched`.
     """
     device = config.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     elif device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device is cuda, and torch finds none; expected auto or cpu.")
-    rank, world = distributed.start(device)
+    rank, world = distributed.start(device, config.timeout)
+    advice = (
+        f"What was saved in {config.out} is whole; when the cause is mended go on with --resume."
+    )
     try:
-        _check_folder(config)
-        distributed.barrier()  # or a slow process would find the run that rank 0 begins
-        check_sizes(config, world)
-        if config.tensorboard:
-            board_writer()
-        with ExitStack() as held:
+        with interruptible(), watched(advice), ExitStack() as held:
+            _check_folder(config)
+            distributed.barrier()  # or a slow process would find the run that rank 0 begins
+            check_sizes(config, world)
+            if config.tensorboard:
+                board_writer()
             return _run(config, device, rank, world, held)
     finally:
         distributed.stop()
@@ -154,6 +162,7 @@ def _run(config: TrainConfig, device: str, rank: int, world: int, held: ExitStac
     )
     began = time.monotonic()
     reached = done
+    faults, bounds = Faults(config.not_finite, config.out), Bounds(model)
     with (
         bar,
         closing(feed.batches(done, place)) as batches,
@@ -176,11 +185,11 @@ def _run(config: TrainConfig, device: str, rank: int, world: int, held: ExitStac
                 half=half,
                 micro_batch=config.micro_batch,
             )
-            if wrong := explain(step + 1, losses, norm, model):
-                raise FloatingPointError(
-                    f"{wrong} The last checkpoint in {config.out} is kept; a lower --lr may help, "
-                    "with --overwrite or another --out."
-                )
+            wrong = None
+            if not (math.isfinite(norm) and math.isfinite(losses["loss"])):
+                inputs = inputs_of(model, batch, tokenizer, device=device)
+                wrong = explain(step + 1, losses, norm, model, inputs, batch.caption, half=half)
+            faults.judge(wrong)
             if ema:
                 ema.update(model, step)
             bar.update(config.batch_size)
@@ -189,6 +198,8 @@ def _run(config: TrainConfig, device: str, rank: int, world: int, held: ExitStac
             if (step + 1) % LOG_EVERY == 0 or last:
                 missed = skipped(distributed.gather(place.to(device)).cpu())
                 if log:
+                    for words in bounds.told(step + 1):
+                        say(words)
                     elapsed = time.monotonic() - began
                     log.write(
                         step=step + 1,
@@ -199,6 +210,7 @@ def _run(config: TrainConfig, device: str, rank: int, world: int, held: ExitStac
                         grad_norm=norm,
                         pairs_per_second=(step + 1 - done) * config.batch_size / elapsed,
                         **{f"skipped, {kind}": count for kind, count in missed.items()},
+                        **({"steps left out": faults.count} if faults.count else {}),
                     )
                     bar.set_postfix(loss=f"{losses['loss']:.3f}", refresh=False)
             if (step + 1) % (per_epoch * config.save_every) == 0 or last or stopping:
@@ -250,8 +262,27 @@ def train_step(
     Where one of them is not finite the weights are left alone. ``half`` and ``micro_batch`` are as
     in :func:`gradients`.
     """
+    inputs = inputs_of(model, batch, tokenizer, device=device)
+    optimizer.zero_grad(set_to_none=True)
+    losses = gradients(model, inputs, half=half, micro_batch=micro_batch)
+    distributed.average_gradients(model.parameters())
+    norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm))
+    parts = {"loss": losses.total, **losses.parts}
+    values = {name: float(value.detach()) for name, value in parts.items()}
+    # A model's own loss is of a share: one process's may be the only one that is not finite.
+    wrong = not (math.isfinite(norm) and math.isfinite(values["loss"]))
+    if distributed.any_of(wrong, device):
+        return values, norm if wrong else math.nan
+    optimizer.step()
+    if isinstance(model, AfterStep):
+        model.after_step()
+    return values, norm
+
+
+def inputs_of(model: ImageTextModel, batch: Batch, tokenizer: Tokenizer, *, device: str) -> Inputs:
+    """A process's share of a batch as a model takes it, on its device."""
     above = batch.general if getattr(model, "uses_general", False) else ()
-    inputs = Inputs(
+    return Inputs(
         batch.image.to(device),
         tokenizer.encode(batch.caption).to(device),
         batch.family.to(device),
@@ -261,17 +292,6 @@ def train_step(
         ),
         None if batch.view is None else batch.view.to(device),
     )
-    optimizer.zero_grad(set_to_none=True)
-    losses = gradients(model, inputs, half=half, micro_batch=micro_batch)
-    distributed.average_gradients(model.parameters())
-    norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm))
-    parts = {"loss": losses.total, **losses.parts}
-    values = {name: float(value.detach()) for name, value in parts.items()}
-    if math.isfinite(norm) and math.isfinite(values["loss"]):
-        optimizer.step()
-        if isinstance(model, AfterStep):
-            model.after_step()
-    return values, norm
 
 
 def _report(

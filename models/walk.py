@@ -94,6 +94,8 @@ def draw(walks: Sequence[Walk], path: Path, *, title: str, dpi: int = 150) -> No
     """One row a picture: the picture, and the captions from it to the root, left to right."""
     from matplotlib.figure import Figure
 
+    from .figures import saved
+
     # Four at least, or the title would find no room.
     columns = max(4, 1 + max(min(len(w.captions), _SHOWN) for w in walks))
     figure = Figure(figsize=(1.4 * columns, 1.35 * len(walks) + 0.5), layout="constrained")
@@ -113,7 +115,7 @@ def draw(walks: Sequence[Walk], path: Path, *, title: str, dpi: int = 150) -> No
             ax.annotate(
                 "", (place + 0.08, 0.55), (place - 0.08, 0.55), arrowprops={"arrowstyle": "->"}
             )
-    figure.savefig(path, dpi=dpi)
+    saved(figure, path, dpi)
 
 
 def _kept(count: int) -> list[int]:

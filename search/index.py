@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -117,20 +119,44 @@ class Index:
         return distances, indices, sure
 
     def save(self, path: str | Path) -> None:
-        """Write the index into a folder, which is made: FAISS's file, the points, the space."""
-        folder = Path(path)
-        folder.mkdir(parents=True, exist_ok=True)
-        _faiss("Index.save").write_index(self.faiss_index, str(folder / _FAISS))
-        torch.save(self.points, folder / _POINTS)
-        about = {
-            "manifold": type(self.manifold).__name__,
-            "curvature": float(self.manifold.curvature),
-            "factory": self.factory,
-            "oversample": self.oversample,
-            "digests": {name: _digest(folder / name) for name in (_FAISS, _POINTS)},
-        }
-        about["digest"] = _digest_of(about)
-        (folder / _ABOUT).write_text(json.dumps(about, indent=1))
+        """Write the index into a folder, which is made: FAISS's file, the points, the space.
+
+        All are written before the first takes the place of one of an earlier index. A process that
+        is killed while they do leaves files of two indexes, which :func:`load_index` refuses. Takes
+        the memory of the index once more: FAISS itself writes half a file without a word.
+
+        Raises:
+            OSError: the folder cannot be made, or a file not be written, as on a full disk; what
+                was there before is whole.
+        """
+        folder, faiss = Path(path), _faiss("Index.save")
+        parts = {name: folder / f"{name}.part" for name in (_FAISS, _POINTS, _ABOUT)}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for part in parts.values():
+                part.unlink(missing_ok=True)  # and no link that lies there is followed
+            parts[_FAISS].write_bytes(faiss.serialize_index(self.faiss_index))
+            torch.save(self.points, parts[_POINTS])
+            about = {
+                "manifold": type(self.manifold).__name__,
+                "curvature": float(self.manifold.curvature),
+                "factory": self.factory,
+                "oversample": self.oversample,
+                "digests": {name: _digest(parts[name]) for name in (_FAISS, _POINTS)},
+            }
+            about["digest"] = _digest_of(about)
+            parts[_ABOUT].write_text(json.dumps(about, indent=1), "utf-8")
+            for name, part in parts.items():
+                os.replace(part, folder / name)
+        except (OSError, RuntimeError) as error:  # torch's
+            with suppress(OSError):
+                for part in parts.values():
+                    part.unlink(missing_ok=True)
+            reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+            raise OSError(
+                f"Index.save: {folder}: could not be written: {reason.strip().rstrip('.')[:300]}. "
+                "What was there before is whole."
+            ) from error
 
 
 @torch.no_grad()

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from matplotlib.figure import Figure
 from matplotlib.image import BboxImage, imsave
 
 from spaceforms.__main__ import main
@@ -380,7 +379,10 @@ def test_of_a_long_way_the_ends_and_even_steps_between_are_drawn(tmp_path, monke
         walk.Walk("other", torch.zeros(3, 2, 2), ["one", "root"], [0.25, 1.0]),
     ]
     drawn = []
-    monkeypatch.setattr(Figure, "savefig", lambda self, path, dpi: drawn.append((self, path, dpi)))
+    monkeypatch.setattr(
+        "spaceforms.models.figures.saved",
+        lambda figure, path, dpi: drawn.append((figure, path, dpi)),
+    )
     walk.draw(ways, tmp_path / "x.png", title="all of it")
     ((figure, path, dpi),) = drawn
     assert (path, dpi, figure.get_suptitle()) == (tmp_path / "x.png", 150, "all of it")

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from spaceforms.models import CLIP, MERU, HyCoCLIP, ImageEncoder, ImageEncoderConfig, Losses
 from spaceforms.models.accumulate import cached_backward
 from spaceforms.models.ema import Ema
+from spaceforms.models.faults import Bounds, Faults, explain
 from spaceforms.models.recompute import recompute_blocks
-from spaceforms.models.step import AfterStep, Inputs, Level, OwnLoss, explain, gradients
+from spaceforms.models.step import AfterStep, Inputs, Level, OwnLoss, gradients
 
 ROWS, MICRO = 12, 4
 
@@ -283,3 +284,58 @@ def test_micro_batches_of_a_model_with_texts_above_its_captions_have_the_same_gr
         assert parts.keys() == whole.keys()
         for name, gradient in whole.items():
             assert float((parts[name] - gradient).abs().max()) <= 64 * ROWS * eps * top, name
+
+
+def test_pairs_that_are_not_finite_are_named(monkeypatch):
+    model, inputs = _model(MERU, 0.0), _inputs()
+    captions = [f"caption {k}" for k in range(ROWS)]
+    losses = {"loss": float("nan")}
+    inputs.images[5, 2] = float("nan")
+    said = explain(1, losses, 1.0, model, inputs, captions)
+    assert said.endswith(f"finite: the picture of pair 5 ('caption 5') of {ROWS}.")
+    inputs = _inputs()
+    inputs.tokens[[3, 8]] = float("inf")  # which stand here for what an encoder cannot take
+    said = explain(1, losses, 1.0, model, inputs, captions)
+    assert "the points of pair 3 ('caption 3'), 8 ('caption 8') of 12." in said
+    inputs = _inputs()
+
+    def loss(image, text, targets, general):
+        # The square root's slope at 0 is infinite, where the value is finite.
+        total = (image[7] - image[7].detach()).square().sum().sqrt() + text.sum()
+        return Losses(total, {})
+
+    monkeypatch.setattr(model, "loss", loss)
+    said = explain(1, {"loss": 1.0}, float("nan"), model, inputs, captions)
+    assert "the gradient by pair 7 ('caption 7') of 12." in said
+    inputs.images.fill_(float("inf"))
+    assert "the picture of all 12 pairs." in explain(1, losses, 1.0, model, inputs)
+
+
+def test_steps_that_are_not_finite_are_left_out_where_that_was_asked_for(tmp_path, capsys):
+    faults = Faults("skip", tmp_path)
+    for step in range(30):
+        faults.judge(f"step {step}: the loss is nan." if step % 3 else None)
+    assert faults.count == 20
+    assert capsys.readouterr().err.count("Left out: step") == 3
+    faults.judge(None)
+    for _ in range(8):
+        faults.judge("step 31: the loss is nan.")
+    faults.judge("step 31: the loss is nan.")
+    with pytest.raises(FloatingPointError, match=r"nan\. It is step 10 of these in a row\."):
+        faults.judge("step 32: the loss is nan.")
+    with pytest.raises(FloatingPointError, match="--not-finite skip leaves such steps out"):
+        Faults("stop", tmp_path).judge("step 1: the loss is nan.")
+
+
+def test_a_scalar_at_its_bound_is_told_once():
+    model = _model(MERU, 0.0)
+    bounds = Bounds(model)
+    assert bounds.told(1) == []
+    with torch.no_grad():
+        model.contrastive.scale.raw.fill_(20.0)
+        model.manifold._magnitude.raw.fill_(-20.0)
+    told = bounds.told(2)
+    assert len(told) == 2
+    assert any("step 2: contrastive.scale is 100, at its bound 100: it has all" in t for t in told)
+    assert any("the size of the curvature is 0.1, at its bound 0.1" in t for t in told)
+    assert bounds.told(3) == []
