@@ -6,7 +6,8 @@
 
 A step is a function of the configuration, the step's number and the state saved: captions,
 augmentation, order and the random numbers of the encoders are drawn from (seed, epoch, picture) or
-(seed, step), so a resumed run gives the same numbers as one that never stopped, bit for bit on CPU.
+(seed, step), so a resumed run gives the same numbers as one that never stopped, bit for bit on a
+CPU with as many threads of OpenMP, which cut sums.
 """
 
 import math
