@@ -24,7 +24,7 @@ MOST_TABLE = 2**28
 """Bytes of a JSON file that is read whole: concepts, sizes, a vocabulary."""
 _MOST_ARRAYS, _RATIO = 2**30, 64  # bytes that an archive may unpack to; more, if it is itself large
 _FULL = 2**20  # bytes; a disk with fewer free is why a file could not be written
-_BLOCK, _MOST_READ = 2**16, 2**29  # of a file's content, for a fingerprint
+_WHOLE, _MOST_READ, _BLOCK = 2**32, 2**29, 2**16  # bytes of contents, for a fingerprint
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _SYSTEM = frozenset(
@@ -202,15 +202,15 @@ def digest(parts: Iterable[bytes]) -> str:
     return found.hexdigest()
 
 
-def content_digest(files: Iterable[Path]) -> str:
-    """A digest of the sizes and contents of files.
+def content_digest(files: Iterable[Path]) -> tuple[str, float]:
+    """A digest of the sizes and contents of files, and the share of the contents that it is of.
 
-    Up to half a gigabyte is read. Of more, all sizes count and blocks of 64 kB, evenly spread over
-    all files, so that a start does not wait for all of a large data set to be read.
+    Up to 4 GiB, some seconds, it is of all. Of more, all sizes count and half a gigabyte in blocks
+    of 64 kB, evenly spread over all files: a start does not wait for all of a large data set.
     """
     sizes = [(path, _size(path)) for path in files]
     total = sum(-(-max(size, 0) // _BLOCK) for _, size in sizes)
-    stride = max(1, -(-total * _BLOCK // _MOST_READ))
+    stride = 1 if total * _BLOCK <= _WHOLE else -(-total * _BLOCK // _MOST_READ)
     found, number = hashlib.blake2b(digest_size=16), 0
     for path, size in sizes:
         found.update(size.to_bytes(8, "little", signed=True))
@@ -226,7 +226,7 @@ def content_digest(files: Iterable[Path]) -> str:
                     found.update(file.read(_BLOCK))
         except OSError:
             found.update(b"unreadable")
-    return found.hexdigest()
+    return found.hexdigest(), 1 / stride
 
 
 def _size(path: Path) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,7 +81,7 @@ class Pictures(NamedTuple):
     skipped: list[str]
 
 
-def load_pairs(pairs: Pairs, *, size: int, most: int = 10_000) -> Pictures:
+def load_pairs(*pairs: Pairs, size: int, most: int = 10_000) -> Pictures:
     """Decode pairs into the form that the packaged pictures have.
 
     A picture's concept is its first caption, equal captions being one; its other captions are the
@@ -88,7 +89,7 @@ def load_pairs(pairs: Pairs, *, size: int, most: int = 10_000) -> Pictures:
     subgroup, if all have as many; else both are empty.
 
     Args:
-        pairs: a folder, shards, or a part of them.
+        pairs: a folder, shards, or a part of them; of several all.
         size: side in pixels.
         most: how many are taken; if there are more, some by chance, always the same ones.
 
@@ -99,7 +100,7 @@ def load_pairs(pairs: Pairs, *, size: int, most: int = 10_000) -> Pictures:
     skipped: list[str] = []
 
     def good() -> Iterator[tuple[int, Pair]]:
-        for k, item in enumerate(pairs.in_order()):
+        for k, item in enumerate(chain.from_iterable(some.in_order() for some in pairs)):
             if isinstance(item, Pair):
                 yield k, item
             else:
@@ -115,8 +116,8 @@ def load_pairs(pairs: Pairs, *, size: int, most: int = 10_000) -> Pictures:
             skipped.append(f"pictures unreadable: {pair.path}: {pair.key}: {error}")
     if not found:
         raise ValueError(
-            f"{pairs!r}: expected pictures with captions, found none that can be read"
-            f"{f' ({skipped[0]})' if skipped else ''}."
+            f"{', '.join(map(repr, pairs))}: expected pictures with captions, found none that can "
+            f"be read{f' ({skipped[0]})' if skipped else ''}."
         )
     levels = {len(pair.general) for pair in found}
     deep = levels.pop() if len(levels) == 1 else 0

@@ -84,10 +84,12 @@ def _found(path: Path) -> str:
     return f"a file with the suffix {path.suffix!r}"
 
 
-def fingerprint(pairs: Pairs) -> int:
+def fingerprint(pairs: Pairs) -> tuple[int, float]:
     """A number that changes when the captions or pictures that pairs are read from do, and not when
-    they are moved to another place; see `content_digest` for what of large data is read."""
-    return number(f"{digest(map(_bytes, pairs.names()))}/{content_digest(pairs.files())}")
+    they are moved to another place; and the share of the contents that it is of: see
+    `content_digest`."""
+    contents, share = content_digest(pairs.files())
+    return number(f"{digest(map(_bytes, pairs.names()))}/{contents}"), share
 
 
 def _bytes(text: str) -> bytes:

@@ -43,6 +43,10 @@ class Feed(Protocol):
     def fingerprint(self) -> int:
         """Differs if the data are others."""
 
+    @property
+    def compared(self) -> float:
+        """The share of the contents that it is of."""
+
     def texts(self) -> Iterable[str]:
         """What the vocabulary may learn from."""
 
@@ -112,7 +116,7 @@ class EmojiFeed:
             seed=config.seed,
         )
         self.pairs = len(self.dataset)
-        self.fingerprint = fingerprint_of(self.data)
+        self.fingerprint, self.compared = fingerprint_of(self.data), 1.0
         self._size, self._rank, self._world = config.batch_size, rank, world
 
     def texts(self) -> list[str]:
@@ -167,7 +171,7 @@ class StreamFeed:
             levels=levels,
             workers=config.workers,
         )
-        self.fingerprint = fingerprint(pairs)
+        self.fingerprint, self.compared = fingerprint(pairs)
         # One process counts for all.
         self.pairs = config.pairs or distributed.from_first(pairs.count)
         self.start, self.named = self.stream.start, self.stream.named

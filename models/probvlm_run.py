@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..datasets import EmojiData, load_emoji
-from ..datasets.disk import write_text
+from ..datasets.disk import replacing, write_text
 from ..datasets.share import is_npz
 from .checkpoint import check_place, load_run
 from .frozen import load_features
@@ -199,6 +199,7 @@ def _checked(path: Path, data: EmojiData, rows: NDArray[np.int64]) -> Pairs:
 
 
 def _save(model: nn.Module, path: Path) -> None:
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
-    save_file({k: v.detach().contiguous() for k, v in model.state_dict().items()}, path)
+    with replacing(path) as part:
+        part.write_bytes(save({k: v.detach().contiguous() for k, v in model.state_dict().items()}))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..datasets import EmojiData, load_emoji, open_pairs
 from ..datasets.emoji import PICTURES
+from ..datasets.pair import Pair
 from ..datasets.share import Part, is_held_out, is_npz, load_pairs
 from ..datasets.stream import fingerprint
 from .checkpoint import Run, read_fingerprint
@@ -100,9 +101,9 @@ def all_pictures(
 ) -> EmojiData:
     """All pictures of a run, or others, with what is held out from training as their split.
 
-    Of a run's own folder or shards the held-out pairs' families that no training pair has are
-    "test", all others "train"; of another folder or shards, or where those are next to none, a
-    fifth of the families.
+    Of a run's own folder or shards, with those that ``--val`` named, the held-out pairs' families
+    that no training pair has are "test", all others "train"; of another folder or shards, or where
+    those are next to none, a fifth of the families.
 
     Args:
         run: whose pictures, and for whose image encoder.
@@ -116,18 +117,25 @@ def all_pictures(
         data, concepts = data or run.config.data, concepts or run.config.concepts
     if data is None or is_npz(data):
         return load_emoji(data, concepts, size=size)
-    found = load_pairs(open_pairs(data), size=size or _SIZE, most=most)
+    sources = [open_pairs(data)]
     share = run.config.share_held_out if own and run is not None else 0.0
-    trained = {p.family for p in found.pairs if not is_held_out(p.key, share)}
+    if own and run is not None and run.config.val is not None:
+        # All of these are trained on, and a picture there may have the name of one of them.
+        trained = {p.family for p in sources[0].in_order() if isinstance(p, Pair)}
+        sources.append(open_pairs(run.config.val))
+        found = load_pairs(*sources, size=size or _SIZE, most=most)
+    else:
+        found = load_pairs(*sources, size=size or _SIZE, most=most)
+        trained = {p.family for p in found.pairs if not is_held_out(p.key, share)}
     test = {p.family for p in found.pairs} - trained
     if sum(p.family in test for p in found.pairs) < _FEW:
-        if share:
+        if share or len(sources) > 1:
             print(
                 "Captions of held-out pictures are those of training pictures too: uncertainty is "
                 "tested on a fifth of all captions, which the run has learned.",
                 file=sys.stderr,
             )
-        test = {family for family in trained | test if is_held_out(family, _TEST)}
+        test = {p.family for p in found.pairs if is_held_out(p.family, _TEST)}
     concepts_of = tuple(
         dataclasses.replace(c, split="test" if c.family in test else "train")
         for c in found.data.concepts
@@ -144,7 +152,7 @@ def is_own(run: Run, data: Path, concepts: Path | None = None) -> bool:
     if is_npz(data):
         own_concepts, size = _own_concepts(run, concepts), run.config.image.size
         return fingerprint_of(load_emoji(data, own_concepts, size=size)) == known
-    return fingerprint(open_pairs(data)) == known
+    return fingerprint(open_pairs(data))[0] == known
 
 
 def _own_concepts(run: Run, concepts: Path | None) -> Path | None:

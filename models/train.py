@@ -138,6 +138,11 @@ def _run(config: TrainConfig, device: str, rank: int, world: int, held: ExitStac
             config.out, model, optimizer, ema=ema, fingerprint=feed.fingerprint, made=made
         )
         place = place if places is None else places.chunk(world)[rank]
+        if rank == 0 and feed.compared < 1:
+            say(
+                f"{config.data}: more than 4 GiB: all names and sizes were compared with those "
+                f"that the run was begun on, and {feed.compared:.2%} of the contents."
+            )
         begun = read_config(config.out)
         if rank == 0 and (begun.data, begun.concepts) != (config.data, config.concepts):
             # The same data in another place.

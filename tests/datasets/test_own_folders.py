@@ -212,10 +212,12 @@ def test_a_fingerprint_sees_every_byte_and_not_the_place(tmp_path):
 
 
 def test_of_large_data_sizes_and_a_sample_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("spaceforms.datasets.disk._MOST_READ", 2**18)
+    monkeypatch.setattr("spaceforms.datasets.disk._WHOLE", 2**18)
+    monkeypatch.setattr("spaceforms.datasets.disk._MOST_READ", 2**17)
     path = tmp_path / "large"
     path.write_bytes(bytes(2**21))
     digests = {content_digest([path])}
+    assert digests == {(next(iter(digests))[0], 1 / 16)}
     with path.open("r+b") as file:
         file.write(b"x")
     digests.add(content_digest([path]))

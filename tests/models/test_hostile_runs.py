@@ -327,6 +327,19 @@ def test_a_run_is_not_resumed_on_replaced_pictures_and_goes_on_if_data_are_moved
     assert load_run(config.out).config.data == moved
 
 
+def test_of_large_data_it_is_told_how_much_of_them_was_compared(
+    tiny, folder, stopped, monkeypatch, capsys
+):
+    monkeypatch.setattr("spaceforms.datasets.disk._WHOLE", 2**10)
+    monkeypatch.setattr("spaceforms.datasets.disk._MOST_READ", 2**19)
+    config = stopped(tiny(data=folder, concepts=None, batch_size=10))
+    assert "were compared" not in capsys.readouterr().err
+    assert train(_resumed(config))
+    said = capsys.readouterr().err
+    assert f"{folder}: more than 4 GiB: all names and sizes were compared" in said
+    assert "and 25.00% of the contents." in said
+
+
 def test_a_run_is_not_resumed_with_another_tokenizer_or_an_edited_configuration(tiny, stopped):
     config = stopped(tiny())
     kept = {name: (config.out / name).read_bytes() for name in (TOKENIZER, CONFIG)}

@@ -16,6 +16,7 @@ from spaceforms.models import load_run, program as program_module
 from spaceforms.models.checkpoint import MODEL
 from spaceforms.models.evaluate import AT_CHANCE, as_table, evaluate
 from spaceforms.models.program import program, spoken
+from spaceforms.models.run_data import all_pictures
 from spaceforms.models.train import train
 
 
@@ -151,6 +152,26 @@ def test_other_pairs_can_be_named_to_evaluate_on(small, own, tmp_path):
     assert {name: t["pictures"] for name, t in result["tests"].items()} == {"val": 9}
     with pytest.raises(ValueError, match=r"val is .* without data that are a folder or shards"):
         dataclasses.replace(config, data=None)
+
+
+def test_uncertainty_is_tested_on_the_pairs_that_val_named(small, own, tmp_path, capsys):
+    val = tmp_path / "val"
+    val.mkdir()
+    for k in range(30):  # of the names of training pictures; every second one of their captions
+        shutil.copy(own / f"{k:03}.png", val)
+        caption = f"something new, number {k}" if k % 2 else (own / f"{k:03}.txt").read_text()
+        (val / f"{k:03}.txt").write_text(caption)
+    config = small(val=val)
+    assert train(config)
+    data = all_pictures(load_run(config.out))
+    assert len(data) == 150
+    tested = [c.name for c in data.concepts if c.split == "test"]
+    assert tested == [f"something new, number {k}" for k in range(1, 30, 2)]
+    assert "uncertainty" not in capsys.readouterr().err
+    for k in range(30):
+        (val / f"{k:03}.txt").write_text((own / f"{k:03}.txt").read_text())
+    assert any(c.split == "test" for c in all_pictures(load_run(config.out)).concepts)
+    assert "Captions of held-out pictures are those of training" in capsys.readouterr().err
 
 
 def test_a_run_of_before_shares_held_nothing_out(small):

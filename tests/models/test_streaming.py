@@ -318,7 +318,8 @@ def test_a_stream_of_pairs_gets_every_option_of_its_run(tiny, small_shards, monk
         "workers": 3,
     }
     assert feed.pairs == 99
-    assert feed.fingerprint == fingerprint(Shards(small_shards)) != 0
+    assert (feed.fingerprint, feed.compared) == fingerprint(Shards(small_shards))
+    assert feed.fingerprint != 0
     assert feed.start().shape == (1, STATE_WIDTH)
     # Where nothing is said: a power of two of readers, and the pairs counted.
     bare = dataclasses.replace(config, model="hycoclip", readers=0, pairs=0)
