@@ -136,6 +136,14 @@ def clean(text: str) -> str:
     return _SURROGATES.sub("\ufffd", text)
 
 
+def printable(text: str) -> str:
+    """A text whose line feeds, terminal controls and lone surrogates are escapes: the name of a
+    file may have any of them, and be shown."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
+
+
 def to_text(content: bytes) -> tuple[str, bool]:
     """A file's text, without a byte order mark, and whether all of it could be read.
 

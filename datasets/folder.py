@@ -63,7 +63,7 @@ class Folder:
         self._faults = [fault for fault in entries if isinstance(fault, Fault)]
         if not self._pairs:
             kinds = ", ".join(f"{n} {kind or 'without suffix'}" for kind, n in self._seen.items())
-            first = "; ".join(f"{f.kind}: {f.where}" for f in self._faults[:_NAMED])
+            first = "; ".join(str(f) for f in self._faults[:_NAMED])
             raise FileNotFoundError(
                 f"{path}: expected pictures with captions ({', '.join(LISTS)}, or a .txt beside "
                 f"each picture) or .tar shards, found none{f' among {kinds}' if kinds else ''}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from .disk import MOST_PICTURE, clean, open_file, read_file, to_text
+from .disk import MOST_PICTURE, clean, open_file, printable, read_file, to_text
 
 FAULTS = (
     "shards missing",
@@ -27,6 +27,7 @@ that are not UTF-8 are replaced by U+FFFD, and the pair is kept. Refused is what
 of a picture, and what is larger than a caption should be."""
 CAPTIONS = (".json", ".txt", ".caption")
 """Suffixes of the files with a pair's captions."""
+_LONGEST = 500  # letters of a name in a sentence
 _KEYS = ("caption", "captions", "text")
 
 
@@ -36,6 +37,14 @@ class Fault:
 
     kind: str
     where: str
+
+    def __str__(self) -> str:
+        """In words, one line; a name of thousands of letters, which a list may have, is cut in its
+        middle."""
+        where = printable(self.where)
+        if len(where) > _LONGEST:
+            where = f"{where[: _LONGEST // 2]} ... {where[-_LONGEST // 2 :]}"
+        return f"{self.kind}: {where}"
 
 
 @dataclass(frozen=True, slots=True)

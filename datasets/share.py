@@ -104,7 +104,7 @@ def load_pairs(*pairs: Pairs, size: int, most: int = 10_000) -> Pictures:
             if isinstance(item, Pair):
                 yield k, item
             else:
-                skipped.append(f"{item.kind}: {item.where}")
+                skipped.append(str(item))
 
     chosen = heapq.nsmallest(most, good(), key=lambda row: number(row[1].key))
     images: list[NDArray[np.uint8]] = []

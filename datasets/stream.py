@@ -188,7 +188,7 @@ class _Lane:
             # A lane may draw nothing but a missing shard, in one pass.
             self._empty = 0 if self.state[_GOOD] else self._empty + 1
             if self._empty >= _EMPTY:
-                why = "; ".join(f"{f.kind}: {f.where}" for f in self.named) or "it is empty"
+                why = "; ".join(str(f) for f in self.named) or "it is empty"
                 raise ValueError(
                     f"{self._stream.pairs}: a reader found no pair that can be used in its parts "
                     f"of {_EMPTY} passes ({why})."
@@ -295,7 +295,7 @@ class Stream:
 
     def named(self) -> list[str]:
         """The first faults that this process met, in words."""
-        found = dict.fromkeys(f"{f.kind}: {f.where}" for lane in self._lanes for f in lane.named)
+        found = dict.fromkeys(str(f) for lane in self._lanes for f in lane.named)
         return list(found)[:_NAMED]
 
 

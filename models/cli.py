@@ -19,6 +19,7 @@ from ..datasets import (
     pair_rows,
     write_shards,
 )
+from ..datasets.disk import printable
 from ..datasets.shards import check_shards_folder
 from ..datasets.share import is_npz
 from .checkpoint import CONFIG, check_place, evaluation_file, load_run, read_config
@@ -390,7 +391,7 @@ def shards(argv: Sequence[str]) -> int:
             counts = Counter(fault.kind for fault in faults)
             told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
             print(f"Not written, or mended: {told}. The first:", file=sys.stderr)
-            print(*(f"  {f.kind}: {f.where}" for f in faults[:5]), sep="\n", file=sys.stderr)
+            print(*(f"  {f}" for f in faults[:5]), sep="\n", file=sys.stderr)
         data_words = shlex.quote(str(options.out))
         print(
             spoken(
@@ -427,6 +428,7 @@ def _command(name: str, parse: Callable[[], T], run: Callable[[T], int]) -> int:
 
 
 def _sentence(error: Exception) -> str:
+    words = str(error)
     if isinstance(error, OSError) and error.filename and error.strerror:  # the system's own words
-        return f"{error.filename}: {error.strerror.lower()}."
-    return str(error)
+        words = f"{error.filename}: {error.strerror.lower()}."
+    return "\n".join(map(printable, words.split("\n")))  # a name may have a terminal's controls

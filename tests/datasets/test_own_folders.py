@@ -245,3 +245,10 @@ def test_a_file_takes_its_place_whole_or_not_at_all(tmp_path):
         fail()
     assert path.read_text() == "new"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "victim"]
+
+
+def test_a_name_is_told_in_one_line_and_without_controls_of_a_terminal():
+    told = str(Fault("pictures unreadable", "x\n\x1b[31m\udcff " + "é" * 4000 + " end"))
+    assert told.startswith(r"pictures unreadable: x\n\x1b[31m\udcff éé")
+    assert told.endswith("é end")
+    assert len(told) < 600
