@@ -16,6 +16,7 @@ from .pictures import OTHERS, SUFFIXES
 
 LISTS = ("captions.jsonl", "metadata.jsonl", "captions.tsv")
 _NAMED = 3  # faults that an error names
+_RUN = frozenset({"config.json", "model.safetensors"})  # of a run, whose drawings are no data
 
 
 class Folder:
@@ -106,6 +107,9 @@ class Folder:
     def _siblings(self) -> Iterator[Pair | Fault]:
         for here, folders, names in os.walk(self.path):
             folder = Path(here)
+            if folder != self.path and _RUN.issubset(names):
+                folders.clear()
+                continue
             linked = sorted(f for f in folders if not is_system([f]) and (folder / f).is_symlink())
             for name in linked:
                 yield Fault("files refused", f"{folder / name} is a link to a folder")

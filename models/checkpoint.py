@@ -48,8 +48,8 @@ def load_run(folder: str | os.PathLike[str], *, device: str = "cpu", ema: bool =
     missing = [n for n in (MODEL, CONFIG, TOKENIZER) if not (folder / n).is_file()]
     if missing:
         raise FileNotFoundError(
-            f"{folder} has no {', '.join(missing)}; expected the folder of a run, as "
-            f"`spaceforms train --out {folder}` writes it."
+            f"{folder} has no {', '.join(missing)}; expected the folder of a run, which "
+            "`spaceforms train --data DATA --out DIR` writes into DIR."
         )
     config = read_config(folder)
     tokenizer = Tokenizer.load(folder / TOKENIZER)

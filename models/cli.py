@@ -361,8 +361,9 @@ def rank(argv: Sequence[str]) -> int:
         if not options.texts:
             raise ValueError('no texts; expected some to rank: "a red fox" "a house".')
         trained = load_run(options.folder, ema=options.ema)
+        ranked = trained.rank(options.picture, options.texts)
         print(f"{'distance':>9}{'probability':>13}  text")
-        for text, distance, probability in trained.rank(options.picture, options.texts):
+        for text, distance, probability in ranked:
             print(f"{distance:9.3f}{probability:13.3f}  {text}")
         return 0
 

@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from ..datasets import Batch
 from ..datasets.pair import number
+from ..datasets.share import is_npz
 from ..datasets.stream import skipped
 from . import distributed
 from .checkpoint import (
@@ -95,6 +96,12 @@ def _run(config: TrainConfig, device: str, rank: int, world: int, held: ExitStac
     if config.batch_size > feed.pairs:
         config = _with_smaller_batch(config, feed.pairs, world)
         feed = open_feed(config, rank, world)
+    if rank == 0 and not is_npz(config.data):
+        rest = f" about {config.share_held_out:.0%} are held out to evaluate on (--val-share);"
+        say(
+            f"{config.data}:{rest if config.share_held_out else ''} {feed.pairs:,} pairs to train "
+            "on."
+        )
     if config.resume:
         tokenizer = Tokenizer.load(config.out / TOKENIZER)
     else:
@@ -343,6 +350,11 @@ def _report(
 def _check_folder(config: TrainConfig) -> None:
     """Refuse to begin where a run is, and to resume where none is or another one."""
     check_place(config.out)
+    if config.data is not None and config.out.resolve() == config.data and not config.resume:
+        raise ValueError(
+            f"out is {config.out}, the folder of the data; expected one of its own, such as "
+            f"{config.out / 'run'}."
+        )
     exists = (config.out / CONFIG).exists()
     if exists and not (config.resume or config.overwrite):
         raise FileExistsError(

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from spaceforms.__main__ import main
-from spaceforms.datasets import Folder, Pair, load_emoji
+from spaceforms.datasets import Fault, Folder, Pair, load_emoji
 from spaceforms.datasets.share import Part, is_held_out, load_pairs
 from spaceforms.models import load_run, program as program_module
 from spaceforms.models.checkpoint import MODEL
@@ -264,3 +264,19 @@ def test_what_the_first_page_shows_of_a_run_in_python_is_run(small, own, tmp_pat
     _, block = page.read_text().split("```py\n")
     monkeypatch.chdir(tmp_path)
     exec(block.split("```")[0], {})
+
+
+def test_a_run_may_lie_in_the_folder_of_its_data_and_not_be_it(small, own, tmp_path, capsys):
+    data = tmp_path / "data"
+    shutil.copytree(own, data)
+    with pytest.raises(ValueError, match=r"the folder of the data; expected one of its own, such"):
+        train(small(data=data, out=data))
+    config = small(data=data, out=data / "run")
+    assert train(config)
+    assert f"{data}: about 20% are held out to evaluate on (--val-share); " in (
+        capsys.readouterr().err
+    )
+    shutil.copy(own / "000.png", config.out / "drawn.png")
+    assert not any(isinstance(item, Fault) for item in Folder(data).in_order())
+    assert main(["rank", str(config.out), "nowhere.png", "a"]) == 1
+    assert capsys.readouterr().out == ""  # no head of a table
