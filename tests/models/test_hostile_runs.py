@@ -466,3 +466,31 @@ def test_a_lone_surrogate_is_written_and_read(tmp_path):
         write_shards([("a", ".png", hostile.GOOD, {"caption": "a \ud800 cat"})], tmp_path)
         (pair,) = Shards(tmp_path).in_order()
     assert pair.captions == ("a \ufffd cat",)
+
+
+# -- numbers that are not finite ------------------------------------------------------------------
+@pytest.mark.parametrize("mode", ["stop", "skip"])
+def test_a_batch_that_is_not_finite_stops_or_is_left_out_and_its_pair_is_named(
+    tiny, monkeypatch, capsys, mode
+):
+    config, real, calls = tiny(not_finite=mode), train_module.inputs_of, []
+
+    def inputs_of(model, batch, *args, **kwargs):
+        calls.append(batch)
+        inputs = real(model, batch, *args, **kwargs)
+        if batch is calls[min(1, len(calls) - 1)] and len(calls) > 1:  # asked again to name it
+            inputs.images[7, 0, 3, 3] = float("nan")
+        return inputs
+
+    monkeypatch.setattr(train_module, "inputs_of", inputs_of)
+    if mode == "stop":
+        with pytest.raises(FloatingPointError, match="step 2: the loss is nan") as caught:
+            train(config)
+        said = str(caught.value)
+    else:
+        assert train(config)
+        said = capsys.readouterr().err
+        (row,) = map(json.loads, (config.out / checkpoint.METRICS).read_text().splitlines())
+        assert row["steps left out"] == 1
+        assert np.isfinite(row["loss"])
+    assert f"the picture of pair 7 ({calls[1].caption[7]!r}) of 48" in said
