@@ -139,15 +139,15 @@ class EntailmentLoss(nn.Module):
         margin: float = 0.1,
         reduction: Reduction | None = None,
     ) -> Tensor:
-        """:func:`exclusion` of what is no child of a parent, (..., m) each, from the same cones,
-        with ``slack`` added to the margin; reduced as the loss is if ``reduction`` is None."""
+        """:func:`exclusion` of what is no child of a parent, (..., m) each, from the cones
+        themselves, whatever share of them (``aperture_scale``) and how much more (``slack``) is
+        asked of children; reduced as the loss is if ``reduction`` is None."""
         return exclusion(
             parent,
             child,
             manifold=self.manifold,
-            margin=margin + self.slack,
+            margin=margin,
             min_radius=self.min_radius,
-            aperture_scale=self.aperture_scale,
             reduction=reduction or self.reduction,
         )
 

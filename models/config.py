@@ -98,6 +98,8 @@ class TrainConfig:
     """All points at this distance from the origin: a control."""
     min_radius: Annotated[float | None, of_model(FLOAT, "min_radius")] = None
     """The cones' minimal radius."""
+    aperture_scale: Annotated[float | None, of_model(FLOAT, "aperture_scale")] = None
+    """The share of a cone's half-aperture that pictures are trained to lie within."""
     encoders: Size = "tiny"
     """Both encoders by name: tiny for a few CPU minutes, small (ViT-S/16) and base (ViT-B/16) for a
     GPU. What the options image and text start from."""

@@ -29,6 +29,8 @@ class EuCLIP(ImageTextModel):
         entail_weight, chain_weight, exclude_weight, links, compositional, learn_alpha,
             fixed_radius: see :class:`ImageTextModel`.
         min_radius: see :meth:`Manifold.half_aperture`.
+        aperture_scale: the share of the half-aperture within which a child has no loss; below 1
+            what is trained lies deeper in the cones, and more of what is not lies in them at all.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class EuCLIP(ImageTextModel):
         links: Links = "consecutive",
         compositional: bool = False,
         min_radius: float = 0.1,
+        aperture_scale: float = 1.0,
         learn_alpha: bool = True,
         fixed_radius: float | None = None,
     ) -> None:
@@ -54,7 +57,7 @@ class EuCLIP(ImageTextModel):
             embed_dim=embed_dim,
             manifold=space,
             contrastive=InfoNCE(space, logits=logits),
-            entailment=EntailmentLoss(space, min_radius=min_radius),
+            entailment=EntailmentLoss(space, min_radius=min_radius, aperture_scale=aperture_scale),
             entail_weight=entail_weight,
             chain_weight=chain_weight,
             exclude_weight=exclude_weight,

@@ -39,6 +39,7 @@ OPTIONS = (
     "learn_alpha",
     "fixed_radius",
     "min_radius",
+    "aperture_scale",
     "momentum",
     "queue_size",
     "distill",

@@ -450,9 +450,7 @@ def test_the_module_excludes_from_its_own_cones():
     space = Lorentz()
     x = points(space, 2, 5, 3, seed=4)
     cones = EntailmentLoss(space, min_radius=0.2, aperture_scale=0.7, slack=0.1, reduction="none")
-    wanted = exclusion(
-        *x, manifold=space, margin=0.5, min_radius=0.2, aperture_scale=0.7, reduction="none"
-    )
+    wanted = exclusion(*x, manifold=space, margin=0.4, min_radius=0.2, reduction="none")
     assert torch.equal(cones.exclude(*x, margin=0.4), wanted)
 
 
