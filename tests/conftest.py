@@ -15,8 +15,9 @@ torch.set_num_threads(1)
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 # No deadline: the first call of a torch operation costs more than all later ones together.
-settings.register_profile("default", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+# Half of hypothesis's own number keeps the suite to some minutes; `thorough` is for the nights.
+settings.register_profile("default", deadline=None, max_examples=50)
+settings.register_profile("ci", settings.get_profile("default"), derandomize=True, print_blob=True)
 settings.register_profile("thorough", deadline=None, max_examples=2000)
 settings.load_profile(os.getenv("HYPOTHESIS_PROFILE", "default"))
 
