@@ -33,7 +33,7 @@ from .reference import (
     definitions as all_definitions,
 )
 from .reference_operations import operations
-from .tangential import along_factors, along_sphere, ambient, argument_names
+from .tangential import along_factors, along_sphere, argument_names, moved_with
 from .yardstick import by_length, unit_arguments
 
 DEFINITIONS = {**all_definitions(), **operations()}
@@ -279,13 +279,9 @@ def _judge(
                     samples.append(Sample(q, 0.0, 0.0, math.inf, True, UNDEFINED))
                     continue
                 computed = along_sphere(definition, arguments, derivatives, q, kind)
-                if i == 0:  # with its share of the gradients by vectors, as these are stored
-                    shares = [
-                        norm_of(g.value) / radius * np.abs(ambient(v))
-                        for g, v, by in zip(exacts, arguments, definition.inputs, strict=False)
-                        if by == TANGENT and norm_of(g.value) > 0
-                    ]
-                    unit = replace(unit, spread=sum(shares, start=unit.spread))
+            if i == 0:
+                moving = moved_with(model, definition, arguments, exacts, radius)
+                unit = replace(unit, spread=unit.spread + moving)
             others = _of_the_others(problem, exacts, None if kind == "K" else i, radius)
             if norm_of(unit.value) + norm_of(unit.spread) <= _NOTHING * others:
                 unit = replace(unit, spread=unit.spread + others)

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from .chart_models import ProductModel
-from .conditioning import Argument, Array
+from .conditioning import Answer, Argument, Array, norm_of
+from .models import Model
 from .reference import COVECTOR, LEAST, POINT, TANGENT, TIME, Definition
 
 _PRODUCT = ProductModel("Product", "product", 0)
@@ -41,7 +42,7 @@ def along_factors(
     found: Tensor,
 ) -> Tensor:  # fmt: skip
     """That of a product, in the factor that is a sphere."""
-    part = next(f for m, _, _, f, _ in _PRODUCT.parts() if m.chart == "sphere")
+    _, part = _sphere()
     some = [Argument(a.time, a.space[part]) if not a.number else a for a in arguments]
     cut = [d[part] if not a.number else d for d, a in zip(derivatives, arguments, strict=False)]
     name = argument_names(definition)[place]
@@ -49,6 +50,29 @@ def along_factors(
     made = found.double().clone()
     made[part] = along
     return made
+
+
+def moved_with(
+    model: Model, definition: Definition, arguments: list[Argument], exacts: list[Answer],
+    radius: float,
+) -> Array:  # fmt: skip
+    """What rounding the gradients by vectors is worth in the one by their base point, if that is on
+    a sphere: they are a part of it, the vectors moving with the point."""
+    share = np.zeros_like(exacts[0].spread)
+    place = slice(None)
+    if isinstance(model, ProductModel):
+        radius, place = _sphere()
+    elif model.chart != "sphere":
+        return share
+    for g, v, kind in zip(exacts, arguments, definition.inputs, strict=False):
+        if kind == TANGENT:
+            share[place] += norm_of(g.value[place]) / radius * np.abs(ambient(v)[place])
+    return share
+
+
+def _sphere() -> tuple[float, slice]:
+    """The radius of a product's factor that is one, and where its coordinates are."""
+    return next((r, free) for m, _, r, free, _ in _PRODUCT.parts() if m.chart == "sphere")
 
 
 def ambient(argument: Argument) -> Array:
