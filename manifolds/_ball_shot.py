@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ._closed import closed_form, minus
 from ._edge import rim
+from ._geodesic import multiple
 from ._numerics import coth_fraction, dot, largest_entry, tanhc_missing
 
 
@@ -57,15 +58,17 @@ def _value(x: Tensor, v: Tensor, radius: Tensor | None, last: float) -> tuple[Te
     return y * inside, v, both, shrunk, *numbers
 
 
-def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
-    """With q = (w + |w|^2 x)/D, by w at fixed x gap/D times the rotation
+def _gradients(
+    x: Tensor, length: Tensor | float, kept: Sequence[Tensor], g: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """By x and by v, that times v, and whether v is long.
+
+    With q = (w + |w|^2 x)/D, by w at fixed x gap/D times the rotation
     g + 2 (g.x) w - 2 (g.q) (x + |x|^2 w), and by x at fixed w (1 + gap |w|^2/D) g - 2 (g.q) y.
 
     Of x + |x|^2 w and w + |w|^2 x, that vanish with D, x + w is taken as it is.
     """
     y, v, both, shrunk, f, fall, gap, gap_w, w2, s, d, v_both, inside = kept
-    x = inputs[0]
-    length = 1.0 if len(inputs) < 3 else inputs[2]
     g_x, g_v, g_both = dot(g, x) / length, dot(g, v), dot(g, both) / length
     # Beyond the edge the part along y = on_x x + on_both (x + w), there of length 1, has no effect.
     on_x, on_both = 1 - gap * gap_w / d, gap / d
@@ -96,7 +99,27 @@ def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[
     numbers = (f, gap, gap_w, w2, s, d, straight)
     by_x_long = inside * _by_x_long(x, minus(g, y, beyond / length), v, both, length, *numbers)
     by_x = (1 - long) * by_x + long * by_x_long
-    return minus(by_x, x, -2 * inside * gap_w * v_h / (gap * length)), by_v
+    by_x = minus(by_x, x, -2 * inside * gap_w * v_h / (gap * length))
+    # Of a long vector not as a product with by_v, whose part across v is far longer.
+    lengthwise = long * inside * length * on_both * gap_w * along * s
+    return by_x, by_v, lengthwise, long
+
+
+def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
+    return _gradients(inputs[0], _length(inputs, 2), kept, g)[:2]
+
+
+def _pull_at(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
+    """By x, v and t, of t v."""
+    x, v, t = inputs[:3]
+    by_x, by_way, lengthwise, long = _gradients(x, _length(inputs, 3), kept, g)
+    by_t = (1 - long) * dot(by_way, v) + long * lengthwise / (long * t + 1 - long)
+    return by_x, by_way * t, by_t
+
+
+def _length(inputs: Sequence[Tensor], place: int) -> Tensor | float:
+    """The radius, if it is among the inputs."""
+    return inputs[place] if len(inputs) > place else 1.0
 
 
 def _by_x_long(
@@ -155,6 +178,11 @@ def _turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Ten
     return x * on_x + w * on_w, there
 
 
+def _turn_at(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    x, v, t, radius = inputs
+    return _turn((x, multiple(t, v), radius), kept)
+
+
 def _map(stored: torch.dtype) -> Callable[..., Tensor]:
     last = rim(stored)
 
@@ -164,5 +192,16 @@ def _map(stored: torch.dtype) -> Callable[..., Tensor]:
     return closed_form(value, _pull, scaled=2, degree=1, turn=_turn)
 
 
+def _map_at(stored: torch.dtype) -> Callable[..., Tensor]:
+    last = rim(stored)
+
+    def value(x: Tensor, v: Tensor, t: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
+        return _value(x, multiple(t, v), radius, last)
+
+    return closed_form(value, _pull_at, scaled=2, degree=1, turn=_turn_at)
+
+
 # By the dtype of what is stored: the farther from the boundary, the fewer digits it has.
 EXPMAP = {t: _map(t) for t in (torch.float64, torch.float32, torch.bfloat16, torch.float16)}
+# Of t v, differentiated by t where that is 1 - |y|^2 of the derivative by v.
+EXPMAP_AT = {t: _map_at(t) for t in (torch.float64, torch.float32)}

@@ -15,9 +15,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ._closed import closed_form
+from ._closed import closed_form, direction
 from ._hyperboloid import outward
-from ._numerics import asinh_squared, coshm1c, dot, largest_entry, sinhc, unit
+from ._numerics import asinh_squared, coshm1c, dot, largest_entry, norm, sinhc
+
+Number = float | Tensor
 
 # On sinh^2(d/2) up to this the series of entire functions of d^2.
 NEAR = 0.25
@@ -53,7 +55,7 @@ def _power_pull(
 _power = closed_form(_power_value, _power_pull, scaled=0, degree=0)
 
 
-def behind(x: Tensor, y: Tensor, step: Tensor, d: Tensor, h: Tensor, p: Tensor) -> Tensor:
+def behind(x: Tensor, y: Tensor, step: Tensor, h: Tensor, p: Tensor, k: Number) -> Tensor:
     r"""The space part of the point of the hyperboloid at time p < 0, from space parts, for |X| > 1.
 
     With m the cosine of the angle between the outward ray at X and the way, which leads away from
@@ -62,11 +64,16 @@ def behind(x: Tensor, y: Tensor, step: Tensor, d: Tensor, h: Tensor, p: Tensor) 
     manifold, and their rounding turns the way by eps T. For tau > 1 with the hyperbolic functions
     of r + tau and r - tau, as ``_shot`` has them: through the origin and out again, the two terms
     above are longer than their sum.
+
+    At the curvature -k, h = sinh^2(d/2): T/sqrt(k) is sqrt(1/k + |X|^2), whose derivative by k is
+    1/T^2 of it, as that of the result is on a ray.
     """
+    d = 2 * h.sqrt().asinh()
     limit = 43.0 if x.dtype == torch.float32 else 350.0
     p = -torch.maximum(p, (-limit / d).detach())  # beyond, past the edge of the dtype anyway
-    side, along = outward(x, y, step)
-    (m, cross), _ = split_unit(-along, -side)
+    side, along = outward(x, y, step, k)
+    way = direction(torch.cat([-along, -side], dim=-1))
+    m, cross = way[..., :1], way[..., 1:]
     tau = p * d
     short = tau <= 1
     square = tau.square().where(short, 0.0)
@@ -76,21 +83,18 @@ def behind(x: Tensor, y: Tensor, step: Tensor, d: Tensor, h: Tensor, p: Tensor) 
     power = _power(exp_of(h.where(by_power, 1.0)), p.where(by_power, 1.0), 1.0)
     grown = torch.where(by_power, power, tau.where(by_exp, 1.0).exp())
 
-    size2 = dot(x, x)
-    size, t = size2.sqrt(), (1 + size2).sqrt()
+    root = k if isinstance(k, float) else k.sqrt()
+    size = norm(x)
+    t = (1 / k + size.square()).sqrt()
     sinh = torch.where(short, tau * sinhc(square), (grown - 1 / grown) / 2)
-    near = size * (1 + square * coshm1c(square)) + m * t * sinh
-    out, back = (size + t) * grown, (size + t) / grown
+    near = size * (square * coshm1c(square)) + m * t * sinh  # less |X|
+    start = root * (size + t)
+    out, back = start * grown, start / grown
     less = dot(cross, cross) / (1 + m.abs()) / 2  # (1 - |m|)/2
     plus, minus = torch.where(m > 0, 1 - less, less), torch.where(m > 0, less, 1 - less)
     far = plus * (out - 1 / out) / 2 + minus * (back - 1 / back) / 2
-    return torch.where(short, near, far) / size * x + sinh * cross
-
-
-def split_unit(along: Tensor, side: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
-    """A vector's component along and part across, divided by its length; and that."""
-    whole, length = unit(torch.cat([along, side], dim=-1))
-    return (whole[..., :1], whole[..., 1:]), length
+    added = torch.where(short, near, far / root) / size * x + sinh / root * cross
+    return torch.where(short, x + added, added)
 
 
 def exp_of(h: Tensor) -> Tensor:

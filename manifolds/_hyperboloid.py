@@ -6,6 +6,7 @@
 import torch
 from torch import Tensor
 
+from ._closed import direction as ray_of
 from ._numerics import curved, dot, norm, seen_from
 
 Number = float | Tensor
@@ -29,7 +30,7 @@ def tangent(x: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
 
 
 def across_along(x: Tensor, v: Tensor, k: Number = 1.0) -> tuple[Tensor, Tensor]:
-    """v in an orthonormal frame at x: a vector and one further, radial component.
+    """v in an orthonormal frame at x: a vector and one further, radial component times sqrt k.
 
     For |x| > 1 the radial component is x.v/(|x| T), split off first: far out v's radial part is
     T times longer in coordinates than on the manifold, and left inside one vector its rounding
@@ -38,13 +39,18 @@ def across_along(x: Tensor, v: Tensor, k: Number = 1.0) -> tuple[Tensor, Tensor]
     """
     x2 = dot(x, x)
     far = x2 > 1
-    t = (1 + curved(x2, k)).sqrt()
-    direction = x / x2.where(far, 1.0).sqrt()  # x itself where it is short
+    direction = torch.where(far, ray_of(x.where(far, 1.0)), x)  # x itself where it is short
     component = dot(direction, v)
+    t = (1 + curved(x2.where(~far, 0.0), k)).sqrt()
     across = v - torch.where(far, component, curved(component, k) / (t * (1 + t))) * direction
     # Once more: what rounding left of the radial part would count in full.
     across = across - dot(direction, across).where(far, 0.0) * direction
-    return across, (component / t).where(far, component * 0)
+    # Over |x| and T/|x| one after the other: a gradient by T itself may be below the smallest
+    # number of float32, where T is 2^40; and of T/|x| the derivative by k is 1/T^2.
+    long = x.where(far, 1.0)
+    steepness = (1 + 1 / dot(long, long) / k).sqrt()
+    along = component / norm(long) / steepness
+    return across, along.where(far, component * 0)
 
 
 def outward(x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0) -> tuple[Tensor, Tensor]:

@@ -153,8 +153,8 @@ class ProductKernels(Factors):
     def _transport_at(self, x: Tensor, y: Tensor, v: Tensor, radius: float | Tensor) -> Tensor:
         return self._join(self._each_at("_transport_at", x, y, v))
 
-    def _logdetexp(self, x: Tensor, v: Tensor) -> Tensor:
-        each = self._each("_logdetexp", [x, v])
+    def _logdetexp(self, x: Tensor, v: Tensor, **curved: Any) -> Tensor:
+        each = self._each("_logdetexp", [x, v], hold=True)
         return side_by_side([t.squeeze(-1) for t in each]).sum(-1, keepdim=True)
 
     def _mean(self, x: Tensor, weights: Tensor | None, start: Tensor | None) -> Tensor:

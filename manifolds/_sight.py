@@ -206,8 +206,6 @@ class Rise(NamedTuple):
     """T_y - T_x"""
     tx: Tensor
     ty: Tensor
-    near: Tensor
-    """Whether both are near the origin, |X| <= 4: from there on Euler's relation has its digits."""
 
 
 def rise(x: Tensor, y: Tensor, area: Tensor) -> Rise:
@@ -216,7 +214,7 @@ def rise(x: Tensor, y: Tensor, area: Tensor) -> Rise:
     tx, ty = (1 + x2).sqrt(), (1 + y2).sqrt()
     # (T_y^2 - T_x^2)/(T_x + T_y), in an order in which nothing overflows.
     gain = dot((y - x) / (tx + ty), x + y) / area
-    return Rise(gain, tx, ty, torch.maximum(x2, y2) <= 16)
+    return Rise(gain, tx, ty)
 
 
 def _dist_turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from ._closed import closed_form, minus
-from ._numerics import dot
-from ._sight import carried_time, rise
+from ._numerics import dot, norm, seen_from, unit
+from ._sight import Rise, carried_time, rise
 from ._split import Ray, Split, outward_ray, split_off
 
 
@@ -155,11 +155,17 @@ def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[
 
 
 def _turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """R d/dR near the origin, where what moves of V + c (x + y) is c = <y, v>/(1 + cosh d)."""
+    """R d/dR at fixed space parts, near the origin and farther out."""
     x, y, v, radius = *(u[..., 1:] for u in inputs[:3]), inputs[3]
-    area = radius * radius
-    seen = rise(x, y, area)
-    tx, ty = seen.tx, seen.ty
+    seen = rise(x, y, radius * radius)
+    near = torch.maximum(seen.tx, seen.ty) <= 4
+    space = torch.where(near, _turn_near(x, y, v, radius, seen), _turn_far(x, y, v, radius, seen))
+    return carried_time(space, y, kept[0][..., :1], seen.ty, radius), torch.ones_like(near)
+
+
+def _turn_near(x: Tensor, y: Tensor, v: Tensor, radius: Tensor, seen: Rise) -> Tensor:
+    """What moves of V + c (x + y) is c = <y, v>/(1 + cosh d)."""
+    area, tx, ty = radius * radius, seen.tx, seen.ty
     xv = dot(x, v) / area
     z = 1 + tx * ty - dot(x, y) / area
     c = (dot(y - x, v) / area - seen.gain / tx * xv) / z
@@ -167,8 +173,56 @@ def _turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Ten
     # Of <y, v> = y.v - (T_y/T_x) x.v over R^2, and of 1 + cosh d.
     inner = seen.gain * (tx + ty) / (tx * tx * tx * ty) * xv / z
     own = inner - 2 * c - c * (square - 2 * (z - 2)) / z
-    space = own * (x + y)
-    return carried_time(space, y, kept[0][..., :1], ty, radius), seen.near
+    return own * (x + y)
+
+
+def _turn_far(x: Tensor, y: Tensor, v: Tensor, radius: Tensor, seen: Rise) -> Tensor:
+    r"""In the frames of the outward rays e at x and y, n across them in the plane of both.
+
+    With theta the angle between the rays and A the area of the triangle of x, y and the origin,
+    P turns a vector (alpha, beta) by phi = -(theta + A), and its coordinates are T alpha along e.
+    With q = tanh(r_x/2) tanh(r_y/2), p = tanh r_x tanh r_y and u = (1 - q) cos(theta/2)
+    + i (1 + q) sin(theta/2), phi is -2 arg u, and R d/dR phi = -p sin phi. So nothing is left that
+    is longer than the sum: far out, where a change of R moves all points by about as much, that is
+    1/T^2 of P v and of what it owes to each input.
+    """
+    tx, ty = seen.tx, seen.ty
+    x, y, step = x / radius, y / radius, (y - x) / radius
+    size_x, size_y = norm(x), norm(y)
+    # At the origin, which has no outward ray, that of the other point.
+    alone = (size_x == 0) | (size_y == 0)
+    ray_y = torch.where(size_y == 0, x, y)
+    ray_x = torch.where(size_x == 0, y, x)
+    e, _, side, reach, _ = seen_from(ray_x, ray_y, step.where(~alone, 0.0))
+    length = norm(ray_y)
+    length = length.where(length > 0, 1.0)
+    cos, sin = reach / length, norm(side) / length
+    n = unit(side)[0]
+
+    half = ((1 + cos.abs()) / 2).sqrt()
+    c, s = (torch.where(o, sin / half / 2, half) for o in (cos < 0, cos >= 0))
+    q = (size_x / (1 + tx)) * (size_y / (1 + ty))
+    c, s = c * 2 * ((tx + ty) / (1 + tx)) / (1 + ty) / (1 + q), s * (1 + q)
+    root = (c * c + s * s).sqrt()
+    c, s = c / root, s / root
+    sin_phi, cos_phi = -2 * c * s, (c - s) * (c + s)
+
+    h_x, h_y = size_x / tx, size_y / ty  # tanh r
+    p = h_x * h_y
+    fall = -(seen.gain / tx) / ty * (1 / tx + 1 / ty)  # 1/T_y^2 - 1/T_x^2
+    total = h_x + h_y
+    share = fall / total.where(total > 0, 1.0)
+    along = dot(v, e)
+    side_v = minus(v, e, along)
+    alpha = (along + dot(side_v, e)) * (
+        ty / tx
+    )  # times T_y, by which it is too short for a product
+    beta = dot(side_v, n) - dot(side_v, e) * dot(e, n)
+    radial = alpha * (cos_phi * fall + p * sin_phi * sin_phi)
+    radial = radial + ty * beta * sin_phi * (c * c * (p + h_y * h_y) - s * s * h_y * share)
+    angular = alpha / ty * sin_phi * (s * s * (p + h_x * h_x) + c * c * h_x * share)
+    angular = angular + beta * p * sin_phi * sin_phi
+    return (cos * e + sin * n) * radial + (cos * n - sin * e) * angular
 
 
 transport = closed_form(_value, _pull, scaled=2, degree=0, turn=_turn)

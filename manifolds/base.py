@@ -436,8 +436,9 @@ class Manifold(UnitKernels):
         |v| = pi R, the edge of the injectivity domain, and at its multiples.
         Shapes: (..., m), (..., m) -> (...).
         """
-        (x, v), call = self._enter("logdetexp", [("x", x)], [("v", v)], scaled=True)
-        return self._leave_scalar(self._logdetexp(x, v), call)
+        named = [("x", x)], [("v", v)]
+        (x, v), call = self._enter("logdetexp", *named, scaled=True, hold=True)
+        return self._leave_scalar(self._logdetexp(x, v, **call.curved), call)
 
     # -- cones ----------------------------------------------------------------------------------
 

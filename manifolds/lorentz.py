@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from . import _shot, _sight, _transport
+from ._closed import direction
 from ._edge import brought_within
 from ._geodesic import NEAR, behind, sinh_ratios
 from ._hyperboloid import across_along, lift, outward, tangent, time
@@ -20,10 +21,9 @@ from ._numerics import (
     norm,
     shortened,
     sinhc,
-    unit,
 )
 from .base import Manifold
-from .unit import Call, Number, divided, times
+from .unit import Call, Number
 
 
 @final
@@ -112,7 +112,11 @@ class Lorentz(Manifold):
 
     def _frame(self, x: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
         across, along = across_along(x[..., 1:], v[..., 1:], k)
-        return torch.cat([along, across], dim=-1)
+        return torch.cat([along if isinstance(k, float) else along * k.rsqrt(), across], dim=-1)
+
+    def _unit_frame(self, x: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
+        across, along = across_along(x[..., 1:], v[..., 1:], k)
+        return torch.cat([along, across if isinstance(k, float) else across * k.sqrt()], dim=-1)
 
     def _egrad2rgrad(self, x: Tensor, g: Tensor, k: Number = 1.0) -> Tensor:
         s, t = x[..., 1:], lift(x[..., 1:], k)[..., :1]
@@ -172,17 +176,15 @@ class Lorentz(Manifold):
         return self._by_both_ends(x, y, step, t, **curved)
 
     def _behind(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
-        radius = _radius(curved.get("k", 1.0))
-        s, h = x[..., 1:], _sight.haversine(x, y, radius)
+        k = curved.get("k", 1.0)
+        s, h = x[..., 1:], _sight.haversine(x, y, _radius(k))
         # Where the ends are close their distance and the direction of the way have no derivative
         # of their own to build on: it is 0/0 where they coincide.
         far = (dot(s, s) > 1) & (h > NEAR)
         near = super()._behind(x, y, step, t.where(~far, 0.0), **curved)
-        # As far out as that, scaling in and out loses nothing in the derivative by the curvature.
-        s, other, way = (divided(a, radius) for a in (s.where(far, 2.0), y[..., 1:], step[..., 1:]))
-        d = divided(_sight.dist(x, y, radius), radius)
-        reached = times(behind(s, other, way, d, h, t.where(far, 0.0)), radius, 1)
-        return torch.where(far, torch.cat([torch.zeros_like(d), reached], dim=-1), near)
+        apart = s.where(far, 2.0), y[..., 1:], step[..., 1:]
+        reached = behind(*apart, h.where(far, 1.0), t.where(far, 0.0), k)
+        return torch.where(far, torch.cat([torch.zeros_like(h), reached], dim=-1), near)
 
     def _between(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, k: Number = 1.0) -> Tensor:
         # Symmetric in the ends, exact at both.
@@ -208,10 +210,11 @@ class Lorentz(Manifold):
         s = x[..., 1:]
         square = curved(dot(s, s), k)
         far = square > 1
-        # Far out the derivative of the product along the ray would be a small difference.
-        direction, size = unit(s.where(far, 1.0))
-        arc = asinh_over(size, k)
-        return torch.where(far, arc * direction, asinhc_at(square.where(~far, 0.0), k) * s)
+        # Far out the derivative of the product along the ray would be a small difference, and what
+        # rounding leaves of the direction's along itself r times as long.
+        long = s.where(far, 1.0)
+        arc = asinh_over(norm(long), k)
+        return torch.where(far, arc * direction(long), asinhc_at(square.where(~far, 0.0), k) * s)
 
     def _lift_tangent0(self, v: Tensor) -> Tensor:
         return torch.cat([torch.zeros_like(v[..., :1]), v], dim=-1)

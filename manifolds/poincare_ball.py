@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from . import _ball_shot
+from ._closed import direction
 from ._edge import brought_within, rim
 from ._geodesic import between, from_nearer_end
 from ._numerics import (
@@ -102,7 +103,7 @@ class PoincareBall(Manifold):
         return 4 * asinh_squared_over(haversine, k)
 
     def _expmap(self, x: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
-        return _ball_shot.EXPMAP[x.dtype](x, v, k if isinstance(k, float) else k.rsqrt())
+        return _ball_shot.EXPMAP[x.dtype](x, v, _radius(k))
 
     def _expmap_at(self, x: Tensor, v: Tensor, call: Call) -> Tensor:
         return _ball_shot.EXPMAP[call.dtype](x, v, call.radius)
@@ -112,6 +113,18 @@ class PoincareBall(Manifold):
 
     def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
         return self._by_both_ends(x, y, step, t, **curved)
+
+    def _behind(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved_: Any) -> Tensor:
+        k = curved_.get("k", 1.0)
+        # By its direction and its length, each with a derivative of its own: in one by a logarithm
+        # that leads far out 1 - |y|^2 of the part across is longer than all of that along.
+        gap, half = _gap(x, k), asinh_over(norm(_chord(x, y, step, k)), k)
+        far = half > 0.5
+        way = direction((gap * step - curved(dot(step, step), k) * x).where(far, 1.0))
+        way = torch.where(far, way, _logmap(x, y, step, k))
+        return _ball_shot.EXPMAP_AT[x.dtype](
+            x, way, t * torch.where(far, gap * half, 1.0), _radius(k)
+        )
 
     def _between(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, k: Number = 1.0) -> Tensor:
         x, y, step, p = from_nearer_end(x, y, step, t)
@@ -179,10 +192,12 @@ class PoincareBall(Manifold):
     def _outward(
         self, x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0
     ) -> tuple[Tensor, Tensor]:
-        _, length, side, reach, ahead = seen_from(x, y, step)
-        across = norm(side) * (length > 0)
-        along = ahead * (1 - curved(length * reach, k)) - length * curved(dot(side, side), k)
-        return across * _gap(x, k), along * (length > 0)
+        # As the step and what bends it. Times 1 - |x|^2 all of a short step far out would move
+        # alike with k, and the angle's derivative be 1/|step| times less than that of either part.
+        _, length, side, _, ahead = seen_from(x, y, step)
+        across = norm(side)
+        bend = length * (ahead * ahead + across * across) / _gap(x, k)
+        return across * (length > 0), (ahead - curved(bend, k)) * (length > 0)
 
     def _log_sn_ratio(self, v: Tensor) -> Tensor:
         return log_sinhc(v)
@@ -192,6 +207,10 @@ class PoincareBall(Manifold):
 
 
 # -- at the curvature -k, k = 1 but for its derivative --------------------------------------------
+
+
+def _radius(k: Number) -> Number:
+    return k if isinstance(k, float) else k.rsqrt()
 
 
 def _gap(x: Tensor, k: Number = 1.0) -> Tensor:

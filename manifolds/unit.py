@@ -335,9 +335,15 @@ class UnitKernels(nn.Module, ABC):
     def _norm(self, x: Tensor, v: Tensor, **curved: Any) -> Tensor:
         return norm(self._frame(x, v, **curved))
 
-    def _logdetexp(self, x: Tensor, v: Tensor) -> Tensor:
+    def _unit_frame(self, x: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
+        """``_frame`` in units of R."""
+        if isinstance(k, float):
+            return self._frame(x, v)
+        return k.sqrt() * self._frame(x, v, k=k)  # type: ignore[call-arg]
+
+    def _logdetexp(self, x: Tensor, v: Tensor, **curved: Any) -> Tensor:
         n = x.shape[-1] - self._extra_coordinates
-        return (n - 1) * self._log_sn_ratio(self._frame(x, v))
+        return (n - 1) * self._log_sn_ratio(self._unit_frame(x, v, **curved))
 
     # -- entering and leaving the unit space ----------------------------------------------------
 

@@ -97,6 +97,7 @@ HYPERBOLOID = {
     "from_normal": lambda k, v: lifted(v, k),
     "to_normal": lambda k, x: dropped(x, k),
     "norm": lambda k, x, v: [mp.sqrt(inner(x, v, v, k))],
+    "inner": lambda k, x, u, v: [inner(x, u, v, k)],
     "egrad2rgrad": lambda k, x, g: tangent(
         x, [a + k * dot(x, g) * b for a, b in zip(g, x, strict=True)], k
     ),
@@ -143,8 +144,8 @@ def on_ball(name):
             return flat(of(k, s, raised(args[1], k)), k)
         if name == "expmap":
             return flat(of(k, s, raised_vector(x, args[1], k)), k)
-        if name in ("norm", "logdetexp"):
-            return of(k, s, raised_vector(x, args[1], k))
+        if name in ("norm", "inner", "logdetexp"):
+            return of(k, s, *(raised_vector(x, v, k) for v in args[1:]))
         if name == "logmap":
             return flat_vector(s, of(k, s, raised(args[1], k))[1:], k)
         if name == "transport":
@@ -190,7 +191,7 @@ def judged(value, k, args, g):
 def drawn(name, r, dtype, seed):
     """Arguments of about the length r, space parts, in three dimensions."""
     generator = torch.Generator().manual_seed(seed)
-    kinds = {"from_normal": 1, "to_normal": 1, "transport": 3}.get(name, 2)
+    kinds = {"from_normal": 1, "to_normal": 1, "transport": 3, "inner": 3}.get(name, 2)
     a = torch.randn(kinds, 3, generator=generator, dtype=torch.float64)
     a = r * a / a.norm(dim=-1, keepdim=True)
     if seed % 2 and kinds > 1:
@@ -311,6 +312,48 @@ def test_far_out_and_by_a_short_way_or_on_a_ray_the_derivative_by_K_has_its_digi
         size = len(value(k, *exact))
     right, yard = judged(value, k, exact, [mp.mpf(c.item()) for c in g[:size]])
     assert abs(got - right) <= 32 * torch.finfo(torch.float64).eps / 2 * yard
+
+
+ON_A_RAY = [
+    ("inner", Lorentz, torch.float32, [[2e11, 3e11], [6.519, 1.227], [-1.6436, -2.5825]]),
+    ("norm", Lorentz, torch.float32, [[3.6e7, -1e8], [2.25e-6, 7.7e-7]]),
+    ("logdetexp", Lorentz, torch.float32, [[0.0, 2.6e11], [0.0, 7.4e11]]),
+    ("logdetexp", Lorentz, torch.float64, [[3e6, 0.0], [7e6, 0.0]]),
+    ("transport", Lorentz, torch.float64, [[3e6, 0.0], [8e6, 0.0], [5e5, 0.0]]),
+    ("transport", Lorentz, torch.float64, [[3e3, 1.0], [1.0, 50.0], [5e2, 1.0]]),
+    ("transport", Lorentz, torch.float32, [[6.7e11], [-5.5e10], [1.55e-8]]),
+    ("transport0_inverse", Lorentz, torch.float32, [[-880.6, -519.4], [19606.5, 11858.0]]),
+    ("geodesic", Lorentz, torch.float64, [[15.2, 0.1], [3.5, 0.03], [1.000001]]),
+    ("geodesic", Lorentz, torch.float64, [[2177.0], [8504.0], [-0.4]]),
+    ("exterior_angle", PoincareBall, torch.float32, [[0.8731, 0.0], [0.8730967, 1e-6]]),
+]
+
+
+@pytest.mark.parametrize(("name", "model", "dtype", "arguments"), ON_A_RAY)
+def test_far_out_on_a_ray_the_derivative_by_K_is_not_what_is_left_of_longer_terms(
+    name, model, dtype, arguments
+):
+    vectors = [torch.tensor(a, dtype=dtype) for a in arguments]
+    exactly = [[mp.mpf(c.item()) for c in v] for v in vectors]
+    size = len(arguments[0])
+    g = torch.tensor([0.3, -0.4, 0.7], dtype=dtype)
+    if name == "geodesic":
+        *vectors, t = vectors
+        got, k = derivative_of_geodesic(model, vectors, t.item(), g[1:])
+
+        def value(k, x, y, t):
+            return exp(x, [t[0] * c for c in log(x, y, k)], k)
+
+        g = g[1:]
+    else:
+        manifold = model(-1.3, learnable=True).double()
+        got = curvature_derivative(manifold, name, stored(manifold, name, vectors), g)
+        k = -mp.mpf(manifold.curvature.item())
+        value = HYPERBOLOID[name] if model is Lorentz else on_ball(name)
+    with mp.workdps(70):
+        size = len(value(k, *exactly))
+    right, yard = judged(value, k, exactly, [mp.mpf(c.item()) for c in g[:size]])
+    assert abs(got - right) <= 32 * torch.finfo(dtype).eps / 2 * yard, (got, float(right))
 
 
 @pytest.mark.parametrize(
