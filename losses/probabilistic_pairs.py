@@ -78,6 +78,7 @@ def sampled_sqdist(
     """
     where = "sampled_sqdist"
     check_option(where, "method", method, ("second_order", "monte_carlo"))
+    check_integer(where, "samples", samples, 1)
     check_manifold(where, manifold)
     in_float32(where, mean_x=mean_x, var_x=var_x, mean_y=mean_y, var_y=var_y)
     means = [("mean_x", mean_x), ("mean_y", mean_y)]
@@ -95,7 +96,6 @@ def sampled_sqdist(
         where, mean_x=mean_x, var_x=var_x, mean_y=mean_y, var_y=var_y
     )
     if method == "monte_carlo":
-        check_integer(where, "samples", samples, 1)
         x = _samples(manifold, mean_x, var_x, n, samples, generator)
         y = _samples(manifold, mean_y, var_y, n, samples, generator)
         return _mean_over_samples(manifold, x, y)

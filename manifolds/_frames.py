@@ -156,10 +156,11 @@ def moved_along(
     c, across = direction[..., :1], direction[..., 1:]
     inwards = _far(x) & (c < 0)
     ray, size = unit(x.where(inwards, 1.0))
-    less = (dot(across, across) / (1 - c)).where(inwards, 1.0)  # 1 + c
-    e_r, e_t = size + (1 + size.square()).sqrt(), t.exp()
-    e_in = e_r / e_t
-    outer = less * (e_t * e_r + 1 / e_t / e_r) - (2 - less) * (e_in + 1 / e_in)
+    less = dot(across, across) / (1 - c.where(inwards, -1.0))  # 1 + c
+    # Both ways as quotients of numbers above 1: next to the inverse of a quotient of e^-400 its
+    # derivative overflows.
+    e_r, e_t = size + (1 + size.square()).sqrt(), t.where(inwards, 1.0).exp()
+    outer = less * (e_t * e_r + 1 / e_t / e_r) - (2 - less) * (e_r / e_t + e_t / e_r)
     velocity = torch.where(inwards, outer / 4 * ray + cosh * across, velocity)
     return torch.where(near, short, along * velocity + join(x, aside))
 

@@ -134,7 +134,8 @@ def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[
     length = inputs[2] if len(inputs) > 2 else 1.0
     g_x, g_side = dot(gs, x) / length, dot(gs, side) / length
     # What acts on y: the time part's share, or beyond the edge what is left across y.
-    on_y = inside * gt / ty - (1 - inside) * back * (on_x * g_x + on_side * g_side) / (y2 + inside)
+    shrunk = (1 - inside) * back / (y2 + inside)
+    on_y = inside * gt / ty - ((shrunk * on_x) * g_x + (shrunk * on_side) * g_side)
     q_x, q_side = back * g_x + on_y * y_x, back * g_side + on_y * y_side
     turn = e_x * q_x + e_side * q_side
     # Of g and of y what is along X is in the coefficients of X, where its derivative may be by

@@ -151,6 +151,24 @@ def test_a_jacobi_field_solves_the_jacobi_equation(manifold):
     assert close(manifold, x, first, slope, 1e-13, 1 + manifold.norm(x, slope))
 
 
+@pytest.mark.parametrize(
+    ("dtype", "r", "length"), [(F64, 20.0, 430.0), (F64, 20.0, -430.0), (torch.float32, 5.0, 50.0)]
+)
+def test_a_jacobi_field_along_a_long_ray_has_gradients(dtype, r, length):
+    space = Lorentz()
+    x = space.from_normal(torch.tensor([r, 0.0], dtype=dtype)).detach()
+    outward = torch.tensor([math.sinh(r), math.cosh(r), 0.0], dtype=dtype)
+    inputs = [u.clone().requires_grad_() for u in (x, length * outward, outward, 0 * outward)]
+    field = jacobi_field(space, *inputs)
+    # The velocity of the ray, and of it the derivative by the velocity at x, T times as long there.
+    wanted = math.cosh(r + length)
+    assert abs(number(field[1]) / wanted - 1) <= 8 * torch.finfo(dtype).eps * (r + abs(length))
+    gradients = torch.autograd.grad(field[1], inputs)
+    assert all(g.isfinite().all() for g in gradients)
+    by_value = number(gradients[2][1]) * math.cosh(r) / wanted
+    assert abs(by_value - 1) <= 16 * torch.finfo(dtype).eps * (r + abs(length))
+
+
 def test_jacobi_fields_on_the_sphere_go_on_beyond_the_antipode():
     sphere = Sphere(0.25)
     x = points(sphere, 3, seed=1)
