@@ -126,6 +126,20 @@ def closed_form(
     return call
 
 
+def with_turn(value: Tensor, k: float | Tensor, turn: Callable[[Tensor], Tensor]) -> Tensor:
+    """A value at a radius without a derivative, with one: ``k`` as of ``unit.held``.
+
+    Args:
+        value: at unit curvature, of a length.
+        turn: (what lengths are multiplied by) -> R times the derivative by R of the whole, over R.
+    """
+    if isinstance(k, float):
+        return value
+    # By the midpoint rule it has its second derivatives.
+    way = -k.log() / 2
+    return value + way * (way / 2).exp() * turn((-way / 2).exp())
+
+
 def minus(y: Tensor, x: Tensor, share: Tensor) -> Tensor:
     """y - share x."""
     return torch.addcmul(y, x, share, value=-1)

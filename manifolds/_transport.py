@@ -158,7 +158,7 @@ def _turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Ten
     """R d/dR at fixed space parts, near the origin and farther out."""
     x, y, v, radius = *(u[..., 1:] for u in inputs[:3]), inputs[3]
     seen = rise(x, y, radius * radius)
-    near = torch.maximum(seen.tx, seen.ty) <= 4
+    near = (torch.maximum(seen.tx, seen.ty) <= 4) & (torch.minimum(seen.tx, seen.ty) <= 1.5)
     space = torch.where(near, _turn_near(x, y, v, radius, seen), _turn_far(x, y, v, radius, seen))
     return carried_time(space, y, kept[0][..., :1], seen.ty, radius), torch.ones_like(near)
 

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from ._checks import check_amount, check_broadcast, check_tensor
-from ._closed import direction
-from ._frames import from_space_part, join, space_part
+from ._closed import direction, with_turn
+from ._frames import embedded, from_space_part, join, space_part
 from ._hyperboloid import time
 from ._kappa_forms import open_form
-from ._numerics import dot, norm, unit
+from ._numerics import dot, norm, tanhc_missing, unit
 from ._tangents import tangents
 from .base import Manifold
 from .unit import Call
@@ -55,16 +55,51 @@ def busemann(manifold: Manifold, x: Tensor, ideal: Tensor) -> Tensor:
         ValueError: for K > 0, where there are no ideal points, and for shapes that do not match.
     """
     manifold, x, _ = open_form("busemann", manifold, x)
-    s, xi, call = _enter("busemann", manifold, x, ideal)
+    x_, xi, call = _entered("busemann", manifold, x, ideal, hold=True)
     if manifold.sign == 0:
-        return manifold._leave_scalar(-dot(xi, s), call, 1)
+        return manifold._leave_scalar(-dot(xi, x_), call, 1)
+    s = space_part(manifold, x_)
     _, b = _decomposed(s, xi)
     square = dot(s, s)
     near = square <= 1
     # b - 1, of which no digit is lost to the 1 near the origin.
     small = (square / (1 + time(s)) - dot(xi, s)).where(near, 0.0)
     value = torch.where(near, small.log1p(), b.where(~near, 1.0).log())
+
+    def turn(factor: Tensor) -> Tensor:
+        own = space_part(manifold, factor * x_)
+        return _turn(own, xi, carried=not embedded(manifold))
+
+    value = with_turn(value, call.curved.get("k", 1.0), turn)
     return manifold._leave_scalar(value, call, 1)
+
+
+def _turn(s: Tensor, xi: Tensor, *, carried: bool) -> Tensor:
+    r"""R d/dR of R B(x/R), over R: B - 1 + 1/(b T), b = e^B, s held fixed.
+
+    Near the origin all of this cancels but terms of third order on the ray, of second across it.
+    There with c = sinh(rho) the component along xi, l the rest, T_c = cosh(rho) and
+    L = l^2 e^rho/(T + T_c) it is (tanh rho - rho) - c l^2/((T + T_c) T T_c) + log(1 + L)
+    - l^2/(b T). ``carried``: s is 2x/(1 - x.x) with x held fixed, which moves it by T - 1 times
+    itself.
+    """
+    lateral, b = _decomposed(s, xi)
+    square, t = dot(s, s), time(s)
+    near = square <= 1
+    c, l2 = dot(xi, s), dot(lateral, lateral)
+    # The slope of B by log s, 1 - 1/(b T).
+    slope = (l2 - c * b) / b / t
+    far = b.where(~near, 1.0).log() - slope
+    c, l2 = c.where(near, 0.0), l2.where(near, 0.0)
+    t_c, t_near = (1 + c * c).sqrt(), time(s.where(near, 0.0))
+    rho, both = c.asinh(), t_near + t_c
+    share = l2 * (t_c + c) / both  # T_c + c is e^rho, c >= -1 here
+    own = -rho * rho.square() * tanhc_missing(rho.square()) - c * l2 / (both * t_near * t_c)
+    own = own + share.log1p() - l2 / (b.where(near, 1.0) * t_near)
+    own = torch.where(near, own, far)
+    if carried:
+        own = own - square / (1 + t) * slope
+    return own
 
 
 def horosphere_distance(
@@ -200,7 +235,15 @@ def _decomposed(s: Tensor, xi: Tensor) -> tuple[Tensor, Tensor]:
 
 def _enter(op: str, manifold: Manifold, x: Tensor, ideal: Tensor) -> tuple[Tensor, Tensor, Call]:
     """(the space part of x at unit curvature, or x itself on flat space; xi; the way back)."""
-    (x_,), call = manifold._enter(op, [("x", x)])
+    x_, xi, call = _entered(op, manifold, x, ideal)
+    return space_part(manifold, x_) if manifold.sign else x_, xi, call
+
+
+def _entered(
+    op: str, manifold: Manifold, x: Tensor, ideal: Tensor, *, hold: bool = False
+) -> tuple[Tensor, Tensor, Call]:
+    """(x at unit curvature, xi, the way back)."""
+    (x_,), call = manifold._enter(op, [("x", x)], hold=hold)
     where, n = f"{manifold._name}.{op}", x.shape[-1] - manifold._extra_coordinates
     check_tensor(where, "ideal", ideal)
     if ideal.ndim == 0 or ideal.shape[-1] != n:
@@ -217,8 +260,7 @@ def _enter(op: str, manifold: Manifold, x: Tensor, ideal: Tensor) -> tuple[Tenso
     dtype = torch.promote_types(x.dtype, ideal.dtype)
     working = torch.promote_types(dtype, torch.float32)
     xi = direction(ideal.to(working))
-    x_ = x_.to(working)
-    return space_part(manifold, x_) if manifold.sign else x_, xi, call._replace(dtype=dtype)
+    return x_.to(working), xi, call._replace(dtype=dtype)
 
 
 def _length(

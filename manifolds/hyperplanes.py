@@ -10,14 +10,16 @@ from torch import Tensor
 
 from . import _frames, _kappa_planes
 from ._checks import check_broadcast, check_coordinates, check_tensor
-from ._closed import direction
+from ._closed import direction, with_turn
 from ._frames import embedded, space_part
 from ._hyperboloid import time
 from ._isometry_product import product_of
-from ._numerics import dot, norm, scale_of, unit
+from ._numerics import asinh_over, dot, norm, scale_of, tanhc_missing, unit
+from ._sight import rise
 from ._tangents import Tangents, tangents
 from .base import Manifold, check_known, check_one
 from .isometries import reflection
+from .poincare_ball import sinh_log_along
 from .unit import Call, divided, times
 
 if TYPE_CHECKING:
@@ -57,8 +59,18 @@ def signed_distance(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor) -> Tens
     """
     check_one("signed_distance", manifold, _NONE)
     check_known("signed_distance", manifold)
-    sine, cosine, _, call = _sine("signed_distance", manifold, x, p, a)
-    return manifold._leave_scalar(_arc(manifold, sine, cosine), call, 1)
+    op = "signed_distance"
+    sine, cosine, _, call = _sine(op, manifold, x, p, a, hold=True)
+    k = call.curved.get("k", 1.0)
+    if isinstance(k, float):
+        return manifold._leave_scalar(_arc(manifold, sine, cosine), call, 1)
+    if not embedded(manifold):
+        return manifold._leave_scalar(asinh_over(sine, k), call, 1)
+    (p_, x_, a_), _ = manifold._enter(op, [("p", p), ("x", x)], [("a", a)], hold=True)
+    value = with_turn(
+        _arc(manifold, sine, cosine), k, lambda f: _turn(manifold, f * p_, f * x_, a_)
+    )
+    return manifold._leave_scalar(value, call, 1)
 
 
 def hyperplane_distance(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor) -> Tensor:
@@ -156,11 +168,32 @@ def logits(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor, *, matmul: bool 
     return manifold._leave_vector(value, call._replace(dtype=dtype), 1)
 
 
+def _turn(manifold: Manifold, p: Tensor, x: Tensor, a: Tensor) -> Tensor:
+    r"""R d/dR of R delta, over R, on the hyperboloid at fixed space parts.
+
+    With s = sinh(delta), q = |p| times a's radial component, a of length 1, and T_x - T_p the
+    gain, (delta - tanh delta) - (q/T_p) (q s/T_p - gain (1/T_p + 1/T_x))/cosh(delta).
+    """
+    kept = tangents(manifold)
+    normal = direction(kept.frame(p, kept.enter(p, a / scale_of(a))))
+    s = dot(kept.frame(p, kept.sine(p, x, x - p)), normal)
+    delta = _arc(manifold, s, s)
+    p, x = p[..., 1:], x[..., 1:]
+    seen = rise(p, x, torch.ones_like(s))
+    far = dot(p, p) > 1
+    # Components in a frame: far out the radial one first, else carried from the origin.
+    q = torch.where(far, norm(p) * normal[..., :1], dot(p, normal[..., 1:])) / seen.tx
+    shrunk = 2 * (-delta.abs()).exp() / (1 + (-2 * delta.abs()).exp())  # 1/cosh
+    bend = q * delta.tanh() - shrunk * seen.gain * (1 / seen.tx + 1 / seen.ty)
+    return delta * delta.square() * tanhc_missing(delta.square()) - q * bend
+
+
 def _sine(
-    op: str, manifold: Manifold, x: Tensor, p: Tensor, a: Tensor
+    op: str, manifold: Manifold, x: Tensor, p: Tensor, a: Tensor, *, hold: bool = False
 ) -> tuple[Tensor, Tensor, Tensor, Call]:
-    """(sn(delta), cos(delta) on the sphere, |a|, the way back), at unit curvature."""
-    (p_, x_, a_), call = manifold._enter(op, [("p", p), ("x", x)], [("a", a)])
+    """(sn(delta), cos(delta) on the sphere, |a|, the way back), at unit curvature; held, on the
+    ball of the curvature -k and over sqrt k."""
+    (p_, x_, a_), call = manifold._enter(op, [("p", p), ("x", x)], [("a", a)], hold=hold)
     # The ball is conformal: its own logarithm has all lateral digits, and is cheaper.
     of_any_sign = manifold._family == "kappa"
     kept = tangents(manifold) if of_any_sign or embedded(manifold) else Tangents(manifold)
@@ -168,6 +201,9 @@ def _sine(
     scale = scale_of(a_)  # so that no product is subnormal or overflows
     frame = kept.frame(p_, kept.enter(p_, a_ / scale))
     normal, length = direction(frame), scale * norm(frame)
+    if manifold.sign < 0 and type(kept) is Tangents:
+        sine = sinh_log_along(p_, x_, step, normal, call.curved.get("k", 1.0))
+        return sine, sine, length, call
     towards = kept.frame(p_, kept.sine(p_, x_, step))
     sine = dot(towards, normal)
     across = towards - sine * normal

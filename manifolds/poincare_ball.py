@@ -230,6 +230,16 @@ def _logmap(x: Tensor, y: Tensor, step: Tensor, k: Number) -> Tensor:
     return asinhc_at(q, k) / (1 + q).sqrt() * (gap_x * step - square * x) / gap_y
 
 
+def sinh_log_along(x: Tensor, y: Tensor, step: Tensor, n: Tensor, k: Number) -> Tensor:
+    """The component of log_x y, made sinh(sqrt(k) d)/sqrt k long, along a unit vector.
+
+    Of products with n, not of a vector times n: what they are rounded by is the same in the
+    derivative by k.
+    """
+    bend = curved(dot(step, step), k) / _gap(x, k)
+    return 2 * (dot(step, n) - bend * dot(x, n)) / _gap(y, k)
+
+
 def _transport(x: Tensor, y: Tensor, step: Tensor, v: Tensor, k: Number) -> Tensor:
     gap_x, gap_y = _gap(x, k), _gap(y, k)
     square, sv, xv, xs = (

@@ -171,7 +171,7 @@ class Problem:
             ]
             jacobian_k = [(b - a) * scale for a, b in zip(self.f, by_k, strict=True)]
             smooth = [self._is_smooth(i, phi, row, second[i]) for i, row in enumerate(slope)]
-            slope = [self._without_truncation(row, second[i]) for i, row in enumerate(slope)]
+            slope = [self._without_truncation(i, row, second[i]) for i, row in enumerate(slope)]
         answers = []
         for i, argument in enumerate(self.arguments):
             has_time, alone = argument.time is not None, argument.number
@@ -220,10 +220,16 @@ class Problem:
         flat = change <= 10 * bend and bend <= mp.mpf(10) ** (-_STEP // 2)
         return bool(flat or change <= max(abs(a) for a in forward) * mp.mpf(10) ** -6)
 
-    def _without_truncation(self, forward: list[Any], second: list[Any]) -> list[Any]:
-        """Zero for what is no more than the difference quotient's own error."""
+    def _without_truncation(self, i: int, forward: list[Any], second: list[Any]) -> list[Any]:
+        """Less the difference quotient's own error of first order, and 0 for what is no more.
+
+        It counts where a vector is tiny that only its direction matters of: what is across it.
+        """
         error = 10 * self._step * max(abs(c) for block in second for row in block for c in row)
-        return [a if abs(a) > error else a * 0 for a in forward]
+        return [
+            a - self._step / 2 * second[i][b][b] if abs(a) > error else a * 0
+            for b, a in enumerate(forward)
+        ]
 
     def _phi(self, f: list[Any]) -> Any:
         return mp.fdot(self.w, f)

@@ -21,6 +21,8 @@ from spaceforms.manifolds import (
     Product,
     Sphere,
     Stereographic,
+    busemann,
+    signed_distance,
 )
 
 
@@ -354,6 +356,81 @@ def test_far_out_on_a_ray_the_derivative_by_K_is_not_what_is_left_of_longer_term
         size = len(value(k, *exactly))
     right, yard = judged(value, k, exactly, [mp.mpf(c.item()) for c in g[:size]])
     assert abs(got - right) <= 32 * torch.finfo(dtype).eps / 2 * yard, (got, float(right))
+
+
+def height(k, x, ideal):
+    """The Busemann function, of space parts."""
+    b = mp.sqrt(k) * (time(x, k) - dot(x, ideal) / length(ideal))
+    return [mp.log(b) / mp.sqrt(k)]
+
+
+def side(k, x, p, a):
+    """The signed distance from a hyperplane, of space parts."""
+    product = dot(x, a) - time(x, k) / time(p, k) * dot(p, a)
+    return [mp.asinh(mp.sqrt(k) * product / mp.sqrt(inner(p, a, a, k))) / mp.sqrt(k)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
+@pytest.mark.parametrize("function", [busemann, signed_distance])
+@pytest.mark.parametrize("model", [Lorentz, PoincareBall])
+def test_horospheres_and_hyperplanes_have_the_digits_of_the_derivative_by_K(model, function, dtype):
+    ball = model is PoincareBall
+
+    def value(k, x, *others):
+        if function is busemann:
+            return height(k, raised(x, k) if ball else x, *others)
+        p, a = others
+        if ball:
+            return side(k, raised(x, k), raised(p, k), raised_vector(p, a, k))
+        return side(k, x, p, a)
+
+    ray = [[3.0, 0.0], [1.0, 0.0], [2.0, 0.0]]
+    bent = [[3.0, 0.5], [-1.0, 2.0], [0.3, -0.7]]
+    for vectors in (ray, bent):
+        for r in (1e-8, 1e-3, 0.28) if ball else (1e-8, 1e-3, 0.3, 1e6):
+            x, p, a = (torch.tensor(v, dtype=torch.float64) for v in vectors)
+            x, p = (r * x).to(dtype), (r * p).to(dtype)
+            arguments = [x, a.to(dtype)] if function is busemann else [x, p, a.to(dtype)]
+            manifold = model(-1.3, learnable=True).double()
+            stored_ = stored(manifold, "", arguments)
+            if function is busemann:
+                stored_[1] = arguments[1]
+            (by_raw,) = torch.autograd.grad(function(manifold, *stored_), manifold._magnitude.raw)
+            k = -mp.mpf(manifold.curvature.item())
+            exactly = [[mp.mpf(c.item()) for c in v] for v in arguments]
+            right, yard = judged(value, k, exactly, [mp.mpf(1)])
+            u = torch.finfo(dtype).eps / 2
+            assert abs(by_raw.item() - right) <= 32 * u * yard, (vectors, r, float(right))
+
+
+@pytest.mark.parametrize(
+    ("model", "function"),
+    [
+        (Lorentz, busemann),
+        (PoincareBall, busemann),
+        (Lorentz, signed_distance),
+        (PoincareBall, signed_distance),
+    ],
+)
+def test_their_second_derivatives_by_K_are_those_of_differences(model, function):
+    x, p, a = (torch.tensor(c, dtype=torch.float64) for c in ([0.5, 0.2], [-0.1, 0.3], [0.3, -0.7]))
+
+    def slopes(shift):
+        manifold = model(-1.3, learnable=True).double()
+        with torch.no_grad():
+            manifold._magnitude.raw.add_(shift)
+        arguments = [z.clone().requires_grad_() for z in stored(manifold, "", [x, p, a])]
+        ideal = a.clone().requires_grad_()
+        given = [arguments[0], ideal] if function is busemann else arguments
+        by = manifold._magnitude.raw
+        (first,) = torch.autograd.grad(function(manifold, *given), by, create_graph=True)
+        return first, torch.autograd.grad(first, [by, *given])
+
+    h = 1e-6
+    difference = (slopes(h)[0].item() - slopes(-h)[0].item()) / (2 * h)
+    _, (second, *mixed) = slopes(0.0)
+    assert abs(second.item() - difference) <= 1e-7 * max(abs(difference), 1e-3)
+    assert all(m.isfinite().all() for m in mixed)
 
 
 @pytest.mark.parametrize(
