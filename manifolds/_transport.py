@@ -159,7 +159,8 @@ def _turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Ten
     x, y, v, radius = *(u[..., 1:] for u in inputs[:3]), inputs[3]
     seen = rise(x, y, radius * radius)
     near = (torch.maximum(seen.tx, seen.ty) <= 4) & (torch.minimum(seen.tx, seen.ty) <= 1.5)
-    space = torch.where(near, _turn_near(x, y, v, radius, seen), _turn_far(x, y, v, radius, seen))
+    far = _turn_far(x, y, v, kept[0][..., 1:], radius, seen)
+    space = torch.where(near, _turn_near(x, y, v, radius, seen), far)
     return carried_time(space, y, kept[0][..., :1], seen.ty, radius), torch.ones_like(near)
 
 
@@ -176,7 +177,7 @@ def _turn_near(x: Tensor, y: Tensor, v: Tensor, radius: Tensor, seen: Rise) -> T
     return own * (x + y)
 
 
-def _turn_far(x: Tensor, y: Tensor, v: Tensor, radius: Tensor, seen: Rise) -> Tensor:
+def _turn_far(x: Tensor, y: Tensor, v: Tensor, moved: Tensor, radius: Tensor, seen: Rise) -> Tensor:
     r"""In the frames of the outward rays e at x and y, n across them in the plane of both.
 
     With theta the angle between the rays and A the area of the triangle of x, y and the origin,
@@ -185,6 +186,9 @@ def _turn_far(x: Tensor, y: Tensor, v: Tensor, radius: Tensor, seen: Rise) -> Te
     + i (1 + q) sin(theta/2), phi is -2 arg u, and R d/dR phi = -p sin phi. So nothing is left that
     is longer than the sum: far out, where a change of R moves all points by about as much, that is
     1/T^2 of P v and of what it owes to each input.
+
+    With one end near the origin, where the rays may be at a right angle and the whole as short as
+    that end is near, from P v itself, ``moved``, and with what is left of it there by itself.
     """
     tx, ty = seen.tx, seen.ty
     x, y, step = x / radius, y / radius, (y - x) / radius
@@ -218,11 +222,23 @@ def _turn_far(x: Tensor, y: Tensor, v: Tensor, radius: Tensor, seen: Rise) -> Te
         ty / tx
     )  # times T_y, by which it is too short for a product
     beta = dot(side_v, n) - dot(side_v, e) * dot(e, n)
+    # One end near: a' e_y + b' n_y is P v in the plane, and cos A, sin A from 1 - q e^(-i theta).
+    real, imaginary = 1 - q * cos, q * sin
+    whole = real * real + imaginary * imaginary
+    cos_a, sin_a = (real - imaginary) * (real + imaginary) / whole, 2 * real * imaginary / whole
+    cos_b, sin_b = cos * cos_a - sin * sin_a, -(sin * cos_a + cos * sin_a)
+    e_y, n_y, turned_along = cos * e + sin * n, cos * n - sin * e, alpha / ty * cos_b - beta * sin_b
+    turned_across = alpha / ty * sin_b + beta * cos_b
+    lifted = size_y * (size_y / (1 + ty)) * cos_b * e_y + cos_a * e - sin_a * n
+    mixed = h_x * h_x * (alpha / ty) * lifted - y / ty * dot(y / ty, moved)
+    mixed = mixed + p * sin_b * (ty * turned_across * e_y - turned_along * n_y)
+
     radial = alpha * (cos_phi * fall + p * sin_phi * sin_phi)
     radial = radial + ty * beta * sin_phi * (c * c * (p + h_y * h_y) - s * s * h_y * share)
     angular = alpha / ty * sin_phi * (s * s * (p + h_x * h_x) + c * c * h_x * share)
     angular = angular + beta * p * sin_phi * sin_phi
-    return (cos * e + sin * n) * radial + (cos * n - sin * e) * angular
+    one_near = torch.minimum(tx, ty) <= 1.5
+    return torch.where(one_near, mixed, e_y * radial + n_y * angular)
 
 
 transport = closed_form(_value, _pull, scaled=2, degree=0, turn=_turn)

@@ -324,6 +324,8 @@ ON_A_RAY = [
     ("transport", Lorentz, torch.float64, [[3e6, 0.0], [8e6, 0.0], [5e5, 0.0]]),
     ("transport", Lorentz, torch.float64, [[3e3, 1.0], [1.0, 50.0], [5e2, 1.0]]),
     ("transport", Lorentz, torch.float32, [[6.7e11], [-5.5e10], [1.55e-8]]),
+    # At a right angle, from next to the origin: all of it is as short as x.
+    ("transport", Lorentz, torch.float64, [[1e-9, 0.0], [0.0, 100.0], [1.0, 0.0]]),
     ("transport0_inverse", Lorentz, torch.float32, [[-880.6, -519.4], [19606.5, 11858.0]]),
     ("geodesic", Lorentz, torch.float64, [[15.2, 0.1], [3.5, 0.03], [1.000001]]),
     ("geodesic", Lorentz, torch.float64, [[2177.0], [8504.0], [-0.4]]),
