@@ -244,3 +244,18 @@ def test_a_signal_before_the_first_step_stops_and_says_what_was_saved(
     assert signal.getsignal(number) == before
     monkeypatch.undo()
     assert _resumed_or_begun(config)
+
+
+def test_a_folder_that_is_deleted_while_it_is_trained_into_gets_a_sentence(tiny, monkeypatch):
+    config, real = tiny(save_every=1), train_module.train_step
+
+    def step(*args, **kwargs):
+        shutil.rmtree(config.out, ignore_errors=True)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(train_module, "train_step", step)
+    with pytest.raises(
+        OSError, match=r"run/model\.safetensors: could not be written: no such file"
+    ):
+        train(config)
+    assert not config.out.exists()
