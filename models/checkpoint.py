@@ -49,7 +49,7 @@ def load_run(folder: str | os.PathLike[str], *, device: str = "cpu", ema: bool =
     if missing:
         raise FileNotFoundError(
             f"{folder} has no {', '.join(missing)}; expected the folder of a run, which "
-            "`spaceforms train --data DATA --out DIR` writes into DIR."
+            "`spaceforms train --out DIR` writes into DIR."
         )
     config = read_config(folder)
     tokenizer = Tokenizer.load(folder / TOKENIZER)
