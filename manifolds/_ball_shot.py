@@ -113,7 +113,7 @@ def _pull_at(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tup
     """By x, v and t, of t v."""
     x, v, t = inputs[:3]
     by_x, by_way, lengthwise, long = _gradients(x, _length(inputs, 3), kept, g)
-    by_t = (1 - long) * dot(by_way, v) + long * lengthwise / (long * t + 1 - long)
+    by_t = (1 - long) * dot(by_way, v) + long * lengthwise / (long * t + (1 - long))
     return by_x, by_way * t, by_t
 
 
