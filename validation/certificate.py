@@ -38,7 +38,7 @@ WEAKER: dict[tuple[str, str, str], str] = {
             ("Lorentz", _BACK),
             ("PoincareBall", _BACK),
             ("Sphere", _TURNS),
-            ("Stereographic", _TURNS),
+            ("Stereographic", f"{_TURNS}; of K < 0 {_BACK}"),
         )
         for name in ("expmap_adjoint", "expmap_differential_inverse")
     },
@@ -50,8 +50,11 @@ WEAKER: dict[tuple[str, str, str], str] = {
     "together from differences of points on both sides of the equator",
     ("Sphere", "signed_distance", "gradient"): "by the normal 0 where all is on one great circle, "
     "but for the rounding that points of the sphere are off it by",
-    ("PoincareBall", "translation.push", "value"): "by forward-mode derivatives, where the two "
-    "sides of a radial part cancel in 1 - x.x",
+    **{
+        (manifold, "translation.push", "value"): "by forward-mode derivatives, where the two sides "
+        "of a radial part cancel in 1 + K x.x"
+        for manifold in ("PoincareBall", "Stereographic")
+    },
 }
 """(manifold, map, quantity) -> why the promise is not made there."""
 _WELL_CONDITIONED = 16.0

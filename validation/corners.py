@@ -44,6 +44,12 @@ class Corners:
         """The values there."""
         return [p.full(p.long_value(), p.output_time, p.scalar) for p in self.problems()]
 
+    def torn(self, answer: Answer) -> bool:
+        """Whether the value at a corner is far from the value, and no first-order bound says so."""
+        most = norm_of(answer.value) / 16
+        steady = norm_of(answer.spread) * self.u <= most
+        return bool(steady and any(norm_of(p - answer.value) > most for p in self.points()))
+
     def spread(self, place: int, answer: Answer) -> Array:
         """What the corners say of the value (place -1) or a gradient, if more than first order."""
         best = answer.spread

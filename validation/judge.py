@@ -286,10 +286,14 @@ def _judge(
             if norm_of(unit.value) + norm_of(unit.spread) <= _NOTHING * others:
                 unit = replace(unit, spread=unit.spread + others)
             small = torch.float32 if q == "K" and dtype != torch.float64 else dtype
-            sample = _sample(q, unit, computed, small, why_not, n)
+            # A curvature of either sign is learned as it is, not by its logarithm.
+            stored = abs(k) if q == "K" and model.name == "Stereographic" else 1.0
+            sample = _sample(q, unit, computed, small, why_not, n, stored)
             if sample.inside and sample.finite and sample.units > 16:
                 wider = replace(unit, spread=corners.spread(i, unit))
-                sample = _sample(q, wider, computed, small, why_not, n)
+                sample = _sample(q, wider, computed, small, why_not, n, stored)
+                if sample.units > 16 and corners.torn(answer):  # by a cut locus: it is a kink's
+                    sample = _sample(q, wider, computed, small, KINK, n, stored)
             samples.append(sample)
     return samples
 
@@ -325,12 +329,13 @@ def _of_the_others(problem: Problem, exacts: list[Answer], place: int | None, ra
 
 def _sample(
     quantity: str, answer: Answer, computed: Tensor, dtype: torch.dtype, why_not: str,
-    coordinates: int,
+    coordinates: int, unit: float = 1.0,
 ) -> Sample:  # fmt: skip
+    """``unit``: what the number that the dtype had to hold is multiplied by in ``computed``."""
     values = np.atleast_1d(computed.double().numpy()).astype(np.longdouble)
     size = norm_of(answer.value)
     finite = bool(np.isfinite(values).all())
-    if not np.isfinite(size) or size > torch.finfo(dtype).max / 2:
+    if not np.isfinite(size) or size > torch.finfo(dtype).max / 2 * min(1.0, unit):
         # The dtype cannot hold a number this large: infinity says so, NaN would say nothing.
         finite = not bool(np.isnan(values).any())
         why_not = why_not or (UNDEFINED if np.isnan(size) else OVERFLOW)
@@ -342,7 +347,7 @@ def _sample(
         why_not = why_not or KINK
     u = torch.finfo(dtype).eps / 2
     # The smallest positive numbers: coordinates, and a few steps on the way, may underflow.
-    underflow = 8 * torch.finfo(dtype).tiny * u * math.sqrt(coordinates)
+    underflow = 8 * torch.finfo(dtype).tiny * u * math.sqrt(coordinates) * max(1.0, unit)
     allowed = u * (size + norm_of(answer.spread)) + underflow
     error = norm_of(values - answer.value) if finite else np.longdouble(math.inf)
     raw = float(error / size) if size > 0 else (0.0 if error == 0 else math.inf)

@@ -379,12 +379,15 @@ def _volumes() -> dict[str, Definition]:
     def area(s: Space, r: Vector, dimension: int, unit: Any) -> Any:
         f, n = s.field, dimension
         whole = 2 * f.pi ** (f.mpf(n) / 2) / f.gamma(f.mpf(n) / 2)
+        if s.sign > 0 and r[0] / unit > f.pi:  # no point is so far
+            return 0 * r[0]
         return whole * (unit * s.sn(r[0] / unit)) ** (n - 1)
 
     def volume(s: Space, r: Vector, dimension: int, unit: Any) -> Any:
         f, n = s.field, dimension
         whole = 2 * f.pi ** (f.mpf(n) / 2) / f.gamma(f.mpf(n) / 2)
-        return whole * unit**n * _integral(s, r[0] / unit, n - 1)
+        reach = f.pi if s.sign > 0 and r[0] / unit > f.pi else r[0] / unit  # all of the sphere
+        return whole * unit**n * _integral(s, reach, n - 1)
 
     def logarithm(function: Any) -> Any:
         return lambda s, r, **options: s.field.log(function(s, r, **options))

@@ -132,8 +132,9 @@ attacks and by a climbing search, which every run replays.
 
 What is not judged, but must be finite (or infinite where a number is beyond the dtype), and is
 counted: results beyond the edge of the dtype, which are pulled back to it; gradients at kinks (a
-distance at coincident points); where rounding the inputs leaves hardly a digit of the value; what
-is within three digits of overflow. "none" is a cell of which nothing was judged."""
+distance at coincident points, what is within rounding of a cut locus); where rounding the inputs
+leaves hardly a digit of the value; what is within three digits of overflow. "none" is a cell of
+which nothing was judged."""
 
 
 def _promise(rows: Sequence[Row]) -> str:

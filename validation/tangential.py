@@ -56,8 +56,8 @@ def moved_with(
     model: Model, definition: Definition, arguments: list[Argument], exacts: list[Answer],
     radius: float,
 ) -> Array:  # fmt: skip
-    """What rounding the gradients by vectors is worth in the one by their base point, if that is on
-    a sphere: they are a part of it, the vectors moving with the point."""
+    """What the gradients by vectors, as well as they can be known, are worth in the one by their
+    base point, if that is on a sphere: they are a part of it, the vectors moving with the point."""
     share = np.zeros_like(exacts[0].spread)
     place = slice(None)
     if isinstance(model, ProductModel):
@@ -66,7 +66,8 @@ def moved_with(
         return share
     for g, v, kind in zip(exacts, arguments, definition.inputs, strict=False):
         if kind == TANGENT:
-            share[place] += norm_of(g.value[place]) / radius * np.abs(ambient(v)[place])
+            worth = norm_of(g.value[place]) + norm_of(g.spread[place])
+            share[place] += worth / radius * np.abs(ambient(v)[place])
     return share
 
 
