@@ -185,3 +185,24 @@ _bisector = closed_form(_bisector_value, _bisector_pull, scaled=0, degree=0)
 def bisector(x: Tensor, y: Tensor, step: Tensor) -> Tensor:
     """Unit vector from the centre through the midpoint."""
     return _bisector(x, y, step, 1.0)
+
+
+def _sine_value(x: Tensor) -> tuple[Tensor, ...]:
+    side, length = unit(x[..., 1:])
+    return length, side
+
+
+def _sine_pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
+    length, side = kept
+    towards = torch.cat([-length, inputs[0][..., :1] * side], dim=-1)
+    return (inputs[0][..., :1] * g * towards,)
+
+
+_sine = closed_form(_sine_value, _sine_pull, scaled=0, degree=0)
+
+
+def sine_of_radius(x: Tensor) -> Tensor:
+    """sin(r) of a point at r from the origin, |X_s|. Its derivative along the sphere is cos(r)
+    times that of r; the one off it is 1/cos(r) times longer, and next to the equator its rounding
+    is all there is."""
+    return _sine(x, 1.0)

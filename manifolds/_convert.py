@@ -5,6 +5,7 @@ from torch import Tensor
 
 from ._chart import Chart, quadric, within
 from ._checks import check_coordinates
+from ._edge import brought_within
 from ._model_charts import chart_of
 from ._numerics import scale_of
 from .base import Manifold
@@ -58,7 +59,10 @@ def convert(x: Tensor, source: Manifold | Chart, target: Manifold | Chart) -> Te
         return x
     radius = a.manifold.radius
     _, c, d = _embedded(x, a, b, x.dtype)
-    return times(b._drop(c, d, x.dtype), radius, 1).to(x.dtype)
+    result = times(b._drop(c, d, x.dtype), radius, 1)
+    if a.sign > 0:  # at the edge of Klein or the plane: float16 ends at 65,504, whatever R is
+        result = brought_within(result, torch.finfo(x.dtype).max / 2)
+    return result.to(x.dtype)
 
 
 def convert_vector(

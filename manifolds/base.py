@@ -374,8 +374,8 @@ class Manifold(UnitKernels):
         Euclidean norm a has length 2 a. For features of an encoder use :meth:`from_normal`.
         """
         vectors = [("v", v)]
-        (v,), call = self._enter("expmap0", [], vectors, scaled=True, at_origin=True, hold=True)
-        return self._leave_point(self._from_normal(self._drop_tangent0(v), **call.curved), call)
+        (v,), call = self._enter("expmap0", [], vectors, at_origin=True, hold=True)
+        return self._leave_stored(self._from_normal_at(self._drop_tangent0(v), call), call)
 
     def logmap0(self, x: Tensor) -> Tensor:
         """logmap at the origin: the inverse of :meth:`expmap0`; (..., m) -> (..., m)."""
@@ -391,8 +391,8 @@ class Manifold(UnitKernels):
         """
         check_coordinates(f"{self._name}.from_normal", [("v", v)], 1)
         call = self._call("from_normal", v.dtype, hold=True)
-        v = divided(v.to(torch.promote_types(v.dtype, torch.float32)), call.radius)
-        return self._leave_point(self._from_normal(v, **call.curved), call)
+        v = v.to(torch.promote_types(v.dtype, torch.float32))
+        return self._leave_stored(self._from_normal_at(v, call), call)
 
     def to_normal(self, x: Tensor) -> Tensor:
         """Normal coordinates of a point, the inverse of :meth:`from_normal`.

@@ -231,6 +231,7 @@ _KERNELS = (
     "_pairwise_haversine",
     *("_unit_origin", "_norm", "_logdetexp", "_cone_parts"),
     *("_dist_at", "_sqdist_at", "_logmap_at", "_expmap_at", "_transport_at", "_haversine_at"),
+    "_from_normal_at",
 )
 for _name in _KERNELS:
     setattr(Checked, _name, _delegate(_name))

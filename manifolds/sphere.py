@@ -11,6 +11,7 @@ from ._numerics import (
     asin_squared,
     cosm1c,
     cot_times,
+    curved,
     dot,
     expanded,
     log_sinc,
@@ -20,7 +21,7 @@ from ._numerics import (
     unit,
 )
 from .base import Manifold
-from .unit import Call
+from .unit import Call, Number, divided, held, times
 
 
 @final
@@ -107,7 +108,9 @@ class Sphere(Manifold):
 
     def _pair_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         # |x - y|^2/4, not (1 - x.y)/2: a point rounded to float32 is off the sphere by a relative
-        # 1e-7, which the second would take for a distance.
+        # 1e-7, which the second would take for a distance. And of x/|x|: next to antipodes what a
+        # point of float16 is off the sphere by would be the square of an angle.
+        x, _ = unit(x)
         square = dot(x, x)
         return x, square / 2, torch.ones_like(square)
 
@@ -152,10 +155,17 @@ class Sphere(Manifold):
     def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
         return self._proj_tangent(x, g)
 
-    def _from_normal(self, v: Tensor) -> Tensor:
-        v = _within_one_turn(v)
-        s = dot(v, v)
-        return torch.cat([1 + s * cosm1c(s), sinc(s) * v], dim=-1)
+    def _from_normal(self, v: Tensor, k: Number = 1.0) -> Tensor:
+        v = _within_one_turn(v, k)
+        s = curved(dot(v, v), k)
+        return torch.cat([(1 + s * cosm1c(s)) / k**0.5, sinc(s) * v], dim=-1)
+
+    def _from_normal_at(self, v: Tensor, call: Call) -> Tensor:
+        # Scaled in and out, the derivative of R sin(|v|/R) by R is a difference of two numbers that
+        # are R^2/|v|^2 times longer than it.
+        radius, k = held(call.radius)
+        y = self._from_normal(divided(v, radius), k)
+        return times(y / norm(y.detach()), radius, 1)
 
     def _to_normal(self, x: Tensor) -> Tensor:
         origin = self._unit_origin(x)
@@ -168,7 +178,7 @@ class Sphere(Manifold):
         return v[..., 1:]
 
     def _sn_radius(self, x: Tensor) -> Tensor:
-        return norm(x[..., 1:])
+        return _arc.sine_of_radius(x)
 
     def _outward(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         _, sine, side, reach, ahead = seen_from(x[..., 1:], y[..., 1:], step[..., 1:])
@@ -186,9 +196,10 @@ class Sphere(Manifold):
         return cot_times(s)
 
 
-def _within_one_turn(v: Tensor) -> Tensor:
+def _within_one_turn(v: Tensor, k: Number) -> Tensor:
     """v with its length reduced modulo 2 pi: the square of a long vector would overflow."""
     length = norm(v)
     long = length > 2 * math.pi
+    length = length * k**0.5
     turn = torch.remainder(length, 2 * math.pi) / length.where(long, 1.0)
     return v * turn.where(long, 1.0)

@@ -306,6 +306,10 @@ class UnitKernels(nn.Module, ABC):
         y = self._expmap(divided(x, call.radius), divided(v, call.radius))
         return times(self._proj(y, call.dtype), call.radius, 1)
 
+    def _from_normal_at(self, v: Tensor, call: Call) -> Tensor:
+        y = self._from_normal(divided(v, call.radius), **call.curved)
+        return times(self._proj(y, call.dtype, **call.curved), call.radius, 1)
+
     def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
         """At any real t, (..., 1)."""
         return self._behind(*from_nearer_end(x, y, step, t), **curved)

@@ -148,6 +148,13 @@ def ball_volume(manifold: Manifold, radius: Tensor | float, n: int) -> Tensor:
     else:
         length, share = _integral(manifold, s, n)
         volume = _times_power(area_of_unit_sphere(n), length, n) * share.exp()
+        if manifold.sign > 0:
+            # Of the whole in closed form: a power of the rounded length pi R/2 has n times its
+            # rounding, and there the volume hardly depends on r.
+            root = manifold.curvature.to(s).pow(-n / 4)
+            upper = s > diameter(manifold).to(s) / 2
+            whole = area_of_unit_sphere(n + 1) * root * root * (1 - _missing(manifold, s, n))
+            volume = torch.where(upper, whole, volume)
     # At r = 0 the logarithm has no derivative, the volume has: that of 2 r for n = 1, else 0.
     at_zero = 2 * r.where(r == 0, 0.0) if n == 1 else 0 * r
     return torch.where(inside, volume, at_zero).to(dtype)
@@ -206,16 +213,21 @@ def _integral(manifold: Manifold, r: Tensor, n: int) -> tuple[Tensor, Tensor]:
         return r, _log_monotone(manifold, r, n)
     half = diameter(manifold).to(r.device) / 2
     lower = r <= half
+    low = _log_monotone(manifold, r.where(lower, half), n)
+    whole = _log_monotone(manifold, half + 0 * r, n) + math.log(2)
+    high = whole + (-_missing(manifold, r, n)).log1p()
+    return torch.where(lower, r, half), torch.where(lower, low, high)
+
+
+def _missing(manifold: Manifold, r: Tensor, n: int) -> Tensor:
+    """The share of the whole sphere that is beyond r, for r beyond the equator; else 0."""
+    half = diameter(manifold).to(r.device) / 2
     rest = 2 * half - r
-    upper = ~lower & ~(rest <= 0)
+    upper = (r > half) & ~(rest <= 0)
     rest = rest.where(upper, half)
     quarter = _log_monotone(manifold, half + 0 * r, n)
-    low = _log_monotone(manifold, r.where(lower, half), n)
     share = n * (rest / half).log() + (_log_monotone(manifold, rest, n) - quarter)
-    missing = share.exp() / 2
-    whole = quarter + math.log(2)
-    high = torch.where(upper, whole + (-missing.where(upper, 0.0)).log1p(), whole)
-    return torch.where(lower, r, half), torch.where(lower, low, high)
+    return (share.exp() / 2).where(upper, 0.0)
 
 
 def _log_monotone(manifold: Manifold, r: Tensor, n: int) -> Tensor:
