@@ -16,6 +16,7 @@ from torch import Tensor
 from . import _arc, _frames
 from ._frames import embedded
 from ._hyperboloid import lift, tangent, time
+from ._kappa_forms import ball_of
 from ._numerics import (
     asinhc,
     dot,
@@ -25,6 +26,7 @@ from ._numerics import (
     signed_sn,
     sinc,
     sinhc,
+    unit,
 )
 from .base import Manifold
 from .checked import Checked
@@ -50,6 +52,8 @@ class Field(NamedTuple):
 def kept_vectors(manifold: Manifold) -> Kept:
     """How vectors of the manifold are kept."""
     plain = manifold.manifold if isinstance(manifold, Checked) else manifold
+    if plain._family == "kappa" and plain.sign < 0:
+        return KeptInFrames(ball_of(manifold))
     if isinstance(plain, Lorentz | PoincareBall):
         return KeptInFrames(manifold)
     return KeptOnSphere(manifold) if isinstance(plain, Sphere) else Kept(manifold)
@@ -100,18 +104,21 @@ class Kept:
         w = field.whole
         if self.manifold.sign <= 0:
             return self.manifold.transport(x, self.manifold.expmap(x, v), w)
-        middle, y = self._halfway(x, v)
-        return self.manifold.transport(middle, y, self.manifold.transport(x, middle, w))
+        middle, y, short = self._halfway(x, v)
+        w = torch.where(short, w, self.manifold.transport(x, middle, w))
+        return self.manifold.transport(middle, y, w)
 
     def carried_back(self, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
         """The inverse of ``carried``."""
         if self.manifold.sign <= 0:
             return self.manifold.transport(self.manifold.expmap(x, v), x, w)
-        middle, y = self._halfway(x, v)
-        return self.manifold.transport(middle, x, self.manifold.transport(y, middle, w))
+        middle, y, short = self._halfway(x, v)
+        w = self.manifold.transport(y, middle, w)
+        return torch.where(short, w, self.manifold.transport(middle, x, w))
 
-    def _halfway(self, x: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """exp_x(v/2) and exp_x(v), v less its full turns around the sphere.
+    def _halfway(self, x: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """exp_x(v/2), x itself if v is short; exp_x(v), v less its full turns; and
+        whether it is short, less than a quarter of one: then one transport will do.
 
         A full turn carries a vector to itself, and of two points the transport is along the shorter
         arc: each half of what is left, at most half a turn, is one.
@@ -121,7 +128,9 @@ class Kept:
         long = length > turn / 2
         rest = length - turn * (length / turn).detach().round()
         v = torch.where(long, rest / length.where(long, 1.0) * v, v)
-        return self.manifold.expmap(x, v / 2), self.manifold.expmap(x, v)
+        short = length < turn / 4
+        middle = torch.where(short, x, self.manifold.expmap(x, v / 2))
+        return middle, self.manifold.expmap(x, v), short
 
 
 class KeptOnSphere(Kept):
@@ -132,6 +141,18 @@ class KeptOnSphere(Kept):
     def log(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor | None]:
         d, sine, _ = self._arc(x, y)
         return self.manifold.logmap(x, y), torch.where(d > 1, d / sine, 1 / sinc(d * d))
+
+    def parts(self, x: Tensor, direction: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+        # What rounding left of it along x goes too: next to the antipode what is aside is
+        # multiplied by 1/sin d, up to 1/eps and more, and on a circle there is nothing else. Each
+        # time the rest is an eps of what it was.
+        ray, _ = unit(x)
+        aside, total = w, torch.zeros_like(w[..., :1])
+        for _ in range(3):
+            aside = aside - dot(ray, aside) * ray
+            along = dot(direction, aside)
+            aside, total = aside - along * direction, total + along
+        return total, aside
 
     def cotangent(self, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
         d, sine, cosine = self._arc(x, y)

@@ -17,6 +17,11 @@ from ._edge import brought_within, rim
 from ._numerics import dot, norm, sqrt0, unit
 from ._signed import CUT, asnc
 
+# sin^2 of the half distance, 120 degrees, up to where an arcsine's rounding is its argument's. At a
+# right angle, of points next to the origin, the other form had too much that cancels in the
+# derivative by k, which is a twentieth of the distance there.
+_FAR = 0.75
+
 
 def kdot(k: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """k x.y, which is 0 for k = 0 whatever x and y: no square overflows, in no gradient either.
@@ -30,6 +35,24 @@ def kdot(k: Tensor, x: Tensor, y: Tensor) -> Tensor:
 def gap(k: Tensor, x: Tensor) -> Tensor:
     """1 + k|x|^2, for k < 0 at least eps, as on the ball."""
     return (1 + kdot(k, x, x)).clamp(min=torch.finfo(x.dtype).eps)
+
+
+def along(k: Tensor, length: Tensor, across: Tensor, reach: Tensor, ahead: Tensor) -> Tensor:
+    """Of log_x(y) the component along the ray of x, where that across it is the step's, ``across``;
+    from |x|, y's component along the ray and that less |x|:
+
+    ahead + k|x||s|^2/g_x = (ahead (1 + k|x| reach) + k|x| across^2)/g_x.
+
+    By the left side of points near one another: all of the right one moves alike with k. Of others
+    the two terms on the left may cancel. Beyond the equator with 1/k, which there hardly counts.
+    """
+    beyond = kdot(k, length, length) > 1
+    one, k = torch.where(beyond, 1 / k.where(beyond, 1.0), 1.0), torch.where(beyond, 1.0, k)
+    gap = (one + kdot(k, length, length)).clamp(min=torch.finfo(ahead.dtype).eps)
+    bend, turn = length * kdot(k, across, across), one + kdot(k, length, reach)
+    close = 4 * (ahead * ahead + across * across) < length * length
+    left = ahead + (length * kdot(k, ahead, ahead) + bend) / gap
+    return torch.where(close, left, (ahead * turn + bend) / gap)
 
 
 def edge(k: Tensor, dtype: torch.dtype) -> Tensor:
@@ -92,7 +115,7 @@ class Half(NamedTuple):
     z: Tensor
     """k sn^2(d/2), 0 if far."""
     far: Tensor
-    """Whether d is beyond a right angle."""
+    """Whether d is beyond 120 degrees."""
     length: Tensor
     """d/2 if far."""
     cosine: Tensor
@@ -104,11 +127,11 @@ class Half(NamedTuple):
 def half(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Half:
     """Half of the way from x to y.
 
-    Beyond a right angle from the antipode of the longer of the two, -l/(k|l|^2): near it asin has
+    Beyond 120 degrees from the antipode of the longer of the two, -l/(k|l|^2): near it asin has
     lost its digits, and so has what two long vectors leave of one another.
     """
     across = chord(k, x, y, step)
-    far = kdot(k, across, across) > CUT
+    far = kdot(k, across, across) > _FAR
     some, k_far = torch.ones_like(x), k.where(far, 1.0)
     swap = dot(x, x) < dot(y, y)
     longer, other = torch.where(swap, y, x).where(far, some), torch.where(swap, x, y)

@@ -25,6 +25,9 @@ from ._signed import CUT, asnc, half_turn, tnc
 # Of two points more than a right angle apart one is beyond: tan^2(pi/8) > 1/8.
 _BEYOND = 1 / 8
 
+_APART = math.sinh(1 / 2) ** 2
+"""sinh^2(d/2) of points d = R apart."""
+
 _FACING = 1 / 2
 """-k x.y, 1 for antipodes, from which on what vanishes there has lost a bit."""
 
@@ -66,6 +69,12 @@ def expmap(k: Tensor, x: Tensor, v: Tensor) -> Tensor:
     Of hyperbolic space, by a long vector, that of the ball: through the origin and out again x and
     w are nearly opposite.
     """
+    # Beyond 1/eps turns no digit of the end is known, and of its derivative by k, which may be
+    # beyond the dtype, two parts of opposite signs would be NaN.
+    with torch.no_grad():
+        turns = k.abs().sqrt() * (norm(v) / gap(k, x))
+        lost = (k > 0) & (turns > 1 / torch.finfo(v.dtype).eps)
+    k = torch.where(lost, k.detach(), k)
     gap_x, short = gap(k, x), saturated(k, v)
     u = within_one_turn(k, saturated(k, short / gap_x))  # the quotient may overflow
     k_u2 = kdot(k, u, u)
@@ -136,17 +145,28 @@ def midpoint(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
     lean = kdot(k, step, x + y) / (gap_x * gap_y)  # 1/gap_x - 1/gap_y
     total = (1 / gap_x + 1 / gap_y + above).where(close, 1.0)
     middle = (x + y) / 2 - (lean * step + above * (x + y)) / (2 * total)
-    other = torch.where(far, geodesic(k, x, y, step, torch.full_like(z, 0.5)), mean)
+    # From the end that is nearer the origin: the derivative by a point next to infinity is what
+    # those of a long vector from it and of the way back leave of one another.
+    swap = dot(x, x) > dot(y, y)
+    ends = torch.where(swap, y, x), torch.where(swap, x, y), torch.where(swap, -step, step)
+    other = torch.where(far, geodesic(k, *ends, torch.full_like(z, 0.5)), mean)
     return torch.where(close, middle, other)
 
 
 def geodesic(k: Tensor, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
-    """The point at time t <= 1/2, from x; of hyperbolic space and for t > 0 by both ends."""
+    """The point at time t <= 1/2, from x; of hyperbolic space for t > 0 by both ends, and for t < 0
+    of far ones as on the ball, by the direction and the length."""
     along = expmap(k, x, multiple(t, logmap(k, x, y, step)))
     both = (k < 0) & (t > 0)
     gap_x, gap_y = gap(k, x), gap(k, y)
-    h = (-kdot(k, step, step)).where(both, 0.0) / (gap_x * gap_y)
-    return torch.where(both, between(x, step, gap_x, gap_y, h, t.where(both, 0.0)), along)
+    h = (-kdot(k, step, step)).where(k < 0, 0.0) / (gap_x * gap_y)
+    inside = between(x, step, gap_x, gap_y, h.where(both, 0.0), t.where(both, 0.0))
+    back = (k < 0) & (t < 0) & (h > _APART)
+    radius = (-k).where(back, 1.0).rsqrt()
+    way = direction(separation(k, x, y, step).where(back, 1.0))
+    time = t * gap_x * radius * h.where(back, 1.0).sqrt().asinh()
+    behind = _ball_shot.EXPMAP_AT[x.dtype](x.where(back, 0.0), way, time.where(back, 0.0), radius)
+    return torch.where(both, inside, torch.where(back, behind, along))
 
 
 def from_normal(k: Tensor, v: Tensor) -> Tensor:
@@ -186,10 +206,10 @@ def gyration(k: Tensor, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor
     a = 2 * k_xs * k_xv + gap_x * k_xv - k_x2 * k_sv
     b = gap_x * k_sv + k_s2 * k_xv
     near = v + 2 * (a * step - b * x) / (gap_x * gap_y - k_s2).where(~beyond, 1.0)
-    first, direction, other = facing(k, x.where(beyond, some), y.where(beyond, some))
-    other, length = unit(other)
-    other = torch.where(length == 0, direction, other)  # NaN stays NaN
-    for mirror in (direction.where(first, other), other.where(first, direction)):
+    first, ray, other = facing(k, x.where(beyond, some), y.where(beyond, some))
+    nowhere = (other == 0).all(-1, keepdim=True)
+    other = direction(torch.where(nowhere, ray, other))
+    for mirror in (ray.where(first, other), other.where(first, ray)):
         v = v - 2 * dot(mirror, v) * mirror
     return torch.where(beyond, v, near) * scale
 

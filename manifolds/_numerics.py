@@ -212,7 +212,7 @@ def asinh_over(t: Tensor, k: float | Tensor) -> Tensor:
     root = k.sqrt()
     far = (root * t.where(~near, 1.0)).asinh() / root
     short = t.where(near, 0.0)
-    return torch.where(near, short * _asinhc_halved(k * short * short), far)
+    return torch.where(near, short * asinhc_halved(k * short * short), far)
 
 
 def asinh_squared_over(q: Tensor, k: float | Tensor) -> Tensor:
@@ -222,7 +222,7 @@ def asinh_squared_over(q: Tensor, k: float | Tensor) -> Tensor:
     near = k * q <= 1
     short = q.where(near, 0.0)
     far = (k * q.where(~near, 1.0)).sqrt().asinh().square() / k
-    return torch.where(near, short * _asinhc_halved(k * short).square(), far)
+    return torch.where(near, short * asinhc_halved(k * short).square(), far)
 
 
 def asinhc_at(q: Tensor, k: float | Tensor) -> Tensor:
@@ -230,12 +230,12 @@ def asinhc_at(q: Tensor, k: float | Tensor) -> Tensor:
     if isinstance(k, float):
         return asinhc(q)
     near = q <= 1
-    halved = _asinhc_halved(q.where(near, 0.0))
+    halved = asinhc_halved(q.where(near, 0.0))
     return torch.where(near, halved, asinhc(q.where(~near, 1.0)))
 
 
-def _asinhc_halved(q: Tensor) -> Tensor:
-    """``asinhc`` for q <= 1, whose derivative has all digits.
+def asinhc_halved(q: Tensor) -> Tensor:
+    """``asinhc`` for -3/4 <= q <= 1, ``asinc(-q)`` for q < 0; its derivative has all digits.
 
     By halving asinh, sinh(a/2)^2 = sinh(a)^2/(2 (1 + cosh a)), until the series converges; that of
     the closed form loses a factor 3/q.
@@ -245,13 +245,6 @@ def _asinhc_halved(q: Tensor) -> Tensor:
         quotient = 2 * (1 + (1 + q).sqrt())
         q, factor = q / quotient, 2 * factor / quotient.sqrt()
     return factor * _horner(_ASN, -q)
-
-
-def asinc(q: Tensor) -> Tensor:
-    """asin(sqrt q)/sqrt q for 0 <= q <= 1/2; 1 at 0. Above 1/2 Sphere has better."""
-    small, polynomial, closed = _split(q, _INVERSE_CUTOFF)
-    t = closed.clamp(max=0.5).sqrt()
-    return torch.where(small, _horner(_ASN, polynomial), t.asin() / t)
 
 
 def asin_squared(q: Tensor) -> Tensor:

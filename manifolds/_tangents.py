@@ -183,9 +183,26 @@ class KappaTangents(Tangents):
         return torch.where(inwards, from_space_part(self.manifold, s) / root, direct)
 
     def mirrored(self, b: Tensor, x: Tensor, step: Tensor, a: Tensor) -> Tensor:
+        k = self.space._k(step)
         w, rest = self.log(b, x, step)
         normal, _ = unit(a)
-        return self.exp(b, w - 2 * dot(normal, w) * normal, rest)
+        height = 2 * dot(normal, w)
+        there = self.exp(b, w - height * normal, rest)
+        # As on the ball, where the way by b is far.
+        open_ = (k < 0) & (_kappa.kdot(k, b, b) < -1 / 8)
+        root = (-k).where(k < 0, 1.0).sqrt()
+        point, other, way = (root * v.where(open_, 0.0) for v in (b, x, step))
+        turned = _frames.split_carried(space_part(self.manifold, point), normal)
+        mirror = HyperbolicTangents(self.manifold).mirrored(point, other, way, turned)
+        there = torch.where(open_, mirror / root, there)
+        # In coordinates (2/g - 1, 2x/g) it is linear: x and a multiple of a vector, over a number.
+        # By way of b what x has in the hyperplane, and keeps, would be rounded as b is.
+        share = 2 * dot(b, normal) / _kappa.gap(k, b)
+        height = _kappa.gap(k, x) * height
+        below = 1 + k * share * height
+        near = (4 * below > 1) & (_kappa.kdot(k, x, x).abs() < 1)
+        direct = (x - height * (normal - k * share * b)) / below.where(near, 1.0)
+        return torch.where(near, direct, there)
 
     def sine(self, b: Tensor, x: Tensor, step: Tensor) -> Tensor:
         return 2 * self.log(b, x, step)[0]

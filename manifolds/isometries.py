@@ -60,8 +60,7 @@ def reflection(manifold: Manifold, p: Tensor, a: Tensor) -> Isometry:
     :math:`g(x) = \exp_p(v - 2\langle v, \hat a\rangle_p\,\hat a)`, :math:`v = \log_p x`, with
     :math:`\hat a = a/\lVert a\rVert_p`. An involution that fixes the points of the hyperplane
     (see :func:`signed_distance`) and no others. With a = 0, which is the normal of nothing, it is
-    the identity. The image is reached by way of p and has an error of the size of p's rounding,
-    which shows where it is next to the origin and the zeros of p and a keep it there exactly.
+    the identity.
 
     A product has none: what is orthogonal to a normal with parts in several factors is no totally
     geodesic hypersurface, and no isometry but the identity fixes it. Reflect a factor, by

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from . import _kappa, _kappa_maps
 from ._gyro import Gyrovectors
+from ._kappa_inversion import both_seen, seen
 from ._numerics import expanded, norm, seen_from
 from ._pair_form import Kind, Number, PairForm, PairTerm, value_by_autograd, value_of
 from ._signed import ctn_times, log_snc
@@ -178,16 +179,20 @@ class Stereographic(Gyrovectors):
     # -- maps -----------------------------------------------------------------------------------
 
     def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
-        return _kappa_maps.expmap(self._k(x), x, v)
+        at = seen(self._k(x), x)
+        return at.point(_kappa_maps.expmap(at.k, at.x, at.enter(v)), v)
 
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return _kappa_maps.logmap(self._k(x), x, y, step)
+        at, to, way = both_seen(self._k(x), x, y, step)
+        return at.leave(_kappa_maps.logmap(at.k, at.x, to.x, way))
 
     def _behind(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
-        return _kappa_maps.geodesic(self._k(x), x, y, step, t)
+        at, to, way = both_seen(self._k(x), x, y, step)
+        return at.point(_kappa_maps.geodesic(at.k, at.x, to.x, way, t), step)
 
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return _kappa_maps.midpoint(self._k(x), x, y, step)
+        at, to, way = both_seen(self._k(x), x, y, step)
+        return at.point(_kappa_maps.midpoint(at.k, at.x, to.x, way), step)
 
     def _centroid(self, x: Tensor, w: Tensor) -> Tensor:
         k = self._k(x)
@@ -198,8 +203,9 @@ class Stereographic(Gyrovectors):
         return torch.where(k > 0, among, super()._centroid(x, w))
 
     def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
-        k = self._k(x)
-        return _kappa.gap(k, y) / _kappa.gap(k, x) * _kappa_maps.gyration(k, x, y, step, v)
+        at, to, way = both_seen(self._k(x), x, y, step)
+        ratio = _kappa.gap(at.k, to.x) / _kappa.gap(at.k, at.x)
+        return to.leave(ratio * _kappa_maps.gyration(at.k, at.x, to.x, way, at.enter(v)))
 
     def _from_normal(self, v: Tensor) -> Tensor:
         return _kappa_maps.from_normal(self._k(v), v)
@@ -229,9 +235,9 @@ class Stereographic(Gyrovectors):
 
     def _outward(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         _, length, side, reach, ahead = seen_from(x, y, step)
-        k = self._k(x)
-        along = ahead * (1 + k * length * reach) + length * _kappa.kdot(k, side, side)
-        return norm(side) * _kappa.gap(k, x) * (length > 0), along * (length > 0)
+        across = norm(side)
+        along = _kappa.along(self._k(x), length, across, reach, ahead)
+        return across * (length > 0), along * (length > 0)
 
     def _log_sn_ratio(self, v: Tensor) -> Tensor:
         return log_snc(v, self._k(v))
