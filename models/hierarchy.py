@@ -126,6 +126,8 @@ def cone_figures(
     figures = {}
     for name, (child, place, child_level) in children.items():
         count = parents[name]
+        if not count:  # captions with nothing above them
+            continue
         above = [set(data.hierarchy.path(n)) for n in place]
         below = np.array([[n in nodes_above for nodes_above in above] for n in node[:count]], bool)
         below = below.reshape(count, len(above))
@@ -138,7 +140,7 @@ def cone_figures(
                 of = (level[:count, None] == upper) & (child_level == lower)
                 pairs[f"{upper} > {lower}"] = of
         for pair, of in pairs.items():
-            # Captions may have nothing above them, or be below one text alone.
+            # They may all be below one text.
             if len(np.unique(below[of])) == 2:
                 figures[pair] = cone_scores(margin[of], below[of])
     return figures

@@ -68,7 +68,7 @@ def integral(manifold, n, function, reach):
     return (function(x) * across * shell[:, None]).sum()
 
 
-@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("n", [1, pytest.param(2, marks=pytest.mark.slow), 3])
 @pytest.mark.parametrize(("law", "space"), PAIRS)
 def test_the_density_integrates_to_one(law, space, n):
     manifold = CASES[space]
@@ -215,7 +215,7 @@ def test_entropy_is_minus_the_mean_log_density_of_samples():
 # -- gradients ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n", [1, 3])
+@pytest.mark.parametrize("n", [pytest.param(1, marks=pytest.mark.slow), 3])
 @pytest.mark.parametrize(("law", "space"), PAIRS)
 def test_log_prob_and_samples_have_the_gradients_of_finite_differences(law, space, n):
     manifold = CASES[space]

@@ -113,7 +113,9 @@ def riemannian_normal(sign, n, sigma):
         return unit + peak - mode**2 / (2 * s * s) + mp.log(total), moment / s**3
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 40, 512])
+@pytest.mark.parametrize(
+    "n", [1, 2, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 40)), 512]
+)
 @pytest.mark.parametrize("manifold", [Euclidean(), Sphere(), Lorentz()], ids=repr)
 def test_the_riemannian_normal_has_the_normaliser_of_quadrature_at_40_digits(manifold, n):
     for sigma in (1e-4, 0.1, 1.0, 10.0):

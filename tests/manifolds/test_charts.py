@@ -152,7 +152,9 @@ def situations(sign, a, b, dtype):
             yield x, torch.tensor([float(c) for c in v], dtype=dtype)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    "dtype", [pytest.param(torch.float32, marks=pytest.mark.slow), torch.float64]
+)
 @each_pair
 def test_points_and_vectors_are_those_of_the_definition(sign, a, b, dtype):
     u = torch.finfo(dtype).eps / 2

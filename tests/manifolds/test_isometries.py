@@ -405,7 +405,7 @@ def _about(manifold, base, q):
 
 
 @pytest.mark.parametrize("manifold", thinned(CASES), indirect=True)
-@pytest.mark.parametrize("dtype", [F64, F32])
+@pytest.mark.parametrize("dtype", [pytest.param(F64, marks=pytest.mark.slow), F32])
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_nan_at_the_corners_nor_is_a_gradient(manifold, kind, dtype):
     origin = manifold.origin(3, dtype=dtype).detach()

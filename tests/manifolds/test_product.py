@@ -628,7 +628,14 @@ EVERY_MAP = {
 
 @pytest.mark.parametrize(
     ("name", "op"),
-    [("several learnable balls", op) for op in EVERY_MAP]
+    [
+        pytest.param(
+            "several learnable balls",
+            op,
+            marks=() if op in ("expmap", "logmap", "dist", "transport") else pytest.mark.slow,
+        )
+        for op in EVERY_MAP
+    ]
     + [("several curvatures", "expmap"), ("nested", "dist"), ("nested", "cdist by products")],
 )
 def test_every_map_is_one_graph_for_the_compiler(name, op):

@@ -137,6 +137,7 @@ def test_all_that_learns_has_a_gradient_and_the_copies_none(space):
             assert p.grad.any(), name
 
 
+@pytest.mark.slow
 def test_matching_learns_which_pairs_belong_together():
     """Of eight pairs: a third of what is asked matches, which alone gives the entropy 0.64."""
     model, inputs = _model(fusion_weight=1.0), _inputs()
