@@ -308,7 +308,10 @@ def test_signs_that_turn_the_loss_over_are_refused_where_looking_is_free():
     assert torch.func.vmap(of)(-scales).isfinite().all()
 
 
-@pytest.mark.parametrize("options", [{}, {"targets": torch.eye(6, dtype=F64)}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, pytest.param({"targets": torch.eye(6, dtype=F64)}, marks=pytest.mark.slow)],
+)
 def test_info_nce_is_one_graph_for_the_compiler(options):
     """Also with a learned scale and with weights, whose signs a graph cannot look at."""
     space = Lorentz(-1.0)
