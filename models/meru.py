@@ -32,8 +32,9 @@ class MERU(ImageTextModel):
         curvature: the initial one.
         learn_curvature: False keeps it.
         logits: ``"inner"`` for the Lorentz inner product in place of the distance.
-        entail_weight, chain_weight, exclude_weight, links, compositional, learn_alpha,
-            fixed_radius: see :class:`ImageTextModel`.
+        entail_weight, chain_weight, exclude_weight, links, compositional: see
+            :class:`ImageTextModel`.
+        learn_alpha, fixed_radius: see there.
         min_radius: see :meth:`Manifold.half_aperture`.
         aperture_scale: the share of the half-aperture within which a child has no loss; below 1
             what is trained lies deeper in the cones, and more of what is not lies in them at all.

@@ -26,8 +26,9 @@ class SphereCones(ImageTextModel):
         curvature: the initial one, positive.
         learn_curvature: learn it within a factor of 10.
         logits: ``"inner"`` for the cosine in place of the angle.
-        entail_weight, chain_weight, exclude_weight, links, compositional, learn_alpha,
-            fixed_radius: see :class:`ImageTextModel`.
+        entail_weight, chain_weight, exclude_weight, links, compositional: see
+            :class:`ImageTextModel`.
+        learn_alpha, fixed_radius: see there.
         min_radius: see :meth:`Manifold.half_aperture`.
         aperture_scale: the share of the half-aperture within which a child has no loss; below 1
             what is trained lies deeper in the cones, and more of what is not lies in them at all.

@@ -1,6 +1,7 @@
 """What every test runs under: one thread a process, no display, a named hypothesis profile."""
 
 import os
+import signal
 
 import pytest
 import sentences
@@ -13,6 +14,12 @@ pytest.raises = sentences.raises
 # pytest-xdist already fills the cores; threads below it would only fight for them.
 torch.set_num_threads(1)
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# A shell starts what is put into its background with SIGINT ignored, and so would all we start.
+for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        ctrl_c = number == signal.SIGINT
+        signal.signal(number, signal.default_int_handler if ctrl_c else signal.SIG_DFL)
 
 # No deadline: the first call of a torch operation costs more than all later ones together.
 # Half of hypothesis's own number keeps the suite to some minutes; `thorough` is for the nights.
