@@ -16,7 +16,8 @@ random order."""
 class General(NamedTuple):
     """One level of texts above a batch of captions, such as their concepts' groups.
 
-    ``points`` (B, m), row by row above the captions; ``node`` (B,), equal where the text is.
+    ``points`` (B, m), row by row above the captions; ``node`` (B,), equal where the text is, and then
+    the point too.
     """
 
     points: Tensor
@@ -49,22 +50,38 @@ def chain_links(
     return found
 
 
-def exclusion_loss(cones: nn.Module, link: Link) -> Tensor:
-    """The mean penalty of other rows' children in the parents' cones; 0 if all are their own.
+def entailment_loss(cones: nn.Module, links: Sequence[Link]) -> Tensor:
+    """How far children are outside their parents' cones: the mean of each link, summed over links.
+
+    Args:
+        cones: a module such as :class:`spaceforms.losses.EntailmentLoss`, which gives the mean.
+        links: at least one, all of a batch of B rows.
+    """
+    loss: Tensor = cones(*_stacked(links))
+    return len(links) * loss
+
+
+def exclusion_loss(cones: nn.Module, links: Sequence[Link]) -> Tensor:
+    """The mean penalty of other rows' children in the parents' cones, 0 if all are their own,
+    summed over links.
 
     Args:
         cones: a module with ``exclude``, see :class:`spaceforms.losses.EntailmentLoss`.
-        link: parents, children, and which of these are no negatives.
+        links: parents, children, and which of these are no negatives; all of a batch of B rows.
     """
-    count = len(link.parent)
-    row = torch.arange(count, device=link.parent.device)
+    parent, child = _stacked(links)
+    count = parent.shape[1]
+    row = torch.arange(count, device=parent.device)
     shift = torch.arange(1, min(NEGATIVES, count - 1) + 1, device=row.device)
     other = (row - shift[:, None]) % count
-    foreign = torch.ones_like(other, dtype=torch.bool)
-    if link.below is not None:
-        foreign = ~link.below[row, other]
-    children = link.child[other]
-    penalty: Tensor = cones.exclude(  # type: ignore[operator]
-        link.parent.expand_as(children), children, reduction="none"
+    everything = torch.ones_like(other, dtype=torch.bool)
+    foreign = torch.stack(
+        [everything if link.below is None else ~link.below[row, other] for link in links]
     )
-    return (penalty * foreign).sum() / foreign.sum().clamp(min=1)
+    penalty: Tensor = cones.exclude(parent[:, None], child[:, other], reduction="none")  # type: ignore[operator]
+    return ((penalty * foreign).sum((1, 2)) / foreign.sum((1, 2)).clamp(min=1)).sum()
+
+
+def _stacked(links: Sequence[Link]) -> tuple[Tensor, Tensor]:
+    """Parents and children of all links, (links, B, m) each: one call of the cones for all."""
+    return torch.stack([link.parent for link in links]), torch.stack([link.child for link in links])

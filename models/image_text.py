@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..losses import InfoNCE, info_nce
 from ..losses.cones import Links
 from ..manifolds import Manifold, PositiveScalar, Product
-from .entailment import General, Link, chain_links, exclusion_loss
+from .entailment import General, Link, chain_links, entailment_loss, exclusion_loss
 
 Lift = Literal["normal", "project"]
 MODALITIES = ("image", "text")
@@ -216,24 +216,30 @@ class ImageTextModel(nn.Module):
 
     def _in_cones(self, name: str, cones: nn.Module, links: Sequence[Link]) -> dict[str, Tensor]:
         """How far children are outside their cones and others inside, each summed over links."""
-        parts = {name: torch.stack([cones(link.parent, link.child) for link in links]).sum()}
+        parts = {name: entailment_loss(cones, links)}
         if self.exclude_weight > 0:
-            others = [exclusion_loss(cones, link) for link in links]
-            parts[f"{name} exclusion"] = torch.stack(others).sum()
+            parts[f"{name} exclusion"] = exclusion_loss(cones, links)
         return parts
 
     def _rows(self, level: General, image: Tensor) -> Tensor:
-        """General texts against pictures: those below a text are its positives."""
+        """General texts against pictures: those below a text are its positives.
+
+        A text stands above many rows: it is contrasted once, and counts as often as it stands.
+        """
         loss = self.contrastive
-        return info_nce(
-            level.points,
+        node, count = level.node.unique(return_counts=True)
+        below = node[:, None] == level.node
+        each = info_nce(
+            level.points[below.int().argmax(1)],
             image,
             manifold=self.manifold,
             scale=loss.scale(),
-            targets=level.node[:, None] == level.node[None],
+            targets=below,
             logits=loss.logits,
             symmetric=False,
+            reduction="none",
         )
+        return (each * count).sum() / len(level.node)
 
     def scalars(self) -> dict[str, float]:
         """The learned scalars and the curvature, for the log."""
