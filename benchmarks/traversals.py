@@ -3,9 +3,9 @@
     python benchmarks/traversals.py [--out runs/traversals]
 
 Trains the runs below where they are not there yet, each a minute or two on one core, and rewrites
-docs/_static/traversal_*.png and the lines between the markers in docs/guides/train.md. The recipe
-is that of experiments/hierarchy.toml; the pictures are those that `spaceforms traverse` takes where
-none are named, one of each of five groups.
+docs/_static/traversal_*.png and the lines between the markers in docs/guides/train.md. The encoders
+and epochs are those of experiments/hierarchy.toml, "cones" has the options of `make demo`; the
+pictures are those that `spaceforms traverse` takes where none are named, one of each of five groups.
 """
 
 import argparse
@@ -28,14 +28,18 @@ RECIPE = (
     "--epochs 24 --embed-dim 64 --image.size 16 --image.widths 48 96 192 --image.blocks 0 0 0 "
     "--text.layers 0 --seed 0"
 )
+DEMO = re.search(
+    r"^RECIPE \?= (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+)
+assert DEMO is not None
 RUNS = {
+    "cones": f"--model meru {DEMO[1]}",
     "hycoclip": "--model hycoclip",
     "euclip": "--model euclip --chain-weight 0.1",
     "clip": "--model clip",
     "meru": "--model meru",
-    "strong": "--model hycoclip --entail-weight 1",
 }
-DRAWN = ("hycoclip", "euclip", "clip")
+DRAWN = ("cones", "hycoclip", "clip")
 
 
 def main() -> int:
@@ -68,14 +72,14 @@ def section(out: Path) -> str:
         met = [w for w in walks if len(w.captions) > 1]
         if name in DRAWN:
             picture = ROOT / "docs" / "_static" / f"traversal_{name}.png"
-            draw(walks, picture, title=f"{options}, seed {run.config.seed}", dpi=80)
-            shown += f"![Ways to the root, {options}](../_static/{picture.name})\n\n"
+            draw(walks, picture, title=f"{name}, seed {run.config.seed}", dpi=80)
+            shown += f"![Ways to the root, {name}](../_static/{picture.name})\n\n"
         result = json.loads((out / name / "evaluation.json").read_text(encoding="utf-8"))
         ways, cones = (result["hierarchy"].get(k) for k in ("ways to the root", "cones"))
-        held = f"{cones['pictures']['contained']:.3f}" if cones else "no cones"
+        held = f"{cones['name > picture']['contained']:.3f}" if cones else "no cones"
         recall = next(iter(result["tests"].values()))["image to text, by id"]["recall"]["10"]
         rows += (
-            f"| `{options}` | {len(met)} of {len(walks)} | {ways['precision']:.3f} | "
+            f"| {name}: `{options}` | {len(met)} of {len(walks)} | {ways['precision']:.3f} | "
             f"{ways['recall']:.3f} | {held} | {recall:.3f} |\n"
         )
     return (
