@@ -9,7 +9,7 @@ endif
 VENV ?= .venv
 OUT ?= runs/demo
 # Cones that hold what is below a text, and groups above the captions: docs/guides/train.md says why.
-RECIPE ?= --min-radius 0.4 --aperture-scale 0.85 --entail-weight 1 --exclude-weight 1 --chain-weight 0.2 --links all --compositional True
+RECIPE ?= --epochs 32 --min-radius 0.4 --aperture-scale 0.85 --entail-weight 1 --exclude-weight 1 --chain-weight 0.2 --links all --compositional True
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check $(if $(CI),--quiet)

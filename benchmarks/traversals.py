@@ -5,7 +5,7 @@
 Trains the runs below where they are not there yet, each a minute or two on one core, and rewrites
 docs/_static/traversal_*.png and the lines between the markers in docs/guides/train.md. The encoders
 and epochs are those of experiments/hierarchy.toml, "cones" has the options of `make demo`; the
-pictures are those that `spaceforms traverse` takes where none are named, one of each of five groups.
+pictures are those that `spaceforms traverse` takes where none are named, one each of five groups.
 """
 
 import argparse

@@ -16,8 +16,8 @@ random order."""
 class General(NamedTuple):
     """One level of texts above a batch of captions, such as their concepts' groups.
 
-    ``points`` (B, m), row by row above the captions; ``node`` (B,), equal where the text is, and then
-    the point too.
+    ``points`` (B, m), row by row above the captions; ``node`` (B,), equal where the text is, and
+    then the point too.
     """
 
     points: Tensor

@@ -227,7 +227,7 @@ class ImageTextModel(nn.Module):
         A text stands above many rows: it is contrasted once, and counts as often as it stands.
         """
         loss = self.contrastive
-        node, count = level.node.unique(return_counts=True)
+        node, count = torch.unique(level.node, return_counts=True)
         below = node[:, None] == level.node
         each = info_nce(
             level.points[below.int().argmax(1)],
@@ -239,7 +239,8 @@ class ImageTextModel(nn.Module):
             symmetric=False,
             reduction="none",
         )
-        return (each * count).sum() / len(level.node)
+        mean: Tensor = each @ count.to(each.dtype) / len(level.node)
+        return mean
 
     def scalars(self) -> dict[str, float]:
         """The learned scalars and the curvature, for the log."""

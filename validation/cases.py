@@ -127,7 +127,9 @@ def moved(case: Case, definition: Definition, rng: np.random.Generator, size: fl
     choice = rng.uniform()
     if k and case.manifold != "Product" and choice < 0.15:
         k = float(k * math.exp(size * rng.standard_normal()))
-        if rng.uniform() < 0.5:  # the same problem but for the unit of length
+        # The same problem but for the unit of length. A point of a hemisphere is on it, and has no
+        # vectors elsewhere: with another K alone one would be read at a length that it has not.
+        if rng.uniform() < 0.5 or case.model.chart == "hemisphere":
             inputs = [
                 v * math.sqrt(case.k / k) if scaled else v
                 for v, scaled in zip(inputs, definition.scaled, strict=True)
