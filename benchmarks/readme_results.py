@@ -1,7 +1,7 @@
 """Write the README's table of results, and its picture, from evaluated runs.
 
     make demo                                                       # MERU, into runs/demo
-    spaceforms train --model clip --out runs/clip && spaceforms evaluate runs/clip
+    spaceforms train --model clip --epochs 32 --out runs/clip && spaceforms evaluate runs/clip
     python benchmarks/readme_results.py runs/demo runs/clip
 
 Every number between the markers in README.md comes from the runs' evaluation.json and
@@ -40,7 +40,7 @@ def table(folders: list[Path]) -> str:
     seconds = [_seconds(folder) for folder in folders]
     return "\n".join(
         [
-            "Recall at 1 / 5 / 10, both models with the same encoders and budget "
+            "Recall at 1 / 5 / 10, both models with the same encoders and epochs "
             f"({' and '.join(f'{s:.0f} s' for s in seconds)} of training on CPU, torch "
             f"{torch.__version__.split('+')[0]}, one seed):",
             "",
