@@ -33,7 +33,7 @@ DEMO = re.search(
 )
 assert DEMO is not None
 RUNS = {
-    "cones": f"--model meru {DEMO[1]}",
+    "cones": f"--model meru {re.sub(r'--epochs [0-9]+ ', '', DEMO[1])}",
     "hycoclip": "--model hycoclip",
     "euclip": "--model euclip --chain-weight 0.1",
     "clip": "--model clip",
