@@ -9,8 +9,9 @@ from ..manifolds import Manifold
 from ..manifolds._checks import check_number
 from ._common import Reduction, check_option
 from ._logits import Logits, Precision, Tile, table_of
+from ._positives import positives_of
 from ._readers import Compared, Side
-from .contrastive import Job, positives_of, reduced, softmax_sides
+from .contrastive import Job, reduced, softmax_sides
 
 
 def debiased_info_nce(

@@ -20,17 +20,10 @@ from torch import Tensor
 from ..manifolds import Manifold
 from ..manifolds._checks import check_integer, check_real
 from ._logits import Logits, Precision, table_of
+from ._positives import Groups, compared_of, positives_of, weights_of
 from ._readers import Compared, Positives, SoftmaxReader
 from ._tiled import Entries, Gradients, Numbers, Pairs, pull_all, read_all
-from .contrastive import (
-    Groups,
-    Job,
-    check_smoothing,
-    compared_of,
-    losses_of,
-    positives_of,
-    weights_of,
-)
+from .contrastive import Job, check_smoothing, losses_of
 
 __all__ = ["gather", "ring_info_nce"]
 

@@ -18,20 +18,10 @@ from ._logits import (
     pairwise_logits,
     table_of,
 )
+from ._positives import Groups, Sides, compared_of, positives_of, weights_of
 from ._readers import Compared, Positives, SigmoidReader
 from ._tiled import Entries, spans, sweep
-from .contrastive import (
-    Groups,
-    Job,
-    Sides,
-    compared_of,
-    in_column_order,
-    positives_of,
-    reduced,
-    softmax_losses,
-    weights_of,
-    with_entries_in,
-)
+from .contrastive import Job, in_column_order, reduced, softmax_losses, with_entries_in
 
 Mining = Literal["hard", "semi-hard"]
 
