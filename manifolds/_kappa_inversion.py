@@ -70,11 +70,14 @@ def seen(k: Tensor, x: Tensor) -> Image:
     return _image(k, number, x, x2, (k > 0) & (x2 > _FAR) & _within(x2))
 
 
-def both_seen(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> tuple[Image, Image, Tensor]:
-    """Two points, on the whole beyond the equator, and their step."""
+def both_seen(
+    k: Tensor, x: Tensor, y: Tensor, step: Tensor, *, each: bool = False
+) -> tuple[Image, Image, Tensor]:
+    """Two points, on the whole (or ``each``) beyond the equator, and their step."""
     number = k.detach()
     x2, y2 = kdot(number, x, x), kdot(number, y, y)
-    beyond = (k > 0) & (x2 * y2 > 1) & _within(x2) & _within(y2)
+    out = torch.minimum(x2, y2) > 1 if each else x2 * y2 > 1
+    beyond = (k > 0) & out & _within(x2) & _within(y2)
     a, b = (_image(k, number, *of, beyond) for of in ((x, x2), (y, y2)))
     close = _close(number, step, a.square, b.square)
     short = _difference(number, x, y, step, a.square, b.square)
