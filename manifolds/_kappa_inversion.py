@@ -73,7 +73,12 @@ def seen(k: Tensor, x: Tensor) -> Image:
 def both_seen(
     k: Tensor, x: Tensor, y: Tensor, step: Tensor, *, each: bool = False
 ) -> tuple[Image, Image, Tensor]:
-    """Two points, on the whole (or ``each``) beyond the equator, and their step."""
+    """Two points, on the whole (or ``each``) beyond the equator, and their step.
+
+    ``each`` where a vector is carried from x: with x next to the origin its length in the chart is
+    1 + 1/x^2 over 1/x^2, whose derivative by x is what the two leave of one another. Of a transport
+    to 300 R in one dimension it is 1 % off in float32.
+    """
     number = k.detach()
     x2, y2 = kdot(number, x, x), kdot(number, y, y)
     out = torch.minimum(x2, y2) > 1 if each else x2 * y2 > 1

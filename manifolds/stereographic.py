@@ -183,7 +183,7 @@ class Stereographic(Gyrovectors):
         return at.point(_kappa_maps.expmap(at.k, at.x, at.enter(v)), v)
 
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        at, to, way = both_seen(self._k(x), x, y, step)
+        at, to, way = both_seen(self._k(x), x, y, step, each=True)
         return at.leave(_kappa_maps.logmap(at.k, at.x, to.x, way))
 
     def _behind(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
@@ -203,8 +203,6 @@ class Stereographic(Gyrovectors):
         return torch.where(k > 0, among, super()._centroid(x, w))
 
     def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
-        # Of one next to the origin the length would be 1 + 1/x^2 over 1/x^2, and its derivative by
-        # x what these leave of one another: 1 % off for y at 300 R, in one dimension.
         at, to, way = both_seen(self._k(x), x, y, step, each=True)
         ratio = _kappa.gap(at.k, to.x) / _kappa.gap(at.k, at.x)
         return to.leave(ratio * _kappa_maps.gyration(at.k, at.x, to.x, way, at.enter(v)))
