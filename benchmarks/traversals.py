@@ -85,7 +85,7 @@ def section(out: Path) -> str:
     return (
         f"{shown}All with `{RECIPE}`:\n\n"
         "| | of the five meet a text | ways, precision | ways, recall "
-        "| pictures in the cones of their texts | image to text R@10 |\n"
+        "| pictures in the cones of their names | image to text R@10 |\n"
         f"| --- | --- | --- | --- | --- | --- |\n{rows}"
     )
 
