@@ -65,6 +65,10 @@ def processes(monkeypatch):
     yield make
     for one in made:
         one.close()
+    # A thread that is left would end the tests as soon as the true _exit is back.
+    for thread in (thread for one in made for thread in one._threads):
+        thread.join(60)
+        assert not thread.is_alive()
 
 
 def _said(capsys, count: int) -> list[str]:
