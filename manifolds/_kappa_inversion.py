@@ -71,17 +71,17 @@ def seen(k: Tensor, x: Tensor) -> Image:
 
 
 def both_seen(
-    k: Tensor, x: Tensor, y: Tensor, step: Tensor, *, each: bool = False
+    k: Tensor, x: Tensor, y: Tensor, step: Tensor, *, on_the_whole: bool = False
 ) -> tuple[Image, Image, Tensor]:
-    """Two points, on the whole (or ``each``) beyond the equator, and their step.
+    """Two points, each (or ``on_the_whole``) beyond the equator, and their step.
 
-    ``each`` where a vector is carried from x: with x next to the origin its length in the chart is
-    1 + 1/x^2 over 1/x^2, whose derivative by x is what the two leave of one another. Of a transport
-    to 300 R in one dimension it is 1 % off in float32.
+    With one of them next to the origin a length at it is 1 + 1/x^2 over 1/x^2 in the chart, whose
+    derivative by x is what the two leave of one another. Of a transport to 300 R on a line, in
+    float32, it would be 1 % off.
     """
     number = k.detach()
     x2, y2 = kdot(number, x, x), kdot(number, y, y)
-    out = torch.minimum(x2, y2) > 1 if each else x2 * y2 > 1
+    out = x2 * y2 > 1 if on_the_whole else torch.minimum(x2, y2) > 1
     beyond = (k > 0) & out & _within(x2) & _within(y2)
     a, b = (_image(k, number, *of, beyond) for of in ((x, x2), (y, y2)))
     close = _close(number, step, a.square, b.square)

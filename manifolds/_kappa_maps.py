@@ -183,8 +183,8 @@ def to_normal(k: Tensor, x: Tensor) -> Tensor:
     k_far = k.where(far, 1.0)
     ray, length = unit(x.where(far, 1.0))
     if x.shape[-1] == 1:
-        # A direction on a line has no derivative. With what rounding leaves of that of x/|x| the
-        # one along the ray, 2/(1 + k|x|^2), loses a digit at 10 R and all from 1e8 R on.
+        # A direction on a line has no derivative. What rounding leaves of that of x/|x| costs the
+        # one along the ray, 2/(1 + k|x|^2), as many digits as |x|/R has.
         ray = ray.sign()
     angle = (k_far.sqrt() * length).atan() * k_far.rsqrt()
     near = asnc(z.where(~far, 0.0)) / gap_x.sqrt() * x

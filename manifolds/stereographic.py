@@ -183,7 +183,7 @@ class Stereographic(Gyrovectors):
         return at.point(_kappa_maps.expmap(at.k, at.x, at.enter(v)), v)
 
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        at, to, way = both_seen(self._k(x), x, y, step, each=True)
+        at, to, way = both_seen(self._k(x), x, y, step)
         return at.leave(_kappa_maps.logmap(at.k, at.x, to.x, way))
 
     def _behind(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
@@ -191,7 +191,7 @@ class Stereographic(Gyrovectors):
         return at.point(_kappa_maps.geodesic(at.k, at.x, to.x, way, t), step)
 
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        at, to, way = both_seen(self._k(x), x, y, step)
+        at, to, way = both_seen(self._k(x), x, y, step, on_the_whole=True)
         return at.point(_kappa_maps.midpoint(at.k, at.x, to.x, way), step)
 
     def _centroid(self, x: Tensor, w: Tensor) -> Tensor:
@@ -203,7 +203,7 @@ class Stereographic(Gyrovectors):
         return torch.where(k > 0, among, super()._centroid(x, w))
 
     def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
-        at, to, way = both_seen(self._k(x), x, y, step, each=True)
+        at, to, way = both_seen(self._k(x), x, y, step)
         ratio = _kappa.gap(at.k, to.x) / _kappa.gap(at.k, at.x)
         return to.leave(ratio * _kappa_maps.gyration(at.k, at.x, to.x, way, at.enter(v)))
 

@@ -153,7 +153,8 @@ class StreamFeed:
                 raise ValueError(
                     f"{config.model} with these options is trained on texts above its captions, "
                     f"and the first pair of {config.data} has none; expected a list of them, the "
-                    'most general first, under "general" in each pair\'s JSON, or another model.'
+                    'most general first, under "general" in each pair\'s JSON, or another model, '
+                    "or one without --compositional and with --chain-weight 0."
                 )
         # Not of the number of processes, on which the order must not depend.
         lanes = config.readers or lanes_for(pairs.parts(), config.batch_size)

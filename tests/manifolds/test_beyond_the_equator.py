@@ -92,3 +92,30 @@ def test_the_midpoint_is_the_same_from_both_ends():
     space = Stereographic(1.0)
     x, y = normal(50, 3, seed=1, length=5.0), normal(50, 3, seed=2, length=0.5)
     assert torch.equal(space.midpoint(x, y), space.midpoint(y, x))
+
+
+@pytest.mark.parametrize(("a", "b"), [(0.007, 283.0), (2e-4, 2e5)])
+def test_from_next_to_the_origin_to_far_out_on_a_line_slopes_are_those_of_the_arc(a, b):
+    """On a line of K = 1 all is said by tan of half the arc."""
+    m, u = Stereographic(1.0), 2.0**-24
+    x, y = (torch.tensor([c], requires_grad=True) for c in (a, b))
+    p, q = (mp.mpf(c.item()) for c in (x, y))
+    angle = mp.atan(q) - mp.atan(p)
+    at = mp.atan(p) + angle / 4
+    slopes = {
+        "logmap": (m.logmap(x, y), 2 * p * angle - 1, (1 + p**2) / (1 + q**2)),
+        "transport": (
+            m.transport(x, y, torch.ones(1)),
+            -(1 + q**2) * 2 * p / (1 + p**2) ** 2,
+            2 * q / (1 + p**2),
+        ),
+        "geodesic": (
+            m.geodesic(x, y, 0.25),
+            mp.mpf(3) / 4 * mp.sec(at) ** 2 / (1 + p**2),
+            mp.mpf(1) / 4 * mp.sec(at) ** 2 / (1 + q**2),
+        ),
+        "to_normal": (m.to_normal(x) + m.to_normal(y), 2 / (1 + p**2), 2 / (1 + q**2)),
+    }
+    for name, (result, *right) in slopes.items():
+        for got, want in zip(torch.autograd.grad(result, (x, y)), right, strict=True):
+            assert abs(got.item() / want - 1) < 32 * u, name
