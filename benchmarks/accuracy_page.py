@@ -10,8 +10,8 @@ import json
 import re
 from pathlib import Path
 
-from spaceforms.validation.certificate import Row
-from spaceforms.validation.report import as_page, kept, peers_table
+from spaceforms.validation.certificate.certificate import Row
+from spaceforms.validation.certificate.report import as_page, kept, peers_table
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKERS = ("<!-- accuracy:begin -->", "<!-- accuracy:end -->")

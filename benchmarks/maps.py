@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spaceforms.validation.evaluation import make
+from spaceforms.validation.certificate.evaluate import make
 
 SHAPES = ((1024, 16), (4096, 128), (4096, 512), (65_536, 32))
 CURVATURE = {"Lorentz": -1.0, "PoincareBall": -1.0, "Sphere": 1.0}

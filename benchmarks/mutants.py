@@ -193,7 +193,9 @@ def modules() -> dict[str, str]:
     found = {}
     for package in table["packages"]:
         folders = table["package-dir"]
-        base = folders.get(package) or f"{folders['']}/{package.replace('.', '/')}"
+        room, _, inside = package.removeprefix("spaceforms.").partition(".")
+        base = folders.get(f"spaceforms.{room}", f"{folders['']}/spaceforms")
+        base = f"{base}/{inside}" if inside else base
         for file in sorted(Path(base).glob("*.py")):
             found[str(file)] = package if file.stem == "__init__" else f"{package}.{file.stem}"
     return found

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from spaceforms.models import CLIP, MERU, ImageEncoder, ImageEncoderConfig, TextEncoder
-from spaceforms.models.encoders import TextEncoderConfig
+from spaceforms.models.encoders.transformers import TextEncoderConfig
 from spaceforms.models.image_text import ImageTextModel
-from spaceforms.models.optim import parameter_groups
-from spaceforms.models.step import Inputs, gradients
+from spaceforms.models.training.optim import parameter_groups
+from spaceforms.models.training.step import Inputs, gradients
 
 SIZES = {
     "emoji (2.7 M)": (ImageEncoderConfig(), TextEncoderConfig()),

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ..manifolds._checks import check_amount, check_coordinates
 from ..manifolds.base import check_manifold
+from ..manifolds.checks import check_amount, check_coordinates
 
 
 def check_arguments(where: str, manifold: Manifold, loc: Tensor) -> None:
@@ -56,8 +56,8 @@ def as_stored(manifold: Manifold, x: Tensor, dtype: torch.dtype) -> Tensor:
     """
     if x.dtype == dtype:
         return x
-    (unit,), call = manifold._enter("proj", [("x", x)])
-    return manifold._leave_point(unit, call._replace(dtype=dtype))
+    (unit,), call = manifold._to_unit("proj", [("x", x)])
+    return manifold._from_unit_point(unit, call._replace(dtype=dtype))
 
 
 def check_values(where: str, name: str, value: Tensor, proper: Tensor, expected: str) -> None:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ..manifolds._checks import check_tensor
+from ..manifolds.checks import check_tensor
 from ._arguments import as_parameter, check_values
 
 # Steps of Newton's method inside of a bracket: about five, and where it never enters its region,

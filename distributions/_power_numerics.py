@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..manifolds._closed import closed_form, in_forward_mode
+from ..manifolds.kernels.custom_vjp import custom_vjp, in_forward_mode
 
 # For x < a + 1 the terms fall below 1e-18 of the sum after 20 (a = 0) to 53 (a = 20) of them.
 _TERMS = 56
@@ -189,9 +189,9 @@ def _draw_pull(
     return g, g * shape_slope(*inputs)
 
 
-_cdf = closed_form(_cdf_value, _cdf_pull, scaled=0, degree=0)
-_quantile = closed_form(_quantile_value, _quantile_pull, scaled=0, degree=0)
-_draw = closed_form(_draw_value, _draw_pull, scaled=0, degree=0)
+_cdf = custom_vjp(_cdf_value, _cdf_pull, scaled=0, degree=0)
+_quantile = custom_vjp(_quantile_value, _quantile_pull, scaled=0, degree=0)
+_draw = custom_vjp(_draw_value, _draw_pull, scaled=0, degree=0)
 
 
 def cdf(z: Tensor, shape: Tensor) -> Tensor:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..manifolds._closed import closed_form
-from ..manifolds._radial import RadialLaw
+from ..manifolds.kernels.custom_vjp import custom_vjp
+from ..manifolds.kernels.radial_law import RadialLaw
 from ._power_numerics import log_unit_normaliser, power
 
 # All but e^-50 of a law lies where its exponent is below.
@@ -144,4 +144,4 @@ def _kernel_pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) ->
     return tuple(g * slope for slope in (parts.logs.softmax(-1) * slopes).sum(-1))
 
 
-_kernel = closed_form(_kernel_value, _kernel_pull, scaled=0, degree=0)
+_kernel = custom_vjp(_kernel_value, _kernel_pull, scaled=0, degree=0)

@@ -8,10 +8,10 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from ..manifolds import Manifold
-from ..manifolds._carried import from_components
-from ..manifolds._numerics import unit
-from ..manifolds._radial import RadialLaw
-from ..manifolds.volume import log_area_of_unit_sphere, log_sn_ratio
+from ..manifolds.kernels.radial_law import RadialLaw
+from ..manifolds.kernels.vectors import normalize
+from ..manifolds.operations.radial_frame import from_components
+from ..manifolds.operations.volume import log_area_of_unit_sphere, log_sn_ratio
 from ._arguments import as_parameter, as_stored, broadcast, check_arguments, working
 from ._centred import Centred, OnManifold
 
@@ -22,8 +22,9 @@ class Isotropic(Centred):
     In n dimensions the distance from the centre has the density
     :math:`\omega_{n-1}\,\mathrm{sn}_K(t)^{n-1}\,e^{k(t)}/Z` and the direction is uniform, so
     the normaliser, the entropy, moments and samples are integrals and quantiles of one variable.
-    They are taken in logarithms and in float64, to rounding, whatever n (see ``_radial``);
-    the closed forms, where there are any, lose all their digits by n = 30 to 40.
+    They are taken in logarithms and in float64, to rounding, whatever n (see
+    ``kernels.radial_law``); the closed forms, where there are any, lose all their digits by n = 30
+    to 40.
 
     ``rsample`` takes the quantile of a uniform number for the distance and a normal vector for the
     direction: differentiable in centre, parameters and a learnable curvature (implicit
@@ -168,6 +169,6 @@ def around(
 ) -> Tensor:
     """The points at a distance (...) from loc (..., m) in the directions of z (..., n)."""
     manifold = manifold._unchecked
-    direction, _ = unit(z)
+    direction, _ = normalize(z)
     v = from_components(manifold, loc.expand(*z.shape[:-1], -1), distance.unsqueeze(-1) * direction)
     return as_stored(manifold, manifold.expmap(loc, v), dtype)

@@ -8,10 +8,10 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 from ..manifolds import Manifold, diameter, log_ball_volume
-from ..manifolds._checks import check_amount, check_coordinates
-from ..manifolds._numerics import norm, unit
-from ..manifolds._radial import RadialLaw, uniform_law
-from ..manifolds.volume import check_dimension, log_sn_ratio
+from ..manifolds.checks import check_amount, check_coordinates
+from ..manifolds.kernels.radial_law import RadialLaw, uniform_law
+from ..manifolds.kernels.vectors import norm, normalize
+from ..manifolds.operations.volume import check_dimension, log_sn_ratio
 from ._arguments import check_space, working
 from ._centred import OnManifold
 from .isotropic import Isotropic
@@ -194,6 +194,6 @@ class UniformSphere(Distribution):
         """Points (sample_shape + batch_shape, m), differentiable in a learnable K."""
         shape = self._extended_shape(torch.Size(sample_shape))[:-1]
         z = torch.randn((*shape, self.n + 1), dtype=self._like.dtype, device=self._like.device)
-        direction, length = unit(z[..., 1:])
+        direction, length = normalize(z[..., 1:])
         angle = torch.atan2(norm(length), z[..., :1])
         return self.manifold.from_normal(self.manifold.radius * angle * direction).to(z.dtype)

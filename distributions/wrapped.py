@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from ..manifolds import Manifold
-from ..manifolds._carried import components, from_components
+from ..manifolds.operations.radial_frame import components, from_components
 from ._arguments import as_parameter, as_stored, broadcast, check_arguments, working
 from ._centred import Centred, OnManifold
 

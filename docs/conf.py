@@ -8,7 +8,7 @@ from pathlib import Path
 from sphinx.util.nodes import make_refnode
 
 import spaceforms
-from spaceforms.validation.symbolic import write_page
+from spaceforms.validation.symbolic.page import write_page
 
 project = "spaceforms"
 author = "The spaceforms developers"

@@ -51,10 +51,10 @@ def ranks(scores: np.ndarray, relevant: np.ndarray, concept: np.ndarray) -> dict
 def train(folder: Path, options: dict[str, Any], device: str) -> Figures:
     """Train an image-text model and take its figures on what was held out."""
     from spaceforms.datasets.emoji import CONCEPTS
-    from spaceforms.models import evaluate
-    from spaceforms.models.checkpoint import load_run
-    from spaceforms.models.config import TrainConfig, from_json, to_json
-    from spaceforms.models.train import train as run_training
+    from spaceforms.models.evaluation import evaluate
+    from spaceforms.models.training.checkpoint import load_run
+    from spaceforms.models.training.config import TrainConfig, from_json, to_json
+    from spaceforms.models.training.loop import train as run_training
 
     options = dict(options)
     true = None
@@ -83,7 +83,7 @@ def train(folder: Path, options: dict[str, Any], device: str) -> Figures:
 
 def retrieval(run: Any, test: str) -> dict[str, dict[str, list[int]]]:
     """Ranks in both directions among a test set's own names, equal families being right."""
-    from spaceforms.models import evaluate
+    from spaceforms.models.evaluation import evaluate
 
     data, tests = evaluate.held_out(run)
     concept = data.concept[tests[test]]
@@ -127,8 +127,8 @@ def probvlm(folder: Path, options: dict[str, Any], device: str) -> Figures:
     packages, of a small run of ours on training concepts; the same for all runs of an experiment.
     The method "ttda" is no adapter but the spread of ``views`` augmentations of a picture.
     """
-    from spaceforms.models.probvlm_config import ProbVLMConfig
-    from spaceforms.models.probvlm_run import run
+    from spaceforms.models.probvlm.config import ProbVLMConfig
+    from spaceforms.models.probvlm.run import run
 
     options = dict(options)
     frozen = options.pop("encoders", "frozen") == "frozen" and frozen_pair_is_here()
@@ -173,11 +173,15 @@ def make_features(
     With a seed ``augmented`` those of the test concepts' pictures, moved and coloured at random.
     """
     from spaceforms.datasets import load_emoji
-    from spaceforms.models.checkpoint import load_run
-    from spaceforms.models.config import TrainConfig, from_json, to_json
-    from spaceforms.models.frozen import extract, save_features
-    from spaceforms.models.heads import augmented as moved, make_parts, run_features
-    from spaceforms.models.train import train as run_training
+    from spaceforms.models.encoders.frozen import extract, save_features
+    from spaceforms.models.probvlm.alignment_heads import (
+        augmented as moved,
+        make_parts,
+        run_features,
+    )
+    from spaceforms.models.training.checkpoint import load_run
+    from spaceforms.models.training.config import TrainConfig, from_json, to_json
+    from spaceforms.models.training.loop import train as run_training
 
     where = path.parent / "own"
     run = None

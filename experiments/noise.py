@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from spaceforms.distributions import GeneralizedGaussian
-from spaceforms.models.probvlm_config import ProbVLMConfig
-from spaceforms.models.probvlm_train import train_adapters
-from spaceforms.models.uncertainty import likelihood_figures
+from spaceforms.models.probvlm.config import ProbVLMConfig
+from spaceforms.models.probvlm.train import train_adapters
+from spaceforms.models.probvlm.uncertainty import likelihood_figures
 
 _SHAPES = (0.7, 1.0, 1.5, 2.0, 4.0)
 

@@ -5,6 +5,7 @@ an uncertainty are in ``losses.metrics``.
 """
 
 from . import distributed as distributed, functional as functional, metrics as metrics
+from .entailment.hierarchy import Hierarchy as Hierarchy
 from .functional import (
     bounded_shape as bounded_shape,
     chain_contrastive as chain_contrastive,
@@ -49,20 +50,19 @@ from .functional import (
     supervised_contrastive as supervised_contrastive,
     triplet as triplet,
 )
-from .hierarchy import Hierarchy as Hierarchy
 from .modules import (
     ConeLikelihood as ConeLikelihood,
     EntailmentLoss as EntailmentLoss,
     InfoNCE as InfoNCE,
 )
-from .momentum import momentum_update as momentum_update, rising_momentum as rising_momentum
 from .pair_modules import (
     NTXent as NTXent,
     SigmoidPairs as SigmoidPairs,
     SupervisedContrastive as SupervisedContrastive,
     Triplet as Triplet,
 )
-from .queue import PointQueue as PointQueue
+from .pairwise.queue import PointQueue as PointQueue
+from .tcl.momentum import momentum_update as momentum_update, rising_momentum as rising_momentum
 
 __all__ = [
     "ConeLikelihood",

@@ -18,12 +18,12 @@ import torch.distributed.nn.functional
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ..manifolds._checks import check_integer, check_real
-from ._logits import Logits, Precision, table_of
-from ._positives import Groups, compared_of, positives_of, weights_of
-from ._readers import Compared, Positives, SoftmaxReader
-from ._tiled import Entries, Gradients, Numbers, Pairs, pull_all, read_all
-from .contrastive import Job, check_smoothing, losses_of
+from ..manifolds.checks import check_integer, check_real
+from .pairwise.info_nce import Job, check_smoothing, losses_of
+from .pairwise.logits import Logits, Precision, table_of
+from .pairwise.positives import Groups, compared_of, positives_of, weights_of
+from .pairwise.readers import Compared, Positives, SoftmaxReader
+from .pairwise.tiled import Entries, Gradients, Numbers, Pairs, pull_all, read_all
 
 __all__ = ["gather", "ring_info_nce"]
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ..distributions import GeneralizedGaussian
-from ..manifolds._checks import check_integer, check_real, check_tensor
-from ._common import check_elementwise
+from ..manifolds.checks import check_integer, check_real, check_tensor
+from .common import check_elementwise
 
 __all__ = [
     "Calibration",

@@ -5,13 +5,13 @@ from typing import Any, get_args
 from torch import Tensor, nn
 
 from ..manifolds import Manifold, PositiveScalar
-from ..manifolds._checks import check_min_radius, check_number, check_tensor
-from ._common import Reduction, check_manifold, check_option
-from ._logits import Logits, Precision, Tile
-from ._scaled import Scaled
-from .cone_likelihood import Plateau, check_law, cone_nll
-from .cones import Hinge, check_hinge, entailment, exclusion
-from .contrastive import info_nce
+from ..manifolds.checks import check_min_radius, check_number, check_tensor
+from .common import Reduction, check_manifold, check_option
+from .entailment.cones import Hinge, check_hinge, entailment, exclusion
+from .entailment.likelihood import Plateau, check_law, cone_nll
+from .pairwise.info_nce import info_nce
+from .pairwise.logits import Logits, Precision, Tile
+from .scaled import Scaled
 
 
 class InfoNCE(Scaled):

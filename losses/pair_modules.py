@@ -5,11 +5,11 @@ from typing import Any, get_args
 from torch import Tensor, nn
 
 from ..manifolds import Manifold, SignedScalar
-from ..manifolds._checks import check_number
-from ._common import Reduction, check_manifold, check_option
-from ._logits import Logits, Precision, Tile, check_positive
-from ._scaled import Scaled
-from .pairs import Mining, nt_xent, sigmoid_pairs, supervised_contrastive, triplet
+from ..manifolds.checks import check_number
+from .common import Reduction, check_manifold, check_option
+from .pairwise.logits import Logits, Precision, Tile, check_positive
+from .pairwise.pairs import Mining, nt_xent, sigmoid_pairs, supervised_contrastive, triplet
+from .scaled import Scaled
 
 
 class SigmoidPairs(Scaled):

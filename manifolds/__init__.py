@@ -1,11 +1,9 @@
 """Geometry: complete Riemannian manifolds of constant curvature. Imports torch only."""
 
-from ._chart import Chart as Chart
-from ._convert import convert as convert, convert_vector as convert_vector
-from ._geoopt import as_geoopt as as_geoopt
-from ._pair_form import PairForm as PairForm, PairTerm as PairTerm
 from .base import Manifold as Manifold
-from .charts import (
+from .charts.chart import Chart as Chart
+from .charts.convert import convert as convert, convert_vector as convert_vector
+from .charts.models import (
     HalfSpace as HalfSpace,
     Hemisphere as Hemisphere,
     Klein as Klein,
@@ -13,13 +11,26 @@ from .charts import (
     StereographicPlane as StereographicPlane,
 )
 from .checked import Checked as Checked
-from .curvature import (
+from .euclidean import Euclidean as Euclidean
+from .interop.conventions import (
+    curvature_from as curvature_from,
+    curvature_to as curvature_to,
+    from_geoopt as from_geoopt,
+    points_from as points_from,
+    points_to as points_to,
+    to_geoopt as to_geoopt,
+)
+from .interop.geoopt import as_geoopt as as_geoopt
+from .kernels.pair_form import PairForm as PairForm, PairTerm as PairTerm
+from .learnable_scalar import PositiveScalar as PositiveScalar, SignedScalar as SignedScalar
+from .lorentz import Lorentz as Lorentz
+from .operations.curvature_tensor import (
     ricci as ricci,
     riemann as riemann,
     scalar_curvature as scalar_curvature,
     sectional as sectional,
 )
-from .differential import (
+from .operations.differential import (
     expmap_adjoint as expmap_adjoint,
     expmap_differential as expmap_differential,
     expmap_differential_inverse as expmap_differential_inverse,
@@ -28,30 +39,21 @@ from .differential import (
     logmap_differential_base as logmap_differential_base,
     volume_density as volume_density,
 )
-from .euclidean import Euclidean as Euclidean
-from .horospheres import (
+from .operations.horospheres import (
     busemann as busemann,
     horosphere_distance as horosphere_distance,
     horosphere_project as horosphere_project,
     ideal_point as ideal_point,
     towards as towards,
 )
-from .hyperplanes import (
+from .operations.hyperplanes import (
     hyperplane as hyperplane,
     hyperplane_distance as hyperplane_distance,
     logits as logits,
     reflect as reflect,
     signed_distance as signed_distance,
 )
-from .interop import (
-    curvature_from as curvature_from,
-    curvature_to as curvature_to,
-    from_geoopt as from_geoopt,
-    points_from as points_from,
-    points_to as points_to,
-    to_geoopt as to_geoopt,
-)
-from .isometries import (
+from .operations.isometries import (
     Isometry as Isometry,
     factorwise as factorwise,
     point_reflection as point_reflection,
@@ -60,13 +62,7 @@ from .isometries import (
     rotation as rotation,
     translation as translation,
 )
-from .lorentz import Lorentz as Lorentz
-from .poincare_ball import PoincareBall as PoincareBall
-from .product import Product as Product
-from .scalar import PositiveScalar as PositiveScalar, SignedScalar as SignedScalar
-from .sphere import Sphere as Sphere
-from .stereographic import Stereographic as Stereographic
-from .volume import (
+from .operations.volume import (
     ball_volume as ball_volume,
     diameter as diameter,
     injectivity_radius as injectivity_radius,
@@ -74,6 +70,10 @@ from .volume import (
     log_sphere_area as log_sphere_area,
     sphere_area as sphere_area,
 )
+from .poincare_ball import PoincareBall as PoincareBall
+from .product.space import Product as Product
+from .sphere import Sphere as Sphere
+from .stereographic import Stereographic as Stereographic
 
 __all__ = [
     "Chart",

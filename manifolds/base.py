@@ -5,22 +5,22 @@ import math
 import torch
 from torch import Tensor
 
-from . import _sampling
-from ._checks import (
+from .checks import (
     check_amount,
     check_broadcast,
     check_coordinates,
     check_integer,
     check_min_radius,
 )
-from ._closed import scaled_dot
-from ._mean import frechet_mean
-from ._numerics import atan2_0, norm, sqrt0
-from ._pair_form import Kind, Number, PairForm, PairTerm, value_of
-from .unit import Call, UnitKernels, divided, times
+from .kernels.custom_vjp import scaled_dot
+from .kernels.pair_form import Kind, Number, PairForm, PairTerm, value_of
+from .kernels.vectors import atan2_0, norm, sqrt0
+from .solvers import sampling
+from .solvers.frechet_mean import frechet_mean
+from .space_form import Context, SpaceForm, divided, times
 
 
-class Manifold(UnitKernels):
+class Manifold(SpaceForm):
     r"""A complete simply connected Riemannian manifold of constant sectional curvature K.
 
     Points ``x, y`` and tangent vectors ``u, v`` are tensors whose last axis holds coordinates; all
@@ -79,15 +79,15 @@ class Manifold(UnitKernels):
 
         Shapes: (..., m) -> (..., m).
         """
-        (x,), call = self._enter("proj", [("x", x)])
-        return self._leave_point(x, call)
+        (x,), call = self._to_unit("proj", [("x", x)])
+        return self._from_unit_point(x, call)
 
     def is_point(self, x: Tensor) -> Tensor:
         """Whether x is a point of the manifold up to rounding in its dtype: (..., m) -> (...) bool.
 
         Non-finite coordinates are not points.
         """
-        (x_unit,), _ = self._enter("is_point", [("x", x)])
+        (x_unit,), _ = self._to_unit("is_point", [("x", x)])
         # Every coordinate may carry an error of eps/2 relative to the point's size; a sum of m
         # squares of such errors grows like sqrt(m), and the maps themselves cost a few roundings.
         tolerance = 8 * torch.finfo(x.dtype).eps * math.sqrt(x.shape[-1])
@@ -96,7 +96,7 @@ class Manifold(UnitKernels):
 
     def is_tangent(self, x: Tensor, v: Tensor) -> Tensor:
         """Whether v is tangent at x up to rounding: (..., m), (..., m) -> (...) bool."""
-        (x_unit, v_), call = self._enter("is_tangent", [("x", x)], [("v", v)])
+        (x_unit, v_), call = self._to_unit("is_tangent", [("x", x)], [("v", v)])
         off = norm(self._proj_tangent(x_unit, v_) - v_)
         # Tangency is one linear equation with coefficients of size |x|.
         size = norm(v_) * (1 + norm(x_unit)).square() if self._extra_coordinates else norm(v_)
@@ -115,8 +115,8 @@ class Manifold(UnitKernels):
 
         Shapes: (..., m), (..., m) -> (..., m).
         """
-        (x, v), call = self._enter("proj_tangent", [("x", x)], [("v", v)], covector=True)
-        return self._leave_vector(self._proj_tangent(x, v), call)
+        (x, v), call = self._to_unit("proj_tangent", [("x", x)], [("v", v)], covector=True)
+        return self._from_unit_vector(self._proj_tangent(x, v), call)
 
     def inner(self, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
         r"""Riemannian inner product :math:`\langle u, v\rangle_x`: three (..., m) -> (...).
@@ -124,14 +124,14 @@ class Manifold(UnitKernels):
         Lorentz: the Minkowski product; PoincareBall: :math:`\lambda_x^2\,u\cdot v` with
         :math:`\lambda_x = 2/(1+K|x|^2)`; Sphere, Euclidean: :math:`u\cdot v`.
         """
-        (x, u, v), call = self._enter("inner", [("x", x)], [("u", u), ("v", v)], hold=True)
-        a, b = (self._frame(x, w, **call.curved) for w in (u, v))
-        return self._leave_scalar(scaled_dot(a, b), call)
+        (x, u, v), call = self._to_unit("inner", [("x", x)], [("u", u), ("v", v)], hold=True)
+        a, b = (self._orthonormal(x, w, **call.curved) for w in (u, v))
+        return self._from_unit_scalar(scaled_dot(a, b), call)
 
     def norm(self, x: Tensor, v: Tensor) -> Tensor:
         """Riemannian norm of v at x: (..., m), (..., m) -> (...); gradient 0 at v = 0."""
-        (x, v), call = self._enter("norm", [("x", x)], [("v", v)], hold=True)
-        return self._leave_scalar(self._norm(x, v, **call.curved), call)
+        (x, v), call = self._to_unit("norm", [("x", x)], [("v", v)], hold=True)
+        return self._from_unit_scalar(self._norm(x, v, **call.curved), call)
 
     def egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
         r"""Riemannian gradient at x from the Euclidean gradient g that autograd gives.
@@ -141,8 +141,8 @@ class Manifold(UnitKernels):
         in place. Shapes: (..., m), (..., m) -> (..., m).
         """
         named = [("x", x)], [("g", g)]
-        (x, g), call = self._enter("egrad2rgrad", *named, covector=True, hold=True)
-        return self._leave_vector(self._egrad2rgrad(x, g, **call.curved), call)
+        (x, g), call = self._to_unit("egrad2rgrad", *named, covector=True, hold=True)
+        return self._from_unit_vector(self._egrad2rgrad(x, g, **call.curved), call)
 
     # -- distances ------------------------------------------------------------------------------
 
@@ -154,13 +154,13 @@ class Manifold(UnitKernels):
         half of the digits of a small distance. dist(x, x) = 0 with gradient 0. Sphere: antipodes
         are at pi R, also with gradient 0.
         """
-        (x, y), call = self._enter("dist", [("x", x), ("y", y)], unit=False)
-        return self._leave_scalar(self._dist_at(x, y, call.radius), call)
+        (x, y), call = self._to_unit("dist", [("x", x), ("y", y)], unit=False)
+        return self._from_unit_scalar(self._dist_at(x, y, call.radius), call)
 
     def sqdist(self, x: Tensor, y: Tensor) -> Tensor:
         """Squared geodesic distance, smooth at x = y: (..., m), (..., m) -> (...)."""
-        (x, y), call = self._enter("sqdist", [("x", x), ("y", y)], unit=False)
-        return self._leave_scalar(self._sqdist_at(x, y, call.radius), call)
+        (x, y), call = self._to_unit("sqdist", [("x", x), ("y", y)], unit=False)
+        return self._from_unit_scalar(self._sqdist_at(x, y, call.radius), call)
 
     def cdist(self, x: Tensor, y: Tensor, *, squared: bool = False, matmul: bool = False) -> Tensor:
         """All distances between two sets: (..., p, m), (..., q, m) -> (..., p, q).
@@ -186,13 +186,13 @@ class Manifold(UnitKernels):
     def _all_distances(self, x: Tensor, y: Tensor, *, squared: bool, matmul: bool) -> Tensor:
         if not matmul:
             sets = [("x", x.unsqueeze(-2)), ("y", y.unsqueeze(-3))]
-            (x, y), call = self._enter("cdist", sets, unit=False)
+            (x, y), call = self._to_unit("cdist", sets, unit=False)
             pairs = self._sqdist_at if squared else self._dist_at
-            return self._leave_scalar(pairs(x, y, call.radius), call)
+            return self._from_unit_scalar(pairs(x, y, call.radius), call)
         haversine, call = self._all_pairs("cdist", x, y)
         if squared:
-            return self._leave_vector(self._arc_squared(haversine, **call.curved), call, 2)
-        return self._leave_vector(self._arc(sqrt0(haversine), **call.curved), call, 1)
+            return self._from_unit_vector(self._arc_squared(haversine, **call.curved), call, 2)
+        return self._from_unit_vector(self._arc(sqrt0(haversine), **call.curved), call, 1)
 
     def cinner(self, x: Tensor, y: Tensor, *, matmul: bool = False) -> Tensor:
         r"""All values of the form that defines the space: (..., p, m), (..., q, m) -> (..., p, q).
@@ -220,11 +220,11 @@ class Manifold(UnitKernels):
         if matmul:
             haversine, call = self._all_pairs("cinner", x, y)
             form = at_coincidence / call.curved.get("k", 1) - 2 * haversine
-            return self._leave_vector(form, call, 2)
+            return self._from_unit_vector(form, call, 2)
         sets = [("x", x.unsqueeze(-2)), ("y", y.unsqueeze(-3))]
-        (x, y), call = self._enter("cinner", sets, unit=False)
+        (x, y), call = self._to_unit("cinner", sets, unit=False)
         haversine = self._haversine_at(x, y, call.radius)
-        return self._leave_scalar(at_coincidence - 2 * haversine, call, 2)
+        return self._from_unit_scalar(at_coincidence - 2 * haversine, call, 2)
 
     def pair_form(self, kind: Kind, m: int) -> PairForm | None:
         r"""``"dist"``, ``"sqdist"`` or ``"inner"`` (as ``cinner``) of all pairs as matrix products.
@@ -269,12 +269,12 @@ class Manifold(UnitKernels):
         named = [("x", x), ("y", y)]
         check_coordinates(f"{self._name}.{op}", named, 1 + self._extra_coordinates, sets=True)
 
-    def _all_pairs(self, op: str, x: Tensor, y: Tensor) -> tuple[Tensor, Call]:
+    def _all_pairs(self, op: str, x: Tensor, y: Tensor) -> tuple[Tensor, Context]:
         dtype = torch.promote_types(x.dtype, y.dtype)
         # float64, not for range but because the haversine is a difference of products here: the
         # 29 more bits pay for it. (And autocast and TF32 leave float64 alone.)
-        (xs,), call = self._enter(op, [("x", x)], least=torch.float64, hold=True)
-        (ys,), _ = self._enter(op, [("y", y)], least=torch.float64, hold=True)
+        (xs,), call = self._to_unit(op, [("x", x)], least=torch.float64, hold=True)
+        (ys,), _ = self._to_unit(op, [("y", y)], least=torch.float64, hold=True)
         return self._pairwise_haversine(xs, ys, **call.curved), call._replace(dtype=dtype)
 
     # -- geodesics ------------------------------------------------------------------------------
@@ -286,8 +286,8 @@ class Manifold(UnitKernels):
         dtype is pulled back to its edge (Lorentz in float32: distance 28 R from the origin,
         PoincareBall: 15.5 R). Shapes: (..., m), (..., m) -> (..., m).
         """
-        (x, v), call = self._enter("expmap", [("x", x)], [("v", v)], scaled=True, unit=False)
-        return self._leave_stored(self._expmap_at(x, v, call), call)
+        (x, v), call = self._to_unit("expmap", [("x", x)], [("v", v)], scaled=True, unit=False)
+        return self._from_unit_stored(self._expmap_at(x, v, call), call)
 
     def logmap(self, x: Tensor, y: Tensor) -> Tensor:
         """Logarithm: the initial velocity at x of the geodesic that reaches y at time 1.
@@ -296,8 +296,8 @@ class Manifold(UnitKernels):
         identity as derivative in y. Sphere: at antipodes, where every direction leads to y, one of
         them is returned, always the same. Shapes: (..., m), (..., m) -> (..., m).
         """
-        (x, y), call = self._enter("logmap", [("x", x), ("y", y)], unit=False)
-        return self._leave_vector(self._logmap_at(x, y, call.radius), call)
+        (x, y), call = self._to_unit("logmap", [("x", x), ("y", y)], unit=False)
+        return self._from_unit_vector(self._logmap_at(x, y, call.radius), call)
 
     def geodesic(self, x: Tensor, y: Tensor, t: Tensor | float) -> Tensor:
         """The point at time t on the geodesic with x at t = 0 and y at t = 1.
@@ -313,18 +313,18 @@ class Manifold(UnitKernels):
         and geodesic(y, x, 1 - t) differ by rounding only.
         """
         check_amount(f"{self._name}.geodesic", "t", t)
-        x, y, step, _, call = self._enter_pair("geodesic", x, y, hold=True)
+        x, y, step, _, call = self._pair_to_unit("geodesic", x, y, hold=True)
         time = torch.as_tensor(t, dtype=x.dtype, device=x.device)
         check_broadcast(f"{self._name}.geodesic", "t", time, time.shape, step.shape[:-1])
         known = isinstance(t, int | float) and 0 <= t <= 1
         kernel = self._between if known else self._geodesic
         time = time.where(time.isfinite(), torch.nan).unsqueeze(-1)
-        return self._leave_point(kernel(x, y, step, time, **call.curved), call)
+        return self._from_unit_point(kernel(x, y, step, time, **call.curved), call)
 
     def midpoint(self, x: Tensor, y: Tensor) -> Tensor:
         """The point halfway between x and y: (..., m), (..., m) -> (..., m)."""
-        x, y, step, _, call = self._enter_pair("midpoint", x, y, hold=True)
-        return self._leave_point(self._midpoint(x, y, step, **call.curved), call)
+        x, y, step, _, call = self._pair_to_unit("midpoint", x, y, hold=True)
+        return self._from_unit_point(self._midpoint(x, y, step, **call.curved), call)
 
     def mean(
         self, x: Tensor, weights: Tensor | None = None, *, start: Tensor | None = None
@@ -355,17 +355,13 @@ class Manifold(UnitKernels):
             ValueError: no points; weights that are negative, not finite or all zero, or of
                 another shape.
         """
-        (x,), call = self._enter("mean", [("x", x)])
-        return self._leave_point(self._mean(x, weights, start), call)
+        (x,), call = self._to_unit("mean", [("x", x)])
+        return self._from_unit_point(self._mean(x, weights, start), call)
 
     def _mean(self, x: Tensor, weights: Tensor | None, start: Tensor | None) -> Tensor:
         return frechet_mean(self, x, weights, start)
 
     # -- the origin -----------------------------------------------------------------------------
-
-    def _unit_origin(self, x: Tensor) -> Tensor:
-        n = x.shape[-1] - self._extra_coordinates
-        return torch.tensor(self._origin(n), dtype=x.dtype, device=x.device)
 
     def expmap0(self, v: Tensor) -> Tensor:
         """expmap at the origin; v is a tangent vector there, in the manifold's own coordinates.
@@ -374,13 +370,15 @@ class Manifold(UnitKernels):
         Euclidean norm a has length 2 a. For features of an encoder use :meth:`from_normal`.
         """
         vectors = [("v", v)]
-        (v,), call = self._enter("expmap0", [], vectors, at_origin=True, hold=True)
-        return self._leave_stored(self._from_normal_at(self._drop_tangent0(v), call), call)
+        (v,), call = self._to_unit("expmap0", [], vectors, at_origin=True, hold=True)
+        return self._from_unit_stored(self._from_normal_at(self._drop_tangent0(v), call), call)
 
     def logmap0(self, x: Tensor) -> Tensor:
         """logmap at the origin: the inverse of :meth:`expmap0`; (..., m) -> (..., m)."""
-        (x,), call = self._enter("logmap0", [("x", x)], hold=True)
-        return self._leave_vector(self._lift_tangent0(self._to_normal(x, **call.curved)), call, 1)
+        (x,), call = self._to_unit("logmap0", [("x", x)], hold=True)
+        return self._from_unit_vector(
+            self._lift_tangent0(self._to_normal(x, **call.curved)), call, 1
+        )
 
     def from_normal(self, v: Tensor) -> Tensor:
         """The point with normal coordinates v: exp at the origin in the standard frame.
@@ -392,15 +390,15 @@ class Manifold(UnitKernels):
         check_coordinates(f"{self._name}.from_normal", [("v", v)], 1)
         call = self._call("from_normal", v.dtype, hold=True)
         v = v.to(torch.promote_types(v.dtype, torch.float32))
-        return self._leave_stored(self._from_normal_at(v, call), call)
+        return self._from_unit_stored(self._from_normal_at(v, call), call)
 
     def to_normal(self, x: Tensor) -> Tensor:
         """Normal coordinates of a point, the inverse of :meth:`from_normal`.
 
         |to_normal(x)| is the distance from the origin. Shapes: (..., ambient_dim(n)) -> (..., n).
         """
-        (x,), call = self._enter("to_normal", [("x", x)], hold=True)
-        return self._leave_vector(self._to_normal(x, **call.curved), call, 1)
+        (x,), call = self._to_unit("to_normal", [("x", x)], hold=True)
+        return self._from_unit_vector(self._to_normal(x, **call.curved), call, 1)
 
     # -- transport and volume -------------------------------------------------------------------
 
@@ -410,23 +408,23 @@ class Manifold(UnitKernels):
         A linear isometry of tangent spaces, the identity at x = y. Sphere: at antipodes, along
         the geodesic that :meth:`logmap` names.
         """
-        (x, y, v), call = self._enter("transport", [("x", x), ("y", y)], [("v", v)], unit=False)
-        return self._leave_vector(self._transport_at(x, y, v, call.radius), call)
+        (x, y, v), call = self._to_unit("transport", [("x", x), ("y", y)], [("v", v)], unit=False)
+        return self._from_unit_vector(self._transport_at(x, y, v, call.radius), call)
 
     def transport0(self, y: Tensor, v: Tensor) -> Tensor:
         """Parallel transport from the origin to y: (..., m), (..., m) -> (..., m)."""
         named = [("y", y)], [("v", v)]
-        (y, v), call = self._enter("transport0", *named, at_origin=True, hold=True)
+        (y, v), call = self._to_unit("transport0", *named, at_origin=True, hold=True)
         origin = self._unit_origin(y)
         moved = self._transport(origin, y, y - origin, v, **call.curved)
-        return self._leave_vector(moved, call)
+        return self._from_unit_vector(moved, call)
 
     def transport0_inverse(self, x: Tensor, v: Tensor) -> Tensor:
         """Parallel transport from x to the origin: (..., m), (..., m) -> (..., m)."""
-        (x, v), call = self._enter("transport0_inverse", [("x", x)], [("v", v)], hold=True)
+        (x, v), call = self._to_unit("transport0_inverse", [("x", x)], [("v", v)], hold=True)
         origin = self._unit_origin(x)
         moved = self._transport(x, origin, origin - x, v, **call.curved)
-        return self._leave_vector(moved, call)
+        return self._from_unit_vector(moved, call)
 
     def logdetexp(self, x: Tensor, v: Tensor) -> Tensor:
         r"""Logarithm of the volume change of expmap at x: :math:`\log|\det D\exp_x(v)|`.
@@ -437,8 +435,8 @@ class Manifold(UnitKernels):
         Shapes: (..., m), (..., m) -> (...).
         """
         named = [("x", x)], [("v", v)]
-        (x, v), call = self._enter("logdetexp", *named, scaled=True, hold=True)
-        return self._leave_scalar(self._logdetexp(x, v, **call.curved), call)
+        (x, v), call = self._to_unit("logdetexp", *named, scaled=True, hold=True)
+        return self._from_unit_scalar(self._logdetexp(x, v, **call.curved), call)
 
     # -- cones ----------------------------------------------------------------------------------
 
@@ -458,8 +456,8 @@ class Manifold(UnitKernels):
         Sphere: the apertures shrink with r up to the equator only; keep points in the hemisphere.
         """
         check_min_radius(f"{self._name}.half_aperture", min_radius)
-        (x,), call = self._enter("half_aperture", [("x", x)], hold=True)
-        return self._leave_scalar(_aperture(self._sn_radius(x, **call.curved), min_radius), call)
+        (x,), call = self._to_unit("half_aperture", [("x", x)], hold=True)
+        return self._from_unit_scalar(_aperture(self._warp(x, **call.curved), min_radius), call)
 
     def exterior_angle(self, x: Tensor, y: Tensor) -> Tensor:
         r"""Angle at x between the outward ray (from the origin through x) and the geodesic to y.
@@ -472,9 +470,9 @@ class Manifold(UnitKernels):
 
         Shapes: (..., m), (..., m) -> (...), in [0, pi].
         """
-        x, y, step, _, call = self._enter_pair("exterior_angle", x, y, hold=True)
-        across, along = self._outward(x, y, step, **call.curved)
-        return self._leave_scalar(atan2_0(across, along), call)
+        x, y, step, _, call = self._pair_to_unit("exterior_angle", x, y, hold=True)
+        across, along = self._log_polar(x, y, step, **call.curved)
+        return self._from_unit_scalar(atan2_0(across, along), call)
 
     def cones(self, x: Tensor, y: Tensor, min_radius: float = 0.1) -> tuple[Tensor, Tensor]:
         r"""The exterior angle of y at x and the half-aperture at x, of each factor of the space.
@@ -487,10 +485,10 @@ class Manifold(UnitKernels):
         Shapes: (..., m), (..., m) -> twice (..., k), the aperture's leading axes those of both.
         """
         check_min_radius(f"{self._name}.cones", min_radius)
-        x, y, step, _, call = self._enter_pair("cones", x, y, hold=True)
+        x, y, step, _, call = self._pair_to_unit("cones", x, y, hold=True)
         sn, across, along = self._cone_parts(x, y, step, **call.curved).chunk(3, dim=-1)
         angle, aperture = atan2_0(across, along), _aperture(sn, min_radius)
-        return self._leave_scalar(angle, call), self._leave_scalar(aperture, call)
+        return self._from_unit_scalar(angle, call), self._from_unit_scalar(aperture, call)
 
     # -- random points --------------------------------------------------------------------------
 
@@ -508,7 +506,7 @@ class Manifold(UnitKernels):
         ``(*size[:-1], ambient_dim(n))``. ``std`` is a length on the manifold.
         """
         options = {"generator": generator, "dtype": dtype, "device": device}
-        return _sampling.random_normal(self, size, std, **options)
+        return self.from_normal(sampling.random_normal(self, size, std, **options))
 
     def random_uniform(
         self,
@@ -525,7 +523,7 @@ class Manifold(UnitKernels):
         the origin, proportional to sn(r)^(n-1), is inverted numerically on 4,096 nodes.
         """
         options = {"generator": generator, "dtype": dtype, "device": device}
-        return _sampling.random_uniform(self, size, radius, **options)
+        return self.from_normal(sampling.random_uniform(self, size, radius, **options))
 
 
 def _aperture(sn: Tensor, min_radius: float) -> Tensor:

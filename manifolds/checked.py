@@ -6,9 +6,9 @@ from typing import Any, Literal, final
 import torch
 from torch import Tensor, nn
 
-from ._pair_form import Kind, PairForm
 from .base import Manifold, check_manifold
-from .unit import Call
+from .kernels.pair_form import Kind, PairForm
+from .space_form import Context
 
 
 @final
@@ -92,7 +92,7 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
     def __repr__(self) -> str:
         return f"Checked({self.manifold!r})"
 
-    def _enter(
+    def _to_unit(
         self,
         op: str,
         points: Sequence[tuple[str, Tensor]],
@@ -104,9 +104,9 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
         unit: bool = True,
         least: torch.dtype = torch.float32,
         hold: bool = False,
-    ) -> tuple[list[Tensor], Call]:
+    ) -> tuple[list[Tensor], Context]:
         options = {"scaled": scaled, "unit": unit, "least": least, "hold": hold}
-        entered = self.manifold._enter(op, points, tangents, **options)  # type: ignore[arg-type]
+        entered = self.manifold._to_unit(op, points, tangents, **options)  # type: ignore[arg-type]
         # proj, is_point and is_tangent are the ways to deal with what is not a point.
         if op in ("proj", "is_point", "is_tangent"):
             return entered
@@ -136,7 +136,7 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
         return entered
 
     @property
-    def _unchecked(self) -> Manifold:
+    def _unchecked(self) -> Manifold:  # type: ignore[override]
         return self.manifold
 
     # What is judged, and what a product has ways of its own for.
@@ -159,8 +159,8 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
 
     def _of_sets(self, op: str, x: Tensor, y: Tensor, **options: bool) -> Tensor:
         self._check_sets(op, x, y)
-        self._enter(op, [("x", x)])
-        self._enter(op, [("y", y)])
+        self._to_unit(op, [("x", x)])
+        self._to_unit(op, [("y", y)])
         table: Tensor = getattr(self.manifold, op)(x, y, **options)
         return self._finite(table, f"{self._name}.{op}: the result")
 
@@ -170,15 +170,15 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
 
     def _mean(self, x: Tensor, weights: Tensor | None, start: Tensor | None) -> Tensor:
         if start is not None:
-            self._enter("mean", [("start", start)])
+            self._to_unit("mean", [("start", start)])
         return self.manifold._mean(x, weights, start)
 
     def pair_form(self, kind: Kind, m: int) -> PairForm | None:
         """That of the wrapped manifold: its features are not checked."""
         return self.manifold.pair_form(kind, m)
 
-    def _leave_stored(self, x: Tensor, call: Call) -> Tensor:
-        result = self.manifold._leave_stored(x, call)
+    def _from_unit_stored(self, x: Tensor, call: Context) -> Tensor:
+        result = self.manifold._from_unit_stored(x, call)
         self._expect(
             self.manifold.is_point(result),
             result,
@@ -188,12 +188,12 @@ the first at index (): [0.8, 0.9]; expected points of PoincareBall(curvature=-1)
         )
         return result
 
-    def _leave_vector(self, v: Tensor, call: Call, power: int = 0) -> Tensor:
-        result = self.manifold._leave_vector(v, call, power)
+    def _from_unit_vector(self, v: Tensor, call: Context, power: int = 0) -> Tensor:
+        result = self.manifold._from_unit_vector(v, call, power)
         return self._finite(result, f"{self._name}.{call.op}: the result")
 
-    def _leave_scalar(self, s: Tensor, call: Call, power: int = 0) -> Tensor:
-        result = self.manifold._leave_scalar(s, call, power)
+    def _from_unit_scalar(self, s: Tensor, call: Context, power: int = 0) -> Tensor:
+        result = self.manifold._from_unit_scalar(s, call, power)
         return self._finite(result, f"{self._name}.{call.op}: the result")
 
     def _finite(self, value: Tensor, what: str) -> Tensor:
@@ -227,7 +227,7 @@ def _delegate(name: str) -> Callable[..., Any]:
 
 _KERNELS = (
     *sorted(Manifold.__abstractmethods__),
-    *("_chord", "_dist", "_sqdist", "_geodesic", "_between", "_midpoint", "_centroid"),
+    *("_half_chord", "_dist", "_sqdist", "_geodesic", "_between", "_midpoint", "_centroid"),
     "_pairwise_haversine",
     *("_unit_origin", "_norm", "_logdetexp", "_cone_parts"),
     *("_dist_at", "_sqdist_at", "_logmap_at", "_expmap_at", "_transport_at", "_haversine_at"),

@@ -5,8 +5,8 @@ from typing import final
 import torch
 from torch import Tensor
 
-from ._numerics import dot, expanded, norm, seen_from
 from .base import Manifold
+from .kernels.vectors import dot, expanded, norm, relative_to_ray
 
 
 @final
@@ -43,10 +43,10 @@ class Euclidean(Manifold):
     def _defect(self, x: Tensor) -> Tensor:
         return torch.zeros_like(x[..., :1])
 
-    def _frame(self, x: Tensor, v: Tensor) -> Tensor:
+    def _orthonormal(self, x: Tensor, v: Tensor) -> Tensor:
         return self._proj_tangent(x, v)
 
-    def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    def _half_chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return step / 2
 
     def _pair_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -86,11 +86,11 @@ class Euclidean(Manifold):
     def _drop_tangent0(self, v: Tensor) -> Tensor:
         return v
 
-    def _sn_radius(self, x: Tensor) -> Tensor:
+    def _warp(self, x: Tensor) -> Tensor:
         return norm(x)
 
-    def _outward(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        _, length, side, _, ahead = seen_from(x, y, step)
+    def _log_polar(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        _, length, side, _, ahead = relative_to_ray(x, y, step)
         return norm(side) * (length > 0), ahead * (length > 0)
 
     def _log_sn_ratio(self, v: Tensor) -> Tensor:

@@ -5,25 +5,23 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from . import _shot, _sight, _transport
-from ._closed import direction
-from ._edge import brought_within
-from ._geodesic import NEAR, behind, sinh_ratios
-from ._hyperboloid import across_along, lift, outward, tangent, time
-from ._numerics import (
+from .base import Manifold
+from .kernels import hyperboloid_exp, hyperboloid_pair, hyperboloid_transport
+from .kernels.custom_vjp import direction
+from .kernels.geodesic import NEAR, behind, sinh_ratios
+from .kernels.hyperboloid import across_along, lift, outward, tangent, time
+from .kernels.limits import brought_within
+from .kernels.special import (
     asinh_over,
     asinh_squared_over,
     asinhc_at,
     coth_times,
     curved,
-    dot,
     log_sinhc,
-    norm,
-    shortened,
     sinhc,
 )
-from .base import Manifold
-from .unit import Call, Number
+from .kernels.vectors import clip_norm, dot, norm
+from .space_form import Context, Number
 
 
 @final
@@ -51,9 +49,9 @@ class Lorentz(Manifold):
     part of a tangent vector is treated the same way. A NaN there changes nothing, therefore;
     ``is_point``, ``is_tangent`` and :class:`Checked` do look at it, and refuse it.
 
-    The distance is the hyperbolic haversine in one of two forms, see ``_sight.sight``. A
-    point may be as far from the origin as 28 R in float32 and 236 R in float64, where |x_s| is
-    2^40 R and 2^340 R; maps pull longer results back to that radius.
+    The distance is the hyperbolic haversine in one of two forms: see
+    ``hyperboloid_pair.pair_geometry``. A point may be as far from the origin as 28 R in float32 and
+    236 R in float64, where |x_s| is 2^40 R and 2^340 R; maps pull longer results back to there.
 
     Args:
         curvature: K < 0.
@@ -93,7 +91,7 @@ class Lorentz(Manifold):
         return [1.0] + [0.0] * n
 
     def _proj(self, x: Tensor, dtype: torch.dtype, k: Number = 1.0) -> Tensor:
-        computed = _shot.farthest(x.dtype)
+        computed = hyperboloid_exp.farthest(x.dtype)
         radius = self._radius_in(x.dtype)
         if isinstance(radius, Tensor):
             radius = radius.detach()
@@ -110,7 +108,7 @@ class Lorentz(Manifold):
 
     # -- tangent vectors ------------------------------------------------------------------------
 
-    def _frame(self, x: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
+    def _orthonormal(self, x: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
         across, along = across_along(x[..., 1:], v[..., 1:], k)
         return torch.cat([along if isinstance(k, float) else along * k.rsqrt(), across], dim=-1)
 
@@ -127,25 +125,25 @@ class Lorentz(Manifold):
     # -- distance -------------------------------------------------------------------------------
 
     def _dist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return _sight.dist(x, y, 1.0)
+        return hyperboloid_pair.dist(x, y, 1.0)
 
     def _sqdist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return _sight.sqdist(x, y, 1.0)
+        return hyperboloid_pair.sqdist(x, y, 1.0)
 
     def _dist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
-        return _sight.dist(x, y, radius)
+        return hyperboloid_pair.dist(x, y, radius)
 
     def _sqdist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
-        return _sight.sqdist(x, y, radius)
+        return hyperboloid_pair.sqdist(x, y, radius)
 
     def _haversine_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
-        return _sight.haversine(x, y, radius)
+        return hyperboloid_pair.haversine(x, y, radius)
 
     def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
-        return _sight.logmap(x, y, radius)
+        return hyperboloid_pair.logmap(x, y, radius)
 
-    def _expmap_at(self, x: Tensor, v: Tensor, call: Call) -> Tensor:
-        return _shot.EXPMAP[call.dtype](x, v, call.radius)
+    def _expmap_at(self, x: Tensor, v: Tensor, call: Context) -> Tensor:
+        return hyperboloid_exp.EXPMAP[call.dtype](x, v, call.radius)
 
     def _pair_features(self, x: Tensor, k: Number = 1.0) -> tuple[Tensor, Tensor, Tensor]:
         # T_x T_y - 1 by way of T - 1, which near the origin is small and has all its digits.
@@ -163,13 +161,13 @@ class Lorentz(Manifold):
     # -- geodesics ------------------------------------------------------------------------------
 
     def _expmap(self, x: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
-        return _shot.EXPMAP[x.dtype](x, v, _radius(k))
+        return hyperboloid_exp.EXPMAP[x.dtype](x, v, _radius(k))
 
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0) -> Tensor:
-        return _sight.logmap(x, y, _radius(k))
+        return hyperboloid_pair.logmap(x, y, _radius(k))
 
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0) -> Tensor:
-        h = _sight.haversine(x, y, _radius(k))
+        h = hyperboloid_pair.haversine(x, y, _radius(k))
         return lift((x[..., 1:] + y[..., 1:]) / (2 * (1 + h).sqrt()), k)
 
     def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
@@ -177,7 +175,7 @@ class Lorentz(Manifold):
 
     def _behind(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
         k = curved.get("k", 1.0)
-        s, h = x[..., 1:], _sight.haversine(x, y, _radius(k))
+        s, h = x[..., 1:], hyperboloid_pair.haversine(x, y, _radius(k))
         # Where the ends are close their distance and the direction of the way have no derivative
         # of their own to build on: it is 0/0 where they coincide.
         far = (dot(s, s) > 1) & (h > NEAR)
@@ -189,21 +187,21 @@ class Lorentz(Manifold):
     def _between(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, k: Number = 1.0) -> Tensor:
         # Symmetric in the ends, exact at both.
         swap = t > 0.5
-        h = _sight.haversine(x, y, _radius(k))
+        h = hyperboloid_pair.haversine(x, y, _radius(k))
         a, b, _ = sinh_ratios(torch.where(swap, 1 - t, t), h)
         by_x, by_y = torch.where(swap, b, a), torch.where(swap, a, b)
         return lift(by_x * x[..., 1:] + by_y * y[..., 1:], k)
 
     def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
-        return _transport.transport(x, y, v, _radius(k))
+        return hyperboloid_transport.transport(x, y, v, _radius(k))
 
     def _transport_at(self, x: Tensor, y: Tensor, v: Tensor, radius: float | Tensor) -> Tensor:
-        return _transport.transport(x, y, v, radius)
+        return hyperboloid_transport.transport(x, y, v, radius)
 
     # -- origin and cones -----------------------------------------------------------------------
 
     def _from_normal(self, v: Tensor, k: Number = 1.0) -> Tensor:
-        v = shortened(v, _shot.longest(v.dtype))
+        v = clip_norm(v, hyperboloid_exp.longest(v.dtype))
         return lift(sinhc(curved(dot(v, v), k)) * v, k)
 
     def _to_normal(self, x: Tensor, k: Number = 1.0) -> Tensor:
@@ -222,11 +220,11 @@ class Lorentz(Manifold):
     def _drop_tangent0(self, v: Tensor) -> Tensor:
         return v[..., 1:]
 
-    def _sn_radius(self, x: Tensor, k: Number = 1.0) -> Tensor:
+    def _warp(self, x: Tensor, k: Number = 1.0) -> Tensor:
         length = norm(x[..., 1:])
         return length if isinstance(k, float) else k.sqrt() * length
 
-    def _outward(
+    def _log_polar(
         self, x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0
     ) -> tuple[Tensor, Tensor]:
         side, along = outward(x[..., 1:], y[..., 1:], step[..., 1:], k)

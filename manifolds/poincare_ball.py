@@ -5,26 +5,22 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from . import _ball_shot
-from ._closed import direction
-from ._edge import brought_within, rim
-from ._geodesic import between, from_nearer_end
-from ._numerics import (
+from .base import Manifold
+from .kernels import ball_exp
+from .kernels.custom_vjp import direction
+from .kernels.geodesic import between, from_nearer_end
+from .kernels.limits import brought_within, rim
+from .kernels.special import (
     asinh_over,
     asinh_squared_over,
     asinhc_at,
     coth_times,
     curved,
-    dot,
-    expanded,
     log_sinhc,
-    norm,
-    seen_from,
-    shortened,
     tanhc,
 )
-from .base import Manifold
-from .unit import Call, Number, held, times, unit_pair
+from .kernels.vectors import clip_norm, dot, expanded, norm, relative_to_ray
+from .space_form import Context, Number, held, times, unit_pair
 
 
 @final
@@ -86,11 +82,11 @@ class PoincareBall(Manifold):
         # Openness is not a matter of tolerance: in float64, or the sum of squares would have one.
         return torch.where(norm(x.double()) < 1, 0.0, torch.inf)
 
-    def _frame(self, x: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
+    def _orthonormal(self, x: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
         return 2 / _gap(x, k) * v
 
-    def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return _chord(x, y, step, 1.0)
+    def _half_chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return _half_chord(x, y, step, 1.0)
 
     def _pair_features(self, x: Tensor, k: Number = 1.0) -> tuple[Tensor, Tensor, Tensor]:
         gap = _gap(x, k)
@@ -103,10 +99,10 @@ class PoincareBall(Manifold):
         return 4 * asinh_squared_over(haversine, k)
 
     def _expmap(self, x: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
-        return _ball_shot.EXPMAP[x.dtype](x, v, _radius(k))
+        return ball_exp.EXPMAP[x.dtype](x, v, _radius(k))
 
-    def _expmap_at(self, x: Tensor, v: Tensor, call: Call) -> Tensor:
-        return _ball_shot.EXPMAP[call.dtype](x, v, call.radius)
+    def _expmap_at(self, x: Tensor, v: Tensor, call: Context) -> Tensor:
+        return ball_exp.EXPMAP[call.dtype](x, v, call.radius)
 
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0) -> Tensor:
         return _logmap(x, y, step, k)
@@ -118,11 +114,11 @@ class PoincareBall(Manifold):
         k = curved_.get("k", 1.0)
         # By its direction and its length, each with a derivative of its own: in one by a logarithm
         # that leads far out 1 - |y|^2 of the part across is longer than all of that along.
-        gap, half = _gap(x, k), asinh_over(norm(_chord(x, y, step, k)), k)
+        gap, half = _gap(x, k), asinh_over(norm(_half_chord(x, y, step, k)), k)
         far = half > 0.5
         way = direction((gap * step - curved(dot(step, step), k) * x).where(far, 1.0))
         way = torch.where(far, way, _logmap(x, y, step, k))
-        return _ball_shot.EXPMAP_AT[x.dtype](
+        return ball_exp.EXPMAP_AT[x.dtype](
             x, way, t * torch.where(far, gap * half, 1.0), _radius(k)
         )
 
@@ -134,12 +130,12 @@ class PoincareBall(Manifold):
 
     def _dist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
         length, k = held(radius)
-        half = norm(_chord(*unit_pair(x, y, length), k))
+        half = norm(_half_chord(*unit_pair(x, y, length), k))
         return times(self._arc(half, k), length, 1)
 
     def _sqdist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
         length, k = held(radius)
-        chord = _chord(*unit_pair(x, y, length), k)
+        chord = _half_chord(*unit_pair(x, y, length), k)
         square = dot(chord, chord)
         return times(self._arc_squared(square, k), length, 2)
 
@@ -185,16 +181,16 @@ class PoincareBall(Manifold):
     def _drop_tangent0(self, v: Tensor) -> Tensor:
         return 2 * v
 
-    def _sn_radius(self, x: Tensor, k: Number = 1.0) -> Tensor:
+    def _warp(self, x: Tensor, k: Number = 1.0) -> Tensor:
         length = 2 * norm(x) / _gap(x, k)
         return length if isinstance(k, float) else k.sqrt() * length
 
-    def _outward(
+    def _log_polar(
         self, x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0
     ) -> tuple[Tensor, Tensor]:
         # As the step and what bends it. Times 1 - |x|^2 all of a short step far out would move
         # alike with k, and the angle's derivative be 1/|step| times less than that of either part.
-        _, length, side, _, ahead = seen_from(x, y, step)
+        _, length, side, _, ahead = relative_to_ray(x, y, step)
         across = norm(side)
         bend = length * (ahead * ahead + across * across) / _gap(x, k)
         return across * (length > 0), (ahead - curved(bend, k)) * (length > 0)
@@ -219,7 +215,7 @@ def _gap(x: Tensor, k: Number = 1.0) -> Tensor:
     return (1 - curved(dot(x, x), k)).clamp(min=torch.finfo(x.dtype).eps)
 
 
-def _chord(x: Tensor, y: Tensor, step: Tensor, k: Number) -> Tensor:
+def _half_chord(x: Tensor, y: Tensor, step: Tensor, k: Number) -> Tensor:
     return step / (_gap(x, k) * _gap(y, k)).sqrt()
 
 
@@ -256,4 +252,4 @@ def _transport(x: Tensor, y: Tensor, step: Tensor, v: Tensor, k: Number) -> Tens
 def _saturated(v: Tensor, divisor: Tensor | float) -> Tensor:
     """v/divisor, divisor <= 1, shortened to a length whose tanh is 1 in v's dtype if longer."""
     limit = 32.0 if v.dtype == torch.float32 else 64.0
-    return shortened(shortened(v, limit) / divisor, limit)  # twice: the quotient may overflow
+    return clip_norm(clip_norm(v, limit) / divisor, limit)  # twice: the quotient may overflow

@@ -6,22 +6,11 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from . import _arc, _arc_shot
-from ._numerics import (
-    asin_squared,
-    cosm1c,
-    cot_times,
-    curved,
-    dot,
-    expanded,
-    log_sinc,
-    norm,
-    seen_from,
-    sinc,
-    unit,
-)
 from .base import Manifold
-from .unit import Call, Number, divided, held, times
+from .kernels import sphere_exp, sphere_pair
+from .kernels.special import asin_squared, cosm1c, cot_times, curved, log_sinc, sinc
+from .kernels.vectors import dot, expanded, norm, normalize, relative_to_ray
+from .space_form import Context, Number, divided, held, times
 
 
 @final
@@ -67,40 +56,40 @@ class Sphere(Manifold):
         return [1.0] + [0.0] * n
 
     def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        direction, length = unit(x)
+        direction, length = normalize(x)
         return torch.where(length == 0, self._unit_origin(x), direction)  # NaN stays NaN
 
     def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor:
         # Twice: of a nearly normal vector the first leaves mostly rounding, which is not tangent.
         # And along x/|x|: of a point rounded to bfloat16, 4e-3 off the sphere, x itself would leave
         # a share of 1e-5 of the normal part.
-        ray, _ = unit(x)
+        ray, _ = normalize(x)
         v = v - dot(ray, v) * ray
         return v - dot(ray, v) * ray
 
     def _defect(self, x: Tensor) -> Tensor:
         return (norm(x) - 1).abs()
 
-    def _frame(self, x: Tensor, v: Tensor) -> Tensor:
+    def _orthonormal(self, x: Tensor, v: Tensor) -> Tensor:
         return expanded(v, x)
 
-    def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    def _half_chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return step / 2
 
     def _dist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return _arc.dist(x, y, 1.0)
+        return sphere_pair.dist(x, y, 1.0)
 
     def _sqdist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return _arc.sqdist(x, y, 1.0)
+        return sphere_pair.sqdist(x, y, 1.0)
 
     def _dist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
-        return _arc.dist(x, y, radius)
+        return sphere_pair.dist(x, y, radius)
 
     def _sqdist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
-        return _arc.sqdist(x, y, radius)
+        return sphere_pair.sqdist(x, y, radius)
 
     def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
-        return _arc.logmap(x, y, radius)
+        return sphere_pair.logmap(x, y, radius)
 
     @property
     def _form_is_dot(self) -> bool:
@@ -110,7 +99,7 @@ class Sphere(Manifold):
         # |x - y|^2/4, not (1 - x.y)/2: a point rounded to float32 is off the sphere by a relative
         # 1e-7, which the second would take for a distance. And of x/|x|: next to antipodes what a
         # point of float16 is off the sphere by would be the square of an angle.
-        x, _ = unit(x)
+        x, _ = normalize(x)
         square = dot(x, x)
         return x, square / 2, torch.ones_like(square)
 
@@ -128,19 +117,19 @@ class Sphere(Manifold):
         return torch.where(near, 4 * asin_squared(haversine), far.square())
 
     def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
-        return _arc_shot.expmap(x, v, 1.0)
+        return sphere_exp.expmap(x, v, 1.0)
 
-    def _expmap_at(self, x: Tensor, v: Tensor, call: Call) -> Tensor:
-        return _arc_shot.expmap(x, v, call.radius)
+    def _expmap_at(self, x: Tensor, v: Tensor, call: Context) -> Tensor:
+        return sphere_exp.expmap(x, v, call.radius)
 
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return _arc.logmap(x, y, 1.0)
+        return sphere_pair.logmap(x, y, 1.0)
 
     def _centroid(self, x: Tensor, w: Tensor) -> Tensor:
         return self._proj((w * x).sum(-2), x.dtype)
 
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return _arc.bisector(x, y, step)
+        return sphere_pair.bisector(x, y, step)
 
     def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
         both = x + y
@@ -149,7 +138,7 @@ class Sphere(Manifold):
         # x.v = 0, so y.v = (y - x).v, which keeps its digits when y is near x; 1 + x.y = |x+y|^2/2.
         close = v - dot(step, v) / (square / 2) * both
         # Near the antipode: the reflection that swaps the two halves of the geodesic.
-        middle = _arc.bisector(x, y, step)
+        middle = sphere_pair.bisector(x, y, step)
         return torch.where(near, close, v - 2 * dot(middle, v) * middle)
 
     def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
@@ -160,7 +149,7 @@ class Sphere(Manifold):
         s = curved(dot(v, v), k)
         return torch.cat([(1 + s * cosm1c(s)) / k**0.5, sinc(s) * v], dim=-1)
 
-    def _from_normal_at(self, v: Tensor, call: Call) -> Tensor:
+    def _from_normal_at(self, v: Tensor, call: Context) -> Tensor:
         # Scaled in and out, the derivative of R sin(|v|/R) by R is a difference of two numbers that
         # are R^2/|v|^2 times longer than it.
         radius, k = held(call.radius)
@@ -177,11 +166,11 @@ class Sphere(Manifold):
     def _drop_tangent0(self, v: Tensor) -> Tensor:
         return v[..., 1:]
 
-    def _sn_radius(self, x: Tensor) -> Tensor:
-        return _arc.sine_of_radius(x)
+    def _warp(self, x: Tensor) -> Tensor:
+        return sphere_pair.sine_of_radius(x)
 
-    def _outward(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        _, sine, side, reach, ahead = seen_from(x[..., 1:], y[..., 1:], step[..., 1:])
+    def _log_polar(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        _, sine, side, reach, ahead = relative_to_ray(x[..., 1:], y[..., 1:], step[..., 1:])
         close = dot(step, step) < 1
         # cos(r_x) y_s - sin(r_x) y_t along the ray, as a difference from x where y is near.
         along = torch.where(

@@ -5,13 +5,13 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from . import _kappa, _kappa_maps
-from ._gyro import Gyrovectors
-from ._kappa_inversion import both_seen, seen
-from ._numerics import expanded, norm, seen_from
-from ._pair_form import Kind, Number, PairForm, PairTerm, value_by_autograd, value_of
-from ._signed import ctn_times, log_snc
-from .scalar import SignedScalar
+from .gyrovectors import Gyrovectors
+from .kernels import stereographic_maps, stereographic_points
+from .kernels.generalized_trig import ctn_times, log_sinc_k
+from .kernels.pair_form import Kind, Number, PairForm, PairTerm, value_by_autograd, value_of
+from .kernels.stereographic_inversion import both_seen, seen
+from .kernels.vectors import expanded, norm, relative_to_ray
+from .learnable_scalar import SignedScalar
 
 
 @final
@@ -119,7 +119,7 @@ class Stereographic(Gyrovectors):
         return [0.0] * n
 
     def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        return _kappa.pulled_back(self._k(x), x, dtype)
+        return stereographic_points.pulled_back(self._k(x), x, dtype)
 
     def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor:
         return expanded(v, x)
@@ -129,30 +129,30 @@ class Stereographic(Gyrovectors):
         # float64, or the sum of squares would have a tolerance.
         wide = x.double()
         k = self._k(wide)
-        limit = torch.where(k < 0, 1.0, 2 * _kappa.edge(k, x.dtype))
-        inside = _kappa.reach(k, wide) < limit
-        short = (k == 0) | (norm(wide) <= 2 * _kappa.longest(x.dtype, x.dtype))
+        limit = torch.where(k < 0, 1.0, 2 * stereographic_points.edge(k, x.dtype))
+        inside = stereographic_points.reach(k, wide) < limit
+        short = (k == 0) | (norm(wide) <= 2 * stereographic_points.longest(x.dtype, x.dtype))
         return torch.where(inside & short, 0.0, torch.inf)
 
-    def _frame(self, x: Tensor, v: Tensor) -> Tensor:
-        return 2 / _kappa.gap(self._k(x), x) * v
+    def _orthonormal(self, x: Tensor, v: Tensor) -> Tensor:
+        return 2 / stereographic_points.gap(self._k(x), x) * v
 
     def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
-        return (_kappa.gap(self._k(x), x) / 2).square() * g
+        return (stereographic_points.gap(self._k(x), x) / 2).square() * g
 
     # -- distances ------------------------------------------------------------------------------
 
-    def _chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return _kappa.chord(self._k(x), x, y, step)
+    def _half_chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return stereographic_points.chord(self._k(x), x, y, step)
 
     def _dist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return _kappa.dist(self._k(x), x, y, step)
+        return stereographic_points.dist(self._k(x), x, y, step)
 
     def _sqdist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return _kappa.sqdist(self._k(x), x, y, step)
+        return stereographic_points.sqdist(self._k(x), x, y, step)
 
     def _pair_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return _kappa.pair_features(self._k(x), x)
+        return stereographic_points.pair_features(self._k(x), x)
 
     def pair_form(self, kind: Kind, m: int) -> PairForm:
         """See :meth:`Manifold.pair_form`; the number is K."""
@@ -161,57 +161,60 @@ class Stereographic(Gyrovectors):
             if self._curvature.learnable
             else torch.tensor(self._curvature.value, dtype=torch.float64)
         )
-        functions = {"dist": _kappa.arc_of, "sqdist": _kappa.arc_squared}
+        functions = {
+            "dist": stereographic_points.arc_of,
+            "sqdist": stereographic_points.arc_squared,
+        }
         value = value_of("inner", 0, 0.0) if kind == "inner" else value_by_autograd(functions[kind])
 
         def features(x: Tensor, number: Number) -> tuple[Tensor, Tensor, Tensor]:
-            return _kappa.pair_features(torch.as_tensor(number).to(x), x)
+            return stereographic_points.pair_features(torch.as_tensor(number).to(x), x)
 
         term = PairTerm(slice(0, m), features, value, k, 1.0, kind != "inner")
         return PairForm((term,))
 
     def _arc(self, half: Tensor) -> Tensor:
-        return _kappa.arc(self._k(half), half)
+        return stereographic_points.arc(self._k(half), half)
 
     def _arc_squared(self, haversine: Tensor) -> Tensor:
-        return _kappa.arc_squared(self._k(haversine), haversine)
+        return stereographic_points.arc_squared(self._k(haversine), haversine)
 
     # -- maps -----------------------------------------------------------------------------------
 
     def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
         at = seen(self._k(x), x)
-        return at.point(_kappa_maps.expmap(at.k, at.x, at.enter(v)), v)
+        return at.point(stereographic_maps.expmap(at.k, at.x, at.enter(v)), v)
 
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         at, to, way = both_seen(self._k(x), x, y, step)
-        return at.leave(_kappa_maps.logmap(at.k, at.x, to.x, way))
+        return at.leave(stereographic_maps.logmap(at.k, at.x, to.x, way))
 
     def _behind(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
         at, to, way = both_seen(self._k(x), x, y, step)
-        return at.point(_kappa_maps.geodesic(at.k, at.x, to.x, way, t), step)
+        return at.point(stereographic_maps.geodesic(at.k, at.x, to.x, way, t), step)
 
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         at, to, way = both_seen(self._k(x), x, y, step, on_the_whole=True)
-        return at.point(_kappa_maps.midpoint(at.k, at.x, to.x, way), step)
+        return at.point(stereographic_maps.midpoint(at.k, at.x, to.x, way), step)
 
     def _centroid(self, x: Tensor, w: Tensor) -> Tensor:
         k = self._k(x)
-        gap = _kappa.gap(k, x)
+        gap = stereographic_points.gap(k, x)
         space, time = (w * 2 * x / gap).sum(-2), (w * (2 / gap - 1)).sum(-2)
         # On the sphere the normal coordinates of points around infinity have no useful mean.
-        among = _kappa_maps.amid(k, space, time, torch.ones_like(time), x[..., 0, :])
+        among = stereographic_maps.amid(k, space, time, torch.ones_like(time), x[..., 0, :])
         return torch.where(k > 0, among, super()._centroid(x, w))
 
     def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
         at, to, way = both_seen(self._k(x), x, y, step)
-        ratio = _kappa.gap(at.k, to.x) / _kappa.gap(at.k, at.x)
-        return to.leave(ratio * _kappa_maps.gyration(at.k, at.x, to.x, way, at.enter(v)))
+        ratio = stereographic_points.gap(at.k, to.x) / stereographic_points.gap(at.k, at.x)
+        return to.leave(ratio * stereographic_maps.gyration(at.k, at.x, to.x, way, at.enter(v)))
 
     def _from_normal(self, v: Tensor) -> Tensor:
-        return _kappa_maps.from_normal(self._k(v), v)
+        return stereographic_maps.from_normal(self._k(v), v)
 
     def _to_normal(self, x: Tensor) -> Tensor:
-        return _kappa_maps.to_normal(self._k(x), x)
+        return stereographic_maps.to_normal(self._k(x), x)
 
     def _lift_tangent0(self, v: Tensor) -> Tensor:
         return v / 2
@@ -220,27 +223,27 @@ class Stereographic(Gyrovectors):
         return 2 * v
 
     def _difference(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return _kappa_maps.difference(self._k(x), x, y, step)
+        return stereographic_maps.difference(self._k(x), x, y, step)
 
     def _gyration(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
-        return _kappa_maps.gyration(self._k(x), x, y, step, v)
+        return stereographic_maps.gyration(self._k(x), x, y, step, v)
 
     def _coadd(self, x: Tensor, y: Tensor) -> Tensor:
-        return _kappa_maps.coadd(self._k(x), x, y)
+        return stereographic_maps.coadd(self._k(x), x, y)
 
     # -- volume and cones -----------------------------------------------------------------------
 
-    def _sn_radius(self, x: Tensor) -> Tensor:
-        return 2 * norm(x) / _kappa.gap(self._k(x), x)
+    def _warp(self, x: Tensor) -> Tensor:
+        return 2 * norm(x) / stereographic_points.gap(self._k(x), x)
 
-    def _outward(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        _, length, side, reach, ahead = seen_from(x, y, step)
+    def _log_polar(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        _, length, side, reach, ahead = relative_to_ray(x, y, step)
         across = norm(side)
-        along = _kappa.along(self._k(x), length, across, reach, ahead)
+        along = stereographic_points.along(self._k(x), length, across, reach, ahead)
         return across * (length > 0), along * (length > 0)
 
     def _log_sn_ratio(self, v: Tensor) -> Tensor:
-        return log_snc(v, self._k(v))
+        return log_sinc_k(v, self._k(v))
 
     def _hessian_across(self, s: Tensor) -> Tensor:
         return ctn_times(self._k(s) * s)

@@ -1,35 +1,35 @@
 """Reference models: CLIP, MERU and their kin, training and evaluation (extra ``train``)."""
 
-from .accumulate import cached_backward as cached_backward
-from .adapters import ImageFeatures as ImageFeatures, TextFeatures as TextFeatures
-from .checkpoint import load_run as load_run
-from .clip import CLIP as CLIP
-from .cones import cone_margin as cone_margin
-from .ema import Ema as Ema
-from .encoders import (
+from .encoders.adapters import ImageFeatures as ImageFeatures, TextFeatures as TextFeatures
+from .encoders.tokenizer import Tokenizer as Tokenizer
+from .encoders.transformers import (
     ImageEncoder as ImageEncoder,
     ImageEncoderConfig as ImageEncoderConfig,
     TextEncoder as TextEncoder,
     TextEncoderConfig as TextEncoderConfig,
 )
 from .entailment import General as General
-from .euclip import EuCLIP as EuCLIP
-from .hycoclip import HyCoCLIP as HyCoCLIP
-from .image_text import ImageTextModel as ImageTextModel, Losses as Losses
-from .meru import MERU as MERU
-from .phyclip import PHyCLIP as PHyCLIP
-from .probvlm import Law as Law, ProbVLM as ProbVLM, Uncertainty as Uncertainty
-from .probvlm_baselines import PCME as PCME, PFE as PFE
-from .run import Met as Met, Near as Near, Ranked as Ranked, Run as Run
-from .sphere_cones import SphereCones as SphereCones
-from .tcl import TCL as TCL
-from .tokenizer import Tokenizer as Tokenizer
-from .traversal import Way as Way, traverse as traverse
-from .tree_metrics import (
+from .evaluation.cone_margin import cone_margin as cone_margin
+from .evaluation.run import Met as Met, Near as Near, Ranked as Ranked, Run as Run
+from .evaluation.traversal import Way as Way, traverse as traverse
+from .evaluation.tree_metrics import (
     cone_scores as cone_scores,
     path_scores as path_scores,
     tree_scores as tree_scores,
 )
+from .image_text import ImageTextModel as ImageTextModel, Losses as Losses
+from .probvlm.baselines import PCME as PCME, PFE as PFE
+from .probvlm.model import Law as Law, ProbVLM as ProbVLM, Uncertainty as Uncertainty
+from .tcl.model import TCL as TCL
+from .training.checkpoint import load_run as load_run
+from .training.ema import Ema as Ema
+from .training.grad_cache import cached_backward as cached_backward
+from .zoo.clip import CLIP as CLIP
+from .zoo.euclip import EuCLIP as EuCLIP
+from .zoo.hycoclip import HyCoCLIP as HyCoCLIP
+from .zoo.meru import MERU as MERU
+from .zoo.phyclip import PHyCLIP as PHyCLIP
+from .zoo.sphere_cones import SphereCones as SphereCones
 
 __all__ = [
     "CLIP",

@@ -22,7 +22,6 @@ from ..datasets import (
 from ..datasets.disk import printable
 from ..datasets.shards import check_shards_folder
 from ..datasets.share import is_npz
-from .checkpoint import CONFIG, check_place, evaluation_file, load_run, read_config
 from .command_options import (
     EvaluateOptions,
     FeaturesOptions,
@@ -31,10 +30,11 @@ from .command_options import (
     ShardsOptions,
     TraverseOptions,
 )
-from .config import TrainConfig
+from .encoders.presets import Size
+from .evaluation.run_data import all_pictures
 from .program import spoken
-from .run_data import all_pictures
-from .sizes import Size
+from .training.checkpoint import CONFIG, check_place, evaluation_file, load_run, read_config
+from .training.config import TrainConfig
 
 T = TypeVar("T")
 _STOPPED = 130  # what a shell expects of a command ended by Ctrl-C
@@ -44,7 +44,7 @@ def train(argv: Sequence[str]) -> int:
     """``spaceforms train``."""
 
     def run(config: TrainConfig) -> int:
-        from .train import train as train_model
+        from .training.loop import train as train_model
 
         try:
             if not train_model(config):
@@ -94,7 +94,7 @@ def evaluate(argv: Sequence[str]) -> int:
     """``spaceforms evaluate``."""
 
     def run(options: EvaluateOptions) -> int:
-        from .evaluate import as_table, evaluate as evaluate_run
+        from .evaluation.evaluate import as_table, evaluate as evaluate_run
 
         result = evaluate_run(
             load_run(options.folder, ema=options.ema),
@@ -114,8 +114,8 @@ def plot(argv: Sequence[str]) -> int:
     """``spaceforms plot``."""
 
     def run(options: PlotOptions) -> int:
-        from .figures import LOSSES, draw_run
-        from .run_data import NothingHeldOut
+        from .evaluation.figures import LOSSES, draw_run
+        from .evaluation.run_data import NothingHeldOut
 
         try:
             for path in draw_run(load_run(options.folder), data=options.data, dpi=options.dpi):
@@ -134,8 +134,8 @@ def features(argv: Sequence[str]) -> int:
     def run(options: FeaturesOptions) -> int:
         import torch
 
-        from .frozen import extract, save_features
-        from .heads import augmented, make_parts, run_features
+        from .encoders.frozen import extract, save_features
+        from .probvlm.alignment_heads import augmented, make_parts, run_features
 
         device = options.device
         if device == "auto":
@@ -187,8 +187,8 @@ def features(argv: Sequence[str]) -> int:
 
 def probvlm(argv: Sequence[str]) -> int:
     """``spaceforms probvlm``."""
-    from .probvlm_config import ProbVLMConfig
-    from .probvlm_run import RESULT, as_table, run as run_probvlm
+    from .probvlm.config import ProbVLMConfig
+    from .probvlm.run import RESULT, as_table, run as run_probvlm
 
     def run(config: ProbVLMConfig) -> int:
         print(as_table(run_probvlm(config)))
@@ -202,7 +202,7 @@ def traverse(argv: Sequence[str]) -> int:
     """``spaceforms traverse``."""
 
     def run(options: TraverseOptions) -> int:
-        from .walk import TRAVERSAL, draw, walk
+        from .evaluation.traverse_run import TRAVERSAL, draw, walk
 
         if options.dpi < 1:
             raise ValueError(f"dpi is {options.dpi}; expected at least 1.")

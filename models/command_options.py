@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from .evaluation.run_data import MOST
 from .options import INT, PATH, absent
-from .run_data import MOST
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class FeaturesOptions:
     By the two encoders of a run of yours (--run), or by a frozen pair: EfficientNet-Lite0 for
     pictures, MiniLM for names, some minutes on a CPU. The file is an .npz with image (N, 1280 or
     the run's width), text (C, 384 or that), concept (N,) and vendor (N,): what
-    `spaceforms.models.frozen.load_features` reads.
+    `spaceforms.models.encoders.frozen.load_features` reads.
     """
 
     out: Path

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..losses.cones import Links
+from ..losses.entailment.cones import Links
 
 NEGATIVES = 4
 """Rows whose children a parent's cone is kept free of: the last ones before it, for batches come in

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..losses import InfoNCE, info_nce
-from ..losses.cones import Links
+from ..losses.entailment.cones import Links
 from ..manifolds import Manifold, PositiveScalar, Product
 from .entailment import General, Link, chain_links, entailment_loss, exclusion_loss
 

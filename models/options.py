@@ -5,7 +5,7 @@ from typing import Any
 
 import tyro
 
-from .zoo import MODELS
+from .registry import MODELS
 
 PATH, INT, FLOAT, BOOL = "PATH", "INT", "FLOAT", "{True,False}"
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ..manifolds._checks import check_integer, check_tensor
 from ..manifolds.base import check_manifold
+from ..manifolds.checks import check_integer, check_tensor
 
 _BLOCK = 2**22  # numbers of a block: 32 MB in float64
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Sphere
-from ..manifolds._checks import check_integer, check_tensor
+from ..manifolds.checks import check_integer, check_tensor
 from .brute import Neighbours, brute_force, check_sets, nearest
 from .forms import Form, at_rest, blocks, form_of
 

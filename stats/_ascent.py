@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..manifolds._numerics import unit
+from ..manifolds.kernels.vectors import normalize
 
 _ROUNDS = 200
 
@@ -32,13 +32,13 @@ def greatest(value: Callable[[Tensor], Tensor], starts: Tensor) -> Tensor:
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        loss = -value(unit(q)[0])
+        loss = -value(normalize(q)[0])
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
     with torch.enable_grad():
         optimiser.step(closure)  # type: ignore[no-untyped-call]
-    found = unit(q.detach())[0]
+    found = normalize(q.detach())[0]
     with torch.no_grad():
         better = bool(value(found) >= values.max())  # not if NaN
     return found if better else start

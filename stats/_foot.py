@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Lorentz, Manifold, Sphere, Stereographic
-from ..manifolds._hyperboloid import lift
-from ..manifolds._kappa import kdot
-from ..manifolds._kappa_planes import arc
-from ..manifolds._numerics import cosm1c, dot, norm, signed_cs, sinc, sinhc
-from ..manifolds._signed import asnc, snc
+from ..manifolds.kernels.generalized_trig import asinc_k, sinc_k
+from ..manifolds.kernels.hyperboloid import lift
+from ..manifolds.kernels.special import cosm1c, signed_cs, sinc, sinhc
+from ..manifolds.kernels.stereographic_hyperplanes import arc
+from ..manifolds.kernels.stereographic_points import kdot
+from ..manifolds.kernels.vectors import dot, norm
 
 _HYPERBOLIC, _SPHERE = Lorentz(), Sphere()
 
@@ -46,7 +47,7 @@ def distance(manifold: Manifold, v: Tensor, axes: Tensor) -> Tensor:
         k = _k(manifold, v)
         time, space = _embedded(k, v, b)
         root = k.where(k > 0, 1.0).sqrt()
-        return arc(k, snc(kdot(k, v, v)) * rest, norm(torch.cat([time, root * space], dim=-1)))
+        return arc(k, sinc_k(kdot(k, v, v)) * rest, norm(torch.cat([time, root * space], dim=-1)))
     if manifold.sign > 0:
         return torch.atan2(sinc(dot(v, v)) * rest, norm(_below(v, b)))
     return (sinhc(dot(v, v)) * rest).asinh() if manifold.sign < 0 else rest
@@ -65,14 +66,14 @@ def _k(manifold: Manifold, like: Tensor) -> Tensor:
 def _embedded(k: Tensor, v: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """That of exp(v) for every K: (cs r, sn(r)/r b), r = |v|."""
     z = kdot(k, v, v)
-    return signed_cs(z), snc(z) * b
+    return signed_cs(z), sinc_k(z) * b
 
 
 def _coordinates_of_any_sign(k: Tensor, v: Tensor, b: Tensor, axes: Tensor) -> Tensor:
     """With (t, s) the projection and N its length, the nearest point has the half distance whose sn
     is |s|/sqrt(2 N (N + t)); beyond a right angle its distance is that of atan2."""
     time, space = _embedded(k, v, b)
-    across = snc(kdot(k, v, v)) * (v - b @ axes)
+    across = sinc_k(kdot(k, v, v)) * (v - b @ axes)
     root = k.where(k > 0, 1.0).sqrt()
     # N^2 = t^2 + k|s|^2 = 1 - k|across|^2, of terms of one sign.
     spherical = norm(torch.cat([time, root * space], dim=-1))
@@ -81,7 +82,7 @@ def _coordinates_of_any_sign(k: Tensor, v: Tensor, b: Tensor, axes: Tensor) -> T
     beyond = (k > 0) & (time < 0)
     size = (2 * length * (length + time)).where(~beyond, 1.0)
     half = space.where(~beyond, 0.0) / size.sqrt()
-    near = 2 * asnc(kdot(k, half, half)) * half
+    near = 2 * asinc_k(kdot(k, half, half)) * half
     long = norm(space.where(beyond, 1.0))
     angle = torch.atan2(root * long, time.where(beyond, 1.0))
     return torch.where(beyond, angle / (root * long) * space, near)

@@ -6,29 +6,29 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ..manifolds._checks import check_integer
-from ..manifolds._descent import in_coordinates, logs
-from ..manifolds.unit import divided
+from ..manifolds.checks import check_integer
+from ..manifolds.solvers.newton import in_coordinates, logs
+from ..manifolds.space_form import divided
 
 
 def to_frame(op: str, manifold: Manifold, center: Tensor, x: Tensor) -> Tensor:
     """log_center x of points (..., m), in units of R: (..., n)."""
-    (center, x), _ = manifold._enter(op, [("mean", center), ("x", x)])
+    (center, x), _ = manifold._to_unit(op, [("mean", center), ("x", x)])
     v = logs(manifold, center, x)  # of one point (m,) as of a set of one
     return v.reshape(*x.shape[:-1], v.shape[-1])
 
 
 def from_frame(op: str, manifold: Manifold, center: Tensor, v: Tensor) -> Tensor:
     """The inverse of ``to_frame``: (..., n) -> (..., m)."""
-    (center,), call = manifold._enter(op, [("mean", center)])
+    (center,), call = manifold._to_unit(op, [("mean", center)])
     step = in_coordinates(manifold, center, v.to(center.dtype))
-    return manifold._leave_point(manifold._expmap(center, step), call)
+    return manifold._from_unit_point(manifold._expmap(center, step), call)
 
 
 def vectors_of_frame(op: str, manifold: Manifold, center: Tensor, v: Tensor) -> Tensor:
     """Tangent vectors at the centre with components v of length as they are: (..., m)."""
-    (center,), call = manifold._enter(op, [("mean", center)])
-    return manifold._leave_vector(in_coordinates(manifold, center, v.to(center.dtype)), call)
+    (center,), call = manifold._to_unit(op, [("mean", center)])
+    return manifold._from_unit_vector(in_coordinates(manifold, center, v.to(center.dtype)), call)
 
 
 def in_radii(manifold: Manifold, length: Tensor) -> Tensor:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..manifolds import Checked, Lorentz, PoincareBall
-from ..manifolds._kappa_forms import ball_of
-from ..manifolds._sets import check_set, normalised
 from ..manifolds.base import Manifold, check_manifold
-from ..manifolds.unit import Call
+from ..manifolds.operations.open_form import ball_of
+from ..manifolds.solvers.weights import check_set, normalised
+from ..manifolds.space_form import Context
 
 
 def enter(
     op: str, manifold: Manifold, x: Tensor, weights: Tensor | None, *, look: bool = True
-) -> tuple[Tensor, Tensor, Call]:
+) -> tuple[Tensor, Tensor, Context]:
     """Points (..., k, m) at unit curvature, weights (..., k, 1) with sum 1, the way back."""
     check_manifold(op, manifold)
-    (x,), call = manifold._enter(op, [("x", x)])
+    (x,), call = manifold._to_unit(op, [("x", x)])
     check_set(op, x)
     return x, normalised(op, x, weights, look=look).unsqueeze(-1), call
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Sphere
-from ..manifolds._hyperboloid import lift
-from ..manifolds._numerics import dot, unit
+from ..manifolds.kernels.hyperboloid import lift
+from ..manifolds.kernels.vectors import dot, normalize
 from ._sets import enter, hyperbolic, model
 
 
@@ -57,7 +57,7 @@ def lorentz_centroid(manifold: Manifold, x: Tensor, weights: Tensor | None = Non
                 f"lorentz_centroid: manifold is {manifold!r}; expected Lorentz, PoincareBall, "
                 "Sphere or Euclidean."
             )
-    return manifold._leave_point(centroid, call)
+    return manifold._from_unit_point(centroid, call)
 
 
 def einstein_midpoint(manifold: Manifold, x: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -102,7 +102,7 @@ def _on_hyperboloid(x: Tensor, w: Tensor) -> Tensor:
     """From space parts (..., k, n)."""
     time = (1 + dot(x, x)).sqrt()
     total = (w * x).sum(-2)
-    axis, length = unit(total)
+    axis, length = normalize(total)
     e = axis.unsqueeze(-2)
     along = dot(x, e)
     # x_t - x.e with x_t^2 = 1 + |x|^2: over the sum where that is positive.
@@ -117,11 +117,11 @@ def _on_hyperboloid(x: Tensor, w: Tensor) -> Tensor:
 def _on_ball(x: Tensor, w: Tensor) -> Tensor:
     """The hyperboloid's space part is 2x/(1 - |x|^2), its time part 2/(1 - |x|^2) - 1."""
     # (1 - |x|)(1 + |x|), and not below what the rounding of |x| can bring it to.
-    length = unit(x)[1]
+    length = normalize(x)[1]
     gap = ((1 - length) * (1 + length)).clamp(min=torch.finfo(x.dtype).eps)
     space = (2 * w / gap * x).sum(-2)
     time = (w * (1 + dot(x, x)) / gap).sum(-2)
-    axis, size = unit(space)
+    axis, size = normalize(space)
     # x_t - x_s.e = |x - e|^2/(1 - |x|^2) for a unit vector e; 1 + |x|^2 over the gap for e = 0.
     apart = x - axis.unsqueeze(-2)
     less = torch.where(size > 0, (w * dot(apart, apart) / gap).sum(-2), time)

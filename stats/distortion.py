@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ..manifolds._checks import check_coordinates
 from ..manifolds.base import check_manifold
+from ..manifolds.checks import check_coordinates
 from ._frame import in_radii
 from ._sets import enter
 

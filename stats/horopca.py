@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Lorentz, Manifold
-from ..manifolds._checks import check_coordinates, check_tensor
-from ..manifolds._hyperboloid import lift
-from ..manifolds._numerics import dot, sqrt0, unit
-from ..manifolds.unit import times
+from ..manifolds.checks import check_coordinates, check_tensor
+from ..manifolds.kernels.hyperboloid import lift
+from ..manifolds.kernels.vectors import dot, normalize, sqrt0
+from ..manifolds.space_form import times
 from ._ascent import greatest
 from ._frame import check_components, check_sample, from_frame, to_frame
 from ._sets import enter, hyperbolic
@@ -144,7 +144,7 @@ def horospherical_projection(manifold: Manifold, x: Tensor, ideal_points: Tensor
     """
     where = "horospherical_projection"
     manifold = hyperbolic(where, manifold)
-    (x,), call = manifold._enter(where, [("x", x)])
+    (x,), call = manifold._to_unit(where, [("x", x)])
     n = x.shape[-1] - manifold.ambient_dim(0)
     check_tensor(where, "ideal_points", ideal_points)
     if ideal_points.ndim != 2 or ideal_points.shape[1] != n or not 1 <= len(ideal_points) <= n:
@@ -153,8 +153,8 @@ def horospherical_projection(manifold: Manifold, x: Tensor, ideal_points: Tensor
             f"1 <= k <= {n}, for x of shape {tuple(x.shape)}."
         )
     v = manifold._to_normal(x)
-    v = _project(v, unit(ideal_points.to(v.dtype))[0])
-    return manifold._leave_point(manifold._from_normal(v), call)
+    v = _project(v, normalize(ideal_points.to(v.dtype))[0])
+    return manifold._from_unit_point(manifold._from_normal(v), call)
 
 
 def _project(v: Tensor, ideal: Tensor) -> Tensor:
@@ -205,7 +205,7 @@ def _variance_with(
     s: Tensor, i: Tensor, j: Tensor, total: Tensor, ideal: Tensor, q: Tensor
 ) -> Tensor:
     """Variance of the projections with one more ideal point, over the variance of the points."""
-    ideal = torch.cat([ideal, unit(q)[0][None]])
+    ideal = torch.cat([ideal, normalize(q)[0][None]])
     apart = _triangular(ideal.detach())[0].diagonal().amin() > torch.finfo(q.dtype).eps
     if not bool(apart):  # two ideal points in one: no projection
         return (q * 0).sum()

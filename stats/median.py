@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ..manifolds._descent import (
+from ..manifolds.kernels.vectors import dot, norm, normalize
+from ..manifolds.solvers.frechet_mean import amid
+from ..manifolds.solvers.newton import (
     Steps,
     best,
     descend,
@@ -16,8 +18,6 @@ from ..manifolds._descent import (
     moved,
     newton_steps,
 )
-from ..manifolds._mean import amid
-from ..manifolds._numerics import dot, norm, unit
 from ._sets import enter
 
 # Shares of Vardi & Zhang's step away from the best of the points that are tried.
@@ -90,7 +90,7 @@ def geometric_median(manifold: Manifold, x: Tensor, weights: Tensor | None = Non
         stayed = (m == vertex).all(-1, keepdim=True) & ~costs.amin(-1, keepdim=True).isnan()
         optimal = optimal | stayed
     elsewhere = last_step(manifold, m, _steps(manifold, m, x, w).newton, settled)
-    elsewhere = manifold._leave_point(elsewhere, call)
+    elsewhere = manifold._from_unit_point(elsewhere, call)
     return torch.where(optimal, given.gather(-2, index).squeeze(-2), elsewhere)
 
 
@@ -98,7 +98,7 @@ def _directions(manifold: Manifold, m: Tensor, x: Tensor) -> tuple[Tensor, Tenso
     """Unit vectors towards the points (0 towards m itself), the inverses of the distances (0 for
     none), and the eigenvalue of Hess d^2/2 across the geodesics."""
     v = logs(manifold, m, x)
-    direction, length = unit(v)
+    direction, length = normalize(v)
     with torch.no_grad():
         inverse = torch.where(length > 0, 1 / length.where(length > 0, 1.0), 0.0)
         across = manifold._hessian_across(dot(v, v))

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ..manifolds._checks import check_coordinates, check_tensor
-from ..manifolds._isometry_product import product_of
-from ..manifolds._numerics import unit
 from ..manifolds.base import check_manifold, check_one
-from ..manifolds.unit import times
+from ..manifolds.checks import check_coordinates, check_tensor
+from ..manifolds.kernels.vectors import normalize
+from ..manifolds.operations.isometries_of_products import product_of
+from ..manifolds.space_form import times
 from ._ascent import greatest
 from ._foot import coordinates, distance
 from ._frame import (
@@ -170,7 +170,7 @@ def pga(
     for _ in range(n_components):
         # What is left of the tangent axes. The squares of all these add up to at least 1.
         left = tangent - (tangent @ axes.mT) @ axes
-        starts = unit(left[left.square().sum(-1) > 1 / (2 * len(left))])[0]
+        starts = normalize(left[left.square().sum(-1) > 1 / (2 * len(left))])[0]
         value = partial(_explained, manifold, v, w / total.where(total > 0, 1.0), axes)
         axes = torch.cat([axes, upright(_across(greatest(value, starts), axes)[None])])
     return _result(manifold, mean, v, w, axes, True, dtype)
@@ -180,7 +180,7 @@ def _across(q: Tensor, axes: Tensor) -> Tensor:
     """The unit vector along q's part across orthonormal axes."""
     for _ in range(2):  # once more for what rounding left of the other part
         q = q - (q @ axes.mT) @ axes
-    return unit(q)[0]
+    return normalize(q)[0]
 
 
 def _explained(manifold: Manifold, v: Tensor, w: Tensor, axes: Tensor, q: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from foreign import Klein
 
 from spaceforms.manifolds import Lorentz, PoincareBall
-from spaceforms.validation.adapters import as_subject
+from spaceforms.validation.conformance.adapters import as_subject
 
 L, B = Lorentz(-1.0), PoincareBall(-1.0)
 
@@ -228,7 +228,7 @@ BROKEN_FOREIGN = {
     ),
     "the metric of the flat ball across": (
         "norm_value",
-        klein("_frame", lambda m, x, v: v / _gap(x)),
+        klein("_orthonormal", lambda m, x, v: v / _gap(x)),
     ),
     "transport that does nothing": (
         "transport_isometry",

@@ -59,8 +59,8 @@ class Klein(Manifold):
     def _defect(self, x):
         return torch.where(_dot(x, x) < 1, 0.0, torch.inf).to(x.dtype)
 
-    def _frame(self, x, v):
-        return _HYPERBOLOID._frame(_lift(x), _push(x, v))
+    def _orthonormal(self, x, v):
+        return _HYPERBOLOID._orthonormal(_lift(x), _push(x, v))
 
     def _pair_features(self, x):
         return _HYPERBOLOID._pair_features(_lift(x))
@@ -103,12 +103,12 @@ class Klein(Manifold):
     def _drop_tangent0(self, v):
         return v
 
-    def _sn_radius(self, x):
-        return _HYPERBOLOID._sn_radius(_lift(x))
+    def _warp(self, x):
+        return _HYPERBOLOID._warp(_lift(x))
 
-    def _outward(self, x, y, step):
+    def _log_polar(self, x, y, step):
         a, b = _lift(x), _lift(y)
-        return _HYPERBOLOID._outward(a, b, b - a)
+        return _HYPERBOLOID._log_polar(a, b, b - a)
 
     def _log_sn_ratio(self, v):
         return _HYPERBOLOID._log_sn_ratio(v)

@@ -8,41 +8,41 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .adapters import Subject as Subject, from_geoopt as from_geoopt
-    from .conformance import (
-        ConformanceError as ConformanceError,
-        Report as Report,
-        check_manifold as check_manifold,
-    )
-    from .domains import Domain as Domain
-    from .space_forms import (
+    from .conformance.adapters import Subject as Subject, from_geoopt as from_geoopt
+    from .conformance.domains import Domain as Domain
+    from .conformance.space_forms import (
         Ball as Ball,
         Flat as Flat,
         Hyperboloid as Hyperboloid,
         Hypersphere as Hypersphere,
         Projected as Projected,
     )
-    from .strategies import (
+    from .conformance.strategies import (
         point_pairs as point_pairs,
         points as points,
         tangent_vectors as tangent_vectors,
     )
+    from .conformance.suite import (
+        ConformanceError as ConformanceError,
+        Report as Report,
+        check_manifold as check_manifold,
+    )
 
 _HOMES = {
-    "Subject": "adapters",
-    "from_geoopt": "adapters",
-    "ConformanceError": "conformance",
-    "Report": "conformance",
-    "check_manifold": "conformance",
-    "Ball": "space_forms",
-    "Domain": "domains",
-    "Flat": "space_forms",
-    "Hyperboloid": "space_forms",
-    "Hypersphere": "space_forms",
-    "Projected": "space_forms",
-    "point_pairs": "strategies",
-    "points": "strategies",
-    "tangent_vectors": "strategies",
+    "Subject": "conformance.adapters",
+    "from_geoopt": "conformance.adapters",
+    "ConformanceError": "conformance.suite",
+    "Report": "conformance.suite",
+    "check_manifold": "conformance.suite",
+    "Ball": "conformance.space_forms",
+    "Domain": "conformance.domains",
+    "Flat": "conformance.space_forms",
+    "Hyperboloid": "conformance.space_forms",
+    "Hypersphere": "conformance.space_forms",
+    "Projected": "conformance.space_forms",
+    "point_pairs": "conformance.strategies",
+    "points": "conformance.strategies",
+    "tangent_vectors": "conformance.strategies",
 }
 __all__ = sorted(_HOMES)  # noqa: PLE0605
 

@@ -64,12 +64,12 @@ def _run(options: CertifyOptions) -> int:
     os.environ["OMP_NUM_THREADS"] = "1"
     from tqdm import tqdm
 
-    from .cases import hard_cases, keep
-    from .certificate import FULL, QUICK, certify as run, report, tasks
-    from .chart_models import MODELS
-    from .climb import climb_all
-    from .judge import DEFINITIONS, DTYPES
-    from .report import as_text
+    from .certificate.cases import hard_cases, keep
+    from .certificate.certificate import FULL, QUICK, certify as run, report, tasks
+    from .certificate.climb import climb_all
+    from .certificate.report import as_text
+    from .certificate.score import DEFINITIONS, DTYPES
+    from .exact.chart_models import MODELS
 
     if options.full and options.quick:
         raise ValueError("both --quick and --full are given; expected one of them.")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from spaceforms.datasets.emoji import CONCEPTS
+from spaceforms.models.probvlm import alignment_heads
 
 SCRIPTS = Path(measure.__file__).parent
 
@@ -52,7 +53,7 @@ def test_a_shuffled_hierarchy_keeps_the_sizes_of_groups_and_not_their_members(tm
 def test_views_are_made_once_and_of_other_draws(tmp_path, monkeypatch):
     """The spread of augmented views is a run of its own, on features that its neighbours share."""
     from spaceforms.datasets import load_emoji
-    from spaceforms.models import frozen, heads
+    from spaceforms.models.encoders import frozen
 
     generator, asked = np.random.default_rng(0), []
     data = load_emoji(size=16)
@@ -69,7 +70,7 @@ def test_views_are_made_once_and_of_other_draws(tmp_path, monkeypatch):
     monkeypatch.setattr(measure, "frozen_pair_is_here", lambda: True)
     monkeypatch.setattr(frozen, "extract", extract)
     monkeypatch.setattr(
-        heads, "augmented", lambda whole, seed: replace(whole, images=whole.images + seed)
+        alignment_heads, "augmented", lambda whole, seed: replace(whole, images=whole.images + seed)
     )
     options = {"embed_dim": 4, "head_epochs": 1, "method": "ttda", "views": 2}
     values = [

@@ -8,8 +8,8 @@ import measure
 import plan
 import pytest
 
-from spaceforms.models.config import TrainConfig, from_json, to_json
-from spaceforms.models.probvlm_config import ProbVLMConfig
+from spaceforms.models.probvlm.config import ProbVLMConfig
+from spaceforms.models.training.config import TrainConfig, from_json, to_json
 
 
 def test_runs_are_all_seeds_places_and_variants_once_those_of_claims_first(write):

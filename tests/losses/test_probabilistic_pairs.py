@@ -16,7 +16,7 @@ from spaceforms.losses.functional import (
     sampled_sqdist,
 )
 from spaceforms.manifolds import Euclidean, Lorentz, Product, Sphere
-from spaceforms.manifolds._carried import from_components
+from spaceforms.manifolds.operations.radial_frame import from_components
 
 F64 = torch.float64
 VAR_X = torch.tensor([0.9, 0.2], dtype=F64)

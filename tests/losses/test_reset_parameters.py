@@ -6,7 +6,7 @@ import torch
 from spaceforms import losses
 from spaceforms.manifolds import Lorentz, PoincareBall, Product, Sphere, Stereographic
 from spaceforms.models import ImageEncoder, ProbVLM
-from spaceforms.models.probvlm_baselines import PCME
+from spaceforms.models.probvlm.baselines import PCME
 
 MODULES = {
     "Lorentz": lambda: Lorentz(-2.5, learnable=True),

@@ -22,8 +22,8 @@ from spaceforms.manifolds import (
     convert,
     convert_vector,
 )
-from spaceforms.validation import _charts as symbolic
-from spaceforms.validation._derive_isometries import ISOMETRIES, R
+from spaceforms.validation.symbolic import chart_metrics as symbolic
+from spaceforms.validation.symbolic.isometries import ISOMETRIES, R
 
 DIGITS = 560  # of a double's exponent at the far edge, squared and differenced
 HYPERBOLIC = {

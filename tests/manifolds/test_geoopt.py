@@ -325,6 +325,6 @@ def test_a_sampler_in_normal_coordinates_samples_hyperbolic_space():
 
 def test_without_geoopt_a_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "geoopt", None)
-    monkeypatch.delitem(sys.modules, "spaceforms.manifolds._geoopt_adapter", raising=False)
+    monkeypatch.delitem(sys.modules, "spaceforms.manifolds.interop.geoopt_adapter", raising=False)
     with pytest.raises(ModuleNotFoundError, match=r"pip install \"spaceforms\[optim\]\""):
         as_geoopt(Lorentz())

@@ -181,7 +181,7 @@ def test_what_geoopt_has_not_gets_a_sentence():
 
 def test_without_geoopt_there_is_a_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "geoopt", None)
-    monkeypatch.delitem(sys.modules, "spaceforms.manifolds._geoopt_adapter", raising=False)
+    monkeypatch.delitem(sys.modules, "spaceforms.manifolds.interop.geoopt_adapter", raising=False)
     for call in (lambda: to_geoopt(Lorentz()), lambda: from_geoopt(None)):
         with pytest.raises(ModuleNotFoundError, match=r"_geoopt needs geoopt, .*\[optim\]"):
             call()

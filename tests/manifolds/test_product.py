@@ -20,9 +20,9 @@ from spaceforms.manifolds import (
     PoincareBall,
     Product,
     Sphere,
-    _pairs,
     as_geoopt,
 )
+from spaceforms.manifolds.product import pairwise
 
 F64, F32 = torch.float64, torch.float32
 U = {F64: 2.0**-53, F32: 2.0**-24}
@@ -367,7 +367,7 @@ def test_a_product_of_products_is_the_product_of_all():
 
 @pytest.mark.parametrize("together", [1, 2**16])
 def test_each_learnable_curvature_gets_its_own_gradient(together, monkeypatch):
-    monkeypatch.setattr(_pairs, "_TOGETHER", together)
+    monkeypatch.setattr(pairwise, "_TOGETHER", together)
     space = Product([Lorentz(k, learnable=True) for k in (-0.5, -1.0, -3.0)], weights=[1, 2, 3])
     u, v = (
         torch.randn(2, 6, generator=torch.Generator().manual_seed(s), dtype=F64) for s in (1, 2)
@@ -524,7 +524,7 @@ def test_a_table_of_all_pairs_never_has_one_of_each_factor_beside_it(
 def one_by_one(monkeypatch):
     """Tables of pairs one factor after the other, computed again for the gradient: as for many
     points, with few."""
-    monkeypatch.setattr(_pairs, "_TOGETHER", 1)
+    monkeypatch.setattr(pairwise, "_TOGETHER", 1)
 
 
 @pytest.mark.parametrize("metric", METRICS)

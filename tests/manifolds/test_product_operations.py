@@ -182,14 +182,14 @@ def test_equal_factors_are_one_call_and_batches_broadcast():
     calls = []
     space = Product([SHARED] * 8, dims=[2] * 8)
     p, q, x = (space.from_normal(normal(*s, 16)) for s in ((4, 1), (4, 1), (5,)))
-    original = Lorentz._enter
+    original = Lorentz._to_unit
 
     def counted(self, op, *args, **options):
         calls.append(op)
         return original(self, op, *args, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Lorentz, "_enter", counted)
+        patch.setattr(Lorentz, "_to_unit", counted)
         image = translation(space, p, q)(x)
     assert image.shape == (4, 5, 24)
     assert calls.count("translation") <= 4  # twice what is given, the call, the pair p and q

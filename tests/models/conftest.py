@@ -10,8 +10,8 @@ import pytest
 
 from spaceforms.datasets import Augmentation, emoji_rows, load_emoji, write_shards
 from spaceforms.datasets.emoji import FILES
-from spaceforms.models.config import TrainConfig
-from spaceforms.models.encoders import ImageEncoderConfig, TextEncoderConfig
+from spaceforms.models.encoders.transformers import ImageEncoderConfig, TextEncoderConfig
+from spaceforms.models.training.config import TrainConfig
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from spaceforms.models import MERU, ImageFeatures, TextFeatures
-from spaceforms.models.optim import parameter_groups
+from spaceforms.models.training.optim import parameter_groups
 
 PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 

@@ -12,19 +12,14 @@ from safetensors.torch import load_file
 
 from spaceforms.__main__ import main
 from spaceforms.datasets import CaptionMix
-from spaceforms.models import (
-    cli,
-    evaluate,
-    figures,
-    frozen,
-    heads,
-    probvlm_run,
-    train as train_module,
-    walk as walk_module,
-)
-from spaceforms.models.checkpoint import MODEL
-from spaceforms.models.sizes import IMAGE_SIZES
-from spaceforms.models.train import train
+from spaceforms.models import cli
+from spaceforms.models.encoders import frozen
+from spaceforms.models.encoders.presets import IMAGE_SIZES
+from spaceforms.models.evaluation import evaluate, figures, traverse_run as walk_module
+from spaceforms.models.probvlm import alignment_heads, run as probvlm_run
+from spaceforms.models.training import loop as train_module
+from spaceforms.models.training.checkpoint import MODEL
+from spaceforms.models.training.loop import train
 
 
 @pytest.fixture
@@ -218,9 +213,9 @@ def test_features_are_those_of_the_frozen_pair_or_of_a_run(calls, capsys, tmp_pa
     seen = calls(cli, "all_pictures", data)
     calls(frozen, "extract", "frozen features")
     calls(frozen, "save_features")
-    calls(heads, "run_features", "the run's features")
-    calls(heads, "augmented", lambda data, seed: SimpleNamespace(seed=seed))
-    calls(heads, "make_parts", lambda data: data)
+    calls(alignment_heads, "run_features", "the run's features")
+    calls(alignment_heads, "augmented", lambda data, seed: SimpleNamespace(seed=seed))
+    calls(alignment_heads, "make_parts", lambda data: data)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     out = tmp_path / "new" / "f.npz"
     words = ["features", "--out", str(out)]

@@ -13,10 +13,11 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from spaceforms.models import CLIP, MERU, distributed, train as train_module
-from spaceforms.models.checkpoint import METRICS, STATE
-from spaceforms.models.config import TrainConfig
-from spaceforms.models.step import Inputs, gradients
+from spaceforms.models import CLIP, MERU, distributed
+from spaceforms.models.training import loop as train_module
+from spaceforms.models.training.checkpoint import METRICS, STATE
+from spaceforms.models.training.config import TrainConfig
+from spaceforms.models.training.step import Inputs, gradients
 
 BATCH, WIDTH, DIM = 6, 5, 4
 

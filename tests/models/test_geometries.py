@@ -21,16 +21,16 @@ from spaceforms.models import (
     SphereCones,
     cli,
 )
-from spaceforms.models.checkpoint import load_run
-from spaceforms.models.config import TrainConfig, build_model, from_json, to_json
-from spaceforms.models.encoders import ImageEncoder, TextEncoder, TextEncoderConfig
-from spaceforms.models.evaluate import evaluate
-from spaceforms.models.phyclip import FactorScales
-from spaceforms.models.sizes import IMAGE_SIZES, TEXT_SIZES
-from spaceforms.models.spaces import hyperboloid, sphere
-from spaceforms.models.tokenizer import Tokenizer
-from spaceforms.models.train import load_data, train, train_step
-from spaceforms.models.zoo import MODELS, OPTIONS
+from spaceforms.models.encoders.presets import IMAGE_SIZES, TEXT_SIZES
+from spaceforms.models.encoders.tokenizer import Tokenizer
+from spaceforms.models.encoders.transformers import ImageEncoder, TextEncoder, TextEncoderConfig
+from spaceforms.models.evaluation.evaluate import evaluate
+from spaceforms.models.registry import MODELS, OPTIONS
+from spaceforms.models.training.checkpoint import load_run
+from spaceforms.models.training.config import TrainConfig, build_model, from_json, to_json
+from spaceforms.models.training.loop import load_data, train, train_step
+from spaceforms.models.zoo.phyclip import FactorScales
+from spaceforms.models.zoo.spaces import hyperboloid, sphere
 
 DIM, BATCH = 6, 9
 

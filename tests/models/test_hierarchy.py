@@ -10,7 +10,7 @@ import torch
 
 from spaceforms.datasets import load_emoji
 from spaceforms.manifolds import Lorentz
-from spaceforms.models.hierarchy import (
+from spaceforms.models.evaluation.hierarchy import (
     TEXTS,
     aperture_figures,
     cone_figures,

@@ -23,11 +23,19 @@ from safetensors.torch import load_file, save_file
 
 from spaceforms.__main__ import main
 from spaceforms.datasets import Shards, write_shards
-from spaceforms.models import checkpoint, distributed, train as train_module
-from spaceforms.models.checkpoint import CONFIG, MODEL, STATE, TOKENIZER, load_run, own_folder
-from spaceforms.models.config import TrainConfig
-from spaceforms.models.tokenizer import Tokenizer
-from spaceforms.models.train import train
+from spaceforms.models import distributed
+from spaceforms.models.encoders.tokenizer import Tokenizer
+from spaceforms.models.training import checkpoint, loop as train_module
+from spaceforms.models.training.checkpoint import (
+    CONFIG,
+    MODEL,
+    STATE,
+    TOKENIZER,
+    load_run,
+    own_folder,
+)
+from spaceforms.models.training.config import TrainConfig
+from spaceforms.models.training.loop import train
 
 
 @pytest.fixture(scope="module")

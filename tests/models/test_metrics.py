@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from spaceforms.models.metrics import accuracy, chance_recall_at, quantiles, recall_at
-from spaceforms.models.uncertainty import hits_at_1
+from spaceforms.models.evaluation.retrieval import accuracy, chance_recall_at, quantiles, recall_at
+from spaceforms.models.probvlm.uncertainty import hits_at_1
 
 
 def test_recall_counts_rows_with_a_relevant_column_among_the_best():

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file
 
 from spaceforms.datasets import emoji_rows, load_emoji, write_shards
-from spaceforms.models.checkpoint import MODEL
-from spaceforms.models.config import to_json
+from spaceforms.models.training.checkpoint import MODEL
+from spaceforms.models.training.config import to_json
 
 _TRAIN = """
 import os, sys

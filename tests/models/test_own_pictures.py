@@ -13,11 +13,11 @@ from spaceforms.__main__ import main
 from spaceforms.datasets import Fault, Folder, Pair, load_emoji
 from spaceforms.datasets.share import Part, is_held_out, load_pairs
 from spaceforms.models import load_run, program as program_module
-from spaceforms.models.checkpoint import MODEL
-from spaceforms.models.evaluate import AT_CHANCE, as_table, evaluate
+from spaceforms.models.evaluation.evaluate import AT_CHANCE, as_table, evaluate
+from spaceforms.models.evaluation.run_data import all_pictures
 from spaceforms.models.program import program, spoken
-from spaceforms.models.run_data import all_pictures
-from spaceforms.models.train import train
+from spaceforms.models.training.checkpoint import MODEL
+from spaceforms.models.training.loop import train
 
 
 @pytest.fixture(scope="session")

@@ -13,13 +13,20 @@ from torch.distributions import Laplace, Normal
 from spaceforms.__main__ import main
 from spaceforms.datasets import load_emoji
 from spaceforms.distributions import GeneralizedGaussian
-from spaceforms.models import CLIP, MERU, ProbVLM, frozen, probvlm_run
-from spaceforms.models.heads import GivenFeatures, coordinates, fit_heads, make_parts
-from spaceforms.models.probvlm_baselines import PCME, PFE, augmentation_variance
-from spaceforms.models.probvlm_config import ProbVLMConfig
-from spaceforms.models.probvlm_run import as_table, run
-from spaceforms.models.probvlm_train import Pairs, train_adapters
-from spaceforms.models.uncertainty import calibration_figures, hits_at_1, likelihood_figures
+from spaceforms.models import CLIP, MERU, ProbVLM
+from spaceforms.models.encoders import frozen
+from spaceforms.models.probvlm import run as probvlm_run
+from spaceforms.models.probvlm.alignment_heads import (
+    GivenFeatures,
+    coordinates,
+    fit_heads,
+    make_parts,
+)
+from spaceforms.models.probvlm.baselines import PCME, PFE, augmentation_variance
+from spaceforms.models.probvlm.config import ProbVLMConfig
+from spaceforms.models.probvlm.run import as_table, run
+from spaceforms.models.probvlm.train import Pairs, train_adapters
+from spaceforms.models.probvlm.uncertainty import calibration_figures, hits_at_1, likelihood_figures
 
 DIM = 6
 
@@ -345,7 +352,7 @@ def test_views_are_no_features_to_learn_from(features, tmp_path):
 
 
 def test_features_of_a_run_stand_in_for_the_frozen_pair(tiny, tmp_path, monkeypatch, capsys):
-    from spaceforms.models.train import train
+    from spaceforms.models.training.loop import train
 
     config = tiny("run", split="vendor", held_out="emojione", epochs=1)
     train(config)
@@ -467,19 +474,19 @@ def test_options_at_the_ends_of_their_ranges(name, good, bad):
 def test_features_of_other_pictures_or_with_holes_are_refused(features, tmp_path):
     path, data = features
     found = frozen.load_features(path)
-    pairs = probvlm_run._checked(path, data, np.arange(len(data)))
+    pairs = run._checked(path, data, np.arange(len(data)))
     assert torch.equal(pairs.image, torch.from_numpy(found.image))
     other = tmp_path / "other.npz"
     frozen.save_features(found._replace(text=found.text[:-1]), other)
     with pytest.raises(ValueError, match=r"other.npz: .*expected"):
-        probvlm_run._checked(other, data, np.arange(3))
+        run._checked(other, data, np.arange(3))
     frozen.save_features(found._replace(concept=found.concept[::-1].copy()), other)
     sizes = f"other.npz: {len(data)} pictures of {len(data.names)} names, and the data has "
     with pytest.raises(ValueError, match=f"{sizes}{len(data)} of {len(data.names)} in its order"):
-        probvlm_run._checked(other, data, np.arange(3))
+        run._checked(other, data, np.arange(3))
     image = found.image.copy()
     image[[2, 5], 0] = np.nan, np.inf
     frozen.save_features(found._replace(image=image), other)
     with pytest.raises(ValueError, match="2 of 6 pictures that are needed have no finite features"):
-        probvlm_run._checked(other, data, np.arange(6))
-    probvlm_run._checked(other, data, np.array([0, 1, 3, 4]))
+        run._checked(other, data, np.arange(6))
+    run._checked(other, data, np.array([0, 1, 3, 4]))

@@ -14,9 +14,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from spaceforms.models import distributed, train as train_module, watch
-from spaceforms.models.checkpoint import MODEL, STATE
-from spaceforms.models.config import TrainConfig
+from spaceforms.models import distributed
+from spaceforms.models.training import loop as train_module, watch
+from spaceforms.models.training.checkpoint import MODEL, STATE
+from spaceforms.models.training.config import TrainConfig
 
 # -- in one process, over a store that is a dictionary --------------------------------------------
 

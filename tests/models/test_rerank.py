@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from spaceforms.losses import hard_negatives, pairwise_logits
-from spaceforms.models.checkpoint import load_run
-from spaceforms.models.evaluate import held_out, image_points, text_points
-from spaceforms.models.matching import Features
-from spaceforms.models.rerank import reranked
-from spaceforms.models.train import train
+from spaceforms.models.evaluation.evaluate import held_out, image_points, text_points
+from spaceforms.models.tcl.matching import Features
+from spaceforms.models.tcl.rerank import reranked
+from spaceforms.models.training.checkpoint import load_run
+from spaceforms.models.training.loop import train
 
 
 @pytest.fixture

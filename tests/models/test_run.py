@@ -10,15 +10,15 @@ from PIL import Image
 from spaceforms.__main__ import main
 from spaceforms.datasets import EmojiDataset, load_emoji
 from spaceforms.models import load_run
-from spaceforms.models.evaluate import held_out, image_points
-from spaceforms.models.train import train
+from spaceforms.models.evaluation.evaluate import held_out, image_points
+from spaceforms.models.training.loop import train
 
 
 @pytest.fixture(scope="module")
 def run(small_data, tmp_path_factory):
     from spaceforms.datasets import Augmentation
-    from spaceforms.models.config import TrainConfig
-    from spaceforms.models.encoders import ImageEncoderConfig, TextEncoderConfig
+    from spaceforms.models.encoders.transformers import ImageEncoderConfig, TextEncoderConfig
+    from spaceforms.models.training.config import TrainConfig
 
     config = TrainConfig(
         out=tmp_path_factory.mktemp("run") / "run",

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from spaceforms.models import CLIP, MERU, HyCoCLIP, ImageEncoder, ImageEncoderConfig, Losses
-from spaceforms.models.accumulate import cached_backward
-from spaceforms.models.ema import Ema
-from spaceforms.models.faults import Bounds, Faults, explain
-from spaceforms.models.recompute import recompute_blocks
-from spaceforms.models.step import AfterStep, Inputs, Level, OwnLoss, gradients
+from spaceforms.models.training import grad_cache
+from spaceforms.models.training.ema import Ema
+from spaceforms.models.training.faults import Bounds, Faults, explain
+from spaceforms.models.training.grad_cache import cached_backward
+from spaceforms.models.training.recompute import recompute_blocks
+from spaceforms.models.training.step import AfterStep, Inputs, Level, OwnLoss, gradients
 
 ROWS, MICRO = 12, 4
 
@@ -82,14 +83,13 @@ def test_micro_batches_have_the_gradient_of_the_whole_batch(kind, p):
 
 
 def test_masks_that_are_not_replayed_would_give_another_gradient(monkeypatch):
-    from spaceforms.models import accumulate
 
     inputs, grads = _inputs(), []
     for replay in (True, False):
         model = _model(MERU, 0.4)
         torch.manual_seed(2)
         if not replay:
-            monkeypatch.setattr(accumulate, "_set", lambda states: None)
+            monkeypatch.setattr(grad_cache, "_set", lambda states: None)
         gradients(model, inputs, micro_batch=MICRO)
         grads.append(_gradients(model)["image_encoder.net.0.weight"])
     assert float((grads[0] - grads[1]).norm() / grads[0].norm()) > 0.1
@@ -222,8 +222,8 @@ def test_what_is_not_finite_is_named():
 
 def test_a_model_may_bring_its_own_loss_and_work_after_a_step():
     from spaceforms.datasets import Batch
-    from spaceforms.models.tokenizer import Tokenizer
-    from spaceforms.models.train import train_step
+    from spaceforms.models.encoders.tokenizer import Tokenizer
+    from spaceforms.models.training.loop import train_step
 
     class Own(nn.Module):
         def __init__(self) -> None:

@@ -17,16 +17,16 @@ from safetensors.torch import load_file
 from spaceforms.__main__ import main
 from spaceforms.datasets import CaptionMix, EmojiDataset, Pair, Shards, Stream, write_shards
 from spaceforms.datasets.stream import STATE_WIDTH, fingerprint
-from spaceforms.models import (
+from spaceforms.models.registry import MODELS
+from spaceforms.models.training import (
     checkpoint,
-    feed as feed_module,
+    data as feed_module,
     log as log_module,
-    train as train_module,
+    loop as train_module,
 )
-from spaceforms.models.checkpoint import load_run
-from spaceforms.models.config import TrainConfig, build_model, check_sizes, differences
-from spaceforms.models.train import train
-from spaceforms.models.zoo import MODELS
+from spaceforms.models.training.checkpoint import load_run
+from spaceforms.models.training.config import TrainConfig, build_model, check_sizes, differences
+from spaceforms.models.training.loop import train
 
 
 def _rows(config: TrainConfig) -> list[dict[str, float]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from spaceforms.models.tokenizer import _WORD, Tokenizer
+from spaceforms.models.encoders.tokenizer import _WORD, Tokenizer
 
 TEXTS = ["grinning face", "dog face", "dog, pet", "cat face", "cat, pet", "red apple", "face"]
 

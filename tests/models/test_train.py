@@ -13,14 +13,14 @@ import torch
 from safetensors.torch import load_file
 
 from spaceforms.datasets import CaptionMix, EmojiDataset
-from spaceforms.models import checkpoint, train as train_module
-from spaceforms.models.checkpoint import load_run
-from spaceforms.models.config import TrainConfig, build_model, from_json, to_json
-from spaceforms.models.encoders import TextEncoderConfig
-from spaceforms.models.log import read_log
-from spaceforms.models.optim import learning_rate, parameter_groups
-from spaceforms.models.tokenizer import Tokenizer
-from spaceforms.models.train import load_data, train, training_texts
+from spaceforms.models.encoders.tokenizer import Tokenizer
+from spaceforms.models.encoders.transformers import TextEncoderConfig
+from spaceforms.models.training import checkpoint, loop as train_module
+from spaceforms.models.training.checkpoint import load_run
+from spaceforms.models.training.config import TrainConfig, build_model, from_json, to_json
+from spaceforms.models.training.log import read_log
+from spaceforms.models.training.loop import load_data, train, training_texts
+from spaceforms.models.training.optim import learning_rate, parameter_groups
 
 
 def _weights(config: TrainConfig) -> dict[str, torch.Tensor]:

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from spaceforms.manifolds import Euclidean, Lorentz, Product, Sphere
-from spaceforms.models.cones import cone_margin
-from spaceforms.models.traversal import ROOT, Way, captions, nearest_above, traverse
+from spaceforms.models.evaluation.cone_margin import cone_margin
+from spaceforms.models.evaluation.traversal import ROOT, Way, captions, nearest_above, traverse
 
 SPACES = [Lorentz(-2.0), Euclidean(), Sphere(0.3), Product([Lorentz(-1.0), Lorentz(-2.0)])]
 

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from spaceforms.models.tree_metrics import (
+from spaceforms.models.evaluation.tree_metrics import (
     cone_scores,
     path_scores,
     spearman,

@@ -20,13 +20,13 @@ from safetensors.torch import load_file
 from spaceforms.__main__ import main
 from spaceforms.datasets import disk, write_shards
 from spaceforms.manifolds import Lorentz
-from spaceforms.models import checkpoint, train as train_module
-from spaceforms.models.checkpoint import CONFIG, MODEL, load_run
-from spaceforms.models.config import TrainConfig
-from spaceforms.models.figures import saved
-from spaceforms.models.frozen import Features, save_features
-from spaceforms.models.log import Log
-from spaceforms.models.train import train
+from spaceforms.models.encoders.frozen import Features, save_features
+from spaceforms.models.evaluation.figures import saved
+from spaceforms.models.training import checkpoint, loop as train_module
+from spaceforms.models.training.checkpoint import CONFIG, MODEL, load_run
+from spaceforms.models.training.config import TrainConfig
+from spaceforms.models.training.log import Log
+from spaceforms.models.training.loop import train
 from spaceforms.search import build_index, load_index
 
 
@@ -193,7 +193,7 @@ def test_a_run_killed_fifty_times_goes_on_to_the_same_bits(tiny, whole, capsys):
     config = tiny(save_every=1)
     _check_same_after = dataclasses.replace(config)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["spaceforms.models.train", "spaceforms.datasets"])
+    context.set_forkserver_preload(["spaceforms.models.training.loop", "spaceforms.datasets"])
     draw = random.Random(int(os.environ.get("SPACEFORMS_FUZZ_SEED", "0")))
     kills = finished = 0
     while kills < 50:

@@ -10,9 +10,9 @@ import torch
 
 from spaceforms.__main__ import main
 from spaceforms.manifolds import Lorentz
-from spaceforms.validation import evaluation
-from spaceforms.validation.cases import Case, from_json, hard_cases, to_json
-from spaceforms.validation.certificate import (
+from spaceforms.validation.certificate import evaluate
+from spaceforms.validation.certificate.cases import Case, from_json, hard_cases, to_json
+from spaceforms.validation.certificate.certificate import (
     GRADIENTS,
     OPERATIONS,
     QUICK,
@@ -21,11 +21,11 @@ from spaceforms.validation.certificate import (
     certify,
     report,
 )
-from spaceforms.validation.chart_models import MODELS
-from spaceforms.validation.climb import Climb, climb
-from spaceforms.validation.conditioning import Argument, Problem
-from spaceforms.validation.judge import DEFINITIONS, DTYPES, judge_cases, run_batch
-from spaceforms.validation.report import as_page, as_text
+from spaceforms.validation.certificate.climb import Climb, climb
+from spaceforms.validation.certificate.report import as_page, as_text
+from spaceforms.validation.certificate.score import DEFINITIONS, DTYPES, judge_cases, run_batch
+from spaceforms.validation.exact.chart_models import MODELS
+from spaceforms.validation.exact.conditioning import Argument, Problem
 
 SMALL = Plan(count=2, batches=1, largest=3)
 
@@ -61,8 +61,8 @@ def test_the_promise_is_kept(manifold, dtype):
 
 def with_fault(monkeypatch, change, cell, regimes):
     """Samples of a cell: of what the whole does, ``change`` gives the faulty result."""
-    true = evaluation.call
-    monkeypatch.setattr(evaluation, "call", lambda *args: change(true, *args))
+    true = evaluate.call
+    monkeypatch.setattr(evaluate, "call", lambda *args: change(true, *args))
     options = {"count": 4, "gradients": False, "seed": 0, "largest": 3}
     return [s for regime in regimes for s in run_batch(*cell, regime, **options) if s.inside]
 
@@ -82,14 +82,14 @@ def test_a_geodesic_that_is_right_in_its_first_half_only_is_caught(monkeypatch):
 
 def test_an_error_of_one_length_at_the_edge_of_the_ball_is_caught(monkeypatch):
     """Of 4e-15 in coordinates, where the rim is nearer than 1e-14; of nothing elsewhere."""
-    true = evaluation.call
+    true = evaluate.call
 
     def faulty(space, name, values):
         point = true(space, name, values)
         near = (point.norm(dim=-1, keepdim=True) > 1 - 1e-14).to(point.dtype)
         return point * (1 - 4e-15 * near)
 
-    monkeypatch.setattr(evaluation, "call", faulty)
+    monkeypatch.setattr(evaluate, "call", faulty)
     worst = []
     for r in (30.0, 33.0):
         case = Case("PoincareBall", "from_normal", "float64", -1.0, ((0.6 * r, 0.8 * r),), (1, 1))
@@ -101,10 +101,10 @@ def test_a_radial_error_that_the_norm_of_the_coordinates_hides_is_caught_by_dist
     """On an axis a hyperboloid's rounding is radial, and 20 roundings of a sinh are a length of
     20 u; of a point 1e-4 off sideways, which is nothing of its norm, the distance is 1."""
     case = Case("Lorentz", "proj", "float64", -1.0, ((1e12, 0.0),), (1.0, 0.0))
-    true = evaluation.call
+    true = evaluate.call
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            evaluation, "call",
+            evaluate, "call",
             lambda *args: true(*args) + torch.tensor([0.0, 0.0, 1e-4], dtype=torch.float64),
         )  # fmt: skip
         found = {s.quantity: s.units for s in judge_cases([case], gradients=False)}
@@ -131,8 +131,8 @@ def test_a_gradient_by_curvature_that_is_off_near_the_origin_is_caught(monkeypat
 
     case = Case("Stereographic", "dist", "float64", -1.0, ((5e-5, 1.5e-5), (-2e-5, 4e-5)))
     assert max(s.units for s in judge_cases([case]) if s.quantity == "K") <= GRADIENTS
-    true = evaluation.call
-    monkeypatch.setattr(evaluation, "call", lambda *args: change(true, *args))
+    true = evaluate.call
+    monkeypatch.setattr(evaluate, "call", lambda *args: change(true, *args))
     assert max(s.units for s in judge_cases([case]) if s.quantity == "K") > 1e3
 
 
@@ -185,7 +185,7 @@ def test_hard_cases_survive_their_file():
 
 def test_a_climbing_search_finds_what_draws_did_not():
     """A fault in a narrow place, of which an everyday draw sees the foot only."""
-    true = evaluation.call
+    true = evaluate.call
 
     def faulty(space, name, values):
         d = true(space, name, values)
@@ -193,7 +193,7 @@ def test_a_climbing_search_finds_what_draws_did_not():
 
     case = Case("Euclidean", "dist", "float64", 0.0, ((0.3, 0.1), (1.4, -0.2)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluation, "call", faulty)
+        patch.setattr(evaluate, "call", faulty)
         start = max(s.units for s in judge_cases([case]) if s.quantity == "value")
         found, units, steps = climb(Climb(case, "value", start, seconds=60, steps=40))
     assert steps == 40
@@ -223,17 +223,15 @@ def test_an_error_of_a_hundred_units_breaks_the_promise(monkeypatch, error, quan
         def backward(ctx, g):
             return g * (1 + 1e-4)
 
-    true = evaluation.call
-    monkeypatch.setattr(evaluation, "call", lambda *args: Wrong.apply(true(*args)))
+    true = evaluate.call
+    monkeypatch.setattr(evaluate, "call", lambda *args: Wrong.apply(true(*args)))
     rows = certify(SMALL, manifolds=["Euclidean"], maps=["dist"], dtypes=["float32"])
     broken = {row.quantity for row in rows if not row.kept}
     assert quantity in broken
 
 
 def test_a_result_that_is_not_finite_breaks_the_promise(monkeypatch):
-    monkeypatch.setattr(
-        evaluation, "call", lambda space, name, values: values[0][..., 0] * torch.nan
-    )
+    monkeypatch.setattr(evaluate, "call", lambda space, name, values: values[0][..., 0] * torch.nan)
     rows = certify(SMALL, manifolds=["Sphere"], maps=["dist"], dtypes=["float64"])
     assert not any(row.kept for row in rows if row.quantity == "value")
 
@@ -282,8 +280,8 @@ def test_the_page_has_the_charts_and_the_operations(tmp_path, capsys):
 
 
 def test_a_wrong_operation_breaks_the_promise(monkeypatch):
-    true = evaluation.call
-    monkeypatch.setattr(evaluation, "call", lambda *args: true(*args) * (1 + 1e-4))
+    true = evaluate.call
+    monkeypatch.setattr(evaluate, "call", lambda *args: true(*args) * (1 + 1e-4))
     rows = certify(SMALL, manifolds=["Klein"], maps=["convert:HalfSpace"], dtypes=["float32"])
     assert rows
     assert not any(row.kept for row in rows if row.quantity == "value")

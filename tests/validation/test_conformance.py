@@ -13,9 +13,9 @@ from hypothesis import settings
 
 from spaceforms.manifolds import Checked, Lorentz, PoincareBall, Product, Sphere, Stereographic
 from spaceforms.validation import ConformanceError, Flat, Hyperboloid, Subject, check_manifold
-from spaceforms.validation.adapters import as_subject
-from spaceforms.validation.own_points import OwnPoints
-from spaceforms.validation.properties import PROPERTIES
+from spaceforms.validation.conformance.adapters import as_subject
+from spaceforms.validation.conformance.own_points import OwnPoints
+from spaceforms.validation.conformance.properties import PROPERTIES
 
 F64, F32 = torch.float64, torch.float32
 # An example is geometry on five vectors, a few milliseconds: a tenth of the profile's number.

@@ -4,8 +4,8 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from spaceforms.validation.conditioning import Argument, Problem
-from spaceforms.validation.reference import Space, definitions
+from spaceforms.validation.exact.conditioning import Argument, Problem
+from spaceforms.validation.exact.maps import Space, definitions
 
 DIGITS = 60
 CLOSE = mp.mpf(10) ** -45

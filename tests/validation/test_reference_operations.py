@@ -3,9 +3,9 @@
 import mpmath as mp
 import pytest
 
-from spaceforms.validation.reference import Space, definitions
-from spaceforms.validation.reference_charts import space_of
-from spaceforms.validation.reference_operations import (
+from spaceforms.validation.exact.charts import space_of
+from spaceforms.validation.exact.maps import Space, definitions
+from spaceforms.validation.exact.operations import (
     HYPERBOLIC_CHARTS,
     SPHERICAL_CHARTS,
     operations,

@@ -8,21 +8,29 @@ import sympy as sp
 import torch
 
 from spaceforms.manifolds import Lorentz, PoincareBall, Sphere
-from spaceforms.validation import (
-    _derive_ball as ball,
-    _derive_ball_slopes as slopes,
-    _derive_carry as carry,
-    _derive_cones as cones,
-    _derive_kernels as kernels,
-    _derive_quadric as quadric,
-    _derive_transport as transport,
-    _derive_volume as volume,
-    symbolic,
+from spaceforms.validation.symbolic import (
+    ball as ball,
+    ball_exp_gradients as slopes,
+    cones as cones,
+    frame_transport as transport,
+    kernels as kernels,
+    page,
+    quadric as quadric,
+    transport_pullback as carry,
+    volume as volume,
 )
-from spaceforms.validation._derive import Cs, K, Sn, elementary, euclidean_dot, tn, vanishes
-from spaceforms.validation._derive_isometries import R
-from spaceforms.validation._derive_series import SERIES, _prove_series
-from spaceforms.validation.symbolic import Metric, derivations
+from spaceforms.validation.symbolic.algebra import (
+    Cs,
+    K,
+    Sn,
+    elementary,
+    euclidean_dot,
+    tn,
+    vanishes,
+)
+from spaceforms.validation.symbolic.isometries import R
+from spaceforms.validation.symbolic.page import Metric, derivations
+from spaceforms.validation.symbolic.series import SERIES, _prove_series
 
 DERIVATIONS = {d.name: d for d in derivations()}
 _LONG = ("kernels/transport, slopes", "gradient of a transport that does not depend on x")
@@ -309,16 +317,16 @@ def test_cones_compute_the_formulas_that_were_proven(space):
 
 def test_the_page_prints_what_was_proven_and_refuses_what_was_not(monkeypatch, tmp_path):
     few = [DERIVATIONS["quadric/transport"], DERIVATIONS["cones/Clairaut"]]
-    monkeypatch.setattr(symbolic, "derivations", lambda: tuple(few))
+    monkeypatch.setattr(page, "derivations", lambda: tuple(few))
     path = tmp_path / "derivations.md"
-    symbolic.write_page(path)
+    page.write_page(path)
     text = path.read_text()
     assert r"{P_{x\to y}\,v} &= v - \frac{K" in text
     assert text.count("### ") == len(few)
     before = path.stat().st_mtime_ns
-    symbolic.write_page(path)
+    page.write_page(path)
     assert path.stat().st_mtime_ns == before
     few.append(replace(few[0], name="quadric/wrong", form=lambda dot, x, y, v: v))
     with pytest.raises(ArithmeticError, match="quadric/wrong is not proven"):
-        symbolic.page()
-    assert symbolic.main([]) == 1
+        page.page()
+    assert page.main([]) == 1

@@ -1,0 +1,84 @@
+"""What all losses share: working precision, reduction, and checks of options."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..manifolds.base import check_manifold as check_manifold
+from ..manifolds.checks import check_amount, check_device, check_tensor
+
+Reduction = Literal["none", "mean", "sum"]
+
+
+def in_float32(where: str, **points: Tensor) -> list[Tensor]:
+    """The points in float32, or float64 if some are."""
+    working = torch.float32
+    for name, x in points.items():
+        check_tensor(where, name, x)
+        check_device(where, name, x, points)
+        working = torch.promote_types(working, x.dtype)
+    return [x.to(working) for x in points.values()]
+
+
+def check_elementwise(where: str, **given: Tensor) -> None:
+    """Raises a ValueError unless the shapes broadcast to one of them.
+
+    Or to a table on purpose, as (4, 1) and (1, 4) do, or (2, 1) and (5,); (4,) and (4, 1) would
+    make a table (4, 4) of what was meant as pairs.
+    """
+    every = [x.shape for x in given.values()]
+    shapes = ", ".join(f"{name} {tuple(x.shape)}" for name, x in given.items())
+    try:
+        shape = torch.broadcast_shapes(*every)  # type: ignore[no-untyped-call]
+    except RuntimeError:
+        raise ValueError(f"{where}: got shapes {shapes}; expected shapes that broadcast.") from None
+    columns = {s[-2] for s in every if len(s) > 1 and s[-1] == 1 < s[-2]}
+    if shape not in every and any(len(s) == 1 and s[0] in columns for s in every):
+        raise ValueError(
+            f"{where}: got shapes {shapes}, which broadcast to a table {tuple(shape)}; expected "
+            "entries in pairs, or shapes of as many axes."
+        )
+
+
+def reduce(loss: Tensor, counted: Tensor | None, reduction: Reduction) -> Tensor:
+    """The loss as it is, its sum, or its mean over the entries counted (None: all)."""
+    if reduction == "none":
+        return loss
+    if reduction == "sum":
+        return loss.sum()
+    count = loss.numel() if counted is None else counted.sum().clamp(min=1)
+    if loss.numel() == 0:
+        return loss.sum()
+    return loss.sum() / count
+
+
+def check_option(where: str, name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raises a ValueError unless the value is one of the choices."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{where}: {name} is {value!r}; expected one of {', '.join(choices)}.")
+
+
+def check_share(where: str, name: str, value: Tensor | float) -> None:
+    """Raises an error unless it is a number in [0, 1], or a tensor, whose values are not seen."""
+    check_amount(where, name, value)
+    if not isinstance(value, Tensor) and not 0 <= value <= 1:
+        raise ValueError(f"{where}: {name} is {value}; expected a number in [0, 1].")
+
+
+def check_list(where: str, name: str, value: object) -> None:
+    """Raises a TypeError unless it is a list, a tuple, or a tensor along its first axis."""
+    rows = isinstance(value, Tensor) and value.ndim > 0
+    if not (rows or isinstance(value, Sequence)) or isinstance(value, str):
+        raise TypeError(f"{where}: {name} is a {type(value).__name__}; expected a list.")
+
+
+def check_one_shape(where: str, **points: Tensor) -> None:
+    """Raises a ValueError unless all are batches of points (B, m) of one shape."""
+    for name, x in points.items():
+        check_tensor(where, name, x)
+    shapes = {name: tuple(x.shape) for name, x in points.items()}
+    if len(set(shapes.values())) > 1 or any(len(shape) != 2 for shape in shapes.values()):
+        got = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"{where}: got the shapes {got}; expected one shape (B, m) of all.")

@@ -1,0 +1,1 @@
+"""Losses by which what is particular lies below what is general."""

@@ -1,0 +1,367 @@
+"""Losses of pairs other than InfoNCE: sigmoid, NT-Xent, supervised contrastive, triplets."""
+
+import math
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from ...manifolds import Manifold
+from ...manifolds.checks import check_amount, check_integer, check_integers, check_real
+from ..common import Reduction, check_manifold, check_option, in_float32, reduce
+from .info_nce import Job, in_column_order, reduced, softmax_losses, with_entries_in
+from .logits import (
+    Logits,
+    Precision,
+    Tile,
+    check_points,
+    check_positive,
+    pairwise_logits,
+    table_of,
+)
+from .positives import Groups, Sides, compared_of, positives_of, weights_of
+from .readers import Compared, Positives, SigmoidReader
+from .tiled import Entries, spans, sweep
+
+Mining = Literal["hard", "semi-hard"]
+
+
+def sigmoid_pairs(
+    x: Tensor,
+    y: Tensor,
+    *,
+    manifold: Manifold,
+    scale: Tensor | float,
+    bias: Tensor | float,
+    targets: Tensor | None = None,
+    groups: Groups | None = None,
+    logits: Logits = "neg_dist",
+    tile: Tile = "auto",
+    mask: Sides = None,
+    weights: Tensor | None = None,
+    precision: Precision = "auto",
+    check_finite: bool = False,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    r"""Sigmoid loss: each pair by itself is told to belong together or not.
+
+    .. math:: L_i = \sum_j \log\bigl(1 + e^{-z_{ij}(l_{ij} + b)}\bigr),\qquad z = \pm 1,
+
+    with the logits l of :func:`info_nce` (Zhai et al. 2023, where l is the scaled cosine).
+    A negative distance is never positive, so the bias that starts training near the prior of the
+    pairs is positive, about s E[d]: :func:`sigmoid_bias` computes it.
+
+    Args:
+        x, y: points (B, m) and (C, m).
+        manifold, scale, logits, tile, mask, precision, check_finite: as in :func:`info_nce`.
+        bias: b.
+        targets: None (x_i belongs to y_i), integers (B,), -1 for none, or a table (B, C) of
+            numbers in [0, 1], the share in which z is +1.
+        groups: as in :func:`info_nce`.
+        weights: of each row, (B,), non-negative.
+        reduction: ``"mean"`` over rows, ``"sum"``, or ``"none"``: (B,).
+
+    Returns:
+        A scalar in float32 (float64 for float64 inputs), or see ``reduction``.
+
+    Raises:
+        ValueError: see :func:`info_nce`.
+    """
+    where = "sigmoid_pairs"
+    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_amount(where, "bias", bias)
+    if targets is not None:
+        check_real(where, "targets", targets)
+    one_each = groups is None and (targets is None or targets.ndim == 1)
+    table = table_of(
+        where,
+        *(x, y),
+        manifold=manifold,
+        scale=scale,
+        logits=logits,
+        tile=tile,
+        precision=precision,
+        apart=one_each,
+        check_finite=check_finite,
+        extra=bias,
+    )
+    positives = positives_of(
+        where, targets, groups, table.shape, table.x.device, check=check_finite
+    )
+    compared = compared_of(where, mask, table.shape)
+    of_rows, _ = weights_of(where, weights, table.shape, False)
+    reader = SigmoidReader(table.shape[1], compared, positives)
+    entries = None
+    if positives.column is not None and logits != "inner":
+        known = in_column_order(table.y, positives.column)
+        entries = Entries(positives.column, table.of_pairs(table.x, known))
+    if table.pairs is None:
+        whole = with_entries_in(table.dense(), entries)
+        rows = reader.whole(whole, torch.as_tensor(bias, dtype=whole.dtype, device=whole.device))
+    else:
+        assert table.numbers is not None
+        (rows,) = sweep(table.pairs, reader, table.x, table.y, entries, table.numbers)
+    counted = torch.ones_like(rows, dtype=torch.bool)
+    if compared.rows is not None:
+        counted = compared.rows
+    return reduced(rows, counted, of_rows, reduction).to(table.x.dtype)
+
+
+@torch.no_grad()
+def sigmoid_bias(
+    x: Tensor,
+    y: Tensor,
+    *,
+    manifold: Manifold,
+    scale: Tensor | float,
+    logits: Logits = "neg_dist",
+    columns: int | None = None,
+) -> float:
+    r"""The bias at which a mean pair is as probable as it is frequent.
+
+    :math:`b = -\bar l - \log(C - 1)`, which is s E[d] - log(C - 1) for distances: the sigmoid of a
+    mean logit plus b is 1/C, the share of positives among the pairs of a row.
+
+    Args:
+        x, y: points (B, m) and (C, m), such as a first batch; of more than 1,024 those are taken.
+        manifold, scale, logits: as in :func:`sigmoid_pairs`.
+        columns: C, if the batches in training are of another size.
+    """
+    check_points("sigmoid_bias", x=x, y=y)
+    check_positive("sigmoid_bias", "scale", scale)
+    if columns is not None:
+        check_integer("sigmoid_bias", "columns", columns, 1)
+    some = pairwise_logits(x[:1024], y[:1024], manifold=manifold, scale=scale, logits=logits)
+    number = y.shape[0] if columns is None else columns
+    return -float(some.double().mean()) - math.log(max(number - 1, 1))
+
+
+def nt_xent(
+    x: Tensor,
+    y: Tensor,
+    *,
+    manifold: Manifold,
+    scale: Tensor | float,
+    logits: Logits = "neg_dist",
+    tile: Tile = "auto",
+    mask: Tensor | None = None,
+    weights: Tensor | None = None,
+    decoupled: bool = False,
+    precision: Precision = "auto",
+    check_finite: bool = False,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    r"""SimCLR's loss: of all 2B - 1 other points of two views, x_i's partner is y_i.
+
+    :func:`info_nce` of the 2B points x, y against themselves, without the pairs of a point with
+    itself (Chen et al. 2020, NT-Xent, with ``logits="inner"`` on the unit sphere).
+
+    Args:
+        x, y: the two views, (B, m) both.
+        manifold, scale, logits, tile, decoupled, precision, check_finite: as in :func:`info_nce`.
+        mask: (B,) bool, which pairs of views take part.
+        weights: (B,), non-negative.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"``: (2B,), those of x first.
+
+    Raises:
+        ValueError: see :func:`info_nce`.
+    """
+    where = "nt_xent"
+    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_points(where, x=x, y=y)
+    x, y = in_float32(where, x=x, y=y)
+    rows = x.shape[0]
+    if rows != y.shape[0]:
+        raise ValueError(
+            f"{where}: x has {rows} points and y has {y.shape[0]}; expected two views of the same."
+        )
+    for name, value in (("mask", mask), ("weights", weights)):
+        if value is not None:
+            check_real(where, name, value)
+        if value is not None and value.shape != (rows,):
+            raise ValueError(f"{where}: {name} has shape {tuple(value.shape)}; expected ({rows},).")
+    points = torch.cat([x, y])
+    partner = torch.arange(2 * rows, device=x.device).roll(rows)
+    table = table_of(
+        where,
+        *(points, points),
+        manifold=manifold,
+        scale=scale,
+        logits=logits,
+        tile=tile,
+        precision=precision,
+        apart=True,
+        check_finite=check_finite,
+    )
+    compared = compared_of(where, None if mask is None else torch.cat([mask, mask]), table.shape)
+    compared = Compared(None, compared.rows, compared.columns, partner.roll(rows))
+    positives = Positives(column=partner)
+    job = Job(table, positives, compared, False, 0.0, decoupled, logits != "inner")
+    losses, _ = softmax_losses(job)
+    twice = None if weights is None else torch.cat([weights, weights])
+    of_rows, _ = weights_of(where, twice, table.shape, False)
+    return reduced(losses.loss, losses.counted, of_rows, reduction).to(x.dtype)
+
+
+def supervised_contrastive(
+    x: Tensor,
+    labels: Tensor,
+    *,
+    manifold: Manifold,
+    scale: Tensor | float,
+    logits: Logits = "neg_dist",
+    tile: Tile = "auto",
+    mask: Tensor | None = None,
+    weights: Tensor | None = None,
+    precision: Precision = "auto",
+    check_finite: bool = False,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    r"""Supervised contrastive loss: points of one label belong together.
+
+    .. math:: L_i = -\frac{1}{|P_i|}\sum_{p\in P_i}\log\frac{e^{l_{ip}}}{\sum_{k\ne i} e^{l_{ik}}},
+
+    :math:`P_i` the other points of i's label (Khosla et al. 2020, eq. 2, :math:`L^{sup}_{out}`). A
+    point that is alone with its label is left out of the mean and is 0 under ``"none"``.
+
+    Args:
+        x: points (B, m).
+        labels: integers (B,).
+        manifold, scale, logits, tile, precision, check_finite: as in :func:`info_nce`.
+        mask: (B,) bool, which points take part.
+        weights: (B,), non-negative.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"``: (B,).
+
+    Raises:
+        ValueError: see :func:`info_nce`.
+    """
+    where = "supervised_contrastive"
+    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    table = table_of(
+        where,
+        *(x, x),
+        manifold=manifold,
+        scale=scale,
+        logits=logits,
+        tile=tile,
+        precision=precision,
+        apart=False,
+        check_finite=check_finite,
+    )
+    check_integers(where, "labels", labels)
+    if labels.shape != table.shape[:1]:
+        raise ValueError(
+            f"{where}: labels have shape {tuple(labels.shape)}; expected {table.shape[:1]}, one of "
+            "each point of x."
+        )
+    positives = positives_of(where, None, (labels, labels), table.shape, table.x.device)
+    compared = compared_of(where, mask, table.shape)
+    itself = torch.arange(table.shape[0], device=table.x.device)
+    compared = Compared(compared.pairs, compared.rows, compared.columns, itself)
+    losses, _ = softmax_losses(Job(table, positives, compared, False, 0.0, False, False))
+    of_rows, _ = weights_of(where, weights, table.shape, False)
+    return reduced(losses.loss, losses.counted, of_rows, reduction).to(table.x.dtype)
+
+
+def triplet(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor | None = None,
+    *,
+    manifold: Manifold,
+    margin: float = 0.2,
+    squared: bool = False,
+    mining: Mining = "hard",
+    groups: Groups | None = None,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    r"""Triplet loss: the positive nearer than the negative by a margin.
+
+    .. math:: L = \max\bigl(0,\ d(a, p) - d(a, n) + \mathrm{margin}\bigr)
+
+    (Schroff et al. 2015, with ``squared``).
+
+    Args:
+        anchor, positive: points (B, m), in pairs.
+        negative: points (B, m); None to take, for each anchor, one of the positives of others:
+
+            * ``mining="hard"``: the nearest (Hermans et al. 2017).
+            * ``mining="semi-hard"``: the nearest of those farther than the anchor's own, or if
+              there is none the farthest (Schroff et al. 2015).
+
+            The choice has no gradient. It is made in memory of B, by blocks of rows.
+        manifold: the space of all.
+        margin: a distance (a squared one if ``squared``), positive.
+        squared: compare squared distances.
+        mining: see ``negative``.
+        groups: integers (B,) of anchors and of positives; what has the same number is no
+            negative. Each pair its own if None.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``: (B,). An anchor to which everything belongs
+            is left out of the mean and is 0 under ``"none"``.
+
+    Returns:
+        A scalar in float32 (float64 for float64 inputs), or see ``reduction``.
+
+    Raises:
+        ValueError: shapes that do not pair, an empty batch, a margin that is not positive.
+    """
+    where = "triplet"
+    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_option(where, "mining", mining, get_args(Mining))
+    check_manifold(where, manifold)
+    check_positive(where, "margin", margin)
+    given = {} if negative is None else {"negative": negative}
+    check_points(where, False, anchor=anchor, positive=positive, **given)
+    sizes = {p.shape[0] for p in (anchor, positive, *given.values())}
+    if len(sizes) > 1:
+        raise ValueError(
+            f"{where}: batches of {sorted(sizes)} points; expected as many positives (and "
+            "negatives) as anchors."
+        )
+    anchor, positive, *rest = in_float32(where, anchor=anchor, positive=positive, **given)
+    distance = manifold.sqdist if squared else manifold.dist
+    near = distance(anchor, positive)
+    if rest:
+        far, counted = distance(anchor, rest[0]), None
+    else:
+        own = torch.arange(anchor.shape[0], device=anchor.device)
+        of = (own, own) if groups is None else groups
+        positives_of(where, None, of, (anchor.shape[0],) * 2, anchor.device)
+        index = _mined(
+            *(anchor, positive, near.detach(), of),
+            squared=squared,
+            manifold=manifold,
+            mining=mining,
+        )
+        counted = index >= 0
+        far = distance(anchor, positive[index.clamp(min=0)])
+    loss = (near - far + margin).relu()
+    if counted is not None:
+        loss = loss.where(counted, 0.0)
+    return reduce(loss, counted, reduction)
+
+
+@torch.no_grad()
+def _mined(
+    anchor: Tensor,
+    positive: Tensor,
+    near: Tensor,
+    groups: Groups,
+    *,
+    squared: bool,
+    manifold: Manifold,
+    mining: Mining,
+) -> Tensor:
+    """The column of each anchor's negative, -1 for none."""
+    found = []
+    for i in spans(anchor.shape[0], 512):
+        d = manifold.cdist(anchor[i], positive, squared=squared, matmul=True)
+        other = groups[0][i, None] != groups[1][None]
+        index = d.masked_fill(~other, torch.inf).argmin(1)
+        if mining == "semi-hard":
+            farther = other & (d > near[i, None])
+            nearest = d.masked_fill(~farther, torch.inf).argmin(1)
+            farthest = d.masked_fill(~other, -torch.inf).argmax(1)
+            index = torch.where(farther.any(1), nearest, farthest)
+        found.append(index.where(other.any(1), -1))
+    return torch.cat(found)

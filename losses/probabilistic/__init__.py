@@ -1,0 +1,1 @@
+"""Losses of laws: likelihoods, uncertain pairs, mutual information."""

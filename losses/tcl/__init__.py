@@ -1,0 +1,1 @@
+"""What triple contrastive learning (TCL) is trained by."""

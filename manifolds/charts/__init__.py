@@ -1,0 +1,1 @@
+"""Coordinates of the space forms, and the ways between them."""

@@ -1,0 +1,1 @@
+"""Other libraries' conventions, and geoopt's optimisers."""

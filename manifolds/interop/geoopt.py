@@ -1,0 +1,55 @@
+"""The way to geoopt's optimisers."""
+
+from importlib import import_module
+from typing import Any
+
+from ..base import Manifold, check_manifold
+
+
+def as_geoopt(manifold: Manifold) -> Any:
+    """A ``geoopt.Manifold`` whose geometry is ``manifold``'s (extra ``optim``).
+
+    For ``geoopt.ManifoldParameter`` and all of ``geoopt.optim``: ``RiemannianAdam``,
+    ``RiemannianSGD``, their sparse variants and ``RiemannianLineSearch`` then step along exact
+    geodesics of ours. The retraction is the exponential map, and the gradient conversion changes
+    nothing in place. A learnable curvature is a parameter of the
+    adapter; assign it (or the manifold) to a module for an optimiser to see it, and keep it fixed
+    while points are optimised on it: a change of curvature moves the manifold under its points.
+
+    ``geoopt.samplers`` run on ``Euclidean`` and ``Sphere``, where what they do is right, and refuse
+    the hyperbolic models, where it would not be: they take ambient coordinates for orthonormal
+    ones. There, sample normal coordinates v as a plain parameter: of a density p by volume the
+    logarithm in v is ``log p(x) + logdetexp(origin, logmap0(x))``, x = from_normal(v).
+
+    >>> import geoopt, torch
+    >>> from spaceforms.manifolds import Lorentz, as_geoopt
+    >>> space = Lorentz()
+    >>> start = space.from_normal(torch.tensor([1.0, 2.0]))
+    >>> point = geoopt.ManifoldParameter(start, manifold=as_geoopt(space))
+    >>> optimiser = geoopt.optim.RiemannianSGD([point], lr=0.25)
+    >>> for _ in range(40):
+    ...     optimiser.zero_grad()
+    ...     space.sqdist(point, space.origin(2)).backward()
+    ...     optimiser.step()
+    >>> bool(space.dist(point, space.origin(2)) < 1e-6)
+    True
+
+    Raises:
+        TypeError: not a manifold of this library.
+        ModuleNotFoundError: geoopt is not installed.
+    """
+    check_manifold("as_geoopt", manifold)
+    return geoopt_adapter("as_geoopt").GeooptAdapter(manifold)
+
+
+def geoopt_adapter(where: str) -> Any:
+    """The module that has imported geoopt, or a sentence that says how to get it."""
+    try:
+        return import_module(".geoopt_adapter", __package__)
+    except ModuleNotFoundError as error:
+        if error.name != "geoopt":
+            raise
+        raise ModuleNotFoundError(
+            f'{where} needs geoopt, which is not installed; pip install "spaceforms[optim]".',
+            name="geoopt",
+        ) from None

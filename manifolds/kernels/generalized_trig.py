@@ -1,0 +1,81 @@
+r"""The functions of geometry through curvature 0: of z = K s, s a squared length, of either sign.
+
+sin(sqrt z)/sqrt z is sinh(sqrt(-z))/sqrt(-z) for z < 0: one entire function of z, real on the whole
+line. Written as such, its derivative by K at K = 0 is s times that by z, and there is no limit to
+take. Each function here is put together from the two of ``special``, both of which use the same
+Taylor polynomial about 0, so that the seam at z = 0 cannot be seen in any derivative.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from .special import (
+    asinhc,
+    asinhc_halved,
+    cot_times,
+    coth_times,
+    log_sinc,
+    log_sinc_near,
+    log_sinhc,
+    sinc,
+    sinhc,
+    tanc,
+    tanhc,
+)
+from .vectors import dot, norm
+
+Function = Callable[[Tensor], Tensor]
+
+RIGHT_ANGLE = 0.5
+"""sin^2 of the half distance on the sphere, a right angle: beyond it asin loses digits."""
+
+
+def _by_sign(z: Tensor, spherical: Function, hyperbolic: Function) -> Tensor:
+    above = z > 0
+    return torch.where(above, spherical(z.where(above, 0.0)), hyperbolic(-z.where(~above, 0.0)))
+
+
+def sinc_k(z: Tensor) -> Tensor:
+    """sin(sqrt z)/sqrt z; 1 at 0."""
+    return _by_sign(z, sinc, sinhc)
+
+
+def tanc_k(z: Tensor) -> Tensor:
+    """tan(sqrt z)/sqrt z; 1 at 0."""
+    return _by_sign(z, tanc, tanhc)
+
+
+def asinc_k(z: Tensor) -> Tensor:
+    """asin(sqrt z)/sqrt z for z <= 3/4; 1 at 0. Near 0 with all digits of its derivative, which
+    decides that of a distance by K."""
+    near = z >= -1
+    halved = asinhc_halved(-z.where(near, 0.0))
+    return torch.where(near, halved, asinhc(-z.where(~near, -1.0)))
+
+
+def ctn_times(z: Tensor) -> Tensor:
+    """sqrt(z) cot(sqrt z); 1 at 0."""
+    return _by_sign(z, cot_times, coth_times)
+
+
+def half_turn(z: Tensor) -> tuple[Tensor, Tensor]:
+    """(S, C), a multiple of (sin(sqrt z)/sqrt z, cos(sqrt z)).
+
+    C is 1 on the hyperbolic side and up to z = 1/2, where neither tanh nor tan overflows; beyond,
+    C goes through 0 and only the pair itself is finite.
+    """
+    near = z <= RIGHT_ANGLE
+    inner, outer = z.where(near, 0.0), z.where(~near, 1.0)
+    return torch.where(near, tanc_k(inner), sinc(outer)), torch.where(near, 1.0, outer.sqrt().cos())
+
+
+def log_sinc_k(v: Tensor, k: Tensor) -> Tensor:
+    """log|sin(sqrt z)/sqrt z| at z = k |v|^2; 0 at 0, about sqrt(-z) far out on the left."""
+    far = k.detach().abs().sqrt() * norm(v.detach()) > 1
+    # Near, of the square, smooth in k and v at 0. Far, of sqrt|k| v, whose square may overflow.
+    short = v.where(~far, 0.0)
+    long = k.abs().where(far, 1.0).sqrt() * v.where(far, 0.0)
+    spherical, hyperbolic = log_sinc(long.where(k > 0, 0.0)), log_sinhc(long.where(k <= 0, 0.0))
+    return log_sinc_near(dot(k * short, short)) + spherical + hyperbolic

@@ -1,0 +1,107 @@
+"""A function of all pairs as matrix products: for whoever cannot hold the table of the pairs."""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from .special import tanhc_missing
+
+Kind = Literal["dist", "sqdist", "inner"]
+Number = float | Tensor
+Pull = Callable[[Tensor], tuple[Tensor, Tensor | None]]
+
+
+class PairTerm(NamedTuple):
+    r"""One function of the haversine :math:`h_{xy} = (p_x q_y + q_x p_y - X_x\cdot X_y)/2`."""
+
+    columns: slice
+    """Which coordinates of the points it reads."""
+    features: Callable[[Tensor, Number], tuple[Tensor, Tensor, Tensor]]
+    """(X (..., n), p (..., 1), q (..., 1)) of points (..., m), differentiable."""
+    value: Callable[[Tensor, Number], tuple[Tensor, Pull]]
+    """phi(h), and the way from a gradient by it to those by h and by the number."""
+    number: Number
+    """The radius, or the curvature of a space that is more than its radius; shape ()."""
+    factor: Number
+    """What phi is multiplied by."""
+    gated: bool
+    """Whether an h within its rounding, 4 eps (p q + q p)/2, counts as 0, with gradient 0."""
+
+
+class PairForm(NamedTuple):
+    """outer(sum of factor * phi(h) over the terms)."""
+
+    terms: tuple[PairTerm, ...]
+    outer: Literal["same", "root", "square"] = "same"
+
+
+def value_of(
+    kind: Kind, sign: int, at_coincidence: float, *, curved: bool = False
+) -> Callable[..., tuple[Tensor, Pull]]:
+    """phi of a unit space form: d, d^2 or cs(d) in the normalisation of ``cinner``, from h.
+
+    ``curved``: of one of sign -1 whose number is k, 1 with the derivative of the curvature.
+    """
+    if kind == "inner":
+
+        def form(h: Tensor, _: Number) -> tuple[Tensor, Pull]:
+            def pull(g: Tensor) -> tuple[Tensor, Tensor | None]:
+                return -2 * g, -at_coincidence * g.sum() if curved else None
+
+            return at_coincidence - 2 * h, pull
+
+        return form
+
+    def value(h: Tensor, _: Number) -> tuple[Tensor, Pull]:
+        # sinh(d)/2, d/2 or sin(d)/2; its inverse is the derivative of d by h. No `where`: on a
+        # tile each costs as much as the rest together.
+        square = h if sign == 0 else torch.addcmul(h, h, h, value=-sign)
+        if sign > 0:  # an h within rounding of 1 is an antipode, with gradient 0
+            noise = 4 * torch.finfo(h.dtype).eps
+            square = torch.gt(square, noise, out=torch.empty_like(h)).mul_(square)
+        half = square.sqrt()
+        if sign < 0:
+            d = (half + h).mul_(2).log1p_()
+        else:
+            d = 2 * half if sign == 0 else torch.atan2(2 * half, 1 - 2 * h)
+
+        def pull(g: Tensor) -> tuple[Tensor, Tensor | None]:
+            tiny = torch.finfo(h.dtype).tiny
+            by_number = None
+            if curved:  # of asinh(sqrt(k h))/sqrt k, or its square, at fixed h
+                s = d.square() / 4
+                bend = -s * d * tanhc_missing(s) / 2
+                by_number = (g * bend if kind == "dist" else 2 * g * d * bend).sum()
+            if kind == "dist":  # g/half, 0 where half is
+                return torch.div(half, square + tiny).mul_(g), by_number
+            if sign == 0:
+                return 4 * g, None
+            # 2 d/half, whose limit is 4
+            return (d + tiny**0.5).div_(half + tiny**0.5 / 2).mul_(g).mul_(2), by_number
+
+        return d if kind == "dist" else d.square(), pull
+
+    return value
+
+
+def value_by_autograd(
+    function: Callable[[Tensor, Tensor], Tensor],
+) -> Callable[..., tuple[Tensor, Pull]]:
+    """phi(number, h) of a space whose curvature may have any sign, by autograd."""
+
+    def value(h: Tensor, number: Number) -> tuple[Tensor, Pull]:
+        with torch.enable_grad():
+            at = h.detach().requires_grad_()
+            k = torch.as_tensor(number).detach().to(h).requires_grad_()
+            result = function(k, at)
+
+        def pull(g: Tensor) -> tuple[Tensor, Tensor]:
+            by_h, by_k = torch.autograd.grad(result, (at, k), g, allow_unused=True)
+            assert by_h is not None
+            return by_h, torch.zeros_like(k) if by_k is None else by_k
+
+        return result.detach(), pull
+
+    return value

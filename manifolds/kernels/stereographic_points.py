@@ -1,0 +1,216 @@
+"""Points and distances of the kappa-stereographic model, for a curvature k of any sign.
+
+``k`` has shape () and the dtype of the vectors; ``step`` is y - x throughout, g = 1 + k|x|^2.
+
+For k > 0 points go to infinity, the antipode of the origin, and pairs of them to antipodes. What
+would cancel there is a squared length that is known as a vector: 1 + 2k x.y + k^2|x|^2|y|^2 is
+|x/|x| + k|x|y|^2. As a vector it has the rounding of x and y and no more.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .generalized_trig import RIGHT_ANGLE, asinc_k
+from .limits import brought_within, rim
+from .vectors import dot, norm, normalize, sqrt0
+
+# sin^2 of the half distance, 120 degrees, up to where an arcsine's rounding is its argument's. At a
+# right angle, of points next to the origin, the other form had too much that cancels in the
+# derivative by k, which is a twentieth of the distance there.
+_FAR = 0.75
+
+
+def kdot(k: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """k x.y, which is 0 for k = 0 whatever x and y: no square overflows, in no gradient either.
+
+    A product beyond max/2^20 is cut off there: for k != 0 no point is that long.
+    """
+    largest = torch.finfo(x.dtype).max * 2.0**-20
+    return k * (x * y).clamp(-largest, largest).sum(-1, keepdim=True)
+
+
+def gap(k: Tensor, x: Tensor) -> Tensor:
+    """1 + k|x|^2, for k < 0 at least eps, as on the ball."""
+    return (1 + kdot(k, x, x)).clamp(min=torch.finfo(x.dtype).eps)
+
+
+def along(k: Tensor, length: Tensor, across: Tensor, reach: Tensor, ahead: Tensor) -> Tensor:
+    """Of log_x(y) the component along the ray of x, where that across it is the step's, ``across``;
+    from |x|, y's component along the ray and that less |x|:
+
+    ahead + k|x||s|^2/g_x = (ahead (1 + k|x| reach) + k|x| across^2)/g_x.
+
+    By the left side of points near one another: all of the right one moves alike with k. Of others
+    the two terms on the left may cancel. Beyond the equator with 1/k, which there hardly counts.
+    """
+    beyond = kdot(k, length, length) > 1
+    one, k = torch.where(beyond, 1 / k.where(beyond, 1.0), 1.0), torch.where(beyond, 1.0, k)
+    gap = (one + kdot(k, length, length)).clamp(min=torch.finfo(ahead.dtype).eps)
+    bend, turn = length * kdot(k, across, across), one + kdot(k, length, reach)
+    close = 4 * (ahead * ahead + across * across) < length * length
+    left = ahead + (length * kdot(k, ahead, ahead) + bend) / gap
+    return torch.where(close, left, (ahead * turn + bend) / gap)
+
+
+def edge(k: Tensor, dtype: torch.dtype) -> Tensor:
+    """sqrt|k| times the norm of the last points: inside for k < 0; for k > 0 where the distance to
+    infinity is less than the rounding of pi R, the distance to the origin."""
+    return torch.where(k < 0, torch.full_like(k, rim(dtype)), 16 / torch.finfo(dtype).eps)
+
+
+def longest(working: torch.dtype, dtype: torch.dtype) -> float:
+    """The largest norm of a point for k != 0: the square does not overflow, nor the dtype."""
+    return min(math.sqrt(torch.finfo(working).max) * 2.0**-11, torch.finfo(dtype).max / 4)
+
+
+def reach(k: Tensor, x: Tensor) -> Tensor:
+    """|x|/R, 0 for k = 0."""
+    return k.abs().sqrt() * norm(x)
+
+
+def pulled_back(k: Tensor, x: Tensor, dtype: torch.dtype) -> Tensor:
+    """x, or where it lies beyond the last points or beyond the dtype, one of them."""
+    most, last = longest(x.dtype, dtype), edge(k, dtype)
+    fixed = (last * k.detach().abs().rsqrt()).clamp(max=most)
+    # Only of points beyond it has the limit a derivative, which at abs(k) = 1e-300 is infinite.
+    beyond = (k != 0) & (norm(x.detach()) > fixed)
+    limit = (last * k.abs().where(beyond, 1.0).rsqrt()).clamp(max=most)
+    return torch.where(k == 0, x, brought_within(x, limit.where(beyond, fixed)))
+
+
+def chord(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    """A vector of norm sn(d/2).
+
+    Of points on the whole beyond the equator it is that of their images in it, x/(k|x|^2): the
+    gradient at a point far out is what two long vectors leave of one another otherwise.
+    """
+    k_x2, k_y2 = kdot(k, x, x), kdot(k, y, y)
+    beyond = (k > 0) & (k_x2 * k_y2 > 1)
+    x2, y2 = k_x2.where(beyond, 1.0), k_y2.where(beyond, 1.0)
+    # Of points near one another by the reflection of their difference, else by subtraction.
+    near = 4 * kdot(k, step, step) < torch.maximum(k_x2, k_y2)
+    reflected = (x2 * step - kdot(k, step, x + y) * x) / (x2 * y2)
+    mirrored = torch.where(near, reflected, y / y2 - x / x2)
+    gap_x = torch.where(beyond, 1 + 1 / x2, gap(k, x))
+    gap_y = torch.where(beyond, 1 + 1 / y2, gap(k, y))
+    return torch.where(beyond, mirrored, step) / gap_x.sqrt() / gap_y.sqrt()
+
+
+def facing(k: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(is x the longer, l/|l|, l/|l| + k|l|o), l the longer of x and y and o the other.
+
+    The length of the last is cs(d/2) sqrt(g_x g_y), 0 at antipodes.
+    """
+    swap = kdot(k, x, x) < kdot(k, y, y)
+    direction, length = normalize(torch.where(swap, y, x))
+    return ~swap, direction, direction + k * length * torch.where(swap, x, y)
+
+
+class Half(NamedTuple):
+    """What ``half`` knows of the distance d."""
+
+    z: Tensor
+    """k sn^2(d/2), 0 if far."""
+    far: Tensor
+    """Whether d is beyond 120 degrees."""
+    length: Tensor
+    """d/2 if far."""
+    cosine: Tensor
+    """cs(d/2)."""
+    heading: Tensor
+    """A vector of the direction of log_x(y) if far, 0 at antipodes."""
+
+
+def half(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Half:
+    """Half of the way from x to y.
+
+    Beyond 120 degrees from the antipode of the longer of the two, -l/(k|l|^2): near it asin has
+    lost its digits, and so has what two long vectors leave of one another.
+    """
+    across = chord(k, x, y, step)
+    far = kdot(k, across, across) > _FAR
+    some, k_far = torch.ones_like(x), k.where(far, 1.0)
+    swap = dot(x, x) < dot(y, y)
+    longer, other = torch.where(swap, y, x).where(far, some), torch.where(swap, x, y)
+    antipode = -longer / (k_far * dot(longer, longer))
+    other = other.where(far, antipode)
+    back = other - antipode
+    rest = norm(chord(k_far, antipode, other, back))
+    angle = rest * asinc_k((k_far * rest * rest).clamp(max=RIGHT_ANGLE))
+    near = across.where(~far, 0.0)
+    z = kdot(k, near, near)
+    cosine = torch.where(far, k_far.sqrt() * rest, (1 - z).sqrt())
+    # The line from x to y meets the antipode of x, there with its vectors mirrored in x; or, from x
+    # in the other direction, the antipode of y.
+    behind = separation(k_far, antipode, other, back)
+    ray, _ = normalize(longer)
+    mirrored = behind - 2 * dot(ray, behind) * ray
+    ahead = separation(k_far, other, antipode, -back)
+    heading = torch.where(swap, -ahead, mirrored)
+    return Half(z, far, math.pi / 2 * k_far.rsqrt() - angle, cosine, heading)
+
+
+def dist(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    """The distance."""
+    way = half(k, x, y, step)
+    return 2 * torch.where(way.far, way.length, norm(chord(k, x, y, step)) * asinc_k(way.z))
+
+
+def sqdist(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    """Its square, smooth at 0."""
+    way, across = half(k, x, y, step), chord(k, x, y, step)
+    near = dot(across, across) * asinc_k(way.z).square()
+    return 4 * torch.where(way.far, way.length.square(), near)
+
+
+def half_of_haversine(k: Tensor, haversine: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The same from sn^2(d/2) alone, which says little of antipodes: those of its noise are."""
+    z = k * haversine
+    far = z > RIGHT_ANGLE
+    rest = 1 - z.where(far, RIGHT_ANGLE)
+    rest = rest.where(rest > 4 * torch.finfo(z.dtype).eps, rest * 0)
+    angle = math.pi / 2 - sqrt0(rest).asin()
+    return z.where(~far, 0.0), far, angle * k.where(far, 1.0).rsqrt()
+
+
+def arc(k: Tensor, half: Tensor) -> Tensor:
+    """The distance from sn(d/2)."""
+    z, far, length = half_of_haversine(k, half.square())
+    return 2 * torch.where(far, length, half * asinc_k(z))
+
+
+def arc_of(k: Tensor, haversine: Tensor) -> Tensor:
+    """The distance from sn(d/2)^2, gradient 0 at 0."""
+    return arc(k, sqrt0(haversine))
+
+
+def arc_squared(k: Tensor, haversine: Tensor) -> Tensor:
+    """The squared distance from sn(d/2)^2."""
+    z, far, length = half_of_haversine(k, haversine)
+    return 4 * torch.where(far, length.square(), haversine * asinc_k(z).square())
+
+
+def pair_features(k: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(X, p, q) with sn(d/2)^2 = (p_x q_y + q_x p_y - X_x.X_y)/2."""
+    g = gap(k, x)
+    return 2 * x / g, 2 * dot(x, x) / g, 1 / g
+
+
+def separation(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    """g_x s + k|s|^2 x, of the direction of log_x(y) and of length |s| cs(d/2) sqrt(g_x g_y).
+
+    Where x is beyond the equator and y is not near it, both terms are long and their sum is not.
+    """
+    gap_x = gap(k, x)
+    apart = (gap_x > 2) & (4 * kdot(k, step, step) > gap_x)
+    away = gap_x * y - (1 + 2 * kdot(k, x, y) - kdot(k, y, y)) * x
+    return torch.where(apart, away, gap_x * step + kdot(k, step, step) * x)
+
+
+def at_infinity(where: Tensor, direction: Tensor, x: Tensor) -> Tensor:
+    """x, or where it is at infinity a vector in a direction, to be pulled back to the edge."""
+    longest = torch.finfo(x.dtype).max / 8
+    return torch.where(where, longest * normalize(direction.where(where, 1.0))[0], x)

@@ -1,0 +1,109 @@
+"""Lengths, directions and scales of vectors over the last axis, which is kept.
+
+Everything here works on float32 or float64 tensors and is made of plain torch operations. A norm
+has gradient 0 at the zero vector: the subgradient of least length.
+"""
+
+import torch
+from torch import Tensor
+
+
+def dot(x: Tensor, y: Tensor) -> Tensor:
+    """Euclidean inner product over the last axis, which is kept: shape (..., 1)."""
+    return (x * y).sum(-1, keepdim=True)
+
+
+def expanded(v: Tensor, *others: Tensor) -> Tensor:
+    """v with the leading axes of all broadcast; a view."""
+    shapes = [other.shape for other in others]
+    return v.expand(torch.broadcast_shapes(v.shape, *shapes))  # type: ignore[no-untyped-call]
+
+
+def norm(x: Tensor) -> Tensor:
+    """Euclidean norm over the last axis, kept: shape (..., 1); gradient 0 at x = 0.
+
+    The vector is divided by the power of two below its largest entry first: the plain sum of
+    squares loses every digit below 1e-19 and overflows above 1e19 in float32. A power of two,
+    because dividing by it rounds nothing.
+    """
+    scale = binary_scale(x)
+    scaled = x / scale
+    return sqrt0((scaled * scaled).sum(-1, keepdim=True)) * scale
+
+
+def relative_to_ray(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, ...]:
+    """(x/|x|, |x|, y's part across x, its component along x, and that less |x|).
+
+    From y, unless it is near x; then from step = y - x. A difference of a long vector and a short
+    one has the rounding of the long one.
+    """
+    direction, size = normalize(x)
+    close = 4 * dot(step, step) < dot(y, y)
+    other = torch.where(close, step, y)
+    component = dot(direction, other)
+    across = other - component * direction
+    across = across - dot(direction, across) * direction  # what rounding left of the other part
+    along = torch.where(close, size + component, component)
+    return direction, size, across, along, torch.where(close, component, component - size)
+
+
+def clip_norm(v: Tensor, limit: float) -> Tensor:
+    """v, cut to the length ``limit`` if it is longer; the factor has no derivative.
+
+    For what is done with a direction alone, beyond the limit.
+    """
+    with torch.no_grad():  # twice: the square of a long vector may overflow
+        factor = (limit / largest_entry(v)).clamp(max=1)
+        length = torch.linalg.vector_norm(v * factor, dim=-1, keepdim=True)
+        factor = factor * (limit / length).clamp(max=1)
+    cut: Tensor = v * factor
+    return cut
+
+
+def largest_entry(x: Tensor) -> Tensor:
+    """Largest absolute value of a coordinate, kept: shape (..., 1); without a derivative."""
+    return x.detach().abs().amax(-1, keepdim=True)
+
+
+def binary_scale(x: Tensor) -> Tensor:
+    """The power of two below the largest entry, 1 for the zero vector: shape (..., 1)."""
+    largest = largest_entry(x)
+    # Not below the smallest normal number, whose inverse is the largest that does not overflow.
+    ordinary = (largest >= torch.finfo(x.dtype).tiny) & largest.isfinite()
+    scale = largest.where(ordinary, 1.0).log2().floor().exp2()
+    return scale.where(ordinary | (largest == 0), torch.finfo(x.dtype).tiny)
+
+
+def scale_of(v: Tensor) -> Tensor:
+    """``binary_scale`` of the finite coordinates.
+
+    The time part of a tangent vector, which is redundant and not read, may be beyond the dtype
+    where its space part is not.
+    """
+    return binary_scale(v.detach().nan_to_num(0.0, 0.0, 0.0))
+
+
+def normalize(x: Tensor) -> tuple[Tensor, Tensor]:
+    """(x/|x|, |x|), with the zero vector as the direction of the zero vector.
+
+    By the scaled vector, see ``norm``: finite coordinates have a direction even where the length is
+    beyond the dtype, as that of two coordinates of 3e38 is in float32.
+    """
+    scale = binary_scale(x)
+    scaled = x / scale
+    length = sqrt0(dot(scaled, scaled))
+    return scaled / length.where(length > 0, 1.0), length * scale
+
+
+def sqrt0(s: Tensor) -> Tensor:
+    """Square root of s >= 0, gradient 0 at s <= 0 (the plain one: inf, NaN after a product)."""
+    positive = s > 0
+    return s.where(positive, 1.0).sqrt().where(positive, s * 0)
+
+
+def atan2_0(y: Tensor, x: Tensor) -> Tensor:
+    """atan2(y, x) with value and gradient 0 at the origin, where the angle is not defined."""
+    # Its derivative divides by x^2 + y^2, which may overflow or vanish where their ratio is fine.
+    scale = binary_scale(torch.cat([x, y], dim=-1))
+    defined = (y != 0) | (x != 0)
+    return torch.atan2((y / scale).where(defined, 0.0), (x / scale).where(defined, 1.0))

@@ -1,0 +1,1 @@
+"""What is done on manifolds: isometries, hyperplanes, horospheres, Jacobi fields, volumes."""

@@ -1,0 +1,1 @@
+"""Products of manifolds, their equal factors computed together."""

@@ -1,0 +1,1 @@
+"""Means, minimisers and samples of any manifold."""

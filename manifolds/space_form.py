@@ -1,0 +1,478 @@
+"""What one manifold must give, at unit curvature, and the way between the unit space and K."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from inspect import getattr_static
+from typing import Any, Literal, NamedTuple, Self
+
+import torch
+from torch import Tensor, nn
+
+from .checks import check_bounds, check_coordinates, check_number
+from .kernels.geodesic import from_nearer_end, multiple
+from .kernels.vectors import dot, norm
+from .learnable_scalar import PositiveScalar
+
+Number = float | Tensor
+
+
+class Context(NamedTuple):
+    """What is needed to bring the result of a unit-curvature kernel back to the caller."""
+
+    op: str
+    radius: float | Tensor
+    dtype: torch.dtype
+    curved: dict[str, Any]
+    """What kernels are given beside their arguments: see :func:`held`."""
+
+
+class SpaceForm(nn.Module, ABC):
+    """Curvature, the kernels of the unit space form, and the scaling around them.
+
+    All kernels keep the last axis and check nothing. :class:`Manifold` has the public methods.
+    """
+
+    sign: int
+    """Sign of the curvature: -1, 0 or 1."""
+    _extra_coordinates: int = 0
+    _family: Literal["unit", "kappa", "product", "foreign"] = "foreign"
+    """Whether the kernels are those of one space form at unit curvature, in coordinates that are
+    known here; of one at its own K, which may have any sign; or of several. "foreign", the default,
+    is a class of somebody else: what goes by coordinates refuses it (``check_known``)."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Refuse to override parts of a class that is final: not all of its maps would see it."""
+        super().__init_subclass__(**options)
+        for base in cls.__mro__[1:]:
+            if "__final__" not in vars(base):
+                continue
+            own = [
+                name
+                for name in dir(base)
+                if not name.startswith("__")
+                and getattr_static(cls, name) is not getattr_static(base, name)
+            ]
+            if own:
+                raise TypeError(
+                    f"{cls.__name__}: it overrides {', '.join(own)} of {base.__name__}, whose maps "
+                    "and losses do not all go by that; expected a class derived from Manifold with "
+                    "kernels of its own (see CONTRIBUTING), or one that overrides nothing."
+                )
+
+    _takes_curvature: bool = False
+    """Whether kernels take ``k``, 1 with the derivative of the curvature; see :func:`held`."""
+
+    def __init__(
+        self,
+        curvature: float,
+        *,
+        learnable: bool = False,
+        bounds: tuple[float, float] | None = None,
+    ) -> None:
+        super().__init__()
+        name = self._name
+        check_number(name, "curvature", curvature, " (learnable=True makes it a parameter)")
+        check_bounds(name, bounds)
+        curvature = float(curvature)
+        if not (math.isfinite(curvature) and self._admits(curvature)):
+            raise ValueError(
+                f"{name}: curvature is {curvature}; expected the {self._wanted} sectional "
+                "curvature of the space (spaceforms has one sign of curvature: K itself, not -K "
+                "or -1/K)."
+            )
+        if bounds is not None and not bounds[0] < curvature < bounds[1]:
+            raise ValueError(
+                f"{name}: bounds are {bounds} with the curvature {curvature}; expected "
+                "low < curvature < high, all three signed sectional curvatures."
+            )
+        if bounds is not None and not learnable:
+            raise ValueError(
+                f"{name}: bounds are {bounds}, but learnable is False; they have no effect."
+            )
+        self._magnitude: PositiveScalar | None = None
+        self._hold(curvature, learnable, bounds)
+
+    def _admits(self, curvature: float) -> bool:
+        return (curvature > 0) - (curvature < 0) == self.sign
+
+    @property
+    def _wanted(self) -> str:
+        return {-1: "negative", 0: "zero", 1: "positive"}[self.sign]
+
+    def _hold(self, curvature: float, learnable: bool, bounds: tuple[float, float] | None) -> None:
+        """Keep the curvature as what it is: of one sign, the scalar of its size."""
+        name = self._name
+        if self.sign != 0:
+            low_high = None if bounds is None else tuple(sorted(abs(b) for b in bounds))
+            if bounds is not None and bounds[0] * bounds[1] <= 0:
+                raise ValueError(
+                    f"{name}: bounds are {bounds}; expected both on the side of the curvature's "
+                    "sign, away from 0."
+                )
+            self._magnitude = PositiveScalar(
+                abs(curvature),
+                bounds=low_high,  # type: ignore[arg-type]
+                learnable=learnable,
+            )
+        elif learnable:
+            raise ValueError(f"{name}: the curvature is 0 and cannot be learned.")
+
+    # -- curvature ------------------------------------------------------------------------------
+
+    @property
+    def _form_at_coincidence(self) -> int | None:
+        """cinner(x, x) at unit curvature; None on flat space, where it depends on x."""
+        return self.sign or None
+
+    @property
+    def _form_is_dot(self) -> bool:
+        """Whether cinner is the inner product of the coordinates."""
+        return self._form_at_coincidence is None
+
+    @property
+    def curvature(self) -> Tensor:
+        """The sectional curvature K, shape (); differentiable if it is learnable."""
+        if self._magnitude is None:
+            return torch.zeros((), dtype=torch.float64)
+        magnitude: Tensor = self._magnitude()
+        return self.sign * magnitude
+
+    @property
+    def radius(self) -> float | Tensor:
+        """1/sqrt(abs(K)), the unit of length: a float if K is fixed; 1 for Euclidean space."""
+        if self._magnitude is None:
+            return 1.0
+        if not self._magnitude.learnable:
+            return 1.0 / math.sqrt(self._magnitude.value)
+        magnitude: Tensor = self._magnitude()
+        return magnitude.rsqrt()
+
+    def __repr__(self) -> str:
+        return f"{self._name}({self.extra_repr()})"
+
+    def extra_repr(self) -> str:
+        """The constructor's arguments, with the current curvature."""
+        if self._magnitude is None:
+            return ""
+        options = ""
+        if self._magnitude.learnable:
+            options = ", learnable=True"
+            if self._magnitude.bounds is not None:
+                signed = sorted(self.sign * b for b in self._magnitude.bounds)
+                options += f", bounds=({signed[0]:g}, {signed[1]:g})"
+        return f"curvature={self.curvature.item():g}{options}"
+
+    # -- what a manifold must give, at unit curvature -------------------------------------------
+
+    @abstractmethod
+    def _origin(self, n: int) -> list[float]:
+        """Coordinates of the origin of the n-dimensional space."""
+
+    def _unit_origin(self, x: Tensor) -> Tensor:
+        """The origin of the space of x (..., m), shape (m,), in its dtype and on its device."""
+        n = x.shape[-1] - self._extra_coordinates
+        return torch.tensor(self._origin(n), dtype=x.dtype, device=x.device)
+
+    @abstractmethod
+    def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        """The point of the manifold nearest in kind to x that ``dtype`` can hold."""
+
+    @abstractmethod
+    def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _defect(self, x: Tensor) -> Tensor:
+        """How far x is off the manifold, relative to its size; 0 on it."""
+
+    @abstractmethod
+    def _orthonormal(self, x: Tensor, v: Tensor) -> Tensor:
+        """Components of v whose Euclidean inner products are the Riemannian ones at x."""
+
+    def _half_chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        """A vector of Euclidean norm sn(d/2): sinh(d/2), d/2 or sin(d/2) by the sign of K.
+
+        Here and below ``step`` is y - x, subtracted before the division by R: the difference of
+        two points divided first would carry the rounding of both. Not needed where ``_dist`` and
+        ``_sqdist`` do without it; ``_haversine_at`` then goes by the distance, if it does not too.
+        """
+        raise NotImplementedError
+
+    @abstractmethod
+    def _pair_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(X, p, q) of (..., m): (..., n), (..., 1) and (..., 1), p and q not negative.
+
+        sn(d/2)^2 is the bilinear form (p_x q_y + q_x p_y - X_x.X_y)/2, and that is how the
+        distances of all pairs become one matrix product.
+        """
+
+    def _pairwise_haversine(self, x: Tensor, y: Tensor, **curved: Any) -> Tensor:
+        """sn(d/2)^2 of (..., p, m) against (..., q, m) -> (..., p, q) by one matrix product."""
+        (a, p, q), (b, r, s) = (self._pair_features(z, **curved) for z in (x, y))
+        size = p * s.mT + q * r.mT
+        haversine = (size - a @ b.mT) / 2
+        # What the cancellation leaves of equal points is noise of this size: call it zero.
+        noise = 2 * torch.finfo(x.dtype).eps * size
+        return haversine.where(haversine > noise, haversine * 0)
+
+    @abstractmethod
+    def _arc(self, half: Tensor) -> Tensor:
+        """The distance d from sn(d/2) >= 0."""
+
+    @abstractmethod
+    def _arc_squared(self, haversine: Tensor) -> Tensor:
+        """The squared distance d^2 from sn(d/2)^2, smooth at 0."""
+
+    @abstractmethod
+    def _expmap(self, x: Tensor, v: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _from_normal(self, v: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _to_normal(self, x: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _lift_tangent0(self, v: Tensor) -> Tensor:
+        """A vector in normal coordinates as a tangent vector at the origin."""
+
+    @abstractmethod
+    def _drop_tangent0(self, v: Tensor) -> Tensor:
+        """The inverse of ``_lift_tangent0``."""
+
+    @abstractmethod
+    def _warp(self, x: Tensor) -> Tensor:
+        """sn(r), r the distance from the origin: the warping function of the metric at x."""
+
+    @abstractmethod
+    def _log_polar(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        """(across, along): a positive multiple of log_x(y)'s components across and along the
+        outward ray at x; across >= 0."""
+
+    def _cone_parts(self, x: Tensor, y: Tensor, step: Tensor, **curved: Any) -> Tensor:
+        """``_warp`` and the two of ``_log_polar`` of each factor: (..., k, 3)."""
+        parts = torch.broadcast_tensors(
+            self._warp(x, **curved), *self._log_polar(x, y, step, **curved)
+        )  # type: ignore[no-untyped-call]
+        return torch.stack(parts, dim=-1)
+
+    @abstractmethod
+    def _log_sn_ratio(self, v: Tensor) -> Tensor:
+        """log|sn(t)/t| at t = |v|."""
+
+    @abstractmethod
+    def _hessian_across(self, s: Tensor) -> Tensor:
+        """t cs(t)/sn(t) at t = sqrt(s): eigenvalue of Hess d^2/2 across the geodesic."""
+
+    def _dist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return self._arc(norm(self._half_chord(x, y, step)))
+
+    def _sqdist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        chord = self._half_chord(x, y, step)
+        return self._arc_squared(dot(chord, chord))
+
+    # The same of points as they are stored, scaled in and out: for a manifold that can do so with
+    # fewer passes over the coordinates.
+
+    def _dist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        return times(self._dist(*unit_pair(x, y, radius)), radius, 1)
+
+    def _sqdist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        return times(self._sqdist(*unit_pair(x, y, radius)), radius, 2)
+
+    def _haversine_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        """sn(d/2)^2 at unit curvature, to the accuracy of ``dist``."""
+        pair = unit_pair(x, y, radius)
+        if type(self)._half_chord is SpaceForm._half_chord:
+            half = self._dist(*pair) / 2
+            return (half.sinh() if self.sign < 0 else half.sin() if self.sign else half).square()
+        chord = self._half_chord(*pair)
+        return dot(chord, chord)
+
+    def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+        return times(self._logmap(*unit_pair(x, y, radius)), radius, 1)
+
+    def _transport_at(self, x: Tensor, y: Tensor, v: Tensor, radius: float | Tensor) -> Tensor:
+        return self._transport(*unit_pair(x, y, radius), v)
+
+    def _expmap_at(self, x: Tensor, v: Tensor, call: Context) -> Tensor:
+        y = self._expmap(divided(x, call.radius), divided(v, call.radius))
+        return times(self._proj(y, call.dtype), call.radius, 1)
+
+    def _from_normal_at(self, v: Tensor, call: Context) -> Tensor:
+        y = self._from_normal(divided(v, call.radius), **call.curved)
+        return times(self._proj(y, call.dtype, **call.curved), call.radius, 1)
+
+    def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
+        """At any real t, (..., 1)."""
+        return self._behind(*from_nearer_end(x, y, step, t), **curved)
+
+    def _behind(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
+        """The same at t <= 1/2, where x is the nearer end."""
+        return self._expmap(x, multiple(t, self._logmap(x, y, step, **curved)), **curved)
+
+    def _between(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+        """The same at 0 <= t <= 1."""
+        return self._geodesic(x, y, step, t)
+
+    def _by_both_ends(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
+        """``_geodesic`` of a manifold that has a ``_between`` of its own."""
+        beyond = (t < 0) | (t > 1)
+        outside = SpaceForm._geodesic(self, x, y, step, t.where(beyond, 0.0), **curved)
+        inside = self._between(x, y, step, t.where(~beyond, 0.0), **curved)
+        return torch.where(beyond, outside, inside)
+
+    def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+        return self._between(x, y, step, torch.full_like(step[..., :1], 0.5))
+
+    def _centroid(self, x: Tensor, w: Tensor) -> Tensor:
+        """A point amid x (..., k, m) of weights w (..., k, 1), to search for a mean from."""
+        return self._from_normal((w * self._to_normal(x)).sum(-2))
+
+    def _norm(self, x: Tensor, v: Tensor, **curved: Any) -> Tensor:
+        return norm(self._orthonormal(x, v, **curved))
+
+    def _unit_frame(self, x: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
+        """``_frame`` in units of R."""
+        if isinstance(k, float):
+            return self._orthonormal(x, v)
+        return k.sqrt() * self._orthonormal(x, v, k=k)  # type: ignore[call-arg]
+
+    def _logdetexp(self, x: Tensor, v: Tensor, **curved: Any) -> Tensor:
+        n = x.shape[-1] - self._extra_coordinates
+        return (n - 1) * self._log_sn_ratio(self._unit_frame(x, v, **curved))
+
+    # -- entering and leaving the unit space ----------------------------------------------------
+
+    def _to_unit(
+        self,
+        op: str,
+        points: Sequence[tuple[str, Tensor]],
+        tangents: Sequence[tuple[str, Tensor]] = (),
+        *,
+        scaled: bool = False,
+        at_origin: bool = False,
+        covector: bool = False,
+        unit: bool = True,
+        least: torch.dtype = torch.float32,
+        hold: bool = False,
+    ) -> tuple[list[Tensor], Context]:
+        """Check the arguments, promote them to the dtype of the computation, scale them.
+
+        That is the arguments' own or ``least``, whichever is wider; they are checked as given.
+
+        Points are divided by R unless ``unit`` is False. Tangent vectors are divided by R like
+        points if ``scaled``; a map that is linear in them leaves them alone. ``hold``: by an R
+        without a derivative, the kernels having that of the curvature; see :func:`held`.
+        ``at_origin`` (they are tangent there, not at the first point) and ``covector`` (they are
+        gradients, tangent to nothing) matter to :class:`Checked` only.
+        """
+        del at_origin, covector
+        named = (*points, *tangents)
+        check_coordinates(f"{self._name}.{op}", named, 1 + self._extra_coordinates)
+        dtype = named[0][1].dtype
+        for _, value in named[1:]:
+            dtype = torch.promote_types(dtype, value.dtype)
+        working = torch.promote_types(dtype, least)
+        call = self._call(op, dtype, least=least, hold=hold)
+        by = call.radius if unit else 1.0
+        values = [divided(v.to(working), by) for _, v in points]
+        values += [divided(v.to(working), by if scaled else 1.0) for _, v in tangents]
+        return values, call
+
+    def _pair_to_unit(
+        self,
+        op: str,
+        x: Tensor,
+        y: Tensor,
+        tangents: Sequence[tuple[str, Tensor]] = (),
+        *,
+        hold: bool = False,
+    ) -> tuple[Tensor, Tensor, Tensor, list[Tensor], Context]:
+        """x, y, their step, the tangent vectors, and the way back."""
+        points = [("x", x), ("y", y)]
+        (x, y, *vectors), call = self._to_unit(op, points, tangents, unit=False, hold=hold)
+        return *unit_pair(x, y, call.radius), vectors, call
+
+    def _call(
+        self,
+        op: str,
+        dtype: torch.dtype,
+        *,
+        least: torch.dtype = torch.float32,
+        hold: bool = False,
+    ) -> Context:
+        radius = self._radius_in(torch.promote_types(dtype, least))
+        number, curved = self._held(radius, hold)
+        return Context(op, number, dtype, curved)
+
+    def _held(self, radius: Number, hold: bool = True) -> tuple[Number, dict[str, Any]]:
+        """A number to scale by, and what the kernels are given beside their arguments."""
+        if not hold or isinstance(radius, float) or not self._takes_curvature:
+            return radius, {}
+        number, k = held(radius)
+        return number, {"k": k}
+
+    def _from_unit_point(self, x: Tensor, call: Context) -> Tensor:
+        point = self._proj(x, call.dtype, **call.curved)
+        return self._from_unit_stored(times(point, call.radius, 1), call)
+
+    def _from_unit_stored(self, x: Tensor, call: Context) -> Tensor:
+        return x.to(call.dtype)
+
+    def _from_unit_vector(self, v: Tensor, call: Context, power: int = 0) -> Tensor:
+        return times(v, call.radius, power).to(call.dtype)
+
+    def _from_unit_scalar(self, s: Tensor, call: Context, power: int = 0) -> Tensor:
+        return times(s.squeeze(-1), call.radius, power).to(call.dtype)
+
+    def _radius_in(self, dtype: torch.dtype) -> float | Tensor:
+        radius = self.radius
+        return radius.to(dtype) if isinstance(radius, Tensor) else radius
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+    @property
+    def _unchecked(self) -> Self:
+        """The manifold itself, without the :class:`Checked` about it: for what is computed from
+        arguments that have been checked, in a wider dtype than they came in."""
+        return self
+
+
+def unit_pair(x: Tensor, y: Tensor, radius: float | Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Two points and their step, brought to unit curvature."""
+    return divided(x, radius), divided(y, radius), divided(y - x, radius)
+
+
+def held(radius: Number) -> tuple[Number, Number]:
+    """(R as a number to scale by, without a derivative; 1, with that of the curvature by R).
+
+    Scaled by R in and out, the derivative by R is a difference of two numbers of the size of the
+    result, which is R^2/r^2 times smaller for points at r from the origin. So a map whose formula
+    has the curvature in it, k = 1 in units of R, is scaled by a number and differentiated by k: all
+    that depends on the curvature, and nothing else, is multiplied by it.
+    """
+    if isinstance(radius, float):
+        return radius, 1.0
+    number = radius.detach()
+    return number, (number / radius).square()
+
+
+def divided(x: Tensor, radius: float | Tensor) -> Tensor:
+    return x if isinstance(radius, float) and radius == 1.0 else x / radius
+
+
+def times(x: Tensor, radius: float | Tensor, power: int) -> Tensor:
+    unscaled = power == 0 or (isinstance(radius, float) and radius == 1.0)
+    return x if unscaled else x * radius**power

@@ -1,0 +1,1 @@
+"""Encoders of pictures and texts, their sizes, and the tokenizer."""

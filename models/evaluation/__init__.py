@@ -1,0 +1,1 @@
+"""What a trained model knows: retrieval, the hierarchy, ways to the root, pictures of a run."""

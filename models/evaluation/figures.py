@@ -1,0 +1,169 @@
+"""The pictures of a run: loss curves, the embedding on the disk, distances from the root."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...datasets import EmojiData
+from ...datasets.disk import replacing
+from ...manifolds import Euclidean, PoincareBall, Product
+from ...plotting import disk, loss_curves, names, project_disk, radius_histogram, thumbnails
+from ..training.checkpoint import METRICS, Run, check_place
+from ..training.log import LOG_EVERY, read_log
+from .evaluate import (
+    LEVELS,
+    level_texts,
+    points_by_level,
+    radii_by_level,
+)
+from .run_data import run_pictures
+
+LOSSES, EMBEDDING, PICTURES, RADII = (
+    "loss.png",
+    "disk_labels.png",
+    "disk_pictures.png",
+    "radius.png",
+)
+MOST_DRAWN = 2000
+"""Pictures of a folder or of shards that are drawn at most."""
+_FEW = 100  # points of a level, which are then drawn larger and on top
+_WHOLE = 2.5  # from this distance on the whole disk is shown: a part would cut its boundary
+
+
+def draw_run(run: Run, *, data: Path | None = None, dpi: int = 150) -> list[Path]:
+    """Draw all pictures of a run into its folder; their paths.
+
+    Args:
+        run: a trained run.
+        data: what to draw; the run's own held-out pictures if not given. See
+            :func:`~spaceforms.models.evaluation.run_data.run_pictures`, whose errors are raised
+            when the losses are drawn already.
+        dpi: dots an inch.
+    """
+    if dpi < 1:
+        raise ValueError(f"dpi is {dpi}; expected at least 1.")
+    check_place(run.folder)
+    name = run.config.model.upper()
+    paths = [saved(_losses(run, name), run.folder / LOSSES, dpi)]  # which needs no pictures
+    pictures, tests, seen, _ = run_pictures(run, data, most=MOST_DRAWN)
+    index = next(iter(tests.values()))  # the main test set
+    kind = "held-out pictures" if seen.startswith("no") else "pictures"
+    figures = {
+        RADII: _radii(run, pictures, index, name),
+        **_embedding(run, pictures, index, name, kind),
+    }
+    return paths + [saved(figure, run.folder / file, dpi) for file, figure in figures.items()]
+
+
+def saved(figure: Figure, path: Path, dpi: int) -> Path:
+    """Write a picture, whole or not at all; its path."""
+    with replacing(path) as part:
+        figure.savefig(part, dpi=dpi, format=path.suffix[1:])
+    return path
+
+
+def _losses(run: Run, name: str) -> Figure:
+    rows = read_log(run.folder / METRICS)
+    if not rows:
+        raise ValueError(
+            f"{run.folder / METRICS} has no row; expected one, which training writes every "
+            f"{LOG_EVERY} steps and at the end."
+        )
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    ax = figure.add_subplot()
+    loss_curves(rows, ax=ax)
+    ax.set_title(f"{name}: training losses")
+    return figure
+
+
+def _radii(run: Run, data: EmojiData, index: NDArray[np.int64], name: str) -> Figure:
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    ax = figure.add_subplot()
+    root = "root (the origin)" if run.model.lifting == "normal" else "root (the empty caption)"
+    radius_histogram(radii_by_level(run, data, index), ax=ax, label=root)
+    ax.set_title(f"{name}: distance from the root by level")
+    return figure
+
+
+def _embedding(
+    run: Run, data: EmojiData, index: NDArray[np.int64], name: str, kind: str
+) -> dict[str, Figure]:
+    """One projection drawn twice: every point by its level, and pictures around their words."""
+    levels = points_by_level(run, data, index)
+    manifold, root = run.manifold, run.root
+    every = torch.cat(list(levels.values()))
+    if isinstance(manifold, Product):  # which no disk shows: its normal coordinates, as flat points
+        every, root, manifold = manifold.to_normal(every), manifold.to_normal(root), Euclidean()
+    flat = project_disk(
+        every,
+        manifold=manifold,
+        center=root,
+        groups=[level for level, points in levels.items() for _ in points],
+    )
+    split = torch.split(flat.points, [len(points) for points in levels.values()])
+    places = dict(zip(levels, split, strict=True))
+    texts = level_texts(data, index)
+
+    words = [level for level in reversed(LEVELS) if level in texts]
+    with_labels, ax = _disk(places, (*words, "picture"), size=9.0)
+    ax.set_title(f"{name} on the Poincaré disk\n{flat.title}", fontsize=9)
+    _write(ax, places, texts, most=12)
+
+    with_pictures, ax = _disk(places, words, size=4.0)
+    ax.set_title(f"{name}, {kind} on the Poincaré disk\n{flat.title}", fontsize=9)
+    chosen = _shuffled(len(index))
+    thumbnails(
+        places["picture"][chosen],
+        data.images[index[chosen]],
+        ax=ax,
+        size=0.055 * ax.get_xlim()[1],
+        most=400,
+    )
+    _write(ax, places, texts, most=30)
+    return {EMBEDDING: with_labels, PICTURES: with_pictures}
+
+
+def _disk(places: dict[str, Tensor], order: Sequence[str], *, size: float) -> tuple[Figure, Axes]:
+    """The points of some levels, as much of the disk as all levels need, with circles as scale."""
+    figure = Figure(figsize=(9.5, 8.4), layout="constrained")
+    ax = figure.add_subplot()
+    ball = PoincareBall(-1.0)
+    reach = 1.08 * max(float(ball.to_normal(x).norm(dim=-1).max()) for x in places.values())
+    rings = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(0, reach)
+    drawn = disk(
+        torch.cat([places[level] for level in order]),
+        manifold=ball,
+        labels=[level for level in order for _ in places[level]],
+        ax=ax,
+        size=size,
+        rings=[float(r) for r in rings if 0 < r <= reach],
+        reach=reach if reach < _WHOLE else None,
+    )
+    for level, dots in zip(order, drawn.points, strict=True):
+        if len(places[level]) < _FEW:
+            dots.set(sizes=[5 * size], zorder=3.5)  # a few among a thousand would not be seen
+    return figure, ax
+
+
+def _write(ax: Axes, places: dict[str, Tensor], texts: dict[str, list[str]], *, most: int) -> None:
+    """Write some words beside their points, the most general first and largest."""
+    for level, fontsize in zip(LEVELS, (9.5, 8.0, 6.5), strict=False):
+        if level not in texts:
+            continue
+        chosen = _shuffled(len(texts[level]))
+        words = [texts[level][k] for k in chosen]
+        names(places[level][chosen], words, ax=ax, most=most, fontsize=fontsize)
+
+
+def _shuffled(count: int) -> NDArray[np.int64]:
+    """An order without meaning: what finds no room in a picture is left out by chance."""
+    return np.random.default_rng(0).permutation(count)

@@ -1,0 +1,1 @@
+"""ProbVLM: probabilistic adapters on frozen features."""

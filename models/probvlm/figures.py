@@ -1,0 +1,114 @@
+"""What `spaceforms probvlm` draws: are its intervals right, and do its doubts know the errors."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...losses.metrics import risk_coverage
+from ..evaluation.figures import saved
+from .uncertainty import LEVELS
+
+RELIABILITY, RISK, STRIP = "reliability.png", "risk_coverage.png", "certainty.png"
+_SHOWN = 8  # pictures in a row of the strip
+
+
+def reliability(result: Mapping[str, Any]) -> Figure:
+    """Left, the share of numbers that laws hold against the share they promise; right, recall by
+    uncertainty of pictures, in bins of equal numbers of them."""
+    figure = Figure(figsize=(10, 4.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle=":", label="as promised")
+    for method, found in result["methods"].items():
+        if "cross" in found:
+            held = [found["cross"][f"coverage {level:.0%}"] for level in LEVELS]
+            left.plot(LEVELS, held, marker="o", markersize=4, label=method)
+        if total := found["image uncertainty"].get("total"):
+            bins = np.arange(1, 1 + len(total["recall by bin"]))
+            right.plot(bins, total["recall by bin"], marker="o", markersize=4, label=method)
+    left.set(
+        xlim=(0, 1),
+        ylim=(0, 1),
+        xlabel="probability of the interval",
+        ylabel="share of embeddings' numbers inside",
+        title="Intervals about the other modality\n(below the line: too narrow)",
+    )
+    right.set(
+        xlabel="bin of pictures, from the most certain to the least",
+        ylabel="recall at 1",
+        ylim=(0, None),
+        title="Recall by uncertainty\n(falling: uncertainty knows the errors)",
+    )
+    for ax in (left, right):
+        ax.legend(fontsize=7, frameon=False)
+    return figure
+
+
+def risks(doubts: Mapping[str, Tensor], hit: Tensor) -> Figure:
+    """The share of errors among the most certain pictures, against how many those are."""
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    ax = figure.add_subplot()
+    mean = float(1 - hit.double().mean())
+    ax.axhline(mean, color="0.6", linewidth=1, linestyle=":", label="a random order")
+    for method, doubt in doubts.items():
+        coverage, risk = risk_coverage(doubt, 1 - hit)
+        ax.plot(coverage.numpy(), risk.numpy(), linewidth=1.2, label=method)
+    ax.set(
+        xlim=(0, 1),
+        xlabel="coverage: share of the pictures, the most certain first",
+        ylabel="risk: share of them whose nearest name is wrong",
+        title="Risk and coverage (lower on the left: uncertainty knows the errors)",
+    )
+    ax.title.set_fontsize(10)
+    ax.legend(fontsize=7, frameon=False)
+    return figure
+
+
+def strip(
+    images: NDArray[np.uint8], names: list[str], doubt: Tensor, hit: Tensor, *, method: str
+) -> Figure:
+    """The least and the most certain pictures (N, S, S, 3), each with its name and whether
+    retrieval finds that."""
+    order = doubt.argsort(stable=True).numpy()
+    count = min(_SHOWN, max(1, len(order) // 2))
+    figure = Figure(figsize=(1.25 * _SHOWN, 4.0), layout="constrained")
+    figure.suptitle(f"Certainty of pictures by {method}", fontsize=10)
+    rows = (("most certain", order[:count]), ("least certain", order[::-1][:count]))
+    axes = figure.subplots(2, _SHOWN, squeeze=False)
+    for line, (title, chosen) in zip(axes, rows, strict=True):
+        for ax in line:
+            ax.axis("off")
+        line[0].text(-0.08, 0.5, title, rotation=90, va="center", ha="right", fontsize=9)
+        line[0].texts[-1].set_transform(line[0].transAxes)
+        for ax, k in zip(line, chosen, strict=False):
+            ax.imshow(images[k])
+            found = "found" if bool(hit[k]) else "not found"
+            name = "\n".join(textwrap.wrap(names[k], 18)[:2])
+            color = "0.2" if bool(hit[k]) else "#b3261e"
+            ax.set_title(f"{name}\n({found})", fontsize=7, color=color)
+    return figure
+
+
+def draw(
+    folder: Path,
+    result: Mapping[str, Any],
+    doubts: Mapping[str, Tensor],
+    hit: Tensor,
+    images: NDArray[np.uint8],
+    names: list[str],
+) -> list[Path]:
+    """Draw all three into a folder; their paths."""
+    method = next(iter(doubts))
+    figures = {
+        RELIABILITY: reliability(result),
+        RISK: risks(doubts, hit),
+        STRIP: strip(images, names, doubts[method], hit, method=method),
+    }
+    return [saved(figure, folder / name, 150) for name, figure in figures.items()]

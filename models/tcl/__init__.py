@@ -1,0 +1,1 @@
+"""TCL: triple contrastive learning with a fusion encoder."""

@@ -1,0 +1,330 @@
+"""A training run in one typed value: what the command line sets and the checkpoint keeps."""
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from ...datasets import Augmentation
+from ...datasets.disk import digest
+from ...datasets.pair import parse
+from ...datasets.share import is_npz
+from ...losses.entailment.cones import Links
+from ...losses.pairwise.info_nce import Logits
+from ..encoders.presets import IMAGE_SIZES, TCL_IMAGE, TEXT_SIZES, Size
+from ..encoders.transformers import ImageEncoder, ImageEncoderConfig, TextEncoder, TextEncoderConfig
+from ..image_text import ImageTextModel
+from ..options import BOOL, FLOAT, INT, PATH, absent, of_model
+from ..registry import OPTIONS, Model, check_options, make_model
+
+LOGITS = "{" + ",".join(get_args(Logits)) + "}"
+LINKS = "{" + ",".join(get_args(Links)) + "}"
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Train a reference model on pictures with captions.
+
+    The defaults train on the emoji pictures inside the package, in a few minutes on two CPU cores.
+    """
+
+    out: Path
+    """Folder of the run: checkpoint, vocabulary, configuration and log."""
+    model: Model = "meru"
+    """meru: hyperboloid with entailment cones; clip: unit sphere; euclip: flat space with cones;
+    sphere-cones: hemisphere with cones; hycoclip: meru with groups and subgroups above captions;
+    phyclip: product of hyperboloids; tcl: unit sphere (or another space, by curvature) with
+    momentum, queues and a fusion encoder. Same encoders, same budget."""
+    data: Annotated[Path | None, absent(PATH, "the packaged emoji")] = None
+    """What to train on; the packaged emoji if not given. A folder of pictures with captions (see
+    `spaceforms.datasets.Folder`), shards (shard-{0000..0099}.tar, or a folder of them), or pictures
+    in an .npz of the packaged format."""
+    concepts: Annotated[Path | None, absent(PATH, "the packaged ones")] = None
+    """Concepts, a .json of the packaged format; the packaged ones if not given."""
+    val_share: float = 0.1
+    """Folders and shards: about this share of the pairs is held out, to be evaluated on; 0 holds
+    none out. Which ones hangs on their names alone."""
+    val: Annotated[Path | None, absent(PATH, "a share of data")] = None
+    """Folders and shards: other pairs to evaluate on, a folder or shards; then none of `data` is
+    held out."""
+    split: Literal["vendor", "concept", "both"] = "vendor"
+    """Emoji: what is held out: all pictures of one vendor, some concepts of every vendor, or
+    both."""
+    held_out: str = "emojione"
+    """Emoji: the vendor held out by the splits vendor and both."""
+    epochs: int = 48
+    """Passes over the training pictures."""
+    batch_size: int = 256
+    """Pairs in a step, over all processes; a short rest of an epoch is left out. Fewer are taken
+    where there are not as many."""
+    lr: float = 2e-3
+    """Peak learning rate of AdamW."""
+    weight_decay: float = 0.1
+    """On matrices only; never on norms, biases and learned scalars."""
+    warmup: float = 0.1
+    """Share of the steps in which the learning rate rises linearly; a cosine to 0 follows."""
+    betas: tuple[float, float] = (0.9, 0.98)
+    """AdamW's betas."""
+    clip_norm: float = 1.0
+    """Gradients are scaled down to this norm."""
+    embed_dim: int = 128
+    """Coordinates that an encoder's features are projected to."""
+    curvature: Annotated[float | None, of_model(FLOAT, "curvature")] = None
+    """The initial curvature: negative for hyperboloids, positive for sphere-cones; 1 in size if not
+    given. This and the next options to min-radius are the model's own where they are not given, and
+    are refused for a model that has no such thing."""
+    learn_curvature: Annotated[bool | None, of_model(BOOL, "learn_curvature")] = None
+    """Whether the curvature is learned, within a factor of 10."""
+    logits: Annotated[Logits | None, of_model(LOGITS, "logits", "by curvature")] = None
+    """What the contrastive loss compares by: distance, its square, or the inner product."""
+    entail_weight: Annotated[float | None, of_model(FLOAT, "entail_weight")] = None
+    """Weight of the entailment of a picture by its caption; 0 for none."""
+    chain_weight: Annotated[float | None, of_model(FLOAT, "chain_weight")] = None
+    """Weight of each entailment above it: of a caption by its subgroup, of that by its group."""
+    exclude_weight: Annotated[float | None, of_model(FLOAT, "exclude_weight")] = None
+    """Weight, beside these, of keeping out of cones what does not belong in them."""
+    links: Annotated[Links | None, of_model(LINKS, "links")] = None
+    """With chain-weight, what entails what: each text the next below it, or all below it, pictures
+    too."""
+    compositional: Annotated[bool | None, of_model(BOOL, "compositional")] = None
+    """Also contrast pictures with the texts above their captions."""
+    factors: Annotated[int | None, of_model(INT, "factors", "one for 8 coordinates")] = None
+    """phyclip: the number of factors, a divisor of embed-dim."""
+    learn_alpha: Annotated[bool | None, of_model(BOOL, "learn_alpha")] = None
+    """Whether the scale of each encoder's features is learned."""
+    fixed_radius: Annotated[float | None, of_model(FLOAT, "fixed_radius", "not fixed")] = None
+    """All points at this distance from the origin: a control."""
+    min_radius: Annotated[float | None, of_model(FLOAT, "min_radius")] = None
+    """The cones' minimal radius."""
+    aperture_scale: Annotated[float | None, of_model(FLOAT, "aperture_scale")] = None
+    """The share of a cone's half-aperture that pictures are trained to lie within."""
+    encoders: Size = "tiny"
+    """Both encoders by name: tiny for a few CPU minutes, small (ViT-S/16) and base (ViT-B/16) for a
+    GPU. What the options image and text start from."""
+    momentum: Annotated[float | None, of_model(FLOAT, "momentum")] = None
+    """tcl: of the encoders' moving averages, which they rise to."""
+    queue_size: Annotated[int | None, of_model(INT, "queue_size")] = None
+    """tcl: points of earlier batches, at least a batch; 0, as if not given, for none."""
+    distill: Annotated[float | None, of_model(FLOAT, "distill")] = None
+    """tcl: the share of the moving average's own guess in the targets."""
+    intra_weight: Annotated[float | None, of_model(FLOAT, "intra_weight")] = None
+    """tcl: weight of the contrast within a modality; 0 for none."""
+    local_weight: Annotated[float | None, of_model(FLOAT, "local_weight")] = None
+    """tcl: weight of the contrast of wholes with parts; 0 for none."""
+    fusion_weight: Annotated[float | None, of_model(FLOAT, "fusion_weight")] = None
+    """tcl: weight of matching and masked words; 0 for no fusion encoder."""
+    fusion_layers: Annotated[int | None, of_model(INT, "fusion_layers")] = None
+    """tcl: blocks of the fusion encoder."""
+    image: ImageEncoderConfig = field(default_factory=ImageEncoderConfig)
+    """The image encoder."""
+    text: TextEncoderConfig = field(default_factory=TextEncoderConfig)
+    """The text encoder; vocabulary is the most tokens of the BPE vocabulary that is trained."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    """How pictures are moved and coloured; half-widths, 0 switches one off."""
+    languages: tuple[str, ...] = ("en",)
+    """Languages of the names in captions, drawn with equal shares."""
+    seed: int = 0
+    """Of weights, captions, augmentation and order."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto: cuda if there is one, with encoders in bfloat16; geometry is float32 everywhere."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of the encoders: auto is bfloat16 on cuda and float32 on the CPU."""
+    micro_batch: Annotated[int | None, absent(INT, "all of them")] = None
+    """Pairs that a process encodes at once, where its share of a batch does not fit in memory; the
+    gradient is that of the whole batch. Must divide the share; all of it if not given."""
+    recompute: bool = False
+    """Compute the activations of the encoders' blocks again in the backward pass: less memory,
+    about a third more time."""
+    compile: bool = False
+    """Compile the encoders (torch.compile): minutes at the start, then faster steps."""
+    ema: float = 0.0
+    """Also average the weights with this decay, 0.999 for instance; 0 does not. Evaluation takes
+    the averages if told to."""
+    readers: int = 0
+    """Folders and shards: parallel streams over all processes, a divisor of the batch and a
+    multiple of the processes. The order of the pairs depends on it and not on the processes. 0: a
+    power of two, up to 64, that the batch and the shards allow."""
+    workers: int = 4
+    """Folders and shards: threads of a process that decode pictures; 0 for none."""
+    buffer: int = 1024
+    """Shards: pairs among which each reader draws the next one."""
+    pairs: int = 0
+    """Folders and shards: pairs in an epoch; 0 counts them, or takes sizes.json beside shards."""
+    tensorboard: bool = False
+    """Write the log for TensorBoard too; needs the package tensorboard."""
+    not_finite: Literal["stop", "skip"] = "stop"
+    """Where a loss or a gradient is NaN or infinite: stop, and name it; or leave that step out, at
+    most nine in a row."""
+    timeout: int = 600
+    """Several processes: seconds that one waits for the others before all end, and the one that
+    hangs is named. The first one counts the data while the others wait."""
+    save_every: int = 10
+    """Epochs between checkpoints; at the start, the end and Ctrl-C one is written in any case."""
+    resume: bool = False
+    """Go on with the run in `out`, to the same numbers as if it had never stopped. Its options are
+    known; device, save_every, workers, tensorboard, timeout and not_finite may be given
+    anew."""
+    overwrite: bool = False
+    """Begin anew where `out` holds a run already."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "embed_dim", "save_every", "timeout"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1.")
+        for name, most in _MOST.items():
+            if (getattr(self, name) or 0) > most:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}; expected at most {most:,}, or all memory is "
+                    "taken before anything is said."
+                )
+        if not 0 <= self.warmup <= 1:
+            raise ValueError(f"warmup is {self.warmup}; expected a share between 0 and 1.")
+        for name in ("lr", "clip_norm"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected a positive number.")
+        # What was left alone is of the named size; where it was not, it says all itself.
+        for name, sizes in (("image", IMAGE_SIZES), ("text", TEXT_SIZES)):
+            if self.encoders not in sizes:
+                raise ValueError(
+                    f"encoders is {self.encoders!r}; expected one of {', '.join(sizes)}."
+                )
+            if getattr(self, name) == sizes["tiny"]:
+                object.__setattr__(self, name, sizes[self.encoders])
+        if self.model == "tcl":
+            self._check_tcl()
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"weight_decay is {self.weight_decay}; expected 0 or more.")
+        check_options(self.model, self.embed_dim, self.model_options())
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas is {self.betas}; expected two numbers from 0 to below 1.")
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"ema is {self.ema}; expected a number from 0 to below 1.")
+        for name in ("readers", "workers", "pairs"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected 0 or more.")
+        if self.buffer < 1:
+            raise ValueError(f"buffer is {self.buffer}; expected at least 1.")
+        if self.resume and self.overwrite:
+            raise ValueError("resume and overwrite are both set; expected at most one of them.")
+        if not 0 <= self.val_share < 1:
+            raise ValueError(f"val_share is {self.val_share}; expected a share from 0 to below 1.")
+        if self.val is not None and is_npz(self.data):
+            raise ValueError(
+                f"val is {self.val} without data that are a folder or shards; the packaged "
+                "pictures, and others of their format, hold out what split says. Expected no val."
+            )
+        # A run finds its data again from whatever folder it is evaluated in.
+        for name in ("data", "concepts", "val"):
+            if (path := getattr(self, name)) is not None:
+                object.__setattr__(self, name, path.resolve())
+
+    def _check_tcl(self) -> None:
+        # The tiny encoder leaves one cell, and has no parts.
+        if self.image == IMAGE_SIZES["tiny"]:
+            object.__setattr__(self, "image", TCL_IMAGE)
+        queue = self.queue_size or 0
+        if 0 < queue < self.batch_size:
+            raise ValueError(
+                f"queue_size is {queue} with batch_size {self.batch_size}; expected a queue of at "
+                "least a batch, or 0 for none."
+            )
+
+    @property
+    def share_held_out(self) -> float:
+        """Of the pairs of a folder or of shards."""
+        return 0.0 if self.val is not None or is_npz(self.data) else self.val_share
+
+    def model_options(self) -> dict[str, Any]:
+        """The options of the model that were given."""
+        given = {name: getattr(self, name) for name in OPTIONS}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+_MOST = {"embed_dim": 2**16, "queue_size": 2**24, "fusion_layers": 1000}
+
+# What may differ between a run and its resumption.
+_OF_THE_PROCESS = (
+    *("out", "resume", "overwrite"),
+    *("device", "save_every", "workers", "tensorboard", "timeout", "not_finite"),
+)
+
+# Where data lie. What they are is compared by a fingerprint, so that they can be moved.
+_PLACES = ("data", "concepts", "val")
+
+
+def check_sizes(config: TrainConfig, world: int) -> None:
+    """Refuse batches that ``world`` processes cannot share, in a sentence."""
+    if config.batch_size % world:
+        raise ValueError(
+            f"batch_size is {config.batch_size} with {world} processes; expected a multiple."
+        )
+    share, micro = config.batch_size // world, config.micro_batch
+    if micro is not None and (micro < 1 or share % micro):
+        raise ValueError(
+            f"micro_batch is {micro} and a process has {share} pairs of a batch; expected a "
+            "divisor."
+        )
+
+
+def differences(config: TrainConfig, other: TrainConfig) -> list[str]:
+    """Names of the options, other than those of the process and places of data, in which two runs
+    differ."""
+    return [
+        f.name
+        for f in dataclasses.fields(config)
+        if f.name not in (*_OF_THE_PROCESS, *_PLACES)
+        and getattr(config, f.name) != getattr(other, f.name)
+    ]
+
+
+def options_digest(config: TrainConfig) -> str:
+    """A digest of the options of a run that its resumption must have too. Where the data lie is
+    none of them: whether they are the same is seen from what is read."""
+    options = dataclasses.asdict(config)
+    kept = {k: v for k, v in options.items() if k not in (*_OF_THE_PROCESS, *_PLACES)}
+    return digest([json.dumps(kept, default=str, sort_keys=True).encode()])
+
+
+def build_model(config: TrainConfig, vocabulary: int) -> ImageTextModel:
+    """The model of a configuration, with ``vocabulary`` tokens, at its initial weights."""
+    options = config.model_options()
+    if config.model == "tcl":  # one more token, the mask
+        vocabulary, options = vocabulary + 1, options | {"seed": config.seed}
+    image = ImageEncoder(config.image)
+    text = TextEncoder(dataclasses.replace(config.text, vocabulary=vocabulary))
+    return make_model(config.model, image, text, embed_dim=config.embed_dim, options=options)
+
+
+def to_json(config: TrainConfig) -> str:
+    """The configuration as JSON text."""
+    return json.dumps(dataclasses.asdict(config), indent=2, default=str) + "\n"
+
+
+def from_json(text: str | bytes, *, where: str) -> TrainConfig:
+    """The inverse of :func:`to_json`; ``where`` names the source in an error."""
+    try:
+        raw: dict[str, Any] = parse(text)
+        for name, kind in (
+            ("image", ImageEncoderConfig),
+            ("text", TextEncoderConfig),
+            ("augmentation", Augmentation),
+        ):
+            raw[name] = kind(**{k: _frozen(v) for k, v in raw[name].items()})
+        if raw["model"] == "clip" and "logits" not in raw:
+            # Written when there were two models, and the hyperboloid's options stood in every run.
+            raw |= dict.fromkeys(OPTIONS)
+        # Before it was an option, all pairs of a folder or of shards were trained on.
+        raw = {"val_share": 0.0, "val": None} | raw
+        for name in ("out", "data", "concepts", "val"):
+            raw[name] = None if raw[name] is None else Path(raw[name])
+        return TrainConfig(**{k: _frozen(v) for k, v in raw.items()})
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        raise ValueError(
+            f"{where}: expected the configuration that `spaceforms train` writes, but {error!r}."
+        ) from error
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

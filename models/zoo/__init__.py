@@ -1,0 +1,1 @@
+"""The image-text models, one a file."""

@@ -1,0 +1,1 @@
+"""The certificate: every map in every dtype over all regimes, and the promise."""
