@@ -193,9 +193,11 @@ def modules() -> dict[str, str]:
     found = {}
     for package in table["packages"]:
         folders = table["package-dir"]
-        room, _, inside = package.removeprefix("spaceforms.").partition(".")
-        base = folders.get(f"spaceforms.{room}", f"{folders['']}/spaceforms")
-        base = f"{base}/{inside}" if inside else base
+        room, inside = package, ""
+        while room and room not in folders:
+            room, _, last = room.rpartition(".")
+            inside = f"/{last}{inside}"
+        base = folders[room] + inside
         for file in sorted(Path(base).glob("*.py")):
             found[str(file)] = package if file.stem == "__init__" else f"{package}.{file.stem}"
     return found

@@ -19,9 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SETUPTOOLS = PYPROJECT["tool"]["setuptools"]
 ROOMS = sorted(
-    name.removeprefix("spaceforms.")
-    for name in SETUPTOOLS["packages"]
-    if name.startswith("spaceforms.")
+    name.removeprefix("spaceforms.") for name in SETUPTOOLS["packages"] if name.count(".") == 1
 )
 NOT_ROOMS = {"tests", "docs", "examples", "benchmarks", "build", "dist", "runs", "src"}
 
@@ -108,7 +106,8 @@ def test_manifolds_import_torch_and_the_standard_library_only() -> None:
     loaded = loaded_by("import spaceforms.manifolds")
     inside = [name.split(".") for name in loaded if name.startswith("spaceforms.manifolds.")]
     sources = [ROOT / "manifolds/__init__.py"]
-    sources += [ROOT.joinpath(*parts[1:]).with_suffix(".py") for parts in inside]
+    files = [ROOT.joinpath(*parts[1:]) for parts in inside]
+    sources += [f / "__init__.py" if f.is_dir() else f.with_suffix(".py") for f in files]
     wrong = [
         f"{source.relative_to(ROOT)} imports {name}"
         for source in sources

@@ -474,19 +474,19 @@ def test_options_at_the_ends_of_their_ranges(name, good, bad):
 def test_features_of_other_pictures_or_with_holes_are_refused(features, tmp_path):
     path, data = features
     found = frozen.load_features(path)
-    pairs = run._checked(path, data, np.arange(len(data)))
+    pairs = probvlm_run._checked(path, data, np.arange(len(data)))
     assert torch.equal(pairs.image, torch.from_numpy(found.image))
     other = tmp_path / "other.npz"
     frozen.save_features(found._replace(text=found.text[:-1]), other)
     with pytest.raises(ValueError, match=r"other.npz: .*expected"):
-        run._checked(other, data, np.arange(3))
+        probvlm_run._checked(other, data, np.arange(3))
     frozen.save_features(found._replace(concept=found.concept[::-1].copy()), other)
     sizes = f"other.npz: {len(data)} pictures of {len(data.names)} names, and the data has "
     with pytest.raises(ValueError, match=f"{sizes}{len(data)} of {len(data.names)} in its order"):
-        run._checked(other, data, np.arange(3))
+        probvlm_run._checked(other, data, np.arange(3))
     image = found.image.copy()
     image[[2, 5], 0] = np.nan, np.inf
     frozen.save_features(found._replace(image=image), other)
     with pytest.raises(ValueError, match="2 of 6 pictures that are needed have no finite features"):
-        run._checked(other, data, np.arange(6))
-    run._checked(other, data, np.array([0, 1, 3, 4]))
+        probvlm_run._checked(other, data, np.arange(6))
+    probvlm_run._checked(other, data, np.array([0, 1, 3, 4]))
