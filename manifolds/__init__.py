@@ -2,12 +2,14 @@
 
 from .base import Manifold as Manifold
 from .charts.chart import Chart as Chart
+from .charts.chart_manifold import ChartManifold as ChartManifold
 from .charts.convert import convert as convert, convert_vector as convert_vector
 from .charts.models import (
     HalfSpace as HalfSpace,
     Hemisphere as Hemisphere,
     Klein as Klein,
     NormalCoordinates as NormalCoordinates,
+    ProperVelocity as ProperVelocity,
     StereographicPlane as StereographicPlane,
 )
 from .checked import Checked as Checked
@@ -77,6 +79,7 @@ from .stereographic import Stereographic as Stereographic
 
 __all__ = [
     "Chart",
+    "ChartManifold",
     "Checked",
     "Euclidean",
     "HalfSpace",
@@ -91,6 +94,7 @@ __all__ = [
     "PoincareBall",
     "PositiveScalar",
     "Product",
+    "ProperVelocity",
     "SignedScalar",
     "Sphere",
     "Stereographic",

@@ -35,12 +35,11 @@ class SpaceForm(nn.Module, ABC):
     All kernels keep the last axis and check nothing. :class:`Manifold` has the public methods.
     """
 
-    sign: int
-    """Sign of the curvature: -1, 0 or 1."""
     _extra_coordinates: int = 0
-    _family: Literal["unit", "kappa", "product", "foreign"] = "foreign"
+    _family: Literal["unit", "kappa", "product", "chart", "foreign"] = "foreign"
     """Whether the kernels are those of one space form at unit curvature, in coordinates that are
-    known here; of one at its own K, which may have any sign; or of several. "foreign", the default,
+    known here; of one at its own K, which may have any sign; of several; or of one by way of its
+    quadric (:class:`ChartManifold`). "foreign", the default,
     is a class of somebody else: what goes by coordinates refuses it (``check_known``)."""
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -123,6 +122,11 @@ class SpaceForm(nn.Module, ABC):
             raise ValueError(f"{name}: the curvature is 0 and cannot be learned.")
 
     # -- curvature ------------------------------------------------------------------------------
+
+    @property
+    def sign(self) -> int:
+        """Sign of the curvature: -1, 0 or 1; an attribute of a class that has one sign."""
+        raise NotImplementedError(f"{self._name}: the class has no sign; expected -1, 0 or 1.")
 
     @property
     def _form_at_coincidence(self) -> int | None:

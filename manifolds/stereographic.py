@@ -90,7 +90,7 @@ class Stereographic(Gyrovectors):
         return k
 
     @property
-    def sign(self) -> int:  # type: ignore[override]
+    def sign(self) -> int:
         """Sign of the current K; that of a learnable K is read back from its device."""
         k = self.curvature.item() if self._curvature.learnable else self._curvature.value
         return (k > 0) - (k < 0)

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
-from ..manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Sphere, convert
+from ..manifolds import (
+    ChartManifold,
+    Euclidean,
+    Lorentz,
+    Manifold,
+    PoincareBall,
+    Sphere,
+    convert,
+)
 
 _UNIT = 2.0**-24  # of float32, in which FAISS computes
 _ROWS = 2**14
@@ -68,11 +76,7 @@ class Hyperbolic(Form):
         self.largest = max(self._lifted(block)[:, 0].max() for block in blocks(points))
 
     def _lifted(self, points: Tensor) -> Tensor:
-        space = self.space
-        if isinstance(space, PoincareBall):
-            space = Lorentz(float(space.curvature))
-            points = convert(points, self.space, space)
-        return space.proj(points) / self.radius  # the time part as it is, not as it was stored
+        return self.space.proj(points) / self.radius  # the time part as it is, not as stored
 
     def keys(self, points: Tensor) -> Tensor:
         return self._lifted(points) / self.largest
@@ -139,6 +143,33 @@ class Flat(Form):
         return (queries.shape[-1] + 10) * _UNIT * size.square()
 
 
+class Through(Form):
+    """That of the quadric that a model's points are brought to."""
+
+    def prepare(self, points: Tensor) -> None:
+        kind = {-1: Lorentz, 1: Sphere}.get(self.space.sign)
+        self.quadric = kind(float(self.space.curvature)) if kind else Euclidean()
+        there = torch.cat([self._there(block) for block in blocks(points)])
+        self.form = form_of(self.quadric, there)
+        self.squared_distances = self.form.squared_distances
+        self.between_keys = self.form.between_keys
+
+    def _there(self, points: Tensor) -> Tensor:
+        return convert(points, self.space, self.quadric)
+
+    def keys(self, points: Tensor) -> Tensor:
+        return self.form.keys(self._there(points))
+
+    def queries(self, points: Tensor) -> Tensor:
+        return self.form.queries(self._there(points))
+
+    def value(self, queries: Tensor, distance: Tensor) -> Tensor:
+        return self.form.value(self._there(queries), distance)
+
+    def noise(self, queries: Tensor, distance: Tensor) -> Tensor:
+        return self.form.noise(self._there(queries), distance)
+
+
 def blocks(points: Tensor) -> Iterator[Tensor]:
     """Rows in float64, as many at a time as fit into a cache."""
     for start in range(0, len(points), _ROWS):
@@ -157,14 +188,15 @@ def form_of(manifold: Manifold, points: Tensor) -> Form:
 def at_rest(manifold: Manifold) -> Manifold:
     """The manifold with its curvature of now, fixed."""
     manifold = manifold._unchecked
-    if isinstance(manifold, Lorentz | PoincareBall | Sphere):
+    if isinstance(manifold, Lorentz | PoincareBall | Sphere | ChartManifold):
         return type(manifold)(float(manifold.curvature.detach()))
     return manifold
 
 
-_FORMS: dict[type[Manifold], type[Form]] = {
+_FORMS: dict[type[Manifold], Callable[[Manifold, Tensor], Form]] = {
     Lorentz: Hyperbolic,
-    PoincareBall: Hyperbolic,
+    PoincareBall: Through,
     Sphere: Spherical,
     Euclidean: Flat,
+    ChartManifold: Through,  # type: ignore[type-abstract]
 }

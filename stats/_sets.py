@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..manifolds import Lorentz, PoincareBall
+from ..manifolds import ChartManifold, Lorentz, PoincareBall
 from ..manifolds.base import Manifold, check_manifold
 from ..manifolds.operations.open_form import ball_of
 from ..manifolds.solvers.weights import check_set, normalised
@@ -29,7 +29,9 @@ def model(manifold: Manifold) -> Manifold:
 def hyperbolic(where: str, manifold: Manifold) -> Manifold:
     """The manifold, or the ball of its points; rejects what is no model of hyperbolic space."""
     if isinstance(manifold, Manifold):
-        if isinstance(model(manifold), Lorentz | PoincareBall):
+        if isinstance(manifold, Lorentz | PoincareBall):
+            return manifold
+        if isinstance(manifold, ChartManifold) and manifold.sign < 0:
             return manifold
         if manifold._family == "kappa" and manifold.sign < 0:
             return ball_of(manifold)

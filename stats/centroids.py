@@ -6,11 +6,13 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Sphere
+from ..manifolds.charts.through_quadric import point, through_quadric
 from ..manifolds.kernels.hyperboloid import lift
 from ..manifolds.kernels.vectors import dot, normalize
 from ._sets import enter, hyperbolic, model
 
 
+@through_quadric("x", give=point)
 def lorentz_centroid(manifold: Manifold, x: Tensor, weights: Tensor | None = None) -> Tensor:
     r"""The normalised weighted sum of points, as vectors of the embedding space.
 

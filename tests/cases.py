@@ -2,9 +2,22 @@
 
 import pytest
 import torch
-from foreign import Klein
+from foreign import Klein as ForeignKlein
 
-from spaceforms.manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Sphere, Stereographic
+from spaceforms.manifolds import (
+    Euclidean,
+    HalfSpace,
+    Hemisphere,
+    Klein,
+    Lorentz,
+    Manifold,
+    NormalCoordinates,
+    PoincareBall,
+    ProperVelocity,
+    Sphere,
+    Stereographic,
+    StereographicPlane,
+)
 
 CASES: dict[str, Manifold] = {
     "Euclidean": Euclidean(),
@@ -20,9 +33,19 @@ CASES: dict[str, Manifold] = {
     "Stereographic(0.5)": Stereographic(0.5),
     "Stereographic(0, learnable)": Stereographic(0.0, learnable=True),
 }
-FOREIGN: dict[str, Manifold] = {"Klein(-0.7)": Klein(-0.7)}
+CHARTS: dict[str, Manifold] = {
+    "Klein(-0.7)": Klein(-0.7),
+    "HalfSpace(-0.7)": HalfSpace(-0.7),
+    "ProperVelocity(-0.7)": ProperVelocity(-0.7),
+    "Hemisphere(-0.7)": Hemisphere(-0.7),
+    "NormalCoordinates(-0.7)": NormalCoordinates(-0.7),
+    "NormalCoordinates(0.7)": NormalCoordinates(Sphere(0.7)),
+    "StereographicPlane(0.7)": StereographicPlane(0.7),
+}
+"""Manifolds by way of the quadric: all that they give is a chart."""
+FOREIGN: dict[str, Manifold] = {"foreign Klein(-0.7)": ForeignKlein(-0.7)}
 """Classes as users write them, for what goes by the interface alone; the rest refuses them."""
-EVERY = {**CASES, **FOREIGN}
+EVERY = {**CASES, **FOREIGN, **CHARTS}
 FORMS = {name: m for name, m in CASES.items() if not isinstance(m, Stereographic)}
 """Without the one whose curvature may be of any sign."""
 CURVED = {name: m for name, m in CASES.items() if m.sign != 0}

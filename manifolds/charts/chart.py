@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -56,20 +56,32 @@ class Chart(ABC):
 
     signs: ClassVar[Sequence[int]] = (-1,)
     """Signs of the curvature that the chart has."""
-    _extra_coordinates: ClassVar[int] = 0
+    _extra_coordinates: int = 0
 
     def __init__(self, curvature: float | Manifold = -1.0) -> None:
         self.manifold = self._space(curvature)
 
     @classmethod
-    def _space(cls, curvature: float | Manifold) -> Manifold:
+    def _space(cls, curvature: float | Manifold, **options: Any) -> Manifold:
         name = cls.__name__
         space: Manifold | None
         if isinstance(curvature, Manifold):
             space = curvature._unchecked
+            if space._family == "chart":
+                space = cast(Manifold, space.manifold)
+            if space._family != "unit":
+                raise TypeError(
+                    f"{name}: curvature is {curvature}; expected a number, Lorentz, PoincareBall, "
+                    "Sphere or Euclidean."
+                )
+            if any(options.values()):
+                raise ValueError(
+                    f"{name}: curvature is {curvature}, with its own options; expected no "
+                    "learnable and no bounds beside it."
+                )
         else:
             check_number(name, "curvature", curvature)
-            space = _of_curvature(float(curvature))
+            space = _of_curvature(float(curvature), **options)
         if space is None or space.sign not in cls.signs:
             names = {-1: "negative", 0: "zero", 1: "positive"}
             wanted = " or ".join(names[sign] for sign in cls.signs)
@@ -120,11 +132,11 @@ class Chart(ABC):
         return torch.inf
 
 
-def _of_curvature(curvature: float) -> Manifold | None:
+def _of_curvature(curvature: float, **options: Any) -> Manifold | None:
     if curvature < 0:
-        return Lorentz(curvature)
+        return Lorentz(curvature, **options)
     if curvature > 0:
-        return Sphere(curvature)
+        return Sphere(curvature, **options)
     return Euclidean() if curvature == 0 else None
 
 

@@ -1,6 +1,6 @@
-"""Other coordinates of the space forms: the charts that are no manifolds here."""
+"""Other coordinates of the space forms: manifolds by way of the quadric."""
 
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -11,7 +11,6 @@ from ..kernels.special import asinhc, sinc, sinc_excess, sinhc, sinhc_excess, ta
 from ..kernels.vectors import clip_norm, dot, norm, normalize
 from ..sphere import Sphere
 from .chart import (
-    Chart,
     Embedded,
     Frame,
     beyond,
@@ -22,11 +21,12 @@ from .chart import (
     quadric,
     split,
 )
-from .of_manifolds import BallChart, gap, huge
+from .chart_manifold import ChartManifold
+from .of_manifolds import BallChart, SpacePartChart, gap, huge
 
 
 @final
-class Klein(Chart):
+class Klein(ChartManifold):
     r"""The Klein ball, where geodesics are straight; for K > 0 the gnomonic plane.
 
     :math:`x = X/T` of the hyperboloid's space and time part (of the sphere's, for K > 0), times
@@ -38,6 +38,9 @@ class Klein(Chart):
     """
 
     signs = (-1, 1)
+
+    def _holds(self, x: Tensor) -> Tensor:
+        return norm(x) < 1 if self.sign < 0 else super()._holds(x)
 
     def _embed(self, x: Tensor) -> Embedded:
         if self.sign < 0:
@@ -61,7 +64,18 @@ class Klein(Chart):
 
 
 @final
-class StereographicPlane(BallChart):
+class ProperVelocity(SpacePartChart, ChartManifold):
+    r"""Hyperbolic space on all of R^n by the space part of the hyperboloid's point, K < 0.
+
+    :math:`x = R\,X`, of length :math:`R\sinh(r/R)`: what MERU stores, and the proper velocities
+    of special relativity (Ungar 2008, "Analytic Hyperbolic Geometry", section 3.10; Chen et al.
+    2025 have layers on it). Metric :math:`u\cdot v + K (x\cdot u)(x\cdot v)/(1 - K|x|^2)`. No edge
+    is near: it holds as far as :class:`Lorentz`.
+    """
+
+
+@final
+class StereographicPlane(BallChart, ChartManifold):
     r"""The sphere from the antipode of the origin, K > 0: the plane R^n, where angles are true.
 
     :math:`x = R\,X/(1+T)`, X and T the last and the first coordinates of the point of the unit
@@ -72,12 +86,12 @@ class StereographicPlane(BallChart):
 
     signs = (1,)
 
-    def __init__(self, curvature: float | Manifold = 1.0) -> None:
-        super().__init__(curvature)
+    def __init__(self, curvature: float | Manifold = 1.0, **options: Any) -> None:
+        ChartManifold.__init__(self, curvature, **options)
 
 
 @final
-class Hemisphere(Chart):
+class Hemisphere(ChartManifold):
     r"""Hyperbolic space on the upper half of a sphere of radius R in R^(n+1), K < 0.
 
     :math:`x = R\,(1/T,\ X/T)`, the first coordinate positive as the sphere's at its origin; it is
@@ -89,6 +103,9 @@ class Hemisphere(Chart):
     """
 
     _extra_coordinates = 1
+
+    def _holds(self, x: Tensor) -> Tensor:
+        return x[..., :1] > 0
 
     def _embed(self, x: Tensor) -> Embedded:
         x = torch.cat([x[..., :1].clamp(min=1 / beyond(x.dtype)), x[..., 1:]], dim=-1)
@@ -120,7 +137,7 @@ class Hemisphere(Chart):
 
 
 @final
-class HalfSpace(Chart):
+class HalfSpace(ChartManifold):
     r"""The upper half-space :math:`x_n > 0` of R^n, K < 0.
 
     :math:`x = R\,(X_1, \dots, X_{n-1}, 1)/(T - X_n)` of the hyperboloid's point; the origin is
@@ -131,6 +148,9 @@ class HalfSpace(Chart):
     does, 28 R in float32 and 236 R in float64, but 9.0 R in float16; near the origin, however, it
     has only the absolute precision of its coordinates, eps R.
     """
+
+    def _holds(self, x: Tensor) -> Tensor:
+        return x[..., -1:] > 0
 
     def _embed(self, x: Tensor) -> Embedded:
         z, h = self._parts(x)
@@ -206,7 +226,7 @@ def _mirrored(normal: Tensor, v: Tensor) -> Tensor:
 
 
 @final
-class NormalCoordinates(Chart):
+class NormalCoordinates(ChartManifold):
     r"""Normal (polar) coordinates about the origin, any K: the v of ``Manifold.from_normal``.
 
     The length of v is the distance from the origin, its direction that of the geodesic: geodesic

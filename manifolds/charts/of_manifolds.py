@@ -26,31 +26,46 @@ from .chart import (
 )
 
 
-class LorentzChart(Chart):
+class SpacePartChart(Chart):
+    """The space part of the hyperboloid's point."""
+
+    def _embed(self, x: Tensor) -> Embedded:
+        s = clip_norm(x, beyond(x.dtype))
+        t = (1 + dot(s, s)).sqrt()
+        return 1 / t, s / t
+
+    def _drop(self, c: Tensor, d: Tensor, dtype: torch.dtype) -> Tensor:
+        return d / c
+
+    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Frame:
+        return split(t, s, v, torch.ones_like(t), 1 / t, -1 / (t * (1 + t)))
+
+    def _from_frame(self, t: Tensor, s: Tensor, w: Frame) -> Tensor:
+        return joined(t, s, w, torch.ones_like(t), t, 1 / (1 + t))
+
+    def _reach(self, dtype: torch.dtype, radius: float | Tensor) -> float | Tensor:
+        return torch.finfo(dtype).max / 2 / radius
+
+
+class LorentzChart(SpacePartChart):
     """Time and space part, of which only the second is read."""
 
     _extra_coordinates = 1
 
     def _embed(self, x: Tensor) -> Embedded:
-        s = clip_norm(x[..., 1:], beyond(x.dtype))
-        t = (1 + dot(s, s)).sqrt()
-        return 1 / t, s / t
+        return super()._embed(x[..., 1:])
 
     def _drop(self, c: Tensor, d: Tensor, dtype: torch.dtype) -> Tensor:
-        s = d / c
+        s = super()._drop(c, d, dtype)
         return torch.cat([(1 + dot(s, s)).sqrt(), s], dim=-1)
 
     def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Frame:
-        return split(t, s, v[..., 1:], torch.ones_like(t), 1 / t, -1 / (t * (1 + t)))
+        return super()._to_frame(x, t, s, v[..., 1:])
 
     def _from_frame(self, t: Tensor, s: Tensor, w: Frame) -> Tensor:
-        space = joined(t, s, w, torch.ones_like(t), t, 1 / (1 + t))
         _, size = outward(t, s)
         time = torch.where(is_far(t), size * w.along, dot(s, w.across))
-        return torch.cat([time, space], dim=-1)
-
-    def _reach(self, dtype: torch.dtype, radius: float | Tensor) -> float | Tensor:
-        return torch.finfo(dtype).max / 2 / radius
+        return torch.cat([time, super()._from_frame(t, s, w)], dim=-1)
 
 
 class BallChart(Chart):

@@ -175,6 +175,11 @@ def _scaled(library: str, space: Manifold) -> bool:
 
 def _space(where: str, library: str, manifold: Manifold) -> Manifold:
     check_known(where, manifold)
+    if manifold._family == "chart":
+        raise TypeError(
+            f"{where}: manifold is {manifold}, coordinates that {library} does not have; expected "
+            "Lorentz, PoincareBall, Sphere or Euclidean (convert brings points there)."
+        )
     if library not in get_args(Library):
         raise ValueError(
             f"{where}: library is {library!r}; expected one of {', '.join(get_args(Library))}."

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..base import Manifold
+from ..charts.through_quadric import point, through_quadric
 from ..checks import check_amount, check_broadcast, check_tensor
 from ..kernels.custom_vjp import direction, with_turn
 from ..kernels.hyperboloid import time
@@ -17,6 +18,7 @@ from .isometry_frames import tangents
 from .open_form import open_form
 
 
+@through_quadric("x")
 def busemann(manifold: Manifold, x: Tensor, ideal: Tensor) -> Tensor:
     r"""Busemann function of an ideal point: the distance to infinity, less that of the origin.
 
@@ -125,6 +127,7 @@ def horosphere_distance(
     return height - level
 
 
+@through_quadric("x", give=point)
 def horosphere_project(
     manifold: Manifold, x: Tensor, ideal: Tensor, level: Tensor | float
 ) -> Tensor:
@@ -155,6 +158,7 @@ def horosphere_project(
     return manifold._from_unit_point(from_space_part(manifold, moved), call)
 
 
+@through_quadric("x", give=point)
 def towards(manifold: Manifold, x: Tensor, ideal: Tensor, t: Tensor | float) -> Tensor:
     r"""The point at distance t from x on the geodesic to an ideal point.
 
@@ -187,6 +191,7 @@ def towards(manifold: Manifold, x: Tensor, ideal: Tensor, t: Tensor | float) -> 
     return manifold._from_unit_point(from_space_part(manifold, moved), call)
 
 
+@through_quadric("x", vectors={"v": "x"})
 def ideal_point(manifold: Manifold, x: Tensor, v: Tensor) -> Tensor:
     r"""The ideal point in which the geodesic from x with velocity v ends.
 

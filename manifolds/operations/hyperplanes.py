@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..base import Manifold, check_known, check_one
+from ..charts.through_quadric import through_quadric
 from ..checks import check_broadcast, check_coordinates, check_tensor
 from ..kernels import stereographic_hyperplanes
 from ..kernels.custom_vjp import direction, with_turn
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _NONE = "hyperplanes are those of the factors of a product"
 
 
+@through_quadric("x", "p", vectors={"a": "p"})
 def signed_distance(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor) -> Tensor:
     r"""Signed distance from x to the hyperplane through p with normal vector a.
 
@@ -116,6 +118,7 @@ def hyperplane(manifold: Manifold, direction: Tensor, offset: Tensor) -> tuple[T
     return p, manifold.transport0(p, manifold._lift_tangent0(direction.expand(*p.shape[:-1], -1)))
 
 
+@through_quadric("x", "p", vectors={"a": "p"})
 def logits(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor, *, matmul: bool = False) -> Tensor:
     r"""Logits of multinomial logistic regression: one hyperplane a class.
 

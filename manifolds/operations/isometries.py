@@ -3,11 +3,14 @@
 from torch import Tensor
 
 from ..base import Manifold, check_manifold
+from ..charts.through_quadric import through_quadric
 from .isometries_of_products import factor_by_factor, factorwise as factorwise
 from .isometry import Isometry as Isometry
 from .isometry_kinds import PointReflection, Reflection, Rotation, Translation
+from .isometry_of_charts import Conjugate
 
 
+@through_quadric("p", "q", give=Conjugate)
 def translation(manifold: Manifold, p: Tensor, q: Tensor) -> Isometry:
     r"""The translation along the geodesic from p to q that takes p to q (a boost, a transvection).
 
@@ -37,6 +40,7 @@ def translation(manifold: Manifold, p: Tensor, q: Tensor) -> Isometry:
     return Translation(manifold, p, q)
 
 
+@through_quadric(give=Conjugate)
 def rotation(manifold: Manifold, q: Tensor) -> Isometry:
     """The isometry that fixes the origin and turns normal coordinates by an orthogonal matrix.
 
@@ -54,6 +58,7 @@ def rotation(manifold: Manifold, q: Tensor) -> Isometry:
     return Rotation(manifold, q)
 
 
+@through_quadric("p", vectors={"a": "p"}, give=Conjugate)
 def reflection(manifold: Manifold, p: Tensor, a: Tensor) -> Isometry:
     r"""The reflection in the hyperplane through p with normal vector a.
 
@@ -77,6 +82,7 @@ def reflection(manifold: Manifold, p: Tensor, a: Tensor) -> Isometry:
     return Reflection(manifold, p, a)
 
 
+@through_quadric("p", give=Conjugate)
 def point_reflection(manifold: Manifold, p: Tensor) -> Isometry:
     r"""The geodesic symmetry at p, :math:`g(x) = \exp_p(-\log_p x)`: an involution.
 

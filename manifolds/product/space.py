@@ -186,7 +186,7 @@ class Product(ProductKernels):
         self._has_no("curvature", "one curvature; expected curvatures, one a factor")
 
     @property
-    def sign(self) -> int:  # type: ignore[override]
+    def sign(self) -> int:
         """Not one number."""
         self._has_no("sign", "one sign of curvature; expected curvatures, one a factor")
 

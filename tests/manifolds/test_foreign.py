@@ -43,7 +43,7 @@ from spaceforms.manifolds import (
 from spaceforms.search import brute_force, build_index
 
 F64 = torch.float64
-KLEIN = FOREIGN["Klein(-0.7)"]
+KLEIN = FOREIGN["foreign Klein(-0.7)"]
 LORENTZ = Lorentz(-0.7)
 U, V, W = (normals(KLEIN, 6, 3, seed=seed) for seed in range(3))
 X, Y, Z = (KLEIN.from_normal(v) for v in (U, V, W))

@@ -66,7 +66,7 @@ def test_a_fault_is_caught_by_the_property_that_should_catch_it(fault):
 
 @pytest.mark.parametrize("examples", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_a_users_manifold_has_every_property_at_its_own_points(examples):
-    subject = as_subject(FOREIGN["Klein(-0.7)"])
+    subject = as_subject(FOREIGN["foreign Klein(-0.7)"])
     # tanh of it is 2^-53 off 1: its coordinates reach no farther, those of flat space do.
     assert 12 < subject.domain.reach(F64) < 18.4 / 0.7**0.5
     if examples == 2:
@@ -94,7 +94,7 @@ def test_a_fault_of_a_users_manifold_is_caught(fault):
 
 
 def test_a_manifold_that_is_checked_is_tried_at_the_points_of_the_one_it_checks():
-    for plain in (Lorentz(-0.3), Sphere(2.5), FOREIGN["Klein(-0.7)"]):
+    for plain in (Lorentz(-0.3), Sphere(2.5), FOREIGN["foreign Klein(-0.7)"]):
         one, other = as_subject(plain).domain, as_subject(Checked(plain)).domain
         assert type(one) is type(other)
         assert one.curvature == other.curvature
