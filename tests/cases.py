@@ -80,7 +80,7 @@ def tangent(manifold: Manifold, x: torch.Tensor, v: torch.Tensor) -> torch.Tenso
     """Tangent vector at x whose components in the frame carried from the origin are v."""
     n = v.shape[-1]
     at_origin = torch.cat([torch.zeros_like(v[..., : x.shape[-1] - n]), v], dim=-1)
-    if isinstance(manifold, (PoincareBall, Stereographic)):
+    if isinstance(manifold, (PoincareBall, Stereographic, StereographicPlane)):
         at_origin = at_origin / 2
     return manifold.transport0(x, at_origin)
 

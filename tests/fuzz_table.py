@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from cases import FOREIGN
+from cases import CHARTS, FOREIGN
 from torch import Tensor
 
 from spaceforms import distributions, losses, manifolds, search, stats
@@ -30,7 +30,7 @@ L, B, S, E = Lorentz(-0.7), PoincareBall(-1.3), Sphere(1.5), Euclidean()
 HYPERBOLIC: list[Manifold] = [L, B, Stereographic(-0.5)]
 OPEN: list[Manifold] = [*HYPERBOLIC, E, Stereographic(0.0)]
 KNOWN: list[Manifold] = [*OPEN, S, Stereographic(0.8)]
-FORMS: list[Manifold] = [*KNOWN, *FOREIGN.values()]
+FORMS: list[Manifold] = [*KNOWN, *FOREIGN.values(), CHARTS["HalfSpace(-0.7)"]]
 CURVED: list[Manifold] = [space for space in FORMS if space.sign != 0]
 PRODUCT = Product([L, S], dims=[2, 1])
 EVERY: list[Manifold] = [*FORMS, PRODUCT]
@@ -139,6 +139,7 @@ def _chart(space: Manifold, x: Tensor, name: str) -> Tensor:
 for _name, _spaces in (
     ("Klein", [L, B]),
     ("HalfSpace", [L, B]),
+    ("ProperVelocity", [L, B]),
     ("Hemisphere", [L, B]),
     ("NormalCoordinates", [L, B, S, E]),
     ("StereographicPlane", [S]),
@@ -182,7 +183,16 @@ row(_M + "PositiveScalar", lambda value: manifolds.PositiveScalar(value)(), near
 row(_M + "SignedScalar", lambda value: manifolds.SignedScalar(value)(), near=True)(
     lambda d: {"value": -0.5}
 )
-for _name in ("Chart", "Isometry", "Manifold", "PairForm", "PairTerm", "as_geoopt", "from_geoopt"):
+for _name in (
+    "Chart",
+    "ChartManifold",
+    "Isometry",
+    "Manifold",
+    "PairForm",
+    "PairTerm",
+    "as_geoopt",
+    "from_geoopt",
+):
     # Abstract, or made by others: nothing to call.
     row(_M + _name, lambda: torch.zeros(()))(lambda d: {})
 row(_M + "to_geoopt", lambda manifold: (manifolds.to_geoopt(manifold), torch.zeros(()))[1], [L, B])(

@@ -31,7 +31,32 @@ def hyperboloid(manifold, x):
         return lift([2 * v / gap for v in c])
     if kind == "Klein":
         return lift([v / mp.sqrt(gap) for v in c])
+    if kind == "ProperVelocity":
+        return lift(c)
+    if kind == "Hemisphere":
+        return lift([v / c[0] for v in c[1:]])
+    if kind == "NormalCoordinates":
+        r = mp.sqrt(_dot(c, c))
+        return lift([mp.sinh(r) / r * v for v in c] if r else c)
+    if kind == "HalfSpace":  # cosh r, and the heights 1/(T - X_n) and (|z|^2 + h^2)/h = T + X_n
+        z, h = c[:-1], c[-1]
+        return lift([*(v / h for v in z), (_dot(c, c) - 1) / (2 * h)])
     raise TypeError(f"reference.hyperboloid: no coordinates of a {kind} are known here.")
+
+
+def sphere(manifold, x):
+    """A point of the unit sphere, from our storage."""
+    kind, c = type(manifold).__name__, numbers(x)
+    if kind == "Sphere":
+        return c
+    c = [mp.sqrt(mp.mpf(float(manifold.curvature.detach()))) * v for v in c]
+    square = _dot(c, c)
+    if kind == "StereographicPlane":
+        return [(1 - square) / (1 + square), *(2 * v / (1 + square) for v in c)]
+    if kind == "NormalCoordinates":
+        r = mp.sqrt(square)
+        return [mp.cos(r), *(mp.sin(r) / r * v for v in c)] if r else [mp.mpf(1), *c]
+    raise TypeError(f"reference.sphere: no coordinates of a {kind} are known here.")
 
 
 def stereographic_dist(k, x, y):
@@ -56,8 +81,7 @@ def dist(manifold, x, y):
         return mp.sqrt(mp.fsum((a - b) ** 2 for a, b in zip(numbers(x), numbers(y), strict=True)))
     unit = mp.sqrt(abs(mp.mpf(float(manifold.curvature.detach()))))
     if manifold.sign > 0:
-        assert type(manifold).__name__ == "Sphere", manifold
-        a, b = numbers(x), numbers(y)
+        a, b = sphere(manifold, x), sphere(manifold, y)
         cosine = _dot(a, b) / mp.sqrt(_dot(a, a) * _dot(b, b))
         return mp.acos(min(mp.mpf(1), max(mp.mpf(-1), cosine))) / unit
     a, b = hyperboloid(manifold, x), hyperboloid(manifold, y)
