@@ -107,6 +107,9 @@ class Hemisphere(ChartManifold):
     def _holds(self, x: Tensor) -> Tensor:
         return x[..., :1] > 0
 
+    def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor:
+        return lateral(normalize(x)[0], v)
+
     def _embed(self, x: Tensor) -> Embedded:
         x = torch.cat([x[..., :1].clamp(min=1 / beyond(x.dtype)), x[..., 1:]], dim=-1)
         point, _ = normalize(x)

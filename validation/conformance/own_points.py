@@ -60,13 +60,17 @@ class OwnPoints(Domain):
     def tangent(self, v: Tensor, w: Tensor) -> Tensor:
         """The derivative of ``from_normal``, of w that is r/sn(r) times as long across the ray."""
         v, w = torch.broadcast_tensors(v, w)  # type: ignore[no-untyped-call]
+        # A derivative is linear in w, but products inside of it overflow for |w| of 1e200.
+        size = w.detach().abs().amax(-1, keepdim=True)
+        size = size.where((size > 0) & size.isfinite(), 1.0)
+        w = w / size
         square = (v * v).sum(-1, keepdim=True)
         some = square > 0
         along = (v * w).sum(-1, keepdim=True) / square.where(some, 1.0) * v
         r = square.where(some, 1.0).sqrt()
         across = (w - along) * torch.where(some, r / self._sn(r), 1.0)
         moved: Tensor = torch.func.jvp(self.point, (v,), (along + across,))[1]
-        return moved
+        return size * moved
 
     def inner(self, x: Tensor, u: Tensor, w: Tensor) -> Tensor:
         """Of the components in the frame that is carried from the origin."""
