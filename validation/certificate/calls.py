@@ -13,6 +13,7 @@ from torch import Tensor
 from ... import manifolds
 from ...manifolds import (
     Chart,
+    ChartManifold,
     Euclidean,
     Klein,
     Lorentz,
@@ -51,11 +52,12 @@ from ..exact.chart_models import FACTORS
 Metric = Literal["l2", "l1", "max"]
 
 
-def build_chart(name: str, k: float) -> Chart:
-    """A chart by the name that the certificate has for it."""
+def build_chart(name: str, k: float, *, learnable: bool = False) -> ChartManifold:
+    """A model by way of the quadric, by the name that the certificate has for it."""
     if name in ("Gnomonic", "Azimuthal"):
-        return (Klein if name == "Gnomonic" else NormalCoordinates)(Sphere(k))
-    made: Chart = getattr(manifolds, name)(k)
+        kind = Klein if name == "Gnomonic" else NormalCoordinates
+        return kind(k, learnable=learnable)
+    made: ChartManifold = getattr(manifolds, name)(k, learnable=learnable)
     return made
 
 

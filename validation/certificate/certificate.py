@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from ..exact.chart_models import MODELS
+from ..exact.maps import BY_QUADRIC
 from ..exact.operations import operations
 from .cases import Case, hard_cases, to_json
 from .regimes import REGIMES
@@ -126,14 +127,14 @@ class Row:
         """The bound that is promised; infinite where none is."""
         if self.library != "spaceforms" or (self.manifold, self.map, self.quantity) in WEAKER:
             return math.inf
+        if self.manifold in BY_QUADRIC and self.map not in OPERATIONS:
+            return math.inf
         return VALUES if self.quantity in ("value", "point") else GRADIENTS
 
     @property
     def kept(self) -> bool:
         """Whether the promise is."""
-        return self.worst <= self.promised and (
-            self.not_finite == 0 or self.library != "spaceforms"
-        )
+        return self.promised == math.inf or (self.worst <= self.promised and self.not_finite == 0)
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,8 @@ def _regimes(manifold: str, name: str, dtype: str, plan: Plan) -> list[str]:
     if manifold not in definition.models:
         return []
     regimes = list(definition.regimes or REGIMES)
-    every = plan.every if name in OPERATIONS else plan.maps_every
+    few = name in OPERATIONS or manifold in BY_QUADRIC
+    every = plan.every if few else plan.maps_every
     cell = zlib.crc32(f"{manifold} {name} {dtype}".encode())
     if every >= len(regimes):
         return [regimes[cell % len(regimes)]]

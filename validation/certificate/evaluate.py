@@ -44,7 +44,7 @@ def build(manifold: str, k: float, *, learnable: bool = False) -> Any:
     if manifold == "Product":
         return build_product()
     if type(MODELS[manifold]) is not Model:
-        return build_chart(manifold, k)
+        return build_chart(manifold, k, learnable=learnable)
     kind = getattr(manifolds, manifold)
     return kind() if k == 0 else kind(k, learnable=learnable)
 

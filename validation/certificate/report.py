@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..exact.chart_models import MODELS
+from ..exact.maps import BY_QUADRIC
 from ..exact.operations import HYPERBOLIC_CHARTS, SPHERICAL_CHARTS
 from .certificate import FULL, OPERATIONS, WEAKER, Row
 from .regimes import REGIMES
@@ -87,7 +88,7 @@ def as_page(result: dict[str, Any]) -> str:
         "## The promise",
         _promise(rows),
         *(
-            f"## {manifold}\n\n{_table(rows, manifold)}"
+            f"## {manifold}{_BY_QUADRIC * (manifold in BY_QUADRIC)}\n\n{_table(rows, manifold)}"
             for manifold in MODELS
             if any(row.manifold == manifold and row.map not in OPERATIONS for row in rows)
         ),
@@ -102,6 +103,7 @@ def as_page(result: dict[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+_BY_QUADRIC = ", by way of the quadric: measured, not promised"
 _EXPLANATION = """\
 The error of a result is counted in units of u (1 + kappa): u is the unit roundoff of the dtype (for
 bfloat16 and float16 that of their own), kappa the componentwise condition number of the problem,

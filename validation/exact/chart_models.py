@@ -17,7 +17,7 @@ from .models import Array, Model, unit
 
 @dataclass(frozen=True)
 class ChartModel(Model):
-    """A chart: klein, halfspace, hemisphere, normal, or ball for the stereographic plane."""
+    """A chart: klein, halfspace, hemisphere, normal, velocity, or ball (the plane)."""
 
     @property
     def turns(self) -> bool:  # type: ignore[override]
@@ -48,6 +48,8 @@ class ChartModel(Model):
             return np.concatenate([1 / np.cosh(r), np.tanh(r) * direction], axis=-1)
         if self.chart == "normal":
             return r * direction
+        if self.chart == "velocity":
+            return np.sinh(r) * direction
         if self.chart == "halfspace":
             s = np.sinh(r) * direction
             side, last = s[:, :-1], s[:, -1:]
@@ -76,6 +78,8 @@ class ChartModel(Model):
         elif self.chart == "klein":
             gap = 1 + self.sign * size * size
             along, across = gap, np.sqrt(gap)
+        elif self.chart == "velocity":
+            along, across = np.sqrt(1 + size * size), np.ones_like(size)
         else:
             sine = np.sin(size) if self.sign > 0 else np.sinh(size)
             along, across = np.ones_like(size), np.where(size > 0, size / sine, 1.0)
@@ -186,6 +190,7 @@ MODELS: dict[str, Model] = {
         ChartModel("HalfSpace", "halfspace", -1),
         ChartModel("Hemisphere", "hemisphere", -1),
         ChartModel("NormalCoordinates", "normal", -1),
+        ChartModel("ProperVelocity", "velocity", -1),
         ChartModel("StereographicPlane", "ball", 1),
         ChartModel("Gnomonic", "klein", 1),
         ChartModel("Azimuthal", "normal", 1),

@@ -22,10 +22,11 @@ def slope(curve: Any, field: Any) -> Vector:
 
 @dataclass(frozen=True)
 class ChartSpace(Space):
-    """The unit space form with coordinates of a chart: klein, halfspace, hemisphere or normal.
+    """The unit space form with coordinates of a chart: klein, halfspace, hemisphere, normal
+    or velocity.
 
     Each is defined by the embedded point (T, X): X/T; (X_1, ..., X_{n-1}, 1)/(T - X_n);
-    (1/T, X/T); r X/|X| with r the distance from the origin.
+    (1/T, X/T); r X/|X| with r the distance from the origin; X.
     """
 
     def lift(self, c: Vector) -> Vector:
@@ -35,6 +36,8 @@ class ChartSpace(Space):
             ray = [c[0] * 0 + 1, *c]
             size = f.sqrt(self.sign * self.dot(ray, ray))
             return [a / size for a in ray]
+        if self.chart == "velocity":  # the space part
+            return [f.sqrt(1 + _dot(c, c)), *c]
         if self.chart == "hemisphere":  # what a multiple of (1, X) with T above 0 has for length
             size = f.sqrt(_dot(c, c))
             return [size / c[0], *[a / c[0] for a in c[1:]]]
@@ -49,6 +52,8 @@ class ChartSpace(Space):
         """Free coordinates of an embedded point."""
         if self.chart == "klein":
             return [a / x[0] for a in x[1:]]
+        if self.chart == "velocity":
+            return x[1:]
         if self.chart == "hemisphere":
             return [1 / x[0], *[a / x[0] for a in x[1:]]]
         if self.chart == "halfspace":
@@ -101,6 +106,6 @@ def space_of(sign: int, chart: str, factors: tuple[Factor, ...] = ()) -> Space:
     """The reference's space with a chart."""
     if factors:
         return ProductSpace(sign, chart, factors=factors)
-    if chart in ("klein", "halfspace", "hemisphere", "normal"):
+    if chart in ("klein", "halfspace", "hemisphere", "normal", "velocity"):
         return ChartSpace(sign, chart)
     return Space(sign, chart)

@@ -13,7 +13,7 @@ lists of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import mpmath
@@ -210,6 +210,10 @@ class Definition:
     """Which input a tangent vector that comes out is at; None: at ``end``, or at the origin."""
 
 
+BY_QUADRIC = ("Klein", "HalfSpace", "ProperVelocity", "NormalCoordinates")
+"""Models that give a chart alone, whose maps are those of their quadric: measured, not promised."""
+
+
 def definitions() -> dict[str, Definition]:
     """Every map by name."""
 
@@ -260,7 +264,7 @@ def definitions() -> dict[str, Definition]:
         return s.length(s.push(x, v))
 
     both, one = (True, True), (True, False)
-    return {
+    table = {
         "proj": Definition((POINT,), POINT, lambda s, x: s.drop(s.lift(x)), 1, (True,)),
         "inner": Definition((POINT, TANGENT, TANGENT), SCALAR, inner, 0, (True, False, False)),
         "norm": Definition((POINT, TANGENT), SCALAR, norm, 0, one),
@@ -296,6 +300,13 @@ def definitions() -> dict[str, Definition]:
             (POINT, LEAST), SCALAR, aperture, 0, (True, False), takes=("least",)
         ),
         "logdetexp": Definition((POINT, TANGENT), SCALAR, logdetexp, 0, both, takes=("dimension",)),
+    }
+    # Not proj and cdist, which are others again, nor what has tangent vectors at the origin, whose
+    # coordinates each chart has in its own way.
+    alike = table.keys() - {"proj", "cdist", "expmap0", "logmap0"}
+    return {
+        name: replace(d, models=(*d.models, *BY_QUADRIC)) if name in alike else d
+        for name, d in table.items()
     }
 
 

@@ -116,7 +116,7 @@ class Model:
             r = math.atan(size)
         elif self.chart == "ball" and sign < 0:
             r = 2 * math.atanh(size) if size < 1 else math.inf
-        elif self.chart == "hyperboloid":
+        elif self.chart in ("hyperboloid", "velocity"):
             r = math.asinh(size)
         else:
             r = float(self.distance(unit_x[None])[0, 0]) if self.chart != "normal" else size

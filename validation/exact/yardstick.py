@@ -42,6 +42,8 @@ def blocks(model: Model, base: list[Any], radius: Any) -> Iterator[Block]:
         along = 1 / mp.sqrt(1 + square)
     elif model.chart == "ball":
         along = across = 2 / (1 + sign * square)
+    elif model.chart == "velocity":
+        along = 1 / mp.sqrt(1 + square)
     elif model.chart == "klein":
         gap = 1 + sign * square
         along, across = 1 / gap, 1 / mp.sqrt(abs(gap))
