@@ -39,11 +39,11 @@ class Frame(NamedTuple):
 
 
 class Chart(ABC):
-    """Coordinates of a space form that are no :class:`Manifold` here: a way to store and to draw.
+    """Coordinates of a space form: where its points lie on the sphere or hemisphere, and frames.
 
-    A chart has no distance and no maps of its own; :func:`convert` and :func:`convert_vector` take
-    its points and tangent vectors to and from the manifolds that have. Coordinates have the unit
-    of length of the space, R = 1/sqrt(abs(K)), as those of the manifolds do.
+    :func:`convert` and :func:`convert_vector` go from one chart to another. Coordinates have the
+    unit of length of the space, R = 1/sqrt(abs(K)), as those of the manifolds do. A chart with all
+    the maps of a manifold is a :class:`ChartManifold`.
 
     Args:
         curvature: the sectional curvature K, or the manifold that the chart is of: the chart then

@@ -28,10 +28,11 @@ _QUADRICS: dict[int, tuple[Manifold, Chart]] = {
 class ChartManifold(Chart, Manifold):
     r"""A model of a space form that says where its points lie, and no more.
 
-    A subclass gives the four methods of a chart at unit curvature: ``_embed`` and ``_drop``, a
-    point of the sphere or hemisphere from coordinates and back, ``_to_frame`` and ``_from_frame``,
-    a tangent vector in the orthonormal frame carried from the origin and back; and, if coordinates
-    are not all of R^n, ``_holds``. With :math:`\phi` from the coordinates to the quadric (the
+    A subclass gives two methods at unit curvature, ``_embed`` and ``_drop``: the point of the
+    sphere or hemisphere from coordinates, and back. If coordinates are not all of R^n, ``_holds``
+    says which are; what signs of the curvature there are, ``signs``. Tangent vectors follow by
+    forward-mode derivatives; ``_to_frame`` and ``_from_frame``, written out, keep their digits far
+    out too. With :math:`\phi` from the coordinates to the quadric (the
     hyperboloid, flat space or the sphere) every map is that of the quadric,
 
     .. math:: \exp_x v = \phi^{-1}\bigl(\exp_{\phi(x)} D\phi_x v\bigr),\qquad
@@ -112,6 +113,27 @@ class ChartManifold(Chart, Manifold):
     def _embedded(self, x: Tensor, reach: float | Tensor = torch.inf) -> tuple[Tensor, Tensor]:
         c, d = self._embed(x)
         return within(c, d, reach) if self.sign < 0 else (c, d)
+
+    def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Frame:
+        by_c, by_d = torch.func.jvp(self._embed, (x,), (v,))[1]
+        if self.sign < 0:  # of (1, s)/t
+            by_d = (by_d - s * by_c) * t
+            by_c = -by_c * t * t
+        moved = torch.cat([by_c, by_d], dim=-1) if self.sign else by_d
+        return _QUADRICS[self.sign][1]._to_frame(moved, t, s, moved)
+
+    def _from_frame(self, t: Tensor, s: Tensor, w: Frame) -> Tensor:
+        moved = _QUADRICS[self.sign][1]._from_frame(t, s, w)
+        by_c, by_d = moved[..., :1], moved[..., 1:]
+        if self.sign == 0:
+            by_c, by_d = torch.zeros_like(t), moved
+        c, d = (1 / t, s / t) if self.sign < 0 else (t, s)
+        if self.sign < 0:
+            by_c, by_d = -by_c / (t * t), (by_d - s * by_c / t) / t
+        result: Tensor = torch.func.jvp(
+            lambda c, d: self._drop(c, d, c.dtype), (c, d), (by_c, by_d)
+        )[1]
+        return result
 
     def _into(self, x: Tensor) -> Tensor:
         return _QUADRICS[self.sign][1]._drop(*self._embedded(x), x.dtype)

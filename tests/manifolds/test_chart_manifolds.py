@@ -18,7 +18,6 @@ from spaceforms.manifolds import (
     Manifold,
     PoincareBall,
     Product,
-    ProperVelocity,
     Sphere,
     Stereographic,
     busemann,
@@ -38,6 +37,7 @@ from spaceforms.manifolds import (
 )
 from spaceforms.plotting import project_disk
 from spaceforms.search import brute_force, build_index
+from spaceforms.validation import check_manifold
 
 F64 = torch.float64
 U, V, W = (normals(Lorentz(-0.7), 6, 3, seed=seed, spread=0.6) for seed in range(3))
@@ -211,29 +211,50 @@ def test_a_product_has_charts_as_factors():
     close(translation(space, x, y)(x), y)
 
 
-def test_a_new_manifold_is_one_short_class():
-    """What the page for contributors promises: four methods, and everything above holds."""
+class Gans(ChartManifold):
+    """Gans's model (1966), the space part of the hyperboloid: by two methods."""
 
-    class Gans(ChartManifold):
-        """Gans's model (1966): the hyperboloid's space part, seen from infinitely far away."""
+    def _embed(self, x):
+        t = (1 + (x * x).sum(-1, keepdim=True)).sqrt()
+        return 1 / t, x / t
 
-        def _embed(self, x):
-            t = (1 + (x * x).sum(-1, keepdim=True)).sqrt()
-            return 1 / t, x / t
+    def _drop(self, c, d, dtype):
+        return d / c
 
-        def _drop(self, c, d, dtype):
-            return d / c
 
-        def _to_frame(self, x, t, s, v):
-            return ProperVelocity._to_frame(self, x, t, s, v)
+class Angle(ChartManifold):
+    """A sphere's central projection, or a ball's: by two methods."""
 
-        def _from_frame(self, t, s, w):
-            return ProperVelocity._from_frame(self, t, s, w)
+    signs = (-1, 0, 1)
 
-    model = Gans(-0.7)
+    def _embed(self, x):
+        if self.sign == 0:
+            return torch.ones_like(x[..., :1]), x
+        square = (x * x).sum(-1, keepdim=True)
+        c = (1 + square).rsqrt() if self.sign > 0 else (1 - square).sqrt()
+        return c, c * x if self.sign > 0 else x
+
+    def _drop(self, c, d, dtype):
+        return d / c if self.sign > 0 else d
+
+
+@pytest.mark.parametrize("model", [Gans(-0.7), Angle(-0.7), Angle(0.7), Angle(0.0)], ids=repr)
+def test_a_new_manifold_is_two_methods(model):
+    """What the page for contributors promises: all maps and operations are those of the quadric."""
+    space = model.quadric
     assert isinstance(model, Manifold)
     assert isinstance(model, Chart)
-    x, y = model.from_normal(U), model.from_normal(V)
-    close(x, ProperVelocity(-0.7).from_normal(U))
+    u, v = 0.4 * U, 0.4 * V  # within the half of the sphere that the projection shows
+    a, b = space.from_normal(u), space.from_normal(v)
+    x, y = convert(a, space, model), convert(b, space, model)
+    close(x, model.from_normal(u))
+    close(convert_vector(x, model.logmap(x, y), model, space), space.logmap(a, b))
+    close(model.norm(x, model.logmap(x, y)), space.dist(a, b))
+    close(model.expmap(x, model.logmap(x, y)), y)
     close(translation(model, x, y)(x), y)
-    assert repr(model) == "Gans(curvature=-0.7)"
+    point = x.clone().requires_grad_()
+    (g,) = torch.autograd.grad(model.sqdist(point, y).sum(), point)
+    close(model.egrad2rgrad(x, g), -2 * model.logmap(x, y))
+    close(model.half_aperture(x), space.half_aperture(a))
+    assert repr(model).startswith(f"{type(model).__name__}(")
+    check_manifold(model, properties=["dist_value", "exp_inverts_log"], examples=5)
