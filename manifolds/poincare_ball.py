@@ -72,9 +72,12 @@ class PoincareBall(Manifold):
     def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor:
         return expanded(v, x)
 
-    def _defect(self, x: Tensor) -> Tensor:
+    def _holds(self, x: Tensor) -> Tensor:
         # Openness is not a matter of tolerance: in float64, or the sum of squares would have one.
-        return torch.where(norm(x.double()) < 1, 0.0, torch.inf)
+        return norm(x.double()) < 1
+
+    def _defect(self, x: Tensor) -> Tensor:
+        return torch.where(self._holds(x), 0.0, torch.inf)
 
     def _orthonormal(self, x: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
         return 2 / _gap(x, k) * v

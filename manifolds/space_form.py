@@ -181,6 +181,10 @@ class SpaceForm(nn.Module, ABC):
     @abstractmethod
     def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor: ...
 
+    def _holds(self, x: Tensor) -> Tensor:
+        """Whether coordinates are in the open set that the model is, (..., m) -> (..., 1)."""
+        return torch.ones_like(x[..., :1], dtype=torch.bool)
+
     @abstractmethod
     def _defect(self, x: Tensor) -> Tensor:
         """How far x is off the manifold, relative to its size; 0 on it."""

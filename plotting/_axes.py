@@ -119,11 +119,11 @@ def at_hand(points: Tensor, manifold: Manifold, where: str, name: str = "points"
             "expected finite coordinates."
         )
     radius = unit_of_length(manifold)
-    inside = points.norm(dim=-1) < radius
-    if isinstance(manifold, PoincareBall) and not inside.all():
+    inside = manifold._holds(points / radius)
+    if not inside.all():
         raise ValueError(
             f"{where}: {int((~inside).sum())} of {inside.numel()} rows of {name} are not inside "
-            f"the ball; expected norms below its radius, {radius:g}."
+            f"{manifold}, whose unit of length is {radius:g}; expected points of it."
         )
     return points
 

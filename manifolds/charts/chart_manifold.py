@@ -161,10 +161,6 @@ class ChartManifold(Chart, Manifold):
 
     # -- kernels ---------------------------------------------------------------------------------
 
-    def _holds(self, x: Tensor) -> Tensor:
-        """Whether coordinates are in the open set that the chart is, (..., m) -> (..., 1)."""
-        return torch.ones_like(x[..., :1], dtype=torch.bool)
-
     def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         reach = self._reach(dtype, self._radius_in(x.dtype))
         return self._drop(*self._embedded(x, reach), dtype)

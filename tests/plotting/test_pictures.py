@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from cases import CHARTS
 from matplotlib.figure import Figure
 
 from spaceforms import plotting
@@ -194,7 +195,7 @@ OUT = torch.ones(3, 2)
         (
             lambda: plotting.project_disk(OUT, manifold=BALL),
             ValueError,
-            "project_disk: 3 of 3 rows of points are not inside the ball",
+            "project_disk: 3 of 3 rows of points are not inside PoincareBall",
         ),
         (
             lambda: plotting.project_disk(OUT / 2, manifold=BALL, groups=["a"]),
@@ -209,7 +210,7 @@ OUT = torch.ones(3, 2)
         (
             lambda: plotting.geodesics(OUT / 2, OUT, manifold=BALL),
             ValueError,
-            "geodesics: 3 of 3 rows of y are not inside the ball",
+            "geodesics: 3 of 3 rows of y are not inside PoincareBall",
         ),
         (
             lambda: plotting.geodesics(OUT / 2, OUT / 3, manifold=BALL, ax=3),
@@ -311,7 +312,9 @@ def test_refusals_count_the_rows_and_name_what_they_are_called_with():
     with pytest.raises(ValueError, match="disk: 1 of 3 rows of points are not finite"):
         disk(points, manifold=PoincareBall())
     points[1, 0] = 0.6
-    with pytest.raises(ValueError, match=r"1 of 3 rows of points are not inside .* radius, 0.5\."):
+    with pytest.raises(
+        ValueError, match=r"1 of 3 rows of points are not inside .* unit of length is 0\.5"
+    ):
         disk(points, manifold=PoincareBall(-4.0))
     with pytest.raises(ValueError, match=r"points have shape \(3, 2\), dimension 1 on Lorentz"):
         disk(points, manifold=Lorentz())
@@ -328,3 +331,17 @@ def test_refusals_count_the_rows_and_name_what_they_are_called_with():
     for reach in (0.0, -1.0, math.nan):
         with pytest.raises(ValueError, match=rf"disk: reach is {reach}; expected a positive"):
             disk(manifold=Lorentz(), reach=reach)
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_models_by_way_of_the_quadric_are_drawn_where_the_quadric_is(name):
+    model = CHARTS[name]
+    space = model.quadric
+    v = torch.tensor([[0.3, 0.1], [-0.5, 0.8], [0.0, -0.4]], dtype=torch.float64)
+    draw = sphere if model.sign > 0 else disk
+    shown = []
+    for m in (model, space):
+        (artist,) = draw(m.from_normal(v), manifold=m).points
+        offsets = artist._offsets3d if model.sign > 0 else artist.get_offsets().T
+        shown.append(np.stack([np.asarray(c) for c in offsets]))
+    np.testing.assert_allclose(*shown, atol=1e-12)
