@@ -192,7 +192,7 @@ def _map(stored: torch.dtype) -> Callable[..., Tensor]:
     def value(x: Tensor, v: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
         return _value(x, v, radius, last)
 
-    return custom_vjp(value, _pull, scaled=2, degree=1, turn=_turn)
+    return custom_vjp(value, _pull, scaled=2, degree=1, radius_derivative=_turn)
 
 
 def _map_at(stored: torch.dtype) -> Callable[..., Tensor]:
@@ -201,7 +201,7 @@ def _map_at(stored: torch.dtype) -> Callable[..., Tensor]:
     def value(x: Tensor, v: Tensor, t: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
         return _value(x, multiple(t, v), radius, last)
 
-    return custom_vjp(value, _pull_at, scaled=2, degree=1, turn=_turn_at)
+    return custom_vjp(value, _pull_at, scaled=2, degree=1, radius_derivative=_turn_at)
 
 
 # By the dtype of what is stored: the farther from the boundary, the fewer digits it has.

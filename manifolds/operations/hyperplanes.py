@@ -11,9 +11,9 @@ from torch import Tensor
 from ..base import Manifold, check_known, check_one
 from ..checks import check_broadcast, check_coordinates, check_tensor
 from ..kernels import stereographic_hyperplanes
-from ..kernels.custom_vjp import direction, with_turn
+from ..kernels.custom_vjp import direction, with_radius_derivative
 from ..kernels.hyperboloid import time
-from ..kernels.hyperboloid_pair import rise
+from ..kernels.hyperboloid_pair import time_gap
 from ..kernels.special import asinh_over, tanhc_missing
 from ..kernels.vectors import dot, norm, normalize, scale_of
 from ..poincare_ball import sinh_log_along
@@ -69,7 +69,7 @@ def signed_distance(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor) -> Tens
     if not embedded(manifold):
         return manifold._from_unit_scalar(asinh_over(sine, k), call, 1)
     (p_, x_, a_), _ = manifold._to_unit(op, [("p", p), ("x", x)], [("a", a)], hold=True)
-    value = with_turn(
+    value = with_radius_derivative(
         _arc(manifold, sine, cosine), k, lambda f: _turn(manifold, f * p_, f * x_, a_)
     )
     return manifold._from_unit_scalar(value, call, 1)
@@ -181,12 +181,12 @@ def _turn(manifold: Manifold, p: Tensor, x: Tensor, a: Tensor) -> Tensor:
     s = dot(kept.frame(p, kept.sine(p, x, x - p)), normal)
     delta = _arc(manifold, s, s)
     p, x = p[..., 1:], x[..., 1:]
-    seen = rise(p, x, torch.ones_like(s))
+    seen = time_gap(p, x, torch.ones_like(s))
     far = dot(p, p) > 1
     # Components in a frame: far out the radial one first, else carried from the origin.
     q = torch.where(far, norm(p) * normal[..., :1], dot(p, normal[..., 1:])) / seen.tx
     shrunk = 2 * (-delta.abs()).exp() / (1 + (-2 * delta.abs()).exp())  # 1/cosh
-    bend = q * delta.tanh() - shrunk * seen.gain * (1 / seen.tx + 1 / seen.ty)
+    bend = q * delta.tanh() - shrunk * seen.gap * (1 / seen.tx + 1 / seen.ty)
     return delta * delta.square() * tanhc_missing(delta.square()) - q * bend
 
 
