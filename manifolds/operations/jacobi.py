@@ -154,7 +154,7 @@ class KeptOnSphere(Kept):
         """(d, sin d, cos d) at unit curvature; no sine is 0: at the antipode, where there is no
         bound, it is what the dtype can tell from it."""
         arc = sphere_pair.arc(x, y, curvature_at(self.manifold, x).rsqrt())
-        return arc.distance, arc.sine.where(arc.sine > 0, torch.finfo(x.dtype).eps), arc.part
+        return arc.distance, arc.sine.where(arc.sine > 0, torch.finfo(x.dtype).eps), arc.cosine
 
 
 class KeptInFrames(Kept):
