@@ -150,7 +150,7 @@ def _value(x: Tensor, v: Tensor, radius: Tensor | None, largest: float) -> Saved
     fall = small * f / coth_fraction(s.clamp(max=1)) + (1 - small) * fall
 
     # The polar form. Inwards by more than r the two terms of the plain one are e^r times longer
-    # than their sum: of r = t = 8 in float32 no digit is left.
+    # than their sum: at r = 8.5, t = 8 in float32 it is 0.25 for 0.52.
     polar = far * (1 - small)
     plain = 1 - polar
     t_ = t.clamp(min=1)

@@ -25,7 +25,7 @@ digits.
 Domain: |X|, |Y| up to ``limits.farthest``; coincident points are 0 apart, with gradient 0.
 Bound: 8 units of u (1 + kappa) in value and 32 in gradient, kappa the condition number.
 Proof: validation/symbolic/kernels.py, "kernels/law of haversines"
-Proof: validation/symbolic/kernels.py, "kernels/sight, far", "kernels/sight, near"
+Proof: validation/symbolic/kernels.py, "kernels/pair, far", "kernels/pair, near"
 Certificate: Lorentz.dist, Lorentz.sqdist, Lorentz.logmap, Lorentz.midpoint
 """
 

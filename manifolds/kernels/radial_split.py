@@ -87,7 +87,7 @@ def outward_ray(
             with x may overflow.
     """
     # The radial part of a vector is T times longer in coordinates than on the manifold. As a
-    # multiple of X/|X|, which is rounded, it would leave u T of its length in ``lateral``: 3e-4 of
+    # multiple of X/|X|, which is rounded, it would leave u T of its length in ``lateral``: 2e-4 of
     # the vector at r = 9 in float32. As a multiple of x it leaves what rounding the product does,
     # and that, ``residual``, is known.
     # Beyond |X|^2 = 1/eps even this is not enough. But there only an x along an axis, of which the

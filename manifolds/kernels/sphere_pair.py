@@ -76,8 +76,8 @@ def arc(x: Tensor, y: Tensor, radius: Tensor | None) -> Arc:
     area = length * length
     large = _large(x) / length
     product = dot(x, y) / area
-    # Near X what is across it is taken from Y - X, near -X from Y + X. From Y itself it would have
-    # the rounding of Y: 6e-8 in float32, more than all of a step that is shorter.
+    # Near X what is across it is taken from Y - X, near -X from Y + X. From Y itself it would keep
+    # what X is off the sphere by along X: 6e-8 in float32, more than all of a shorter step.
     nearest = (product > _COSINE_OF_NEAR).to(x.dtype) - (product < -_COSINE_OF_NEAR).to(x.dtype)
     step = subtract_scaled(y, x, nearest)
     along = dot(step, x) / area

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -14,7 +13,7 @@ from ..kernels import stereographic_hyperplanes
 from ..kernels.custom_vjp import direction, with_radius_derivative
 from ..kernels.hyperboloid import time
 from ..kernels.hyperboloid_pair import time_gap
-from ..kernels.special import asinh_over, tanhc_missing
+from ..kernels.special import asinh_over, long_asinh, tanhc_missing
 from ..kernels.vectors import dot, norm, normalize, scale_of
 from ..poincare_ball import sinh_log_along
 from ..space_form import Context, divided, times
@@ -163,7 +162,7 @@ def logits(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor, *, matmul: bool 
     ambient = _ambient(manifold, x_)
     sine = (normal @ ambient.unsqueeze(-1)).squeeze(-1) if p.ndim > 2 else ambient @ normal.mT
     if manifold._family == "kappa":
-        cosine = stereographic_hyperplanes.cosine_of(_k(manifold, sine), sine)
+        cosine = stereographic_hyperplanes.cosine_from_sine(_k(manifold, sine), sine)
     else:
         cosine = ((1 - sine) * (1 + sine)).clamp(min=0).sqrt() if manifold.sign > 0 else sine
     value = length.squeeze(-1) * _arc(manifold, sine, cosine)
@@ -211,7 +210,12 @@ def _sine(
     across = towards - sine * normal
     if of_any_sign:
         chord = manifold._half_chord(p_, x_, step)
-        return sine, stereographic_hyperplanes.cosine(_k(manifold, x_), chord, across), length, call
+        return (
+            sine,
+            stereographic_hyperplanes.cosine_from_chord(_k(manifold, x_), chord, across),
+            length,
+            call,
+        )
     if manifold.sign <= 0:
         return sine, sine, length, call
     chord = manifold._half_chord(p_, x_, step)
@@ -222,15 +226,12 @@ def _sine(
 def _arc(manifold: Manifold, sine: Tensor, cosine: Tensor) -> Tensor:
     """The distance of this sn, on the sphere by atan2: asin has half of its digits at the poles."""
     if manifold._family == "kappa":
-        return stereographic_hyperplanes.arc(_k(manifold, sine), sine, cosine)
+        return stereographic_hyperplanes.signed_length(_k(manifold, sine), sine, cosine)
     if manifold.sign == 0:
         return sine
     if manifold.sign > 0:
         return torch.atan2(sine, cosine)
-    # asinh to rounding, where the square in its derivative overflows.
-    large = sine.abs() > 4 / torch.finfo(sine.dtype).eps
-    far, near = sine.where(large, 1.0), sine.where(~large, 0.0)
-    return torch.where(large, far.sign() * (far.abs().log() + math.log(2)), near.asinh())
+    return long_asinh(sine)
 
 
 def _k(manifold: Manifold, like: Tensor) -> Tensor:

@@ -16,8 +16,9 @@ from torch import Tensor
 from ..base import Manifold
 from ..checked import Checked
 from ..kernels import sphere_pair
+from ..kernels.generalized_trig import sinc_k
 from ..kernels.hyperboloid import lift, tangent, time
-from ..kernels.special import asinhc, signed_cs, signed_sn, sinc, sinhc
+from ..kernels.special import asinhc, signed_cs, sinc, sinhc
 from ..kernels.vectors import clip_norm, dot, normalize, scale_of
 from ..lorentz import Lorentz
 from ..poincare_ball import PoincareBall
@@ -85,7 +86,7 @@ class Kept:
         del x, y
         far = z < -1
         t = (-z).where(far, 1.0).sqrt()
-        return torch.where(far, t / t.tanh(), signed_cs(z) / signed_sn(z))
+        return torch.where(far, t / t.tanh(), signed_cs(z) / sinc_k(z))
 
     def transport(self, x: Tensor, y: Tensor, w: Tensor) -> Tensor:
         """Parallel transport of a kept vector from x to y."""
