@@ -24,6 +24,7 @@ back to the rim.
 Bound: 8 units of u (1 + kappa) in value and 32 in gradient, kappa the condition number.
 Proof: validation/symbolic/ball.py, "ball/expmap"
 Proof: validation/symbolic/ball_exp_gradients.py, "ball/expmap, slopes"
+Not proven: the derivative by R; tests/manifolds/test_curvature_gradient.py holds it.
 Certificate: PoincareBall.expmap, PoincareBall.geodesic
 """
 

@@ -24,6 +24,7 @@ stored dtype can hold is pulled back to it along its ray.
 Bound: 8 units of u (1 + kappa) in value and 32 in gradient, kappa the condition number.
 Proof: validation/symbolic/quadric.py, "quadric/expmap"
 Proof: validation/symbolic/kernels.py, "kernels/expmap, polar", "kernels/expmap, slopes"
+Not proven: the derivative by R; tests/manifolds/test_curvature_gradient.py holds it.
 Certificate: Lorentz.expmap
 """
 

@@ -26,6 +26,7 @@ Domain: |X|, |Y| up to ``limits.farthest``; coincident points are 0 apart, with 
 Bound: 8 units of u (1 + kappa) in value and 32 in gradient, kappa the condition number.
 Proof: validation/symbolic/kernels.py, "kernels/law of haversines"
 Proof: validation/symbolic/kernels.py, "kernels/pair, far", "kernels/pair, near"
+Not proven: the derivative by R; tests/manifolds/test_curvature_gradient.py holds it.
 Certificate: Lorentz.dist, Lorentz.sqdist, Lorentz.logmap, Lorentz.midpoint
 """
 
@@ -36,7 +37,7 @@ import torch
 from torch import Tensor
 
 from .custom_vjp import custom_vjp, in_forward_mode, subtract_scaled
-from .radial_split import alike as of_like_distance, lateral_squares, outward_ray, split_radially
+from .radial_split import lateral_squares, of_like_distance, outward_ray, split_radially
 from .special import asinh_squared, coth_fraction, tanhc_missing
 from .vectors import dot, largest_entry, norm, relative_to_ray
 
@@ -48,7 +49,8 @@ _FAR = 0.25
 def _short(x: Tensor) -> tuple[float, float]:
     """(the length below which a step's sum of squares loses digits to underflow, a power of two
     that brings it back into range)."""
-    # Squares below 2^-126 (float32) are subnormal: of a step of 2^-72 no digit would be left.
+    # A square below 2^-126 (2^-1022) is subnormal. The first number leaves room for coordinates
+    # 2^-32 (2^-256) times as long as the longest, whose digits count in none that is promised.
     return (2.0**-31, 2.0**60) if x.dtype == torch.float32 else (2.0**-255, 2.0**500)
 
 

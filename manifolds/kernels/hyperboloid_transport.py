@@ -27,6 +27,7 @@ Bound: 8 units of u (1 + kappa) in value and 32 in gradient, kappa the condition
 Proof: validation/symbolic/quadric.py, "quadric/transport"
 Proof: validation/symbolic/transport_pullback.py, "kernels/transport", "kernels/transport, slopes"
 Proof: validation/symbolic/frame_transport.py, "kernels/transport, far"
+Not proven: the derivative by R; tests/manifolds/test_curvature_gradient.py holds it.
 Certificate: Lorentz.transport
 """
 
@@ -40,7 +41,7 @@ from torch import Tensor
 
 from .custom_vjp import custom_vjp, subtract_scaled
 from .hyperboloid_pair import TimeGap, time_gap, with_time_by_log_radius
-from .radial_split import RadialSplit, Ray, alike as of_like_distance, outward_ray, split_radially
+from .radial_split import RadialSplit, Ray, of_like_distance, outward_ray, split_radially
 from .vectors import dot, norm, normalize, relative_to_ray
 
 

@@ -65,7 +65,7 @@ class RadialSplit(NamedTuple):
     """lateral.X/|X|^2; 0 where ``far`` is 0."""
 
 
-def alike(ratio: Tensor) -> Tensor:
+def of_like_distance(ratio: Tensor) -> Tensor:
     """1 where a ratio (1 + T_y)/(1 + T_x) is between 1/2 and 2, else 0.
 
     Two points of about the same distance from the origin: their difference says more than they do.

@@ -66,6 +66,7 @@ class Inverted(NamedTuple):
         """
         some = y.where(self.beyond, 1.0)
         square = kdot(self.number, some, some)
+        # The origin of the chart is infinity: there is no quotient, only a side.
         infinite = self.beyond & ~(square > 0)
         square = square.where(self.beyond & ~infinite, 1.0)
         x, step = self.x.where(self.beyond, 1.0), some - self.x.where(self.beyond, 1.0)
@@ -102,6 +103,7 @@ def inverted_pair(
     number = k.detach()
     x2, y2 = kdot(number, x, x), kdot(number, y, y)
     out = x2 * y2 > 1 if on_the_whole else torch.minimum(x2, y2) > 1
+    # Where k|x|^2 is 1/(k|y|^2) the two are as far from the origin as from infinity, on the whole.
     beyond = (k > 0) & out & _within(x2) & _within(y2)
     a, b = (_inverted(k, number, *of, beyond) for of in ((x, x2), (y, y2)))
     close = _close(number, step, a.square, b.square)
@@ -111,6 +113,7 @@ def inverted_pair(
 
 
 def _inverted(k: Tensor, number: Tensor, x: Tensor, x2: Tensor, beyond: Tensor) -> Inverted:
+    # number^2/k is k in value, and its derivative by k is that of the inverted curvature.
     curvature = torch.where(beyond, number * (number / k.where(beyond, 1.0)), k)
     square = x2.where(beyond, 1.0)
     return Inverted(beyond, number, curvature, x / square, x, square)

@@ -97,7 +97,8 @@ def edge(k: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def longest_norm(working: torch.dtype, dtype: torch.dtype) -> float:
-    """The largest norm of a point for k != 0: the square does not overflow, nor the dtype.
+    """The largest norm of a point for k != 0: its square does not overflow, with a factor 2^22 of
+    room for a sum, nor does it the dtype with a factor 4.
 
     Args:
         working: the dtype of the computation.
@@ -168,7 +169,7 @@ class HalfDistance(NamedTuple):
 
 
 def half_distance(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> HalfDistance:
-    """HalfDistance of the way from x to y.
+    """Half of the way from x to y.
 
     Beyond 120 degrees it is pi R/2 less half of the way from the antipode of the longer of the two,
     -l/(k|l|^2): asin(1 - u) is off by sqrt(2 u), 3e-4 in float32, and of two long vectors the

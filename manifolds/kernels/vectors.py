@@ -17,6 +17,8 @@ Proof: none, the definitions.
 Certificate: Euclidean.norm, Euclidean.inner, Euclidean.dist
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -66,8 +68,23 @@ def clip_norm(v: Tensor, limit: float) -> Tensor:
     return cut
 
 
-def relative_to_ray(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, ...]:
-    """(x/|x|, |x|, y's part across x, its component along x, and that less |x|); step = y - x."""
+class RelativeToRay(NamedTuple):
+    """y as seen along the ray from the origin through x."""
+
+    ray: Tensor
+    """x/|x|, (..., n)."""
+    size: Tensor
+    """|x|, (..., 1)."""
+    lateral: Tensor
+    """y's part across x, (..., n)."""
+    radial: Tensor
+    """y's component along the ray, (..., 1)."""
+    ahead: Tensor
+    """That less |x|, (..., 1)."""
+
+
+def relative_to_ray(x: Tensor, y: Tensor, step: Tensor) -> RelativeToRay:
+    """Two vectors (..., n), the second relative to the first; step = y - x."""
     direction, size = normalize(x)
     # From y, unless it is near x, at less than half of its length; then from y - x. A difference of
     # a long vector and a short one has the rounding of the long one.
@@ -77,7 +94,8 @@ def relative_to_ray(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, ...]:
     across = other - component * direction
     across = across - dot(direction, across) * direction  # what rounding left of the other part
     along = torch.where(close, size + component, component)
-    return direction, size, across, along, torch.where(close, component, component - size)
+    ahead = torch.where(close, component, component - size)
+    return RelativeToRay(direction, size, across, along, ahead)
 
 
 # -- scales ----------------------------------------------------------------------------------------
