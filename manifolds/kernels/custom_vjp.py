@@ -31,8 +31,8 @@ from torch import Tensor
 
 from .vectors import binary_scale, dot, normalize
 
-# Before torch 2.11 the compiler refuses an autograd function with ``generate_vmap_rule``: there a
-# compiled derivative is autograd's through ``value``.
+# Compilers before torch 2.11 refuse an autograd function of this kind: there a compiled derivative
+# is autograd's through ``value``.
 _COMPILES = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 11)
 
 Value = Callable[..., tuple[Tensor, ...]]
@@ -138,8 +138,8 @@ def custom_vjp(
         elif radius != 1.0:
             values.append(torch.tensor(radius, dtype=values[0].dtype))
         # Forward mode goes through the operations of ``value``, as a recorded step would need a
-        # rule of its own for it; so does a call that needs no derivative. ``requires_grad`` decides
-        # that under the compiler only: inside vmap it says False of every tensor.
+        # rule of its own for it; so does a call that needs no derivative. Whether an input needs
+        # one cannot be seen inside vmap; the compiler must be told.
         plain = in_forward_mode() or not torch.is_grad_enabled()
         if torch.compiler.is_compiling():
             needed = _COMPILES and any(v.requires_grad for v in values)

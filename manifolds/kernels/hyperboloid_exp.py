@@ -19,8 +19,9 @@ mu           mu                   radial/t
 R, R^2       length, area         the radius: 1.0 or a tensor ()
 ============ ==================== ==================================================================
 
-Domain: |X| up to ``limits.farthest``, V of any length; a result beyond the farthest point that the
-stored dtype can hold is pulled back to it along its ray.
+Domain: |X| up to ``limits.farthest``, t up to ``limits.longest``, to which a longer V is cut. What
+ends beyond the farthest point that the stored dtype can hold is pulled back to it along its ray. So
+the cut shows only of a way from r > 14.6 (float64: 113.6) inwards through the origin.
 Bound: 8 units of u (1 + kappa) in value and 32 in gradient, kappa the condition number.
 Proof: validation/symbolic/quadric.py, "quadric/expmap"
 Proof: validation/symbolic/kernels.py, "kernels/expmap, polar", "kernels/expmap, slopes"
@@ -52,7 +53,7 @@ class Saved(NamedTuple):
     result: Tensor
     """exp_x(v), (..., n + 1)."""
     lateral: Tensor
-    """V's part across X, cut by ``cut``, (..., n), in units of length."""
+    """V's part across X, of V cut by its largest coordinate, (..., n), in units of length."""
     y_on_x: Tensor
     """The multiple of X in Y before it is pulled back."""
     y_on_lateral: Tensor
@@ -80,7 +81,7 @@ class Saved(NamedTuple):
     kappa: Tensor
     """X.V/T^2: t dt = (V - kappa X).(dV - kappa dX)."""
     by_length_on_x: Tensor
-    """The multiple of X in dY/dt / t, of the terms that z and f multiply by t alone."""
+    """The multiple of X in dY/dt / t."""
     by_length_on_lateral: Tensor
     """The multiple of ``lateral`` in it."""
     x_on_x: Tensor

@@ -124,8 +124,8 @@ def _pair(x: Tensor, y: Tensor, area: float | Tensor) -> tuple[_Pair, Ray]:
     lateral, inner_step, residual = step.lateral, step.inner_x, step.residual
     lateral_square = dot(lateral, lateral) / area - residual * step.residual_coefficient
     lateral_square = lateral_square.clamp(min=0)
-    # Over T_y no product with a vector overflows. In place where autograd does not look: a copy of
-    # (..., n) is a tenth of the whole map.
+    # Over T_y no product with a vector overflows. In place where autograd does not look: one tensor
+    # of (..., n) less.
     lateral = lateral / ty if torch.is_grad_enabled() else lateral.div_(ty)
     inner = alike * x2 + inner_step + far * residual
     y_on_x = far * (alike + step.radial_coefficient)
@@ -239,7 +239,7 @@ def _radius_derivative(inputs: Sequence[Tensor], saved: Sequence[Tensor]) -> tup
     x, y, v, radius = *(u[..., 1:] for u in inputs[:3]), inputs[3]
     heights = time_gap(x, y, radius * radius)
     tx, ty = heights.tx, heights.ty
-    # Near, the form of ambient coordinates, whose terms are T^2 times the result at the worst.
+    # Near, the form in ambient coordinates: farther out its terms cancel by powers of T.
     near = (torch.maximum(tx, ty) <= _NEAR_FARTHER) & (torch.minimum(tx, ty) <= _NEAR_NEARER)
     far = _by_radius_far(x, y, v, saved[0][..., 1:], radius, heights)
     space = torch.where(near, _by_radius_near(x, y, v, radius, heights), far)
@@ -248,7 +248,7 @@ def _radius_derivative(inputs: Sequence[Tensor], saved: Sequence[Tensor]) -> tup
 
 
 # T of the farther and of the nearer of two points (r = 2.1 and 1.0) up to which the form in ambient
-# coordinates is taken; the second is also where an outward ray is long enough to build on.
+# coordinates is taken. Beyond the second both points have an outward ray to build frames on.
 _NEAR_FARTHER, _NEAR_NEARER = 4, 1.5
 
 

@@ -16,7 +16,7 @@ k, g_x       k, gap               the curvature, (); 1 + k |x|^2: see ``stereogr
 
 Domain: all k, also 0; x and p up to the edge.
 Bound: 8 units of u (1 + kappa) in value and 32 in gradient, kappa the condition number.
-Proof: none, by the tests against the definition (the distance to the foot of the perpendicular).
+Proof: none, tests/manifolds/test_hyperplanes.py has it by minimisation and against references.
 Certificate: Stereographic.signed_distance, Stereographic.logits
 """
 

@@ -30,8 +30,8 @@ from torch import Tensor
 from .stereographic_points import at_infinity, kdot
 from .vectors import dot, normalize
 
-# k|x|^2 from which on the exponential map at x goes by the inversion. Up to there a derivative by K
-# is at least a quarter of the terms that it is made of, so that two bits are lost at the most.
+# k|x|^2 from which on the exponential map at x goes by the inversion: up to there its derivative by
+# K loses less than a bit.
 _FAR = 4.0
 
 
