@@ -39,7 +39,7 @@ from torch import Tensor
 
 from .custom_vjp import custom_vjp, subtract_scaled
 from .limits import farthest, longest
-from .radial_split import lateral_squares, outward_ray, split_radially
+from .radial_split import Ray, lateral_squares, outward_ray, split_radially
 from .special import coth_fraction, sinhc
 from .vectors import dot, largest_entry, normalize
 
@@ -96,6 +96,110 @@ class Saved(NamedTuple):
     """1/|X|^2 where the polar form is used, else 0: splits g along X there."""
 
 
+class _Vector(NamedTuple):
+    """V, cut to ``limits.longest`` and split along X. All but ``lateral`` have shape (..., 1)."""
+
+    lateral: Tensor
+    """V's part across X, (..., n), in units of length, cut by its largest coordinate only."""
+    coefficient: Tensor
+    """V's radial part as a multiple of X; 0 where ``far`` is 0."""
+    inner: Tensor
+    """V.X."""
+    residual: Tensor
+    """lateral.X where ``far`` is 0, else 0."""
+    radial: Tensor
+    """V's outward component on the manifold."""
+    square: Tensor
+    """|V|^2 of the coordinates where ``far`` is 0, else as the next."""
+    lateral_square: Tensor
+    """The square of what is across X."""
+    s: Tensor
+    """t^2."""
+    t: Tensor
+    """V's Riemannian length."""
+    still: Tensor
+    """1 where V is 0, else 0."""
+    length_factor: Tensor
+    """What V was multiplied by for its length."""
+    shortening: Tensor
+    """That, times what V was multiplied by for its largest coordinate."""
+
+
+def _cut_and_split(
+    x: Tensor, v: Tensor, size: Tensor, tx: Tensor, far: Tensor, ray: Ray, length: float | Tensor
+) -> _Vector:
+    """v (..., n) at x, ``size`` |X|, ``length`` R."""
+    limit = longest(x.dtype)
+    near = 1 - far
+    # A vector with a coordinate of T limit is at least ``limit`` long: products with a longer one
+    # could overflow.
+    cut = (limit * tx * length / largest_entry(v)).clamp(max=1).detach()
+    split = split_radially(v * cut, ray)
+    square, lateral_square = lateral_squares(split, ray)
+    radial = (split.inner_x + split.residual) / (size * tx)
+    # What rounding left of the radial part in ``lateral`` goes where it belongs: a derivative
+    # multiplies it by what is T e^t times longer than all the rest.
+    lateral = subtract_scaled(split.lateral, x, split.residual_coefficient)
+    coefficient = split.radial_coefficient + split.residual_coefficient
+    residual = near * split.residual
+    square = near * square + far * lateral_square
+    # t^2: far out a sum of squares; near the origin T^2 <= 2, and the difference keeps its digits.
+    s_near = (square - (split.inner_x / tx).square()).clamp(min=0)
+    s = far * (radial * radial + lateral_square) + near * s_near
+    still = (s == 0).to(x.dtype)  # the root of 0 has no derivative
+    t = (s + still).sqrt() - still
+    factor = limit / t.clamp(min=limit)
+    t, radial = t * factor, radial * factor
+    coefficient, inner = coefficient * factor, split.inner_x * factor
+    lateral_square, square = lateral_square * factor.square(), square * factor.square()
+    s = s * factor.square()
+    return _Vector(
+        lateral, coefficient, inner, residual, radial, square, lateral_square, s, t, still, factor,
+        cut * factor,
+    )  # fmt: skip
+
+
+class _Polar(NamedTuple):
+    """Y's outward component a in polar form, and its derivatives. Shapes (..., 1)."""
+
+    outward: Tensor
+    """a."""
+    by_r: Tensor
+    """da/dr."""
+    by_t: Tensor
+    """da/dt at a fixed angle."""
+    mu: Tensor
+    """The cosine of the angle between V and the outward ray."""
+    sine_square: Tensor
+    """1 - mu^2."""
+    t: Tensor
+    """t, at least 1: nearer the form is not used, and only kept finite."""
+
+
+def _polar(vector: _Vector, size: Tensor, tx: Tensor) -> _Polar:
+    """a = (1 + mu)/2 sinh(r + t) + (1 - mu)/2 sinh(r - t), for |X| > 1 and t > 1.
+
+    Inwards by more than r the two terms of the plain form are e^r times longer than their sum: at
+    r = 8.5, t = 8 in float32 it is 0.25 for 0.52.
+    """
+    limit = longest(size.dtype)
+    t = vector.t.clamp(min=1)
+    mu = vector.radial / t
+    out = (vector.radial >= 0).to(size.dtype)
+    less = vector.lateral_square / (t * t * (1 + mu.abs()))  # 1 - |mu|
+    plus = (out * (2 - less) + (1 - out) * less) / 2  # (1 + mu)/2, where it is small from ``less``
+    minus = ((1 - out) * (2 - less) + out * less) / 2  # (1 - mu)/2
+    # e^(r + t) and e^(r - t) from e^r = |X| + T: r itself, rounded, would bring r units of error.
+    e_r = size + tx
+    e_out = torch.minimum(vector.t, limit - e_r.log()).exp() * e_r
+    e_in = e_r / vector.t.exp()
+    cosh_out, cosh_in = (e_out + 1 / e_out) / 2, (e_in + 1 / e_in) / 2
+    outward = plus * (e_out - 1 / e_out) / 2 + minus * (e_in - 1 / e_in) / 2
+    by_r = plus * cosh_out + minus * cosh_in
+    by_t = plus * cosh_out - minus * cosh_in
+    return _Polar(outward, by_r, by_t, mu, 4 * plus * minus, t)
+
+
 def _value(x: Tensor, v: Tensor, radius: Tensor | None, largest: float) -> Saved:
     """exp_x(v) of (..., n + 1) each, and what the pull-back needs.
 
@@ -103,45 +207,20 @@ def _value(x: Tensor, v: Tensor, radius: Tensor | None, largest: float) -> Saved
         largest: of the dtype that the result is stored in, half of its largest number.
     """
     x, v = x[..., 1:], v[..., 1:]
-    dtype, limit = x.dtype, longest(x.dtype)
+    dtype = x.dtype
     length = 1.0 if radius is None else radius
     area = length * length
     square_x = dot(x, x)
     x2 = square_x / area
     tx = (1 + x2).sqrt()
-
-    # V, cut and split. A vector with a coordinate of T limit is at least ``limit`` long: products
-    # with a longer one could overflow.
-    largest_v = largest_entry(v)
-    cut = (limit * tx * length / largest_v).clamp(max=1).detach()
-    v = v * cut
     far = (x2 > 1).to(dtype)
     near = 1 - far
     ray = outward_ray(x, square_x, far, area)
-    split = split_radially(v, ray)
-    lateral, coefficient, inner, residual, residual_coefficient = split
-    square, lateral_square = lateral_squares(split, ray)
     size = x2.clamp(min=1).sqrt()
-    radial = (inner + residual) / (size * tx)
-    # What rounding left of the radial part in ``lateral`` goes where it belongs: a derivative
-    # multiplies it by what is T e^t times longer than all the rest.
-    lateral = subtract_scaled(lateral, x, residual_coefficient)
-    coefficient, residual = coefficient + residual_coefficient, near * residual
-    square = near * square + far * lateral_square
-    # t^2: far out a sum of squares; near the origin T^2 <= 2, and the difference keeps its digits.
-    s = far * (radial * radial + lateral_square) + near * (square - (inner / tx).square()).clamp(
-        min=0
-    )
-    still = (s == 0).to(dtype)  # the root of 0 has no derivative
-    t = (s + still).sqrt() - still
-    length_factor = limit / t.clamp(min=limit)
-    t, radial = t * length_factor, radial * length_factor
-    coefficient, inner = coefficient * length_factor, inner * length_factor
-    lateral_square, square = (
-        lateral_square * length_factor.square(),
-        square * length_factor.square(),
-    )
-    s = s * length_factor.square()
+    vector = _cut_and_split(x, v, size, tx, far, ray, length)
+    lateral, coefficient, residual = vector.lateral, vector.coefficient, vector.residual
+    inner, radial, square = vector.inner, vector.radial, vector.square
+    s, t, still, length_factor = vector.s, vector.t, vector.still, vector.length_factor
 
     # z and f; where V is 0 the last terms, which are 0, have the derivatives by s.
     z = t.cosh() + still * (s / 2)
@@ -151,31 +230,18 @@ def _value(x: Tensor, v: Tensor, radius: Tensor | None, largest: float) -> Saved
     fall = (z - f) / s.clamp(min=1)
     fall = small * f / coth_fraction(s.clamp(max=1)) + (1 - small) * fall
 
-    # The polar form. Inwards by more than r the two terms of the plain one are e^r times longer
-    # than their sum: at r = 8.5, t = 8 in float32 it is 0.25 for 0.52.
+    # Y's outward component: in polar form far out for t > 1, else as it is.
     polar = far * (1 - small)
     plain = 1 - polar
-    t_ = t.clamp(min=1)
-    mu = radial / t_
-    out = (radial >= 0).to(dtype)
-    less = lateral_square / (t_ * t_ * (1 + mu.abs()))  # 1 - |mu|
-    plus = (out * (2 - less) + (1 - out) * less) / 2  # (1 + mu)/2, where it is small from ``less``
-    minus = ((1 - out) * (2 - less) + out * less) / 2  # (1 - mu)/2
-    # e^(r + t) and e^(r - t) from e^r = |X| + T: r itself, rounded, would bring r units of error.
-    e_r = size + tx
-    e_out = torch.minimum(t, limit - e_r.log()).exp() * e_r
-    e_in = e_r / t.exp()
-    cosh_out, cosh_in = (e_out + 1 / e_out) / 2, (e_in + 1 / e_in) / 2
-    outward = plus * (e_out - 1 / e_out) / 2 + minus * (e_in - 1 / e_in) / 2
-    by_r = plus * cosh_out + minus * cosh_in
-    by_t = plus * cosh_out - minus * cosh_in
-    outward = polar * outward + plain * (size * z + radial * tx * f)
+    a = _polar(vector, size, tx)
+    mu, by_t = a.mu, a.by_t
+    outward = polar * a.outward + plain * (size * z + radial * tx * f)
 
     # Y, pulled back to the edge, and its time part from the space part as it was rounded: from
     # ``y2`` it would be T times the rounding off that.
     y_on_x = polar * outward / size + plain * (z + f * coefficient)
     y_on_lateral = f * length_factor
-    y2 = outward.square() + f * f * lateral_square
+    y2 = outward.square() + f * f * vector.lateral_square
     y2_near = z * z * (near * x2) + 2 * z * f * (near * inner) + f * f * (near * square)
     y2 = far * y2 + y2_near.clamp(min=0)
     edge = (largest / length + 0 * y2).clamp(max=farthest(dtype))
@@ -188,16 +254,16 @@ def _value(x: Tensor, v: Tensor, radius: Tensor | None, largest: float) -> Saved
     # The derivative in the frame of X/|X| and what is across, V = radial T X/|X| + lateral: with
     # a the outward component, da/dr, da/dV_1 and da/dV_2 are ``by_r``, ``by_radial`` and
     # ``lateral/t (by_t - mu T f)``; across the ray it is f and, by V's length, ``fall``.
-    by_radial = 4 * plus * minus * tx * f + mu * by_t
+    by_radial = a.sine_square * tx * f + mu * by_t
     by_radial_across = fall * radial
-    by_length_on_x = polar * (by_t - mu * tx * f) / (t_ * size) + plain * (f + fall * coefficient)
+    by_length_on_x = polar * (by_t - mu * tx * f) / (a.t * size) + plain * (f + fall * coefficient)
     kappa = far * (radial * size / tx) + near * (inner / (tx * tx))
     by_length_on_lateral = fall * length_factor
     radial_on_x, radial_on_lateral = by_radial / size, by_radial_across * length_factor
     lean = far * radial / (size * tx) - near * kappa  # V - kappa X = lean X + lateral
     # Without -z/|X|^2, and v_on_x without -f/|X|^2: in the polar form the pull-back splits g, which
     # comes without its part along X.
-    x_on_x = polar * (by_r / (tx * size * size) - radial / (tx * tx) * radial_on_x)
+    x_on_x = polar * (a.by_r / (tx * size * size) - radial / (tx * tx) * radial_on_x)
     x_on_x = x_on_x - plain * kappa * lean * by_length_on_x
     x_on_lateral = -polar * radial / (tx * tx) * radial_on_lateral
     x_on_lateral = x_on_lateral - plain * kappa * lean * by_length_on_lateral
@@ -216,7 +282,7 @@ def _value(x: Tensor, v: Tensor, radius: Tensor | None, largest: float) -> Saved
         ty=ty,
         z=z,
         f=f,
-        shortening=cut * length_factor,
+        shortening=vector.shortening,
         length_factor=length_factor,
         kappa=kappa,
         by_length_on_x=by_length_on_x,

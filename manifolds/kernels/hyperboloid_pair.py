@@ -123,7 +123,8 @@ def pair_geometry(
     # Far out: what of the step is along X and what is across.
     ray = outward_ray(x, square_x, far, area)
     split = split_radially(step, ray)
-    lateral, _, inner, residual, residual_x = split
+    lateral, inner = split.lateral, split.inner_x
+    residual, residual_x = split.residual, split.residual_coefficient
     square, lateral_square = lateral_squares(split, ray)
     size_x, size_y = x2.clamp(min=_FAR).sqrt(), y2.clamp(min=_FAR).sqrt()
     radial = (inner + residual) / size_x
