@@ -10,7 +10,7 @@ from .kernels import hyperboloid_exp, hyperboloid_pair, hyperboloid_transport
 from .kernels.custom_vjp import direction
 from .kernels.geodesic import NEAR, behind, sinh_ratios
 from .kernels.hyperboloid import across_along, lift, outward, tangent, time
-from .kernels.limits import brought_within
+from .kernels.limits import brought_within, farthest, longest
 from .kernels.special import (
     asinh_over,
     asinhc_at,
@@ -85,7 +85,7 @@ class Lorentz(Manifold):
         return self.proj(torch.cat([torch.zeros_like(s[..., :1]), s], dim=-1))
 
     def _proj(self, x: Tensor, dtype: torch.dtype, k: Number = 1.0) -> Tensor:
-        computed = hyperboloid_exp.farthest(x.dtype)
+        computed = farthest(x.dtype)
         radius = self._radius_in(x.dtype)
         if isinstance(radius, Tensor):
             radius = radius.detach()
@@ -183,7 +183,7 @@ class Lorentz(Manifold):
     # -- origin and cones -----------------------------------------------------------------------
 
     def _from_normal(self, v: Tensor, k: Number = 1.0) -> Tensor:
-        v = clip_norm(v, hyperboloid_exp.longest(v.dtype))
+        v = clip_norm(v, longest(v.dtype))
         return lift(sinhc(curved(dot(v, v), k)) * v, k)
 
     def _to_normal(self, x: Tensor, k: Number = 1.0) -> Tensor:

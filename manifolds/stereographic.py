@@ -9,7 +9,7 @@ from .gyrovectors import Gyrovectors
 from .kernels import stereographic_maps, stereographic_points
 from .kernels.generalized_trig import ctn_times, log_sinc_k
 from .kernels.pair_form import Kind, Number, PairForm, PairTerm, value_by_autograd, value_of
-from .kernels.stereographic_inversion import both_seen, seen
+from .kernels.stereographic_inversion import inverted, inverted_pair
 from .kernels.vectors import expanded, norm, relative_to_ray
 from .learnable_scalar import SignedScalar
 
@@ -127,8 +127,8 @@ class Stereographic(Gyrovectors):
         wide = x.double()
         k = self._k(wide)
         limit = torch.where(k < 0, 1.0, 2 * stereographic_points.edge(k, x.dtype))
-        inside = stereographic_points.reach(k, wide) < limit
-        short = (k == 0) | (norm(wide) <= 2 * stereographic_points.longest(x.dtype, x.dtype))
+        inside = stereographic_points.norm_over_radius(k, wide) < limit
+        short = (k == 0) | (norm(wide) <= 2 * stereographic_points.longest_norm(x.dtype, x.dtype))
         return torch.where(inside & short, 0.0, torch.inf)
 
     def _orthonormal(self, x: Tensor, v: Tensor) -> Tensor:
@@ -159,8 +159,8 @@ class Stereographic(Gyrovectors):
             else torch.tensor(self._curvature.value, dtype=torch.float64)
         )
         functions = {
-            "dist": stereographic_points.arc_of,
-            "sqdist": stereographic_points.arc_squared,
+            "dist": stereographic_points.dist_from_haversine,
+            "sqdist": stereographic_points.sqdist_from_haversine,
         }
         value = value_of("inner", 0, 0.0) if kind == "inner" else value_by_autograd(functions[kind])
 
@@ -171,27 +171,27 @@ class Stereographic(Gyrovectors):
         return PairForm((term,))
 
     def _arc(self, half: Tensor, **curved: Any) -> Tensor:
-        return stereographic_points.arc(self._k(half), half)
+        return stereographic_points.dist_from_half_sine(self._k(half), half)
 
     def _arc_squared(self, haversine: Tensor, **curved: Any) -> Tensor:
-        return stereographic_points.arc_squared(self._k(haversine), haversine)
+        return stereographic_points.sqdist_from_haversine(self._k(haversine), haversine)
 
     # -- maps -----------------------------------------------------------------------------------
 
     def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
-        at = seen(self._k(x), x)
+        at = inverted(self._k(x), x)
         return at.point(stereographic_maps.expmap(at.k, at.x, at.enter(v)), v)
 
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        at, to, way = both_seen(self._k(x), x, y, step)
+        at, to, way = inverted_pair(self._k(x), x, y, step)
         return at.leave(stereographic_maps.logmap(at.k, at.x, to.x, way))
 
     def _behind(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
-        at, to, way = both_seen(self._k(x), x, y, step)
+        at, to, way = inverted_pair(self._k(x), x, y, step)
         return at.point(stereographic_maps.geodesic(at.k, at.x, to.x, way, t), step)
 
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        at, to, way = both_seen(self._k(x), x, y, step, on_the_whole=True)
+        at, to, way = inverted_pair(self._k(x), x, y, step, on_the_whole=True)
         return at.point(stereographic_maps.midpoint(at.k, at.x, to.x, way), step)
 
     def _centroid(self, x: Tensor, w: Tensor) -> Tensor:
@@ -199,11 +199,13 @@ class Stereographic(Gyrovectors):
         gap = stereographic_points.gap(k, x)
         space, time = (w * 2 * x / gap).sum(-2), (w * (2 / gap - 1)).sum(-2)
         # On the sphere the normal coordinates of points around infinity have no useful mean.
-        among = stereographic_maps.amid(k, space, time, torch.ones_like(time), x[..., 0, :])
+        among = stereographic_maps.from_embedding(
+            k, space, time, torch.ones_like(time), x[..., 0, :]
+        )
         return torch.where(k > 0, among, super()._centroid(x, w))
 
     def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
-        at, to, way = both_seen(self._k(x), x, y, step)
+        at, to, way = inverted_pair(self._k(x), x, y, step)
         ratio = stereographic_points.gap(at.k, to.x) / stereographic_points.gap(at.k, at.x)
         return to.leave(ratio * stereographic_maps.gyration(at.k, at.x, to.x, way, at.enter(v)))
 
@@ -236,7 +238,7 @@ class Stereographic(Gyrovectors):
     def _log_polar(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         _, length, side, reach, ahead = relative_to_ray(x, y, step)
         across = norm(side)
-        along = stereographic_points.along(self._k(x), length, across, reach, ahead)
+        along = stereographic_points.log_along_ray(self._k(x), length, across, reach, ahead)
         return across * (length > 0), along * (length > 0)
 
     def _log_sn_ratio(self, v: Tensor) -> Tensor:

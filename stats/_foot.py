@@ -17,7 +17,7 @@ from ..manifolds import Lorentz, Manifold, Sphere, Stereographic
 from ..manifolds.kernels.generalized_trig import asinc_k, sinc_k
 from ..manifolds.kernels.hyperboloid import lift
 from ..manifolds.kernels.special import cosm1c, signed_cs, sinc, sinhc
-from ..manifolds.kernels.stereographic_hyperplanes import arc
+from ..manifolds.kernels.stereographic_hyperplanes import signed_length
 from ..manifolds.kernels.stereographic_points import kdot
 from ..manifolds.kernels.vectors import dot, norm
 
@@ -47,7 +47,9 @@ def distance(manifold: Manifold, v: Tensor, axes: Tensor) -> Tensor:
         k = _k(manifold, v)
         time, space = _embedded(k, v, b)
         root = k.where(k > 0, 1.0).sqrt()
-        return arc(k, sinc_k(kdot(k, v, v)) * rest, norm(torch.cat([time, root * space], dim=-1)))
+        return signed_length(
+            k, sinc_k(kdot(k, v, v)) * rest, norm(torch.cat([time, root * space], dim=-1))
+        )
     if manifold.sign > 0:
         return torch.atan2(sinc(dot(v, v)) * rest, norm(_below(v, b)))
     return (sinhc(dot(v, v)) * rest).asinh() if manifold.sign < 0 else rest

@@ -1,4 +1,25 @@
-"""Maps whose derivative is written out: autograd records one step and keeps few tensors."""
+r"""Maps whose derivative is written out: autograd records one step and keeps few tensors.
+
+    value(inputs, R) = result,    pull(inputs, saved, g) = g . d result/d inputs
+
+    R d result/dR = degree * result - sum over scaled inputs x of x . d result/dx     (Euler)
+
+============ ======================================================================================
+letter       what it is
+============ ======================================================================================
+value        the map, (inputs ..., R) -> (result, saved ...)
+pull         its pull-back, the vector-Jacobian product
+saved        what ``value`` hands to ``pull``: a named tuple ``Saved`` in each kernel's file
+R            the radius, a float or a tensor (); left out of the inputs where it is 1.0
+degree       the power of R by which the result grows if the scaled inputs grow with R
+============ ======================================================================================
+
+Domain: float32 or float64 tensors; every map is homogeneous in its scaled inputs and R together.
+Bound: that of the map; the relation adds one rounding of each of its terms, and where they cancel,
+at lengths r << R by a factor R^2/r^2, the map's own ``radius_derivative`` is taken in its place.
+Proof: none, Euler's relation for homogeneous functions; each kernel names that of its pull-back.
+Certificate: Lorentz.dist, Sphere.dist, PoincareBall.expmap
+"""
 
 from __future__ import annotations
 
@@ -10,34 +31,37 @@ from torch import Tensor
 
 from .vectors import binary_scale, dot, normalize
 
-# Older compilers refuse an autograd function of this kind: under them derivatives are those of
-# ``value``.
-_TRACED = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 11)
+# Compilers before torch 2.11 refuse an autograd function of this kind: there a compiled derivative
+# is autograd's through ``value``.
+_COMPILES = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 11)
 
 Value = Callable[..., tuple[Tensor, ...]]
 Pull = Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], tuple[Tensor, ...]]
-Turn = Callable[[Sequence[Tensor], Sequence[Tensor]], tuple[Tensor, Tensor]]
+RadiusDerivative = Callable[[Sequence[Tensor], Sequence[Tensor]], tuple[Tensor, Tensor]]
 
 
 def custom_vjp(
-    value: Value, pull: Pull, *, scaled: int, degree: int, turn: Turn | None = None
+    value: Value,
+    pull: Pull,
+    *,
+    scaled: int,
+    degree: int,
+    radius_derivative: RadiusDerivative | None = None,
 ) -> Callable[..., Tensor]:
     """A differentiable map, from its value and its pull-back.
 
     Args:
-        value: (inputs ..., radius or None) -> (result, what the pull-back needs of the way ...).
-        pull: (inputs, kept, gradient of the result) -> the gradient by each input, of the shape
-            of all inputs broadcast together; ``kept`` starts with the result.
+        value: (inputs ..., radius or None) -> (result, what the pull-back needs ...), of tensors.
+        pull: (inputs, saved, gradient of the result) -> the gradient by each input but the radius,
+            of the shape of all inputs broadcast together; ``saved`` starts with the result.
         scaled: how many of the inputs, from the first, grow with the radius R.
         degree: the power of R by which the result grows with them.
-        turn: (inputs, kept) -> (R times the derivative of the result by R at fixed inputs, written
-            without cancellation; where it holds, (..., 1)).
+        radius_derivative: (inputs, saved) -> (R times the derivative of the result by R at fixed
+            inputs, without cancellation; where that holds, (..., 1)).
 
     Returns:
         A function of (inputs ..., radius): a float, or a tensor that it is differentiated by. The
-        derivative by R is that of rescaling, by Euler's relation: the result less what it owes to
-        each input. Where all inputs are short in units of R the space is nearly flat and the two
-        nearly cancel, at a length r by a factor R^2/r^2; there it is that of ``turn``.
+        derivative by R is that of Euler's relation, where it holds that of ``radius_derivative``.
 
     All is made of plain torch operations. A second derivative is autograd's through ``pull``, with
     what it needs computed again; forward mode goes through ``value``. So double backward,
@@ -49,7 +73,7 @@ def custom_vjp(
 
         @staticmethod
         def forward(*inputs: Tensor) -> tuple[Tensor, ...]:
-            return value(*inputs)
+            return tuple(value(*inputs))  # plain: a transform may not know the named tuple
 
         @staticmethod
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -60,49 +84,52 @@ def custom_vjp(
 
         @staticmethod
         def backward(ctx: Any, g: Tensor | None, *_: None) -> tuple[Tensor | None, ...]:
-            saved = ctx.saved_tensors  # once: torch's checkpoint refuses to give them twice
-            inputs, kept = saved[: ctx.count], saved[ctx.count :]
+            tensors = ctx.saved_tensors  # once: torch's checkpoint refuses to give them twice
+            inputs, saved = tensors[: ctx.count], tensors[ctx.count :]
             if g is None:
                 return tuple(None for _ in inputs)
-            if torch.is_grad_enabled():  # a derivative of this one is wanted
-                kept = value(*inputs)
-            gradients = _all(inputs, kept, g, ctx.needs_input_grad[-1])
+            # With ``create_graph`` the gradient is differentiated in turn: what was saved has no
+            # derivative, so it is computed again, recorded.
+            if torch.is_grad_enabled():
+                saved = value(*inputs)
+            gradients = _gradients(inputs, saved, g, ctx.needs_input_grad[-1])
             return tuple(
                 d if d is None or d.shape == x.shape else d.sum_to_size(x.shape)
                 for d, x in zip(gradients, inputs, strict=True)
             )
 
-    def _all(
-        inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor, by_radius: bool
+    def _gradients(
+        inputs: Sequence[Tensor], saved: Sequence[Tensor], g: Tensor, by_radius: bool
     ) -> tuple[Tensor | None, ...]:
-        """The gradients, with that by the radius if there is one."""
-        gradients = pull(inputs, kept, g)
+        """The gradients by all inputs, the last of them by the radius if there is one."""
+        gradients = pull(inputs, saved, g)
         if len(inputs) == len(gradients):
             return gradients
         if not by_radius:
             return *gradients, None
-        # Of each row: the radii of a product's factors may be several.
-        grown = degree * dot(g, kept[0]) if degree else torch.zeros_like(g[..., :1])
+        # One number a row, (..., 1): the factors of a product have a radius each.
+        total = degree * dot(g, saved[0]) if degree else torch.zeros_like(g[..., :1])
         for x, d in zip(inputs[:scaled], gradients, strict=False):
-            grown = grown - dot(x, d)
-        if turn is not None:
-            own, there = turn(inputs, kept)
-            grown = torch.where(there, dot(g, own), grown)
-        return *gradients, grown / inputs[-1]
+            total = total - dot(x, d)
+        if radius_derivative is not None:
+            derivative, holds = radius_derivative(inputs, saved)
+            total = torch.where(holds, dot(g, derivative), total)
+        return *gradients, total / inputs[-1]
 
-    def _forward(*inputs: Tensor) -> Tensor:
+    def _in_forward_mode(*inputs: Tensor) -> Tensor:
         """The value, to be differentiated in forward mode."""
         radius = inputs[-1]
-        if turn is None or len(inputs) < scaled + 1:
+        if radius_derivative is None or len(inputs) < scaled + 1:
             return value(*inputs)[0]
-        # With R held fixed where ``turn`` holds, and the integral of ``turn`` over log R from there
-        # to R, which is 0 and by the midpoint rule has its first two derivatives.
-        held = radius.detach()
-        way = (radius / held).log()
-        middle = (*inputs[:-1], held * (way / 2).exp())
-        own, there = turn(middle, value(*middle))
-        result: Tensor = value(*inputs[:-1], torch.where(there, held, radius))[0]
-        return result + way * own.where(there, 0.0)
+        # Where ``radius_derivative`` holds R is detached, and the integral of R d/dR over log R
+        # from the detached R to R is added: its value is 0, and the midpoint rule gives it the
+        # first two derivatives.
+        detached = radius.detach()
+        log_ratio = (radius / detached).log()
+        middle = (*inputs[:-1], detached * (log_ratio / 2).exp())
+        derivative, holds = radius_derivative(middle, value(*middle))
+        result: Tensor = value(*inputs[:-1], torch.where(holds, detached, radius))[0]
+        return result + log_ratio * derivative.where(holds, 0.0)
 
     def call(*inputs: Any) -> Tensor:
         *values, radius = inputs
@@ -110,15 +137,15 @@ def custom_vjp(
             values.append(radius)
         elif radius != 1.0:
             values.append(torch.tensor(radius, dtype=values[0].dtype))
-        # Forward mode, which a recorded step would need a rule of its own for, goes through the
-        # operations of ``value``; so does what needs no derivative. Whether something does cannot
-        # be seen inside vmap; the compiler must be told.
+        # Forward mode goes through the operations of ``value``, as a recorded step would need a
+        # rule of its own for it; so does a call that needs no derivative. Whether an input needs
+        # one cannot be seen inside vmap; the compiler must be told.
         plain = in_forward_mode() or not torch.is_grad_enabled()
         if torch.compiler.is_compiling():
-            needed = _TRACED and any(v.requires_grad for v in values)
+            needed = _COMPILES and any(v.requires_grad for v in values)
             plain = plain or not needed
         if in_forward_mode() and isinstance(radius, Tensor):
-            return _forward(*values)
+            return _in_forward_mode(*values)
         results = value(*values) if plain else Recorded.apply(*values)  # type: ignore[no-untyped-call]
         result: Tensor = results[0]
         return result
@@ -126,23 +153,27 @@ def custom_vjp(
     return call
 
 
-def with_turn(value: Tensor, k: float | Tensor, turn: Callable[[Tensor], Tensor]) -> Tensor:
-    """A value at a radius without a derivative, with one: ``k`` as of ``unit.held``.
+def with_radius_derivative(
+    value: Tensor, k: float | Tensor, derivative: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """A value that does not depend on R in torch's eyes, with its derivative by R.
 
     Args:
         value: at unit curvature, of a length.
-        turn: (what lengths are multiplied by) -> R times the derivative by R of the whole, over R.
+        k: 1.0, or the tensor 1 of ``space_form.held`` that has the derivative of the curvature.
+        derivative: (what lengths are multiplied by) -> R times the derivative of the value by R,
+            over R.
     """
     if isinstance(k, float):
         return value
-    # By the midpoint rule it has its second derivatives.
-    way = -k.log() / 2
-    return value + way * (way / 2).exp() * turn((-way / 2).exp())
+    # log(R) is -log(k)/2 and is 0; by the midpoint rule the sum has its second derivatives too.
+    log_ratio = -k.log() / 2
+    return value + log_ratio * (log_ratio / 2).exp() * derivative((-log_ratio / 2).exp())
 
 
-def subtract_scaled(y: Tensor, x: Tensor, share: Tensor) -> Tensor:
-    """y - share x."""
-    return torch.addcmul(y, x, share, value=-1)
+def subtract_scaled(y: Tensor, x: Tensor, factor: Tensor) -> Tensor:
+    """y - factor x, in one pass."""
+    return torch.addcmul(y, x, factor, value=-1)
 
 
 def in_forward_mode() -> bool:
@@ -150,16 +181,34 @@ def in_forward_mode() -> bool:
     return torch.autograd.forward_ad._current_level >= 0
 
 
+# -- a product that does not overflow --------------------------------------------------------------
+
+
 def _dot_value(x: Tensor, y: Tensor) -> tuple[Tensor]:
     scale = binary_scale(x).clamp(min=1.0)
     return (dot(x / scale, y) * scale,)
 
 
-def _dot_pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, Tensor]:
+def _dot_pull(
+    inputs: Sequence[Tensor], saved: Sequence[Tensor], g: Tensor
+) -> tuple[Tensor, Tensor]:
+    """d(x.y) = y.dx + x.dy."""
     return g * inputs[1], g * inputs[0]
 
 
 _scaled_dot = custom_vjp(_dot_value, _dot_pull, scaled=0, degree=0)
+
+
+def scaled_dot(x: Tensor, y: Tensor) -> Tensor:
+    """``dot`` for vectors of any length: no product overflows unless the result does.
+
+    Nor does one on the way back, where autograd would multiply by the scale before it divides by
+    it.
+    """
+    return _scaled_dot(x, y, 1.0)
+
+
+# -- a direction -----------------------------------------------------------------------------------
 
 
 def _direction_value(v: Tensor) -> tuple[Tensor, ...]:
@@ -167,9 +216,10 @@ def _direction_value(v: Tensor) -> tuple[Tensor, ...]:
 
 
 def _direction_pull(
-    inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor
+    inputs: Sequence[Tensor], saved: Sequence[Tensor], g: Tensor
 ) -> tuple[Tensor, ...]:
-    ray, length = kept
+    """d(v/|v|) = (dv - e (e.dv))/|v|, e = v/|v|; e's part is taken off twice, for its rounding."""
+    ray, length = saved
     g = subtract_scaled(g, ray, dot(ray, g))
     return (subtract_scaled(g, ray, dot(ray, g)) / length.where(length > 0, 1.0),)
 
@@ -178,14 +228,9 @@ _direction = custom_vjp(_direction_value, _direction_pull, scaled=0, degree=0)
 
 
 def direction(v: Tensor) -> Tensor:
-    """v/|v|, 0 for 0. Its derivative has nothing along v, not even by rounding: where a function of
-    the direction alone is at its extreme that is all there would be."""
-    return _direction(v, 1.0)
+    """v/|v|, 0 for 0. Its derivative has nothing along v, not even by rounding.
 
-
-def scaled_dot(x: Tensor, y: Tensor) -> Tensor:
-    """``dot`` for vectors of any length: no product overflows unless the result does.
-
-    Nor does one on the way back, where autograd multiplies by the scale before it divides by it.
+    A function of the direction alone may have no other derivative: on a line, where v/|v| is 1 or
+    -1, what one projection leaves would be all there is.
     """
-    return _scaled_dot(x, y, 1.0)
+    return _direction(v, 1.0)

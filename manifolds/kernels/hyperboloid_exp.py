@@ -1,165 +1,342 @@
-"""The exponential map of the hyperboloid of curvature -1, with its derivative written out."""
+r"""The exponential map of the hyperboloid of curvature -1.
+
+    exp_X V = cosh(t) X + sinh(t)/t V,    t^2 = |V|^2 - (X.V)^2/T^2
+
+far out, for t > 1, its component along the outward ray as
+
+    a = (1 + mu)/2 sinh(r + t) + (1 - mu)/2 sinh(r - t),    mu = cos of the angle of V and the ray
+
+============ ==================== ==================================================================
+letter       name in the code     what it is
+============ ==================== ==================================================================
+X, V         x/R, v/R             space parts of a point and of a vector, (..., n)
+T            tx                   X's time part, sqrt(1 + |X|^2), (..., 1)
+r            (e_r = e^r)          distance of X from the origin: |X| = sinh r
+t            t                    the Riemannian length of V; s = t^2
+z, f         z, f                 cosh t, sinh(t)/t
+V's parts    radial, lateral      its component along the ray on the manifold, and what is across
+mu           mu                   radial/t
+R, R^2       length, area         the radius: 1.0 or a tensor ()
+============ ==================== ==================================================================
+
+Domain: |X| up to ``limits.farthest``, t up to ``limits.longest``, to which a longer V is cut. What
+ends beyond the farthest point that the stored dtype can hold is pulled back to it along its ray. So
+the cut shows only of a way from r > 14.6 (float64: 113.6) inwards through the origin.
+Bound: 8 units of u (1 + kappa) in value and 32 in gradient, kappa the condition number.
+Proof: validation/symbolic/quadric.py, "quadric/expmap"
+Proof: validation/symbolic/kernels.py, "kernels/expmap, polar", "kernels/expmap, slopes"
+Not proven: the derivative by R; tests/manifolds/test_curvature_gradient.py holds it.
+Certificate: Lorentz.expmap
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from .custom_vjp import custom_vjp, subtract_scaled
-from .radial_split import outward_ray, split_off, squared
+from .limits import farthest, longest
+from .radial_split import Ray, lateral_squares, outward_ray, split_radially
 from .special import coth_fraction, sinhc
 from .vectors import dot, largest_entry, normalize
 
 
-def farthest(dtype: torch.dtype) -> float:
-    """Length of the space part of the farthest points: three factors of this size, as in the
-    rounding error of a transport, must not overflow."""
-    return 2.0**40 if dtype == torch.float32 else 2.0**340
+class Saved(NamedTuple):
+    """What the pull-back needs. All but ``result`` and ``lateral`` have shape (..., 1).
+
+    The result's space part is y = edge_factor (y_on_x x + y_on_lateral lateral).
+    """
+
+    result: Tensor
+    """exp_x(v), (..., n + 1)."""
+    lateral: Tensor
+    """V's part across X, of V cut by its largest coordinate, (..., n), in units of length."""
+    y_on_x: Tensor
+    """The multiple of X in Y before it is pulled back."""
+    y_on_lateral: Tensor
+    """The multiple of ``lateral`` in it."""
+    y2: Tensor
+    """|Y|^2 before it is pulled back."""
+    inner_x: Tensor
+    """X.Y before it is pulled back."""
+    inner_lateral: Tensor
+    """lateral.Y before it is pulled back."""
+    edge_factor: Tensor
+    """What Y is multiplied by; less than 1 beyond the farthest point."""
+    inside: Tensor
+    """1 where Y is not pulled back, else 0."""
+    ty: Tensor
+    """Y's time part."""
+    z: Tensor
+    """cosh t."""
+    f: Tensor
+    """sinh(t)/t."""
+    shortening: Tensor
+    """What V was multiplied by, once by its largest coordinate and once by its length."""
+    length_factor: Tensor
+    """The second of the two."""
+    kappa: Tensor
+    """X.V/T^2: t dt = (V - kappa X).(dV - kappa dX)."""
+    by_length_on_x: Tensor
+    """The multiple of X in dY/dt / t."""
+    by_length_on_lateral: Tensor
+    """The multiple of ``lateral`` in it."""
+    x_on_x: Tensor
+    """The multiple of X, for each <g, X>, in the gradient by X, but for what z multiplies."""
+    x_on_lateral: Tensor
+    """The same for each <g, lateral>."""
+    v_on_x: Tensor
+    """The multiple of X, for each <g, X>, in the gradient by V, but for what f multiplies."""
+    v_on_lateral: Tensor
+    """The same for each <g, lateral>."""
+    polar_over_x2: Tensor
+    """1/|X|^2 where the polar form is used, else 0: splits g along X there."""
 
 
-def longest(dtype: torch.dtype) -> float:
-    """A length beyond the farthest point, whose sinh and its square do not overflow."""
-    return 43.0 if dtype == torch.float32 else 350.0
+class _Vector(NamedTuple):
+    """V, cut to ``limits.longest`` and split along X. All but ``lateral`` have shape (..., 1)."""
+
+    lateral: Tensor
+    """V's part across X, (..., n), in units of length, cut by its largest coordinate only."""
+    coefficient: Tensor
+    """V's radial part as a multiple of X; 0 where ``far`` is 0."""
+    inner: Tensor
+    """V.X."""
+    residual: Tensor
+    """lateral.X where ``far`` is 0, else 0."""
+    radial: Tensor
+    """V's outward component on the manifold."""
+    square: Tensor
+    """|V|^2 of the coordinates where ``far`` is 0, else as the next."""
+    lateral_square: Tensor
+    """The square of what is across X."""
+    s: Tensor
+    """t^2."""
+    t: Tensor
+    """V's Riemannian length."""
+    still: Tensor
+    """1 where V is 0, else 0."""
+    length_factor: Tensor
+    """What V was multiplied by for its length."""
+    shortening: Tensor
+    """That, times what V was multiplied by for its largest coordinate."""
 
 
-def _value(x: Tensor, v: Tensor, radius: Tensor | None, largest: float) -> tuple[Tensor, ...]:
-    r"""y = cosh(t) X + sinh(t)/t V, t^2 = |V|^2 - (X.V)^2/T^2.
+def _cut_and_split(
+    x: Tensor, v: Tensor, size: Tensor, tx: Tensor, far: Tensor, ray: Ray, length: float | Tensor
+) -> _Vector:
+    """v (..., n) at x, ``size`` |X|, ``length`` R."""
+    limit = longest(x.dtype)
+    near = 1 - far
+    # A vector with a coordinate of T limit is at least ``limit`` long: products with a longer one
+    # could overflow.
+    cut = (limit * tx * length / largest_entry(v)).clamp(max=1).detach()
+    split = split_radially(v * cut, ray)
+    square, lateral_square = lateral_squares(split, ray)
+    radial = (split.inner_x + split.residual) / (size * tx)
+    # What rounding left of the radial part in ``lateral`` goes where it belongs: a derivative
+    # multiplies it by what is T e^t times longer than all the rest.
+    lateral = subtract_scaled(split.lateral, x, split.residual_coefficient)
+    coefficient = split.radial_coefficient + split.residual_coefficient
+    residual = near * split.residual
+    square = near * square + far * lateral_square
+    # t^2: far out a sum of squares; near the origin T^2 <= 2, and the difference keeps its digits.
+    s_near = (square - (split.inner_x / tx).square()).clamp(min=0)
+    s = far * (radial * radial + lateral_square) + near * s_near
+    still = (s == 0).to(x.dtype)  # the root of 0 has no derivative
+    t = (s + still).sqrt() - still
+    factor = limit / t.clamp(min=limit)
+    t, radial = t * factor, radial * factor
+    coefficient, inner = coefficient * factor, split.inner_x * factor
+    lateral_square, square = lateral_square * factor.square(), square * factor.square()
+    s = s * factor.square()
+    return _Vector(
+        lateral, coefficient, inner, residual, radial, square, lateral_square, s, t, still, factor,
+        cut * factor,
+    )  # fmt: skip
 
-    Far out and for t > 1 the two terms are huge and may cancel. There in polar form, with mu the
-    cosine of the angle between V and the outward ray: the outward component is
-    (1 + mu)/2 sinh(r + t) + (1 - mu)/2 sinh(r - t), from e^r = |X| + T: r itself would bring its
-    rounding, hundreds of units.
+
+class _Polar(NamedTuple):
+    """Y's outward component a in polar form, and its derivatives. Shapes (..., 1)."""
+
+    outward: Tensor
+    """a."""
+    by_r: Tensor
+    """da/dr."""
+    by_t: Tensor
+    """da/dt at a fixed angle."""
+    mu: Tensor
+    """The cosine of the angle between V and the outward ray."""
+    sine_square: Tensor
+    """1 - mu^2."""
+    t: Tensor
+    """t, at least 1: nearer the form is not used, and only kept finite."""
+
+
+def _polar(vector: _Vector, size: Tensor, tx: Tensor) -> _Polar:
+    """a = (1 + mu)/2 sinh(r + t) + (1 - mu)/2 sinh(r - t), for |X| > 1 and t > 1.
+
+    Inwards by more than r the two terms of the plain form are e^r times longer than their sum: at
+    r = 8.5, t = 8 in float32 it is 0.25 for 0.52.
+    """
+    limit = longest(size.dtype)
+    t = vector.t.clamp(min=1)
+    mu = vector.radial / t
+    out = (vector.radial >= 0).to(size.dtype)
+    less = vector.lateral_square / (t * t * (1 + mu.abs()))  # 1 - |mu|
+    plus = (out * (2 - less) + (1 - out) * less) / 2  # (1 + mu)/2, where it is small from ``less``
+    minus = ((1 - out) * (2 - less) + out * less) / 2  # (1 - mu)/2
+    # e^(r + t) and e^(r - t) from e^r = |X| + T: r itself, rounded, would bring r units of error.
+    e_r = size + tx
+    e_out = torch.minimum(vector.t, limit - e_r.log()).exp() * e_r
+    e_in = e_r / vector.t.exp()
+    cosh_out, cosh_in = (e_out + 1 / e_out) / 2, (e_in + 1 / e_in) / 2
+    outward = plus * (e_out - 1 / e_out) / 2 + minus * (e_in - 1 / e_in) / 2
+    by_r = plus * cosh_out + minus * cosh_in
+    by_t = plus * cosh_out - minus * cosh_in
+    return _Polar(outward, by_r, by_t, mu, 4 * plus * minus, t)
+
+
+def _value(x: Tensor, v: Tensor, radius: Tensor | None, largest: float) -> Saved:
+    """exp_x(v) of (..., n + 1) each, and what the pull-back needs.
+
+    Args:
+        largest: of the dtype that the result is stored in, half of its largest number.
     """
     x, v = x[..., 1:], v[..., 1:]
-    dtype, limit = x.dtype, longest(x.dtype)
+    dtype = x.dtype
     length = 1.0 if radius is None else radius
     area = length * length
     square_x = dot(x, x)
     x2 = square_x / area
     tx = (1 + x2).sqrt()
-    # A vector with a coordinate of T limit is at least ``limit`` long: products with a longer one
-    # could overflow. What is longer than ``limit`` ends beyond the farthest point.
-    largest_v = largest_entry(v)
-    cut = (limit * tx * length / largest_v).clamp(max=1).detach()
-    v = v * cut
     far = (x2 > 1).to(dtype)
     near = 1 - far
     ray = outward_ray(x, square_x, far, area)
-    split = split_off(v, ray)
-    side, share, ahead, rest, left = split
-    square, across = squared(split, ray)
     size = x2.clamp(min=1).sqrt()
-    radial = (ahead + rest) / (size * tx)  # V's outward component on the manifold
-    # What rounding left of it in ``side`` goes where it belongs: a derivative multiplies it by what
-    # is longer than all the rest by T e^t.
-    side, share, rest = subtract_scaled(side, x, left), share + left, near * rest
-    square = near * square + far * across
-    s = far * (radial * radial + across) + near * (square - (ahead / tx).square()).clamp(min=0)
-    # Of s = 0 the root has no derivative.
-    still = (s == 0).to(dtype)
-    t = (s + still).sqrt() - still
-    short = limit / t.clamp(min=limit)  # 1 for all that is not
-    t, radial, share, ahead = t * short, radial * short, share * short, ahead * short
-    across, square = across * short.square(), square * short.square()
-    s = s * short.square()
-    # At s = 0 the last terms, which are 0, have the derivatives by s.
+    vector = _cut_and_split(x, v, size, tx, far, ray, length)
+    lateral, coefficient, residual = vector.lateral, vector.coefficient, vector.residual
+    inner, radial, square = vector.inner, vector.radial, vector.square
+    s, t, still, length_factor = vector.s, vector.t, vector.still, vector.length_factor
+
+    # z and f; where V is 0 the last terms, which are 0, have the derivatives by s.
     z = t.cosh() + still * (s / 2)
     f = (t.sinh() + still) / (t + still) + still * (s / 6)
     small = (t <= 1).to(dtype)
-    fall = (z - f) / s.clamp(min=1)  # 2 df/ds; where it cancels, by a continued fraction
+    # 2 df/ds = (z - f)/s, which loses 3/s to cancellation: up to t = 1 by a continued fraction.
+    fall = (z - f) / s.clamp(min=1)
     fall = small * f / coth_fraction(s.clamp(max=1)) + (1 - small) * fall
 
+    # Y's outward component: in polar form far out for t > 1, else as it is.
     polar = far * (1 - small)
     plain = 1 - polar
-    t_ = t.clamp(min=1)
-    mu = radial / t_
-    out = (radial >= 0).to(dtype)
-    less = across / (t_ * t_ * (1 + mu.abs()))  # 1 - |mu|
-    # (1 + mu)/2 and (1 - mu)/2, the small one from ``less``.
-    plus = (out * (2 - less) + (1 - out) * less) / 2
-    minus_ = ((1 - out) * (2 - less) + out * less) / 2
-    e_r = size + tx
-    e_out = torch.minimum(t, limit - e_r.log()).exp() * e_r
-    e_in = e_r / t.exp()
-    d_out, d_in = (e_out + 1 / e_out) / 2, (e_in + 1 / e_in) / 2
-    outward = plus * (e_out - 1 / e_out) / 2 + minus_ * (e_in - 1 / e_in) / 2
-    by_r = plus * d_out + minus_ * d_in
-    by_t = plus * d_out - minus_ * d_in
-    outward = polar * outward + plain * (size * z + radial * tx * f)
-    on_x = polar * outward / size + plain * (z + f * share)
-    on_side = f * short
+    a = _polar(vector, size, tx)
+    mu, by_t = a.mu, a.by_t
+    outward = polar * a.outward + plain * (size * z + radial * tx * f)
 
-    y2 = outward.square() + f * f * across
-    y2_near = z * z * (near * x2) + 2 * z * f * (near * ahead) + f * f * (near * square)
+    # Y, pulled back to the edge, and its time part from the space part as it was rounded: from
+    # ``y2`` it would be T times the rounding off that.
+    y_on_x = polar * outward / size + plain * (z + f * coefficient)
+    y_on_lateral = f * length_factor
+    y2 = outward.square() + f * f * vector.lateral_square
+    y2_near = z * z * (near * x2) + 2 * z * f * (near * inner) + f * f * (near * square)
     y2 = far * y2 + y2_near.clamp(min=0)
     edge = (largest / length + 0 * y2).clamp(max=farthest(dtype))
-    back = edge / torch.maximum(y2, edge * edge).sqrt()  # 1 for all that is not beyond the edge
-    y = torch.addcmul(x * (on_x * back), side, on_side * back)
-    ty = (1 + back * back * y2).sqrt()
-    # Of the space part as it was rounded, which far out is T times the rounding off ``y2``.
+    edge_factor = edge / torch.maximum(y2, edge * edge).sqrt()
+    y = torch.addcmul(x * (y_on_x * edge_factor), lateral, y_on_lateral * edge_factor)
+    ty = (1 + edge_factor * edge_factor * y2).sqrt()
     stored = (area + dot(y, y)).sqrt()
     result = torch.cat([stored, y], dim=-1)
 
-    # The derivative, of V = short (share X + side), in the frame of X/|X| and what is across.
-    beta = fall * radial
-    by_radial = 4 * plus * minus_ * tx * f + mu * by_t
-    bend = polar * (by_t - mu * tx * f) / (t_ * size) + plain * (f + fall * share)
-    kappa = far * (radial * size / tx) + near * (ahead / (tx * tx))
-    e_x, e_side = bend, fall * short
-    r_x, r_side = by_radial / size, beta * short
-    lean = far * radial / (size * tx) - near * kappa  # V - kappa X = lean X + side
-    # Without -z/|X|^2, and b_x without -f/|X|^2: in the polar form the gradient comes without its
-    # part along X.
-    a_x = polar * (by_r / (tx * size * size) - radial / (tx * tx) * r_x)
-    a_x = a_x - plain * kappa * lean * e_x
-    a_side = -polar * radial / (tx * tx) * r_side - plain * kappa * lean * e_side
-    b_x = polar * r_x / (tx * size) + plain * lean * e_x
-    b_side = polar * r_side / (tx * size) + plain * lean * e_side
-    y_x = on_x * x2 + on_side * rest
-    y_side = on_x * rest + on_side * (square / short.square())
-    inside = (back >= 1).to(dtype)
-    return (
-        *(result, side, on_x, on_side, y2, y_x, y_side, back, inside, ty, z, f, cut * short),
-        *(short, kappa, e_x, e_side, a_x, a_side, b_x, b_side),
-        polar / (size * size),
+    # The derivative in the frame of X/|X| and what is across, V = radial T X/|X| + lateral: with
+    # a the outward component, da/dr, da/dV_1 and da/dV_2 are ``by_r``, ``by_radial`` and
+    # ``lateral/t (by_t - mu T f)``; across the ray it is f and, by V's length, ``fall``.
+    by_radial = a.sine_square * tx * f + mu * by_t
+    by_radial_across = fall * radial
+    by_length_on_x = polar * (by_t - mu * tx * f) / (a.t * size) + plain * (f + fall * coefficient)
+    kappa = far * (radial * size / tx) + near * (inner / (tx * tx))
+    by_length_on_lateral = fall * length_factor
+    radial_on_x, radial_on_lateral = by_radial / size, by_radial_across * length_factor
+    lean = far * radial / (size * tx) - near * kappa  # V - kappa X = lean X + lateral
+    # Without -z/|X|^2, and v_on_x without -f/|X|^2: in the polar form the pull-back splits g, which
+    # comes without its part along X.
+    x_on_x = polar * (a.by_r / (tx * size * size) - radial / (tx * tx) * radial_on_x)
+    x_on_x = x_on_x - plain * kappa * lean * by_length_on_x
+    x_on_lateral = -polar * radial / (tx * tx) * radial_on_lateral
+    x_on_lateral = x_on_lateral - plain * kappa * lean * by_length_on_lateral
+    v_on_x = polar * radial_on_x / (tx * size) + plain * lean * by_length_on_x
+    v_on_lateral = polar * radial_on_lateral / (tx * size) + plain * lean * by_length_on_lateral
+    return Saved(
+        result,
+        lateral,
+        y_on_x,
+        y_on_lateral,
+        y2,
+        inner_x=y_on_x * x2 + y_on_lateral * residual,
+        inner_lateral=y_on_x * residual + y_on_lateral * (square / length_factor.square()),
+        edge_factor=edge_factor,
+        inside=(edge_factor >= 1).to(dtype),
+        ty=ty,
+        z=z,
+        f=f,
+        shortening=vector.shortening,
+        length_factor=length_factor,
+        kappa=kappa,
+        by_length_on_x=by_length_on_x,
+        by_length_on_lateral=by_length_on_lateral,
+        x_on_x=x_on_x,
+        x_on_lateral=x_on_lateral,
+        v_on_x=v_on_x,
+        v_on_lateral=v_on_lateral,
+        polar_over_x2=polar / (size * size),
     )
 
 
-def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
-    """See the end of _value."""
-    _, side, on_x, on_side, y2, y_x, y_side, back, inside, ty, z, f, cut, *turns = kept
-    short, kappa, e_x, e_side, a_x, a_side, b_x, b_side, split = turns
-    x, gt, gs = inputs[0][..., 1:], g[..., :1], g[..., 1:]
-    length = inputs[2] if len(inputs) > 2 else 1.0
-    g_x, g_side = dot(gs, x) / length, dot(gs, side) / length
-    # What acts on y: the time part's share, or beyond the edge what is left across y.
-    shrunk = (1 - inside) * back / (y2 + inside)
-    on_y = inside * gt / ty - ((shrunk * on_x) * g_x + (shrunk * on_side) * g_side)
-    q_x, q_side = back * g_x + on_y * y_x, back * g_side + on_y * y_side
-    turn = e_x * q_x + e_side * q_side
-    # Of g and of y what is along X is in the coefficients of X, where its derivative may be by
-    # orders of magnitude less than z or f: on a line there is nothing else.
-    gs = subtract_scaled(gs, x, split * g_x / length)
-    along = on_y * on_x * (split == 0).to(x.dtype) - back * split * dot(gs, x) / length
-    x_x = a_x * q_x + a_side * q_side + z * along
-    x_side = z * on_y * on_side - kappa * short * turn
-    v_x = b_x * q_x + b_side * q_side + f * along
-    v_side = f * on_y * on_side + short * turn
+def _pull(inputs: Sequence[Tensor], saved: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
+    """dY = z dX + f dV + (dY/dt / t) (t dt) and t dt = (V - kappa X).(dV - kappa dX). So, with q
+    the gradient by Y's space part, g_s + (g_t/T_y) Y, and D = q.(dY/dt)/t (``by_length``):
 
-    def assembled(on_g: Tensor, on_x: Tensor, on_side: Tensor) -> Tensor:
-        total = subtract_scaled(gs * on_g, x, -on_x / length)
-        total = subtract_scaled(total, side, -on_side / length)
+    by X, z q - kappa D (V - kappa X);    by V, f q + D (V - kappa X).
+
+    Beyond the edge q is what of g_s is across Y. In the polar form what is along X is written down.
+    """
+    at = Saved(*saved)
+    x, g_time, g_space = inputs[0][..., 1:], g[..., :1], g[..., 1:]
+    length = inputs[2] if len(inputs) > 2 else 1.0
+    g_x, g_lateral = dot(g_space, x) / length, dot(g_space, at.lateral) / length
+    # q = edge_factor g_s + on_y Y: the time part's share, or beyond the edge what is left across Y.
+    over_y2 = (1 - at.inside) * at.edge_factor / (at.y2 + at.inside)
+    on_y = at.inside * g_time / at.ty
+    on_y = on_y - ((over_y2 * at.y_on_x) * g_x + (over_y2 * at.y_on_lateral) * g_lateral)
+    q_x = at.edge_factor * g_x + on_y * at.inner_x
+    q_lateral = at.edge_factor * g_lateral + on_y * at.inner_lateral
+    by_length = at.by_length_on_x * q_x + at.by_length_on_lateral * q_lateral
+    # In the polar form what of g and of Y is along X is in the coefficients of X, where its
+    # derivative may be by orders of magnitude less than z or f: on a line there is nothing else.
+    g_space = subtract_scaled(g_space, x, at.polar_over_x2 * g_x / length)
+    along = on_y * at.y_on_x * (at.polar_over_x2 == 0).to(x.dtype)
+    along = along - at.edge_factor * at.polar_over_x2 * dot(g_space, x) / length
+    x_x = at.x_on_x * q_x + at.x_on_lateral * q_lateral + at.z * along
+    x_lateral = at.z * on_y * at.y_on_lateral - at.kappa * at.length_factor * by_length
+    v_x = at.v_on_x * q_x + at.v_on_lateral * q_lateral + at.f * along
+    v_lateral = at.f * on_y * at.y_on_lateral + at.length_factor * by_length
+
+    def assembled(on_g: Tensor, on_x: Tensor, on_lateral: Tensor) -> Tensor:
+        total = subtract_scaled(g_space * on_g, x, -on_x / length)
+        total = subtract_scaled(total, at.lateral, -on_lateral / length)
         return torch.cat([torch.zeros_like(on_x), total], dim=-1)
 
+    cut = at.shortening
     return (
-        assembled(z * back, x_x, x_side),
-        assembled(f * back * cut, v_x * cut, v_side * cut),
+        assembled(at.z * at.edge_factor, x_x, x_lateral),
+        assembled(at.f * at.edge_factor * cut, v_x * cut, v_lateral * cut),
     )
 
 
-def _turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+def _radius_derivative(inputs: Sequence[Tensor], saved: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """R d/dR at fixed x and v, for |V| <= 1 or |X| > 1. With m the cosine of the angle between V
     and the outward ray, t changes by -t w, w = (1 - m^2) + m^2/T^2, r by -tanh r, and m by
     m (1 - m^2) tanh^2 r; of the time part it is that of sqrt(R^2 + |y|^2).
@@ -167,48 +344,51 @@ def _turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Ten
     x, v, radius = inputs[0][..., 1:], inputs[1][..., 1:], inputs[2]
     area = radius * radius
     x2 = dot(x, x) / area
-    t2 = 1 + x2
+    t2 = 1 + x2  # T^2
     ray, size = normalize(x / radius)
     along = dot(ray, v)
-    side = subtract_scaled(v, ray, along)
-    rest = dot(ray, side)
-    side, along = subtract_scaled(side, ray, rest), (along + rest) / radius
-    across = dot(side, side) / area
-    radial = along * along / t2
-    s = across + radial
+    lateral = subtract_scaled(v, ray, along)
+    residual = dot(ray, lateral)
+    lateral, along = subtract_scaled(lateral, ray, residual), (along + residual) / radius
+    lateral_square = dot(lateral, lateral) / area
+    radial_square = along * along / t2
+    s = lateral_square + radial_square
     short = s <= 1
-    there = (short | (x2 > 1)) & (kept[8] > 0) & (s <= longest(x.dtype) ** 2)
+    holds = (short | (x2 > 1)) & (Saved(*saved).inside > 0) & (s <= longest(x.dtype) ** 2)
 
+    # Short: Y's derivative is that of z X + f V by s alone.
     near = s.where(short, 0.0)
     f = sinhc(near)
-    own = -(across + radial / t2) * (f * x + f / coth_fraction(near) * v)
+    space = -(lateral_square + radial_square / t2) * (f * x + f / coth_fraction(near) * v)
 
-    long = there & ~short
+    # Long, from far out: of the polar form, by t, r and m.
+    long = holds & ~short
     t, tx = s.where(long, 1.0).sqrt(), t2.sqrt()
-    m, lean = (along / (t * tx)).where(long, 1.0), (across / (t * t)).where(long, 0.0)  # 1 - m^2
-    less = lean / (1 + m.abs()) / 2  # (1 - |m|)/2
-    plus, back = torch.where(m > 0, 1 - less, less), torch.where(m > 0, less, 1 - less)
+    m = (along / (t * tx)).where(long, 1.0)
+    m_less = (lateral_square / (t * t)).where(long, 0.0)  # 1 - m^2
+    less = m_less / (1 + m.abs()) / 2  # (1 - |m|)/2
+    plus, minus = torch.where(m > 0, 1 - less, less), torch.where(m > 0, less, 1 - less)
     e_r, e_t = size + tx, t.exp()
-    out, into = e_r * e_t, e_r / e_t
-    by_t = plus * (out + 1 / out) / 2 - back * (into + 1 / into) / 2
-    slower = lean + (1 - lean) / t2
+    e_out, e_in = e_r * e_t, e_r / e_t
+    by_t = plus * (e_out + 1 / e_out) / 2 - minus * (e_in + 1 / e_in) / 2
+    t_fall = m_less + (1 - m_less) / t2  # w
     sinh = t.sinh()
-    outward = m * sinh * (1 + lean * x2) / tx - by_t * t * slower
-    far = ray * (outward * radius) - side * ((t.cosh() - sinh / t) * slower)
-    own = torch.where(long, far, own)
-    y = kept[0]
-    time = (area + dot(y[..., 1:], own)) / y[..., :1]
-    return torch.cat([time, own], dim=-1), there
+    outward = m * sinh * (1 + m_less * x2) / tx - by_t * t * t_fall
+    far = ray * (outward * radius) - lateral * ((t.cosh() - sinh / t) * t_fall)
+    space = torch.where(long, far, space)
+    y = saved[0]
+    time = (area + dot(y[..., 1:], space)) / y[..., :1]
+    return torch.cat([time, space], dim=-1), holds
 
 
 def _map(stored: torch.dtype) -> Callable[..., Tensor]:
     largest = torch.finfo(stored).max / 2
 
-    def value(x: Tensor, v: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
+    def value(x: Tensor, v: Tensor, radius: Tensor | None = None) -> Saved:
         return _value(x, v, radius, largest)
 
-    return custom_vjp(value, _pull, scaled=2, degree=1, turn=_turn)
+    return custom_vjp(value, _pull, scaled=2, degree=1, radius_derivative=_radius_derivative)
 
 
-# By the dtype of what is stored: its range may end before the farthest point.
+# By the dtype that the result is stored in: float16 ends at 65504, before the farthest point.
 EXPMAP = {t: _map(t) for t in (torch.float64, torch.float32, torch.bfloat16, torch.float16)}

@@ -1,7 +1,33 @@
-"""Pairs of points of the hyperboloid of curvature -1: one seen from the other.
+r"""A pair of points of the hyperboloid of curvature -1: distance and logarithm.
 
-Points come as space parts X, Y; T = sqrt(1 + |X|^2). Every map of a pair needs the same few
-numbers, found here with as few passes over the coordinates as keep all digits.
+    h = sinh^2(d/2) = sinh^2((r_x - r_y)/2) + |X| |Y| sin^2(theta/2)      both far out
+                    = (1 + T_x)/(1 + T_y) |Y - X (1 + T_y)/(1 + T_x)|^2/4   else
+    d = 2 asinh(sqrt h),    log_X Y = d/sinh(d) (Y - cosh(d) X)
+
+    grad_X cosh d = (T_y/T_x) X - Y,    grad_Y cosh d = -(T_x/T_y) grad_X cosh d
+
+============== ==================== ================================================================
+letter         name in the code     what it is
+============== ==================== ================================================================
+X, Y           x, y                 space parts (..., n), over R; the time parts are never read
+T_x, T_y       tx, ty               time parts, sqrt(1 + |X|^2), (..., 1)
+r_x, r_y       (not computed)       distances from the origin, |X| = sinh(r_x)
+theta          (not computed)       the angle between X and Y
+d, h           haversine            the distance, and sinh^2(d/2), (..., 1)
+R, R^2         radius, area         the radius: None, for 1, or a tensor ()
+s              step                 Y - X
+============== ==================== ================================================================
+
+Points come as they are stored, (..., n + 1) in units of length. Every map of a pair needs the same
+few numbers, :class:`PairGeometry`, found with as few passes over the coordinates as keep all
+digits.
+
+Domain: |X|, |Y| up to ``limits.farthest``; coincident points are 0 apart, with gradient 0.
+Bound: 8 units of u (1 + kappa) in value and 32 in gradient, kappa the condition number.
+Proof: validation/symbolic/kernels.py, "kernels/law of haversines"
+Proof: validation/symbolic/kernels.py, "kernels/pair, far", "kernels/pair, near"
+Not proven: the derivative by R; tests/manifolds/test_curvature_gradient.py holds it.
+Certificate: Lorentz.dist, Lorentz.sqdist, Lorentz.logmap, Lorentz.midpoint
 """
 
 from collections.abc import Sequence
@@ -11,39 +37,43 @@ import torch
 from torch import Tensor
 
 from .custom_vjp import custom_vjp, in_forward_mode, subtract_scaled
-from .radial_split import outward_ray, split_off, squared
+from .radial_split import lateral_squares, of_like_distance, outward_ray, split_radially
 from .special import asinh_squared, coth_fraction, tanhc_missing
 from .vectors import dot, largest_entry, norm, relative_to_ray
 
-# On squared lengths above this the first form of ``pair_geometry``. The other one, of a point
-# further out than one near the origin on its ray, loses a factor that is 9 at |X| = 1 and 4 here.
+# Points are far out where |X|^2 is above this. The form of the others, of a point further out than
+# one near the origin on its ray, loses a factor that is 9 at |X| = 1 and 4 here.
 _FAR = 0.25
 
 
-def _tiny(x: Tensor) -> tuple[float, float]:
-    """The sum of squares of a step shorter than the first number loses digits to underflow; the
-    second brings it back into range."""
+def _short(x: Tensor) -> tuple[float, float]:
+    """(the length below which a step's sum of squares loses digits to underflow, a power of two
+    that brings it back into range)."""
+    # A square below 2^-126 (2^-1022) is subnormal. The first number leaves room for coordinates
+    # 2^-32 (2^-256) times as long as the longest, whose digits count in none that is promised.
     return (2.0**-31, 2.0**60) if x.dtype == torch.float32 else (2.0**-255, 2.0**500)
 
 
 class PairGeometry(NamedTuple):
-    """Y = X + ... as seen from X. All but ``side`` have shape (..., 1)."""
+    """Y as seen from X. All but ``lateral`` have shape (..., 1)."""
 
-    side: Tensor
-    """Of Y or of Y - X, whichever is shorter, what is left across X; all of it near the origin.
-    Times ``scale``."""
-    h: Tensor
+    lateral: Tensor
+    """What is across X of Y or of Y - X, whichever is shorter, times ``scale``, (..., n); all of it
+    where one of the points is near the origin."""
+    haversine: Tensor
     """sinh^2(d/2), times ``scale`` squared."""
-    slope: Tensor
-    """The gradient of cosh d by X is slope X - side."""
-    bend: Tensor
-    """Y - cosh(d) X is bend X + side, ..."""
-    rise: Tensor
-    """... and the time part of that."""
-    part: Tensor
-    """Y is part X + side."""
+    d_cosh: Tensor
+    """grad_X cosh d is d_cosh X - lateral."""
+    log_x: Tensor
+    """Y - cosh(d) X is log_x X + lateral."""
+    log_time: Tensor
+    """The time part of Y - cosh(d) X."""
+    y_on_x: Tensor
+    """Y is y_on_x X + lateral."""
     tx: Tensor
+    """X's time part."""
     ty: Tensor
+    """Y's time part."""
     scale: Tensor
     """1, or a power of two where the points are so near one another that squares underflow."""
 
@@ -51,22 +81,21 @@ class PairGeometry(NamedTuple):
 def pair_geometry(
     x: Tensor, y: Tensor, radius: Tensor | None, difference: Tensor | None = None
 ) -> PairGeometry:
-    r"""See :class:`Sight`. With :math:`r` the distance from the origin, two forms.
+    r"""Two space parts (..., n) in units of length, seen from the first; two forms.
 
-    * |X|, |Y| > 1/2: the hyperbolic haversine, a radial and an angular part,
-      sinh^2((r_x - r_y)/2) + |X||Y| sin^2(theta/2), where
-      sinh^2((r_x - r_y)/2) = (|Y| - |X|)^2 / (2 (1 + T_x T_y + |X||Y|)) and
-      |X||Y| sin^2(theta/2) = |X| (|Y| - reach)/2, ``reach`` the component of Y along X. Ahead of X
-      |Y| - reach is side^2/(|Y| + reach), and |Y| - |X| follows from it: as differences they would
-      be rounding T times the size of the rest.
-    * else: the ball's formula, the points brought there by X/(1 + T),
-      (1 + T_x)/(1 + T_y) |Y - X (1 + T_y)/(1 + T_x)|^2 / 4, smooth at the origin, where the
-      directions of the first form do not exist. Used further out it would cancel by a factor T.
+    * |X|, |Y| > 1/2: the hyperbolic haversine, a radial and an angular part, where
+      sinh^2((r_x - r_y)/2) = (|Y| - |X|)^2/(2 (1 + T_x T_y + |X||Y|)) and
+      |X||Y| sin^2(theta/2) = |X| (|Y| - y_radial)/2, ``y_radial`` the component of Y along X.
+    * else: the ball's formula, the points brought there by X/(1 + T), which is smooth at the
+      origin, where the directions of the first form do not exist.
 
-    Points of about the same distance from the origin are taken by their difference, others are
-    not: a difference of a long vector and a short one has the rounding of the long one.
-    Selections are products with 0 and 1 of numbers kept finite: a mask costs ten times as much.
+    Args:
+        x, y: the space parts.
+        radius: R, or None for 1.
+        difference: y - x, where that is known to more digits than x and y have.
     """
+    # Both forms are computed and added as far * a + near * b with far, near 0 or 1: a torch.where
+    # costs three times a product of (4096, 1) numbers. So both must be finite, as 0 * inf is NaN.
     dtype = x.dtype
 
     area = 1.0 if radius is None else radius * radius
@@ -75,269 +104,366 @@ def pair_geometry(
     tx, ty = (1 + x2).sqrt(), (1 + y2).sqrt()
     far = (torch.minimum(x2, y2) > _FAR).to(dtype)
     ratio = (1 + ty) / (1 + tx)
-    like = ((ratio - 1.25).abs() <= 0.75).to(dtype)  # between 1/2 and 2
-    unlike = 1 - like
-
-    known = difference
-    step = subtract_scaled(y, x, like) if known is None else torch.addcmul(y * unlike, known, like)
-    tiny, large = _tiny(x)
+    # Points of about the same distance from the origin are taken by their difference, which is then
+    # exact to the points' own rounding. Others are not: the difference of a long vector and a short
+    # one has the rounding of the long one.
+    alike = of_like_distance(ratio)
+    unlike = 1 - alike
+    if difference is None:
+        step = subtract_scaled(y, x, alike)
+    else:
+        step = torch.addcmul(y * unlike, difference, alike)
+    short, large = _short(x)
     longest = largest_entry(step)
     # In forward mode no: the step's direction of change need not be short, and would overflow.
-    scale = 1 + (0 if in_forward_mode() else large) * like * (longest < tiny).to(dtype)
-    step = step * scale
+    scale = 1 + (0 if in_forward_mode() else large) * alike * (longest < short).to(dtype)
     # From here on what is of the first order in the step is times ``scale``, until divided by it.
-    ray = outward_ray(x, square_x, far, area)
-    split = split_off(step, ray)
-    side, _, ahead, rest, left = split
-    square, across = squared(split, ray)
-    size_x, size_y = x2.clamp(min=_FAR).sqrt(), y2.clamp(min=_FAR).sqrt()
-    along = (ahead + rest) / size_x
-    reach = along / scale + like * size_x
-    behind = torch.where(
-        reach > 0, across / scale / (size_y + reach.abs()), (size_y - reach) * scale
-    )
-    longer = like * (behind + along) + unlike * (size_y - size_x)
-    both = size_x * size_y
-    h_far = longer.square() / (2 * (1 + tx * ty + both)) + size_x * (behind * scale) / 2
-    turn = tx * behind - longer * (size_x + size_y) / (size_x * ty + size_y * tx)
-    slope_far = turn / scale / (size_x * tx)
-    ahead, left = ahead / scale, left / scale
-    bend_far = -tx * tx * slope_far - left
+    step = step * scale
 
+    # Far out: what of the step is along X and what is across.
+    ray = outward_ray(x, square_x, far, area)
+    split = split_radially(step, ray)
+    lateral, inner = split.lateral, split.inner_x
+    residual, residual_x = split.residual, split.residual_coefficient
+    square, lateral_square = lateral_squares(split, ray)
+    size_x, size_y = x2.clamp(min=_FAR).sqrt(), y2.clamp(min=_FAR).sqrt()
+    radial = (inner + residual) / size_x
+    y_radial = radial / scale + alike * size_x
+    # |Y| - y_radial and |Y| - |X|, times ``scale``. Where Y is on X's side of the origin the first
+    # is lateral^2/(|Y| + y_radial), and the second follows from it: as differences both would be
+    # rounding, T times the size of the rest.
+    missing = torch.where(
+        y_radial > 0,
+        lateral_square / scale / (size_y + y_radial.abs()),
+        (size_y - y_radial) * scale,
+    )
+    longer = alike * (missing + radial) + unlike * (size_y - size_x)
+    sizes = size_x * size_y
+    h_far = longer.square() / (2 * (1 + tx * ty + sizes)) + size_x * (missing * scale) / 2
+    # |X| T_x d_cosh, of T_x T_y - |X||Y| = 1/(T_x T_y + |X||Y|) and the like.
+    gradient = tx * missing - longer * (size_x + size_y) / (size_x * ty + size_y * tx)
+    d_cosh_far = gradient / scale / (size_x * tx)
+    inner, residual_x = inner / scale, residual_x / scale
+    log_x_far = -tx * tx * d_cosh_far - residual_x
+
+    # Near the origin.
     scales = scale * scale
-    gain = (2 * ahead + square / scales) / (tx + ty)  # T_y - T_x
+    time_gap = (2 * inner + square / scales) / (tx + ty)  # T_y - T_x
     # From the one nearer the origin: from the other, twice as far out, the terms are five times h.
-    # (Not by torch.minimum, whose derivative is neither's where both are as far out.)
+    # Not by torch.minimum, whose derivative is neither's where both are as far out.
     inwards = (ratio < 1).to(dtype)
     outwards = 1 - inwards
-    wide, least = outwards * ratio + inwards / ratio, outwards * x2 + inwards * y2
-    share = gain * (outwards - inwards) / (1 + outwards * tx + inwards * ty)
-    onwards = ahead - inwards * (2 * ahead + square / scales)
-    h_like = (square + scales * share * (share * least - 2 * onwards)) / wide
-    h_unlike = ((outwards * y2 + inwards * x2) / wide + wide * least) - 2 * ahead
-    h_near = (like * h_like + unlike * h_unlike) / 4
-    slope_near = (like * gain + unlike * ty) / tx
+    ratio_up = outwards * ratio + inwards / ratio  # at least 1
+    nearer_square = outwards * x2 + inwards * y2
+    share = time_gap * (outwards - inwards) / (1 + outwards * tx + inwards * ty)
+    inner_nearer = inner - inwards * (2 * inner + square / scales)  # the step with the nearer one
+    h_alike = (square + scales * share * (share * nearer_square - 2 * inner_nearer)) / ratio_up
+    h_unlike = ((outwards * y2 + inwards * x2) / ratio_up + ratio_up * nearer_square) - 2 * inner
+    h_near = (alike * h_alike + unlike * h_unlike) / 4
+    d_cosh_near = (alike * time_gap + unlike * ty) / tx
 
     near = 1 - far
     h = far * h_far + near * h_near
-    slope = far * (slope_far + left) + near * slope_near
-    bend = far * bend_far - near * (unlike + 2 * h / scales)
-    # <X, .>/T_x; for far points without the part that rounding left in side.
-    rise = far * (bend_far + left) * (x2 / tx) + near * (bend * (x2 / tx) + ahead / tx)
-    part = like + far * (reach / size_x - like - left)
-    return PairGeometry(side, h, slope, bend, rise, part, tx, ty, scale)
+    d_cosh = far * (d_cosh_far + residual_x) + near * d_cosh_near
+    log_x = far * log_x_far - near * (unlike + 2 * h / scales)
+    # The time part of v is X.V/T_x; far out without what rounding left of X in ``lateral``, which
+    # is not part of the vector but of its representation.
+    log_time = far * (log_x_far + residual_x) * (x2 / tx) + near * (log_x * (x2 / tx) + inner / tx)
+    y_on_x = alike + far * (y_radial / size_x - alike - residual_x)
+    return PairGeometry(lateral, h, d_cosh, log_x, log_time, y_on_x, tx, ty, scale)
 
 
-def _apart(seen: PairGeometry) -> tuple[Tensor, Tensor, Tensor]:
-    """Whether the points differ; sinh(d/2), 1 if not, times ``scale``; cosh(d/2)."""
-    apart = (seen.h > 0).to(seen.h.dtype)
-    half = (seen.h + (1 - apart)).sqrt()
-    return apart, half, (1 + seen.h / (seen.scale * seen.scale)).sqrt()
+def _half_distance(pair: PairGeometry) -> tuple[Tensor, Tensor, Tensor]:
+    """(1 where the points differ, else 0; ``scale`` sinh(d/2), 1 where they do not; cosh(d/2))."""
+    apart = (pair.haversine > 0).to(pair.haversine.dtype)
+    half = (pair.haversine + (1 - apart)).sqrt()
+    return apart, half, (1 + pair.haversine / (pair.scale * pair.scale)).sqrt()
 
 
-def _dist_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
-    seen = pair_geometry(x[..., 1:], y[..., 1:], radius)
-    apart, half, cosh = _apart(seen)
-    d = 2 * (half / seen.scale).asinh() * apart
+# -- functions of the distance --------------------------------------------------------------------
+
+
+class Saved(NamedTuple):
+    """What the pull-back of a function of h needs."""
+
+    result: Tensor
+    """The value, (..., 1)."""
+    lateral: Tensor
+    """As of :class:`PairGeometry`: times ``scale``, (..., n), in units of length."""
+    d_cosh: Tensor
+    """As of :class:`PairGeometry`, times ``scale``."""
+    weight: Tensor
+    """The derivative of the result by cosh d, over R^2 and over ``scale``."""
+    ratio: Tensor
+    """-T_x/T_y."""
+
+
+def _pull(inputs: Sequence[Tensor], saved: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
+    """f'(cosh d) grad cosh d: by X that is d_cosh X - lateral, by Y the same times -T_x/T_y."""
+    pair = Saved(*saved)
+    weight = pair.weight * g
+    by_x = subtract_scaled(inputs[0][..., 1:] * (weight * pair.d_cosh), pair.lateral, weight)
+    by_x = torch.cat([torch.zeros_like(weight), by_x], dim=-1)
+    return by_x, by_x * pair.ratio
+
+
+def _dist_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> Saved:
+    """R d."""
+    pair = pair_geometry(x[..., 1:], y[..., 1:], radius)
+    apart, half, cosh = _half_distance(pair)
+    d = 2 * (half / pair.scale).asinh() * apart
     weight = 0.5 * apart / (half * cosh)  # 1/sinh d
     if radius is not None:
         d, weight = d * radius, weight / radius
-    return d, seen.side, seen.slope * seen.scale, weight, -seen.tx / seen.ty
+    return Saved(d, pair.lateral, pair.d_cosh * pair.scale, weight, -pair.tx / pair.ty)
 
 
-def _sqdist_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
-    seen = pair_geometry(x[..., 1:], y[..., 1:], radius)
-    apart, half, cosh = _apart(seen)
-    root = half / seen.scale
+def _sqdist_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> Saved:
+    """R^2 d^2."""
+    pair = pair_geometry(x[..., 1:], y[..., 1:], radius)
+    apart, half, cosh = _half_distance(pair)
+    root = half / pair.scale
     d = 2 * root.asinh() * apart
-    weight = 2 * (apart * d / (2 * root * cosh) + (1 - apart)) / seen.scale  # 2 d/sinh d
-    # Where the points coincide the last term, which is 0, has the derivatives.
-    square = d * d + (1 - apart) * 4 * (seen.h / seen.scale) / seen.scale
+    weight = 2 * (apart * d / (2 * root * cosh) + (1 - apart)) / pair.scale  # 2 d/sinh d
+    # Where the points coincide the second term, which is 0, has the derivatives: d^2 is 4h to
+    # leading order, and the root of 0 has none.
+    square = d * d + (1 - apart) * 4 * (pair.haversine / pair.scale) / pair.scale
     if radius is not None:
         square = square * radius * radius
-    return square, seen.side, seen.slope * seen.scale, weight, -seen.tx / seen.ty
+    return Saved(square, pair.lateral, pair.d_cosh * pair.scale, weight, -pair.tx / pair.ty)
 
 
-def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
-    """grad_x cosh d = T_y/T_x X - Y, and by Y the same times -T_x/T_y."""
-    _, side, slope, weight, ratio = kept
-    weight = weight * g
-    by_x = subtract_scaled(inputs[0][..., 1:] * (weight * slope), side, weight)
-    by_x = torch.cat([torch.zeros_like(weight), by_x], dim=-1)
-    return by_x, by_x * ratio
-
-
-def _haversine_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
-    seen = pair_geometry(x[..., 1:], y[..., 1:], radius)
-    weight = 0.5 / seen.scale
+def _haversine_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> Saved:
+    """sinh^2(d/2)."""
+    pair = pair_geometry(x[..., 1:], y[..., 1:], radius)
+    weight = 0.5 / pair.scale
     if radius is not None:
         weight = weight / (radius * radius)
-    h = seen.h / seen.scale / seen.scale
-    return h, seen.side, seen.slope * seen.scale, weight, -seen.tx / seen.ty
+    h = pair.haversine / pair.scale / pair.scale
+    return Saved(h, pair.lateral, pair.d_cosh * pair.scale, weight, -pair.tx / pair.ty)
 
 
-def _stepped_value(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, ...]:
-    seen = pair_geometry(x, y, None, step)
-    h = seen.h / seen.scale / seen.scale
-    return h, seen.side, seen.slope * seen.scale, 0.5 / seen.scale, -seen.tx / seen.ty
+def _stepped_value(x: Tensor, y: Tensor, step: Tensor) -> Saved:
+    """sinh^2(d/2) of space parts at R = 1 and their difference."""
+    pair = pair_geometry(x, y, None, step)
+    h = pair.haversine / pair.scale / pair.scale
+    weight = 0.5 / pair.scale
+    return Saved(h, pair.lateral, pair.d_cosh * pair.scale, weight, -pair.tx / pair.ty)
 
 
 def _stepped_pull(
-    inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor
+    inputs: Sequence[Tensor], saved: Sequence[Tensor], g: Tensor
 ) -> tuple[Tensor, ...]:
-    # By the points alone: the step is their difference and has no share of its own.
-    _, side, slope, weight, ratio = kept
-    by_x = subtract_scaled(inputs[0] * (g * weight * slope), side, g * weight)
-    return by_x, by_x * ratio, torch.zeros_like(by_x)
+    """As ``_pull``, by the points alone: the step is their difference, not a variable."""
+    pair = Saved(*saved)
+    weight = g * pair.weight
+    by_x = subtract_scaled(inputs[0] * (weight * pair.d_cosh), pair.lateral, weight)
+    return by_x, by_x * pair.ratio, torch.zeros_like(by_x)
 
 
 # -- the derivative by the radius, R d/dR at fixed space parts ------------------------------------
 
 
-class Rise(NamedTuple):
+class TimeGap(NamedTuple):
     """How two points are apart in height. Shapes (..., 1), at unit curvature."""
 
-    gain: Tensor
-    """T_y - T_x"""
+    gap: Tensor
+    """T_y - T_x."""
     tx: Tensor
+    """X's time part."""
     ty: Tensor
+    """Y's time part."""
 
 
-def rise(x: Tensor, y: Tensor, area: Tensor) -> Rise:
-    """Of two space parts."""
+def time_gap(x: Tensor, y: Tensor, area: Tensor) -> TimeGap:
+    """T_y - T_x = (Y - X).(X + Y)/(T_x + T_y) of two space parts (..., n) in units of length."""
     x2, y2 = dot(x, x) / area, dot(y, y) / area
     tx, ty = (1 + x2).sqrt(), (1 + y2).sqrt()
-    # (T_y^2 - T_x^2)/(T_x + T_y), in an order in which nothing overflows.
-    gain = dot((y - x) / (tx + ty), x + y) / area
-    return Rise(gain, tx, ty)
+    # The step is divided before the product is taken: T^2 may overflow where the gap does not.
+    return TimeGap(dot((y - x) / (tx + ty), x + y) / area, tx, ty)
 
 
-def _dist_turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """2R (d/2 - tanh(d/2) + (T_y - T_x)^2/(2 T_x T_y sinh d)) at unit curvature: 4 sinh^2(d/2) is
-    |X - Y|^2 - (T_x - T_y)^2, and nothing cancels anywhere."""
+def _dist_radius_derivative(
+    inputs: Sequence[Tensor], saved: Sequence[Tensor]
+) -> tuple[Tensor, Tensor]:
+    """2 R (d/2 - tanh(d/2) + (T_y - T_x)^2/(2 T_x T_y sinh d)).
+
+    4 sinh^2(d/2) is |X - Y|^2 - (T_x - T_y)^2, so nothing cancels anywhere.
+    """
     x, y, radius = inputs
-    seen = rise(x[..., 1:], y[..., 1:], radius * radius)
-    d = kept[0] / radius
+    heights = time_gap(x[..., 1:], y[..., 1:], radius * radius)
+    d = saved[0] / radius
     s = (d / 2).square()
     apart = d > 0
-    share = seen.gain / d.where(apart, 1.0).sinh()
-    flat = d * s * tanhc_missing(s) + (seen.gain / seen.tx) * (share / seen.ty)
-    return radius * flat.where(apart, 0.0), torch.ones_like(apart)
+    share = heights.gap / d.where(apart, 1.0).sinh()
+    total = d * s * tanhc_missing(s) + (heights.gap / heights.tx) * (share / heights.ty)
+    return radius * total.where(apart, 0.0), torch.ones_like(apart)
 
 
-def _sqdist_turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    positive = kept[0] > 0
-    d = kept[0].where(positive, 1.0).sqrt()
-    own, everywhere = _dist_turn(inputs, [d])
-    return (2 * d * own).where(positive, 0.0), everywhere
+def _sqdist_radius_derivative(
+    inputs: Sequence[Tensor], saved: Sequence[Tensor]
+) -> tuple[Tensor, Tensor]:
+    """2 d times that of d."""
+    positive = saved[0] > 0
+    d = saved[0].where(positive, 1.0).sqrt()
+    derivative, everywhere = _dist_radius_derivative(inputs, [d])
+    return (2 * d * derivative).where(positive, 0.0), everywhere
 
 
-def bending(h: Tensor, x: Tensor, y: Tensor, radius: Tensor) -> Tensor:
-    """R d/dR of h = sinh^2(d/2), (T_y - T_x)^2/(2 T_x T_y) - 2 h.
+def haversine_by_log_radius(h: Tensor, x: Tensor, y: Tensor, radius: Tensor) -> Tensor:
+    """R d/dR of h = sinh^2(d/2) at fixed space parts: (T_y - T_x)^2/(2 T_x T_y) - 2 h.
 
-    Far out on one ray its two terms cancel by a factor T^2. There, of the radial and the angular
+    Far out on one ray the two terms cancel by a factor T^2. There, of the radial and the angular
     part of h, see :func:`pair_geometry`, it is -2 h_r (1 + h_r)/(T_x T_y) - 2 h_a.
     """
-    seen = rise(x, y, radius * radius)
-    near = (seen.gain / seen.tx) * (seen.gain / seen.ty) / 2 - 2 * h
-    far = torch.minimum(seen.tx, seen.ty) > 2**0.5
+    heights = time_gap(x, y, radius * radius)
+    near = (heights.gap / heights.tx) * (heights.gap / heights.ty) / 2 - 2 * h
+    far = torch.minimum(heights.tx, heights.ty) > 2**0.5  # |X|, |Y| > 1
     some = torch.ones_like(x)
     step = ((y - x) / radius).where(far, 0.0)
     x, y = (x / radius).where(far, some), (y / radius).where(far, some)
-    _, size, side, reach, ahead = relative_to_ray(x, y, step)
+    _, size_x, lateral, y_radial, radial = relative_to_ray(x, y, step)
     size_y = norm(y)
-    opposite = reach < 0
-    total = (size_y + reach).where(~opposite, 1.0)
-    behind = torch.where(opposite, size_y - reach, dot(side, side) / total)
-    radial = (behind + ahead).square() / (1 + seen.tx * seen.ty + size * size_y) / 2
-    turn = 2 * (radial / seen.tx) * ((1 + radial) / seen.ty) + size * behind
-    return torch.where(far, -turn, near)
+    # |Y| - y_radial, as in ``pair_geometry``.
+    opposite = y_radial < 0
+    total = (size_y + y_radial).where(~opposite, 1.0)
+    missing = torch.where(opposite, size_y - y_radial, dot(lateral, lateral) / total)
+    h_radial = (missing + radial).square() / (1 + heights.tx * heights.ty + size_x * size_y) / 2
+    fall = 2 * (h_radial / heights.tx) * ((1 + h_radial) / heights.ty) + size_x * missing
+    return torch.where(far, -fall, near)
 
 
-def _haversine_turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+def _haversine_radius_derivative(
+    inputs: Sequence[Tensor], saved: Sequence[Tensor]
+) -> tuple[Tensor, Tensor]:
     x, y, radius = inputs
-    turn = bending(kept[0], x[..., 1:], y[..., 1:], radius)
-    return turn, torch.ones_like(turn) > 0
+    derivative = haversine_by_log_radius(saved[0], x[..., 1:], y[..., 1:], radius)
+    return derivative, torch.ones_like(derivative) > 0
 
 
-# Of space parts whose difference is known to more digits than they have.
 stepped_haversine = custom_vjp(_stepped_value, _stepped_pull, scaled=0, degree=0)
-haversine = custom_vjp(_haversine_value, _pull, scaled=2, degree=0, turn=_haversine_turn)
-dist = custom_vjp(_dist_value, _pull, scaled=2, degree=1, turn=_dist_turn)
-sqdist = custom_vjp(_sqdist_value, _pull, scaled=2, degree=2, turn=_sqdist_turn)
+haversine = custom_vjp(
+    _haversine_value, _pull, scaled=2, degree=0, radius_derivative=_haversine_radius_derivative
+)
+dist = custom_vjp(_dist_value, _pull, scaled=2, degree=1, radius_derivative=_dist_radius_derivative)
+sqdist = custom_vjp(
+    _sqdist_value, _pull, scaled=2, degree=2, radius_derivative=_sqdist_radius_derivative
+)
 
 
-def _log_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
-    seen = pair_geometry(x[..., 1:], y[..., 1:], radius)
-    apart, half, cosh = _apart(seen)
-    root = half / seen.scale
+# -- the logarithm ---------------------------------------------------------------------------------
+
+
+class SavedLog(NamedTuple):
+    """What the pull-back of the logarithm needs. All but two have shape (..., 1)."""
+
+    result: Tensor
+    """log_x(y), (..., n + 1)."""
+    lateral: Tensor
+    """As of :class:`PairGeometry`: times ``scale``, (..., n), in units of length."""
+    d_cosh: Tensor
+    """grad_X cosh d is d_cosh X - lateral."""
+    tx: Tensor
+    """X's time part."""
+    ty: Tensor
+    """Y's time part."""
+    scale: Tensor
+    """As of :class:`PairGeometry`."""
+    f: Tensor
+    """d/sinh d."""
+    z: Tensor
+    """cosh d."""
+    by_inner_x: Tensor
+    """What <g, X> counts in the derivative of <g, log> by z."""
+    by_inner_lateral: Tensor
+    """What <g, lateral> counts there."""
+    by_time: Tensor
+    """What g's time part counts there."""
+
+
+def _log_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> SavedLog:
+    """f (Y - z X), f = d/sinh d, z = cosh d."""
+    pair = pair_geometry(x[..., 1:], y[..., 1:], radius)
+    apart, half, cosh = _half_distance(pair)
+    root = half / pair.scale
     d, sinh = 2 * root.asinh(), 2 * root * cosh
-    f = apart * d / sinh + (1 - apart)  # d/sinh d
-    z = 1 + 2 * (seen.h / seen.scale) / seen.scale
+    f = apart * d / sinh + (1 - apart)
+    z = 1 + 2 * (pair.haversine / pair.scale) / pair.scale
     s = (d * d).clamp(max=1) * apart
     long = apart * (d > 1).to(s.dtype)
     sinh = sinh * long + (1 - long)
-    shrunk = 1 / (z + sinh)  # e^-d
-    fall = long * (d * shrunk / sinh - 1) / sinh + (1 - long) * f * f / coth_fraction(s)
-    log = torch.addcmul(x[..., 1:] * (f * seen.bend), seen.side, f / seen.scale)
-    time = f * seen.rise
+    e_less = 1 / (z + sinh)  # e^-d
+    # -df/dz = (d coth d - 1)/sinh^2 d, which is 0/0 at d = 0: up to d = 1 by a continued fraction.
+    fall = long * (d * e_less / sinh - 1) / sinh + (1 - long) * f * f / coth_fraction(s)
+    log = torch.addcmul(x[..., 1:] * (f * pair.log_x), pair.lateral, f / pair.scale)
+    time = f * pair.log_time
     if radius is not None:
         time = time * radius
     result = torch.cat([time, log], dim=-1)
     # The derivative by z, less f <g, X>. With e = (Y - z X)/sinh d, the sum of <g, e> and <g, X>,
     # which may be of opposite signs and T times as large, is taken as <g, e + X>.
-    plus = long * (seen.part - shrunk) + (1 - long)
-    plus_time = long * (seen.rise + (sinh - 1) * seen.tx) + seen.tx
-    by_x = (fall * seen.bend + f * plus) / sinh
-    by_side = (fall + f * long) / sinh
-    by_time = (fall * seen.rise + f * plus_time) / sinh
-    return (
-        *(result, seen.side, seen.slope, seen.tx, seen.ty, seen.scale, f, z),
-        *(by_x, by_side, by_time),
-    )
+    plus = long * (pair.y_on_x - e_less) + (1 - long)
+    plus_time = long * (pair.log_time + (sinh - 1) * pair.tx) + pair.tx
+    return SavedLog(
+        result, pair.lateral, pair.d_cosh, pair.tx, pair.ty, pair.scale, f, z,
+        by_inner_x=(fall * pair.log_x + f * plus) / sinh,
+        by_inner_lateral=(fall + f * long) / sinh,
+        by_time=(fall * pair.log_time + f * plus_time) / sinh,
+    )  # fmt: skip
 
 
-def _log_pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
-    """Of f <g, Y - z X>, f = d/sinh d, z = cosh d."""
-    _, side, slope, tx, ty, scale, f, z, on_x, on_side, on_time = kept
+def _log_pull(inputs: Sequence[Tensor], saved: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
+    """d(f <g, Y - z X>) = f <g, dY - z dX> + (f' <g, Y - z X> - f <g, X>) dz, and dz as of
+    ``_pull``; g's time part reaches the space parts by T, dT = X.dX/T."""
+    at = SavedLog(*saved)
     x, y = inputs[0][..., 1:], inputs[1][..., 1:]
-    gt, gs = g[..., :1], g[..., 1:]
-    turn = on_x * dot(gs, x) + on_side / scale * dot(gs, side)
+    g_time, g_space = g[..., :1], g[..., 1:]
+    by_z = at.by_inner_x * dot(g_space, x)
+    by_z = by_z + at.by_inner_lateral / at.scale * dot(g_space, at.lateral)
     if len(inputs) > 2:
-        turn, gt = turn / (inputs[2] * inputs[2]), gt / inputs[2]
-    turn = turn + on_time * gt
-    swing = subtract_scaled(side * (turn / scale), x, turn * slope)
-    by_x = subtract_scaled(subtract_scaled(swing, gs, f * z), x, f * z * gt / tx)
-    by_y = torch.addcmul(gs * f, swing, -tx / ty)
-    by_y = subtract_scaled(by_y, y, -f * gt / ty)
-    zero = torch.zeros_like(z * gt)
+        by_z, g_time = by_z / (inputs[2] * inputs[2]), g_time / inputs[2]
+    by_z = by_z + at.by_time * g_time
+    # By way of z, and then directly.
+    through_z = subtract_scaled(at.lateral * (by_z / at.scale), x, by_z * at.d_cosh)
+    by_x = subtract_scaled(through_z, g_space, at.f * at.z)
+    by_x = subtract_scaled(by_x, x, at.f * at.z * g_time / at.tx)
+    by_y = torch.addcmul(g_space * at.f, through_z, -at.tx / at.ty)
+    by_y = subtract_scaled(by_y, y, -at.f * g_time / at.ty)
+    zero = torch.zeros_like(at.z * g_time)
     return torch.cat([zero, by_x], dim=-1), torch.cat([zero, by_y], dim=-1)
 
 
-def _log_turn(inputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Of f (y - z x), f = d/sinh d and z = cosh d, and of the time part that this has at x."""
+def _log_radius_derivative(
+    inputs: Sequence[Tensor], saved: Sequence[Tensor]
+) -> tuple[Tensor, Tensor]:
+    """That of f (y - z x), f = d/sinh d and z = cosh d, with the time part that it has at x."""
     x, y, radius = inputs[0][..., 1:], inputs[1][..., 1:], inputs[2]
-    h = _haversine_value(*inputs)[0]  # cosh d has no digits of it
+    h = _haversine_value(*inputs).result  # cosh d has no digits of it
     d2 = 4 * asinh_squared(h)
     short = d2 <= 1
-    turn = 2 * bending(h, x, y, radius)
+    by_log_radius = 2 * haversine_by_log_radius(h, x, y, radius)  # of z
     tx = (1 + dot(x, x) / (radius * radius)).sqrt()
-    f = kept[6]
+    f = SavedLog(*saved).f
     fall = f / coth_fraction(d2.where(short, 0.0))  # -f'/f by z
-    near = -turn * (fall * kept[0][..., 1:] + f * x)
-    # Of f - z f' and f' by themselves, and nothing cancels.
+    near = -by_log_radius * (fall * saved[0][..., 1:] + f * x)
+    # The derivatives by z of f - z f' and f' by themselves: in their sum nothing cancels.
     h = h.where(~short, 1.0)
     d, sinh = d2.where(~short, 4.0).sqrt(), 2 * h.sqrt() * (1 + h).sqrt()
     coth = (1 + 2 * h) / sinh
     far = x * (coth - d / sinh / sinh) + (y / sinh) * (d * coth - 1)
-    space = torch.where(short, near, -(turn / sinh) * far)
-    time = carried_time(space, x, kept[0][..., :1], tx, radius)
-    return time, torch.ones_like(turn) > 0
+    space = torch.where(short, near, -(by_log_radius / sinh) * far)
+    time = with_time_by_log_radius(space, x, saved[0][..., :1], tx, radius)
+    return time, torch.ones_like(by_log_radius) > 0
 
 
-def carried_time(space: Tensor, x: Tensor, time: Tensor, tx: Tensor, radius: Tensor) -> Tensor:
-    """With R d/dR of the time part x.v/(R T) of a vector from that of its space part."""
+def with_time_by_log_radius(
+    space: Tensor, x: Tensor, time: Tensor, tx: Tensor, radius: Tensor
+) -> Tensor:
+    """R d/dR of a vector at x, from that of its space part: of the time part x.v/(R T) it is
+    x.(R dv/dR)/(R T) - v_t/T^2."""
     return torch.cat([dot(x, space) / (radius * tx) - time / (tx * tx), space], dim=-1)
 
 
-logmap = custom_vjp(_log_value, _log_pull, scaled=2, degree=1, turn=_log_turn)
+logmap = custom_vjp(
+    _log_value, _log_pull, scaled=2, degree=1, radius_derivative=_log_radius_derivative
+)

@@ -1,10 +1,49 @@
-"""Vectors longer than a limit, brought back to it: the farthest points that a dtype can hold."""
+r"""How far a dtype reaches: the farthest points, the longest vectors, and what is beyond them.
+
+    brought_within(x, l) = x if |x| <= l, else l x/|x|
+
+=================== ========================= ========= ========= ===============================
+limit               of                        float32   float64   what fails beyond it
+=================== ========================= ========= ========= ===============================
+farthest            |X| on the hyperboloid    2^40      2^340     a product of three such numbers
+longest             |V| before sinh           43        350       sinh^2, from 45.1 and 355.6
+longest_before_tanh |V| before tanh           32        64        nothing: tanh is 1 from 9.0, 19.1
+rim                 |x| in a ball of radius 1 1 - 3 eps 1 - 3 eps a stored point is outside
+=================== ========================= ========= ========= ===============================
+
+Domain: float32 or float64; for what is stored also bfloat16 and float16.
+Bound: 1 unit of u: one quotient, one product.
+Proof: none, each limit is derived where it is defined.
+Certificate: Lorentz.proj, PoincareBall.proj, Stereographic.proj
+"""
 
 import torch
 from torch import Tensor
 
 from .custom_vjp import direction
 from .vectors import norm
+
+
+def farthest(dtype: torch.dtype) -> float:
+    """|X| = sinh r of the farthest points of the hyperboloid: r is 28.4 in float32, 236.4 in
+    float64.
+
+    A transport's rounding error is a product of three factors of this size, and 2^128 and 2^1024
+    overflow.
+    """
+    return 2.0**40 if dtype == torch.float32 else 2.0**340
+
+
+def longest(dtype: torch.dtype) -> float:
+    """The longest vector whose sinh is taken: longer than the way from the origin to the farthest
+    point, and short enough that sinh^2 does not overflow."""
+    return 43.0 if dtype == torch.float32 else 350.0
+
+
+def longest_before_tanh(dtype: torch.dtype) -> float:
+    """A length whose tanh is 1 to rounding, which it is from 9.01 in float32 and 19.06 in float64,
+    and whose cosh^2 does not overflow."""
+    return 32.0 if dtype == torch.float32 else 64.0
 
 
 def rim(dtype: torch.dtype) -> float:

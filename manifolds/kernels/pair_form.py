@@ -1,4 +1,21 @@
-"""A function of all pairs as matrix products: for whoever cannot hold the table of the pairs."""
+r"""A function of all pairs as matrix products: for whoever cannot hold the table of the pairs.
+
+    h_xy = (p_x q_y + q_x p_y - X_x.X_y)/2 = sn(d/2)^2,    value_xy = outer(sum factor phi(h_xy))
+
+============ ==================== ==================================================================
+letter       name in the code     what it is
+============ ==================== ==================================================================
+h            h                    the haversine sn(d/2)^2, (..., p, q): one matrix product
+X, p, q      features             of points (..., m): (..., n), (..., 1), (..., 1)
+phi          value                d, d^2 or cs(d) from h, with its pull-back
+number       number               the radius, or the curvature where a space has any sign of it, ()
+============ ==================== ==================================================================
+
+Domain: unit space forms of any sign; an h within its rounding counts as 0.
+Bound: 8 units of u (1 + kappa) in value and 32 in gradient, kappa with the cancellation in h.
+Proof: validation/symbolic/kernels.py, "kernels/law of haversines"
+Certificate: Lorentz.cdist.matmul, Sphere.cdist.matmul, PoincareBall.cdist.matmul
+"""
 
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -34,15 +51,22 @@ class PairForm(NamedTuple):
     """outer(sum of factor * phi(h) over the terms)."""
 
     terms: tuple[PairTerm, ...]
+    """One, or one for each factor of a product."""
     outer: Literal["same", "root", "square"] = "same"
+    """What is done with the sum: nothing, its square root or its square."""
 
 
 def value_of(
     kind: Kind, sign: int, at_coincidence: float, *, curved: bool = False
 ) -> Callable[..., tuple[Tensor, Pull]]:
-    """phi of a unit space form: d, d^2 or cs(d) in the normalisation of ``cinner``, from h.
+    """phi of a unit space form, from h: d, d^2 or cs(d) in the normalisation of ``cinner``.
 
-    ``curved``: of one of sign -1 whose number is k, 1 with the derivative of the curvature.
+    Args:
+        kind: which of the three.
+        sign: of the curvature.
+        at_coincidence: cs(0) in that normalisation.
+        curved: whether the number is k, the value 1 with the derivative of the curvature -k; then
+            ``sign`` is -1.
     """
     if kind == "inner":
 
@@ -55,8 +79,8 @@ def value_of(
         return form
 
     def value(h: Tensor, _: Number) -> tuple[Tensor, Pull]:
-        # sinh(d)/2, d/2 or sin(d)/2; its inverse is the derivative of d by h. No `where`: on a
-        # tile each costs as much as the rest together.
+        # half is sinh(d)/2, d/2 or sin(d)/2, and its inverse the derivative of d by h. Operations
+        # are in place and none is a torch.where: on a tile of pairs each costs as much as the rest.
         square = h if sign == 0 else torch.addcmul(h, h, h, value=-sign)
         if sign > 0:  # an h within rounding of 1 is an antipode, with gradient 0
             noise = 4 * torch.finfo(h.dtype).eps
@@ -68,9 +92,11 @@ def value_of(
             d = 2 * half if sign == 0 else torch.atan2(2 * half, 1 - 2 * h)
 
         def pull(g: Tensor) -> tuple[Tensor, Tensor | None]:
-            tiny = torch.finfo(h.dtype).tiny
+            tiny = torch.finfo(h.dtype).tiny  # below every square that is not 0: it only avoids 0/0
             by_number = None
-            if curved:  # of asinh(sqrt(k h))/sqrt k, or its square, at fixed h
+            if curved:
+                # d is 2 asinh(sqrt(k h))/sqrt k at fixed h. Its derivative by k at k = 1 is
+                # tanh(d/2) - d/2, here without the difference, of which s/3 is all that is left.
                 s = d.square() / 4
                 bend = -s * d * tanhc_missing(s) / 2
                 by_number = (g * bend if kind == "dist" else 2 * g * d * bend).sum()

@@ -1,7 +1,28 @@
-"""Pairs of points of the unit sphere: distance and logarithm, with derivatives written out.
+r"""A pair of points of the unit sphere: distance, logarithm and midpoint.
 
-Y = part X + side, side across X: so cos d = part and sin d = |side|. Points come as they are
-stored, off the sphere by rounding; what is said of derivatives is meant along it.
+    Y = cos(d) X + L,    L.X = 0,    sin d = |L|,    d = atan2(|L|, cos d)
+    log_X Y = d/sin(d) L
+
+    grad_X d = -L/sin d,    grad_Y d = cos(d) L/sin d - sin(d) X        (the ends of the arc)
+
+============ ==================== ==================================================================
+letter       name in the code     what it is
+============ ==================== ==================================================================
+X, Y         x/R, y/R             two points, (..., n + 1)
+L            lateral/large        what of Y is across X, (..., n + 1)
+cos d, sin d cosine, sine         (..., 1)
+f            f                    d/sin d
+R, R^2       length, area         the radius: 1.0 or a tensor ()
+============ ==================== ==================================================================
+
+Points come as they are stored, off the sphere by rounding; what is said of derivatives is meant
+along it.
+
+Domain: all pairs. The logarithm of an antipode, whose direction is not unique, is towards an axis.
+Bound: 8 units of u (1 + kappa) in value and 32 in gradient, kappa the condition number.
+Proof: validation/symbolic/quadric.py, "quadric/dist", "quadric/logmap", "quadric/midpoint"
+Proof: validation/symbolic/sphere_forms.py, "quadric/atan2", "quadric/small steps"
+Certificate: Sphere.dist, Sphere.sqdist, Sphere.logmap, Sphere.midpoint
 """
 
 from __future__ import annotations
@@ -16,134 +37,209 @@ from .custom_vjp import custom_vjp, in_forward_mode, subtract_scaled
 from .special import cot_fraction
 from .vectors import dot, normalize
 
+# Points on the same side of the equator of x are taken by their difference, those on the other by
+# their sum, and those in between as they are: at 60 degrees y and y - x are of the same length.
+_COSINE_OF_NEAR = 0.5
 
-# Nothing across X is longer than 1: so much larger, no sum of squares overflows, nor does one lose
-# digits to underflow.
-def _larger(x: Tensor) -> float:
+# The antipode's logarithm is towards the first axis, or towards the second where x is within 41
+# degrees of the first: across x the axis has then at least sqrt(1 - 0.75^2) = 0.66 of its length.
+_COSINE_TO_AXIS = 0.75
+
+
+def _large(x: Tensor) -> float:
+    """A power of two by which what is across X is stored larger.
+
+    It is at most 1, so that no sum of squares overflows; and no longer do those of a step of 1e-20
+    underflow.
+    """
     return 2.0**60 if x.dtype == torch.float32 else 2.0**500
 
 
 class Arc(NamedTuple):
-    side: Tensor
-    """At unit curvature, times ``_larger``."""
-    part: Tensor
+    """Y as seen from X, at unit curvature. All but ``lateral`` have shape (..., 1)."""
+
+    lateral: Tensor
+    """What of Y is across X, times ``_large``, (..., n + 1)."""
+    cosine: Tensor
+    """cos d: Y's component along X."""
     sine: Tensor
+    """sin d: the length of what is across."""
     apart: Tensor
     """1, or 0 where Y is X or -X."""
     distance: Tensor
+    """d."""
 
 
 def arc(x: Tensor, y: Tensor, radius: Tensor | None) -> Arc:
-    """Near X the part across it is taken from Y - X, near -X from Y + X: no digit is lost."""
+    """Two points (..., n + 1) of the sphere of a radius, the second as seen from the first."""
     length = 1.0 if radius is None else radius
     area = length * length
-    larger = _larger(x) / length
+    large = _large(x) / length
     product = dot(x, y) / area
-    nearest = (product > 0.5).to(x.dtype) - (product < -0.5).to(x.dtype)
+    # Near X what is across it is taken from Y - X, near -X from Y + X. From Y itself it would keep
+    # what X is off the sphere by along X: 6e-8 in float32, more than all of a shorter step.
+    nearest = (product > _COSINE_OF_NEAR).to(x.dtype) - (product < -_COSINE_OF_NEAR).to(x.dtype)
     step = subtract_scaled(y, x, nearest)
-    ahead = dot(step, x) / area
-    side = subtract_scaled(step, x, ahead)
-    side = side * larger if torch.is_grad_enabled() else side.mul_(larger)
-    square = dot(side, side)
+    along = dot(step, x) / area
+    lateral = subtract_scaled(step, x, along)
+    lateral = lateral * large if torch.is_grad_enabled() else lateral.mul_(large)
+    square = dot(lateral, lateral)
     apart = (square > 0).to(x.dtype)
-    sine = (square + (1 - apart)).sqrt() * (apart / _larger(x))
-    part = nearest + ahead
-    return Arc(side, part, sine, apart, torch.atan2(sine, part))
+    sine = (square + (1 - apart)).sqrt() * (apart / _large(x))
+    cosine = nearest + along
+    return Arc(lateral, cosine, sine, apart, torch.atan2(sine, cosine))
 
 
-def _dist_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
-    side, part, sine, apart, d = arc(x, y, radius)
+# -- distance --------------------------------------------------------------------------------------
+
+
+class Saved(NamedTuple):
+    """What the pull-back of a function of d needs."""
+
+    result: Tensor
+    """The value, (..., 1)."""
+    lateral: Tensor
+    """As of :class:`Arc`, (..., n + 1)."""
+    weight: Tensor
+    """The derivative of the result by d, over sin d and over ``_large``."""
+    cosine: Tensor
+    """cos d."""
+    weighted_sine: Tensor
+    """The derivative of the result by d, times sin d, over R."""
+
+
+def _dist_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> Saved:
+    """R d."""
+    lateral, cosine, sine, apart, d = arc(x, y, radius)
     length = 1.0 if radius is None else radius
-    weight = apart / (sine + (1 - apart)) / _larger(x)
-    return d * length, side, weight, part, sine / length
+    weight = apart / (sine + (1 - apart)) / _large(x)
+    return Saved(d * length, lateral, weight, cosine, sine / length)
 
 
-def _sqdist_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
-    side, part, sine, apart, d = arc(x, y, radius)
+def _sqdist_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> Saved:
+    """R^2 d^2."""
+    lateral, cosine, sine, apart, d = arc(x, y, radius)
     length = 1.0 if radius is None else radius
-    here = (1 - apart) * (part > 0).to(x.dtype)
-    slope = 2 * (apart * d / (sine + (1 - apart)) + here)
-    weight = slope * (length / _larger(x))
+    here = (1 - apart) * (cosine > 0).to(x.dtype)
+    slope = 2 * (apart * d / (sine + (1 - apart)) + here)  # 2 d/sin d
+    weight = slope * (length / _large(x))
     square = d * d
     if in_forward_mode():  # where the points coincide this, which is 0, has the derivatives
-        step = side / _larger(x)
+        step = lateral / _large(x)
         square = square + here * dot(step, step)
-    return square * (length * length), side, weight, part, slope * sine * sine
+    return Saved(square * (length * length), lateral, weight, cosine, slope * sine * sine)
 
 
-def _pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
-    """-side/sin d by X, and (cos d side/sin d - sin d X) by Y: the ends of the arc."""
-    _, side, weight, part, across = kept
-    weight = weight * g
-    return side * -weight, subtract_scaled(side * (weight * part), inputs[0], across * g)
+def _pull(inputs: Sequence[Tensor], saved: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
+    """F'(d) grad d: -L/sin d by X, cos(d) L/sin d - sin(d) X by Y."""
+    at = Saved(*saved)
+    weight = at.weight * g
+    by_y = at.lateral * (weight * at.cosine)
+    return at.lateral * -weight, subtract_scaled(by_y, inputs[0], at.weighted_sine * g)
 
 
 dist = custom_vjp(_dist_value, _pull, scaled=2, degree=1)
 sqdist = custom_vjp(_sqdist_value, _pull, scaled=2, degree=2)
 
 
+# -- the logarithm ---------------------------------------------------------------------------------
+
+
 def aside(ends: Tensor) -> tuple[Tensor, Tensor]:
-    """Which of the first two axes is well away from a unit vector, given the vector's first two
-    coordinates: the first one if it is, as (..., 2); and the coordinate along it, (..., 1)."""
-    first = (ends[..., :1].abs() <= 0.75).to(ends.dtype)
+    """(the first or the second axis, (..., 2); the coordinate along it, (..., 1)).
+
+    Args:
+        ends: the first two coordinates of a unit vector, (..., 2). The first axis is taken unless
+            the vector is near it.
+    """
+    first = (ends[..., :1].abs() <= _COSINE_TO_AXIS).to(ends.dtype)
     axis = torch.cat([first, 1 - first], dim=-1)
     return axis, (ends * axis).sum(-1, keepdim=True)
 
 
-def _log_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> tuple[Tensor, ...]:
-    side, part, sine, apart, d = arc(x, y, radius)
+class SavedLog(NamedTuple):
+    """What the pull-back of the logarithm needs. All but two have shape (..., 1)."""
+
+    result: Tensor
+    """log_x(y), (..., n + 1)."""
+    lateral: Tensor
+    """As of :class:`Arc`, (..., n + 1)."""
+    f: Tensor
+    """d/sin d."""
+    cosine: Tensor
+    """cos d."""
+    fall: Tensor
+    """-df/d(cos d) = (1 - d cot d)/sin^2 d where d <= 1, else of no use."""
+    sine: Tensor
+    """sin d where ``far`` is 1, else 1."""
+    far: Tensor
+    """1 where d > 1 and the points are no antipodes, else 0."""
+
+
+def _log_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> SavedLog:
+    """f L, f = d/sin d."""
+    lateral, cosine, sine, apart, d = arc(x, y, radius)
     length = 1.0 if radius is None else radius
-    near = (part > 0).to(x.dtype)
-    f = apart * d / (sine + (1 - apart)) + (1 - apart) * near  # d/sin d
-    # At the antipode any direction will do: towards an axis.
+    near = (cosine > 0).to(x.dtype)
+    f = apart * d / (sine + (1 - apart)) + (1 - apart) * near
+    # At the antipode any direction will do: towards an axis, less what of that is along x.
     axis, on_axis = aside(x[..., :2] / length)
     opposite = (1 - apart) * (1 - near) * torch.pi / (1 - on_axis * on_axis).sqrt()
-    larger = _larger(x)
-    log = subtract_scaled(side * (f * length / larger), x, opposite * on_axis)
+    large = _large(x)
+    log = subtract_scaled(lateral * (f * length / large), x, opposite * on_axis)
     log = torch.cat([log[..., :2] + axis * (opposite * length), log[..., 2:]], dim=-1)
-    # -d f/d cos d: (1 - d cot d)/sin^2 d, by a continued fraction where the difference cancels.
+    # The plain 1 - d cot d loses 3/d^2 to cancellation: up to d = 1 by a continued fraction.
     s = (d * d).clamp(max=1)
     far = (d > 1).to(x.dtype) * apart
     sine = far * sine + (1 - far)
-    return log, side, f, part, (1 - far) * f * f / cot_fraction(s), sine, far
+    return SavedLog(log, lateral, f, cosine, (1 - far) * f * f / cot_fraction(s), sine, far)
 
 
-def _log_pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
-    """Of f <g, Y - z X>, f = d/sin d, z = X.Y; for d > 1 by the directions of the arc.
+def _log_pull(inputs: Sequence[Tensor], saved: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
+    """Of f <g, Y - z X>, z = X.Y: near, f (dY - z dX - X dz) + f' (Y - z X) dz, dz = X.dY + Y.dX.
 
-    With e = side/sin d and r what of g is across X and e, that is -(g.e + d g.X) e - f z r by X
-    and (g.e) (z e - sin d X) + f r by Y. Next to the antipode f is beyond all bounds, and on a
-    circle, where r is 0, nothing else is: so r is cleared of what rounding left of X and e in it.
+    For d > 1 by the directions of the arc: with e = L/sin d and r what of g is across X and e,
+
+    by X: -(g.e + d g.X) e - f z r;    by Y: (g.e) (z e - sin d X) + f r.
+
+    Next to the antipode f is beyond all bounds, and on a circle, where r is 0, nothing else is: so
+    r is cleared of what rounding left of X and e in it.
     """
-    _, side, f, part, fall, sine, far = kept
-    x, inverse = inputs[0], 1 / (_larger(inputs[0]) * sine)
+    at = SavedLog(*saved)
+    lateral, f, cosine, far = at.lateral, at.f, at.cosine, at.far
+    x, inverse = inputs[0], 1 / (_large(inputs[0]) * at.sine)  # lateral inverse is e if far, or L
     length = 1.0 if len(inputs) < 3 else inputs[2]
     near = 1 - far
-    g_x, g_side = dot(g, x) / length, dot(g, side) * inverse
-    rest = subtract_scaled(subtract_scaled(g, x, far * g_x / length), side, far * g_side * inverse)
-    again_x, again = far * dot(rest, x) / length, far * dot(rest, side) * inverse
-    rest = subtract_scaled(subtract_scaled(rest, x, again_x / length), side, again * inverse)
-    turn = (far + near * fall) * g_side + f * sine * g_x
+    g_x, g_lateral = dot(g, x) / length, dot(g, lateral) * inverse
+    rest = subtract_scaled(g, x, far * g_x / length)
+    rest = subtract_scaled(rest, lateral, far * g_lateral * inverse)
+    left_x, left_lateral = far * dot(rest, x) / length, far * dot(rest, lateral) * inverse
+    rest = subtract_scaled(rest, x, left_x / length)
+    rest = subtract_scaled(rest, lateral, left_lateral * inverse)
+    by_cosine = (far + near * at.fall) * g_lateral + f * at.sine * g_x
     # Of each gradient the part along the sphere: near the antipode the other is far longer.
-    by_x = subtract_scaled(side * (-turn * inverse), x, -near * f * part * g_x / length)
-    short = turn * part - f * (part * g_x + g_side)
-    by_y = subtract_scaled(side * ((far * part * g_side + near * short) * inverse), rest, -f)
-    across = near * (
-        dot(side, side) * (inverse * inverse) * turn + f * (part * g_x + g_side) * part
-    )
-    return subtract_scaled(by_x, rest, f * part), subtract_scaled(
-        by_y, x, (across + far * sine * g_side) / length
-    )
+    by_x = lateral * (-by_cosine * inverse)
+    by_x = subtract_scaled(by_x, x, -near * f * cosine * g_x / length)
+    inwards = by_cosine * cosine - f * (cosine * g_x + g_lateral)
+    by_y = lateral * ((far * cosine * g_lateral + near * inwards) * inverse)
+    by_y = subtract_scaled(by_y, rest, -f)
+    square = dot(lateral, lateral) * (inverse * inverse)
+    across = near * (square * by_cosine + f * (cosine * g_x + g_lateral) * cosine)
+    by_x = subtract_scaled(by_x, rest, f * cosine)
+    return by_x, subtract_scaled(by_y, x, (across + far * at.sine * g_lateral) / length)
 
 
 logmap = custom_vjp(_log_value, _log_pull, scaled=2, degree=1)
 
 
-def halves(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-    """(y - x, x + y), the shorter of them made orthogonal to the longer.
+# -- the midpoint ----------------------------------------------------------------------------------
 
-    So they are on the sphere. Rounded points are off it, and near one another (or near antipodes)
-    by more than they are apart.
+
+def halves(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+    """(y - x, x + y) of unit vectors, the shorter of them made orthogonal to the longer.
+
+    On the sphere they are orthogonal. Rounded points are off it, and near one another (or near
+    antipodes) by more than they are apart.
     """
     both = x + y
     near = dot(step, step) <= 2
@@ -152,33 +248,46 @@ def halves(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(near, short, long), torch.where(near, long, short)
 
 
-def _bisector_value(x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, ...]:
+class SavedBisector(NamedTuple):
+    """What the pull-back of the bisector needs."""
+
+    result: Tensor
+    """(X + Y)/|X + Y|, (..., n + 1)."""
+    step: Tensor
+    """Y - X, orthogonal to it, (..., n + 1)."""
+    length: Tensor
+    """|X + Y|, (..., 1)."""
+
+
+def _bisector_value(x: Tensor, y: Tensor, step: Tensor) -> SavedBisector:
+    """(X + Y)/|X + Y|; at antipodes, where that is 0, across X towards an axis."""
     step, both = halves(x, y, step)
     direction, length = normalize(both)
-    # At the antipode that of the logarithm's any direction: towards an axis.
-    axis, share = (a.detach() for a in aside(x[..., :2]))
+    axis, on_axis = (a.detach() for a in aside(x[..., :2]))
     axis = torch.cat([axis, torch.zeros_like(x[..., 2:])], dim=-1)
-    any_direction = ((axis - share * x) / (1 - share * share).sqrt()).detach()
+    any_direction = ((axis - on_axis * x) / (1 - on_axis * on_axis).sqrt()).detach()
     middle = torch.where(length == 0, any_direction, direction)  # NaN stays NaN
-    return middle, step, length
+    return SavedBisector(middle, step, length)
 
 
 def _bisector_pull(
-    inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor
+    inputs: Sequence[Tensor], saved: Sequence[Tensor], g: Tensor
 ) -> tuple[Tensor, ...]:
-    """What of g is across the plane of X and Y over |X + Y|, and in it, with e that of Y - X,
-    (g.e) times the middle over |Y - X|, by X and by Y less that: next to the antipode the first is
-    beyond all bounds, and on a circle it is nothing. Of points nearer than a right angle the plane
-    is of no use, and the quotient by |X + Y| is good for both."""
-    middle, step, length = kept
+    """With m the bisector, e the direction of Y - X, and q what of g is across both:
+
+    by X: q/|X + Y| + (g.e) m/|Y - X|;    by Y: q/|X + Y| - (g.e) m/|Y - X|.
+
+    Next to the antipode the first term is beyond all bounds, and on a circle it is nothing. Of
+    points nearer than a right angle e is of no use, and the quotient by |X + Y| is good for both.
+    """
+    middle, step, length = SavedBisector(*saved)
     apart = (dot(step, step) > 2).to(g.dtype)
     far, size = step * apart, (dot(step, step) * apart + (1 - apart)).sqrt()
     along = dot(g, far) / size
     across = subtract_scaled(subtract_scaled(g, middle, dot(g, middle)), far, along / size)
-    again = dot(across, far) / size
-    across = subtract_scaled(
-        subtract_scaled(across, middle, dot(across, middle)), far, again / size
-    )
+    again = dot(across, far) / size  # what rounding left of it
+    across = subtract_scaled(across, middle, dot(across, middle))
+    across = subtract_scaled(across, far, again / size)
     across = across / length.where(length > 0, 1.0) * (length > 0).to(g.dtype)
     swing = middle * (along / size)
     return across + swing, across - swing, torch.zeros_like(across)
@@ -188,26 +297,41 @@ _bisector = custom_vjp(_bisector_value, _bisector_pull, scaled=0, degree=0)
 
 
 def bisector(x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-    """Unit vector from the centre through the midpoint."""
+    """Unit vector from the centre through the midpoint, of unit vectors x, y and step = y - x."""
     return _bisector(x, y, step, 1.0)
 
 
-def _sine_value(x: Tensor) -> tuple[Tensor, ...]:
-    side, length = normalize(x[..., 1:])
-    return length, side
+# -- the distance from the origin ------------------------------------------------------------------
 
 
-def _sine_pull(inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
-    length, side = kept
-    towards = torch.cat([-length, inputs[0][..., :1] * side], dim=-1)
-    return (inputs[0][..., :1] * g * towards,)
+class SavedSine(NamedTuple):
+    """What the pull-back of sin r needs."""
+
+    result: Tensor
+    """sin r = |x_s|, (..., 1)."""
+    direction: Tensor
+    """x_s/|x_s|, (..., n)."""
+
+
+def _sine_value(x: Tensor) -> SavedSine:
+    """|x_s|, x_s all but the first coordinate."""
+    direction, length = normalize(x[..., 1:])
+    return SavedSine(length, direction)
+
+
+def _sine_pull(inputs: Sequence[Tensor], saved: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
+    """cos r (-sin r, cos r x_s/|x_s|), the gradient along the sphere."""
+    at = SavedSine(*saved)
+    cosine = inputs[0][..., :1]
+    outward = torch.cat([-at.result, cosine * at.direction], dim=-1)
+    return (cosine * g * outward,)
 
 
 _sine = custom_vjp(_sine_value, _sine_pull, scaled=0, degree=0)
 
 
 def sine_of_radius(x: Tensor) -> Tensor:
-    """sin(r) of a point at r from the origin, |X_s|. Its derivative along the sphere is cos(r)
+    """sin(r) of a point at r from the origin, |x_s|. Its derivative along the sphere is cos(r)
     times that of r; the one off it is 1/cos(r) times longer, and next to the equator its rounding
     is all there is."""
     return _sine(x, 1.0)

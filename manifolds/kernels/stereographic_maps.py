@@ -1,4 +1,28 @@
-"""Maps of the kappa-stereographic model; see ``stereographic_points`` for the conventions."""
+r"""Maps of the kappa-stereographic model, for a curvature k of any sign.
+
+    exp_x v = x (+) w,    w = tn(t) v/|v|,    t = |v|/g_x
+    log_x y = asn(q)/(q sqrt(1 - k q^2)) (g_x s + k |s|^2 x)/g_y,    q = sn(d/2)
+    P v     = g_y/g_x gyr[y, -x] v
+    x (+) y = ((1 - 2k x.y - k|y|^2) x + g_x y)/(1 - 2k x.y + k^2 |x|^2 |y|^2)
+
+============ ==================== ==================================================================
+letter       name in the code     what it is
+============ ==================== ==================================================================
+k, x, y, s   k, x, y, step        see ``stereographic_points``, with sn, tn, asn
+g_x          gap_x                1 + k |x|^2, (..., 1)
+v            v                    a tangent vector, (..., n)
+u            u                    half of it, (..., n): v/g_x, whose length tn is taken of
+S, C         ratio, c             tn(t)/t = S/C, both finite where tn is not: ``half_turn``
+w            w                    S u, so that the way is w/c
+============ ==================== ==================================================================
+
+Domain: points up to the edge, v of any length, all k, also 0.
+Bound: 8 units of u (1 + kappa) in value and 32 in gradient, kappa the condition number.
+Proof: validation/symbolic/ball.py, "ball/expmap", "ball/logmap", "ball/transport"
+Proof: validation/symbolic/ball.py, "ball/midpoint", "ball/from_normal"
+Certificate: Stereographic.expmap, Stereographic.logmap, Stereographic.transport
+Certificate: Stereographic.midpoint, Stereographic.gyration, Stereographic.coadd
+"""
 
 import math
 
@@ -9,46 +33,51 @@ from . import ball_exp
 from .custom_vjp import direction
 from .generalized_trig import RIGHT_ANGLE, asinc_k, half_turn, tanc_k
 from .geodesic import between, multiple
+from .limits import longest_before_tanh
 from .stereographic_points import (
-    Half,
+    HalfDistance,
     at_infinity,
     chord,
-    facing,
     gap,
-    half,
+    half_cosine_vector,
+    half_distance,
     kdot,
     separation,
 )
 from .vectors import binary_scale, dot, norm, normalize
 
-# With k|x|^2 and k|y|^2 at most 1/8 nothing is near antipodal, the sum above is at least (7/8)^2.
-# Of two points more than a right angle apart one is beyond: tan^2(pi/8) > 1/8.
+# With k|x|^2 and k|y|^2 at most this nothing is near antipodal: 1 + 2k x.y + k^2|x|^2|y|^2, which
+# is 0 at antipodes, is at least (7/8)^2. Of two points more than a right angle apart one is beyond:
+# tan^2(pi/8) > 1/8.
 _BEYOND = 1 / 8
 
+# sinh^2(d/2) of points d = R apart, from which on a way back beyond the first is by a direction.
 _APART = math.sinh(1 / 2) ** 2
-"""sinh^2(d/2) of points d = R apart."""
 
-_FACING = 1 / 2
-"""-k x.y, 1 for antipodes, from which on what vanishes there has lost a bit."""
+# -k x.y, which is 1 for antipodes, from which on 1 + k x.y has lost a bit.
+_OPPOSITE = 1 / 2
 
 
 def logmap(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
     """The logarithm; at antipodes along the line to y, through the origin."""
-    way = half(k, x, y, step)
+    way = half_distance(k, x, y, step)
     near = asinc_k(way.z) / (1 - way.z).sqrt() / gap(k, y) * separation(k, x, y, step)
     return torch.where(way.far, gap(k, x) * way.length * _direction(way, step), near)
 
 
-def _direction(way: Half, step: Tensor) -> Tensor:
-    """The unit vector of log_x(y) where that is far. Next to antipodes the heading is short, and
-    what rounding leaves along it in the direction's derivative would be all there is on a line."""
+def _direction(way: HalfDistance, step: Tensor) -> Tensor:
+    """The unit vector of log_x(y) where that is far.
+
+    Next to antipodes the heading is short: what rounding leaves along it in the derivative of
+    heading/|heading| would be all there is on a line.
+    """
     nowhere = (way.heading == 0).all(-1, keepdim=True)
     return direction(torch.where(nowhere, step, way.heading).where(way.far, 1.0))
 
 
-def saturated(k: Tensor, a: Tensor) -> Tensor:
+def clip_before_tanh(k: Tensor, a: Tensor) -> Tensor:
     """A vector of half the length: for k < 0 not longer than tanh can tell."""
-    limit = 32.0 if a.dtype == torch.float32 else 64.0
+    limit = longest_before_tanh(a.dtype)
     beyond = (k < 0) & (k.abs().sqrt() * norm(a.detach()) > limit)
     direction, _ = normalize(a.where(beyond, 1.0))
     return torch.where(beyond, limit * k.abs().where(beyond, 1.0).rsqrt() * direction, a)
@@ -66,8 +95,8 @@ def within_one_turn(k: Tensor, a: Tensor) -> Tensor:
 def expmap(k: Tensor, x: Tensor, v: Tensor) -> Tensor:
     """x (+) w/c, (w, c) the sine and the cosine of half of the way: finite where the sum is not.
 
-    Of hyperbolic space, by a long vector, that of the ball: through the origin and out again x and
-    w are nearly opposite.
+    In hyperbolic space a long vector goes by ``ball_exp``: through the origin and out again x and w
+    are nearly opposite.
     """
     # Beyond 1/eps turns no digit of the end is known, and of its derivative by k, which may be
     # beyond the dtype, two parts of opposite signs would be NaN.
@@ -75,25 +104,32 @@ def expmap(k: Tensor, x: Tensor, v: Tensor) -> Tensor:
         turns = k.abs().sqrt() * (norm(v) / gap(k, x))
         lost = (k > 0) & (turns > 1 / torch.finfo(v.dtype).eps)
     k = torch.where(lost, k.detach(), k)
-    gap_x, short = gap(k, x), saturated(k, v)
-    u = within_one_turn(k, saturated(k, short / gap_x))  # the quotient may overflow
+    gap_x, short = gap(k, x), clip_before_tanh(k, v)
+    u = within_one_turn(k, clip_before_tanh(k, short / gap_x))  # the quotient may overflow
     k_u2 = kdot(k, u, u)
     ratio, c = half_turn(k_u2)
     w = ratio * u
     # gap_x u by way of the quotient would owe K two numbers of the size of v that cancel.
     short = torch.where((u == short / gap_x).all(-1, keepdim=True), short, gap_x * u)
-    near = shot(k, x, c * w, w, c * c, u, ahead=c * ratio * short)
+    near = mobius_step(k, x, c * w, w, c * c, u, ahead=c * ratio * short)
     long = k_u2 < -1
     radius = (-k).where(long, 1.0).rsqrt()  # at k = -1e-300 its derivative is infinite
     far = ball_exp.EXPMAP[x.dtype](x.where(long, 0.0), v.where(long, 1.0), radius)
     return torch.where(long, far, near)
 
 
-def shot(
+def mobius_step(
     k: Tensor, x: Tensor, half: Tensor, w: Tensor, c2: Tensor, side: Tensor, ahead: Tensor
 ) -> Tensor:
-    """x (+) w/c from ``half`` = c w, a vector w' of the length of w, c^2, and ``ahead`` = g_x c w;
-    if that is at infinity, there on the side of the vector ``side``."""
+    """The Möbius sum x (+) w/c.
+
+    Args:
+        half: c w, (..., n).
+        w: w, or any vector of its length.
+        c2: c^2, (..., 1).
+        side: a vector: if the sum is at infinity, it is there on the side of this.
+        ahead: g_x c w, as the caller has it with fewer roundings.
+    """
     gap_x, k_w2, k_x2 = gap(k, x), kdot(k, w, w), kdot(k, x, x)
     k_xh = kdot(k, x, half)
     way = half - k_w2 * x
@@ -105,19 +141,23 @@ def shot(
     shape = torch.where(small, c2 - 2 * k_xh + k_x2 * k_w2, ratio)
     infinite = shape <= 0
     shape = shape.where(~infinite, 1.0)
-    # From x, so that a zero vector gives x back to the last bit; for k > 0 and x far out by a long
-    # way as a sum, because what is left of a long x has its rounding.
+    # It is taken from x, so that a zero vector gives x back to the last bit; but as one sum for
+    # k > 0, x far out and a long way, where what is left of a long x would have its rounding.
     way = (ahead - gap_x * k_w2 * x) / shape
     far = ((c2 - 2 * k_xh - k_w2) * x + ahead) / shape
     long = (k_x2 > 1) & (4 * kdot(k, way, way) > k_x2)
     return at_infinity(infinite, side, torch.where(long, far, x + way))
 
 
-def amid(k: Tensor, space: Tensor, time: Tensor, square: Tensor, side: Tensor) -> Tensor:
-    """The point whose embedding is a multiple of (time, 2 space), of squared length ``square``.
+def from_embedding(k: Tensor, space: Tensor, time: Tensor, square: Tensor, side: Tensor) -> Tensor:
+    """The point whose embedding (2/g - 1, 2x/g) is a multiple of (time, 2 space): the mean's.
 
-    space/(time + root), in its other form where the time is negative, towards infinity; at infinity
-    on the side of the vector ``side``.
+    It is space/(time + root), root the length; where the time is negative, towards infinity,
+    (root - time)/(k |space|^2) space, in which nothing cancels.
+
+    Args:
+        square: the squared length of (time, 2 space) for k <= 0.
+        side: a vector: if the point is at infinity, it is there on the side of this.
     """
     k_space2 = kdot(k, space, space)
     root = torch.where(k > 0, time.square() + k_space2, square).sqrt()
@@ -129,17 +169,17 @@ def amid(k: Tensor, space: Tensor, time: Tensor, square: Tensor, side: Tensor) -
 
 
 def midpoint(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-    """The point amid the two embedded ones; across more than a right angle by the geodesic.
+    """The middle of the two embedded points; across more than a right angle by the geodesic.
 
-    Of points near one another, in units of R, as the chord's middle and terms that vanish with the
-    step, as on the ball: the derivative by k of the whole is a difference of two sums otherwise.
+    Points near one another, in units of R, take the chord's middle and terms that vanish with the
+    step, as on the ball: else the derivative by k is a difference of two sums.
     """
     across = chord(k, x, y, step)
     z = kdot(k, across, across)
     far = z > RIGHT_ANGLE
     gap_x, gap_y = gap(k, x), gap(k, y)
     time = (1 / gap_x + 1 / gap_y - 1).where(~far, 1.0)
-    mean = amid(k, x / gap_x + y / gap_y, time, 1 - z.where(~far, 0.0), x)
+    mean = from_embedding(k, x / gap_x + y / gap_y, time, 1 - z.where(~far, 0.0), x)
     close = 4 * z.abs() <= (1 / gap_x + 1 / gap_y).clamp(max=1)
     above = -z.where(close, 0.0) / (1 + (1 - z.where(close, 0.0)).sqrt())  # cs(d/2) - 1
     lean = kdot(k, step, x + y) / (gap_x * gap_y)  # 1/gap_x - 1/gap_y
@@ -154,8 +194,11 @@ def midpoint(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
 
 
 def geodesic(k: Tensor, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
-    """The point at time t <= 1/2, from x; of hyperbolic space for t > 0 by both ends, and for t < 0
-    of far ones as on the ball, by the direction and the length."""
+    """The point at time t <= 1/2, from x.
+
+    In hyperbolic space it is found from both ends for t > 0, and for t < 0, where they are more
+    than R apart, by the direction and the length: see ``geodesic``.
+    """
     along = expmap(k, x, multiple(t, logmap(k, x, y, step)))
     both = (k < 0) & (t > 0)
     gap_x, gap_y = gap(k, x), gap(k, y)
@@ -171,12 +214,13 @@ def geodesic(k: Tensor, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor
 
 def from_normal(k: Tensor, v: Tensor) -> Tensor:
     """tn(|v|/2) v/|v|."""
-    v = within_one_turn(k, saturated(k, v / 2))
+    v = within_one_turn(k, clip_before_tanh(k, v / 2))
     return tanc_k(kdot(k, v, v)) * v
 
 
 def to_normal(k: Tensor, x: Tensor) -> Tensor:
-    """2 atn(|x|) x/|x|, for k < 0 by asinh, to which 1 + k|x|^2 is known; for k > 0 by atan."""
+    """2 atn(|x|) x/|x|; for k < 0 by asinh, since 1 + k|x|^2 is known as well as |x| and atanh
+    would lose it; for k > 0 by atan."""
     gap_x = gap(k, x)
     z = kdot(k, x, x) / gap_x
     far = z > RIGHT_ANGLE
@@ -198,9 +242,9 @@ def _beyond(k: Tensor, x: Tensor, y: Tensor) -> Tensor:
 def gyration(k: Tensor, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
     """gyr[y, -x] v.
 
-    Every term of the correction has a factor s, as on the ball. Where points may be antipodal: in
-    the plane of x and y it is the rotation by twice the argument of 1 + k y x*, that is by twice
-    the angle from x/|x| to ``facing``, and so it is two reflections.
+    Every term of the correction has a factor s. Where points may be antipodal it is two
+    reflections: in the plane of x and y, as complex numbers, the rotation by twice the argument of
+    1 + k y x*, that is by twice the angle from x/|x| to ``half_cosine_vector``.
     """
     scale = binary_scale(v)  # the map is linear in v, whose products with points may overflow
     v = v / scale
@@ -211,7 +255,7 @@ def gyration(k: Tensor, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor
     a = 2 * k_xs * k_xv + gap_x * k_xv - k_x2 * k_sv
     b = gap_x * k_sv + k_s2 * k_xv
     near = v + 2 * (a * step - b * x) / (gap_x * gap_y - k_s2).where(~beyond, 1.0)
-    first, ray, other = facing(k, x.where(beyond, some), y.where(beyond, some))
+    first, ray, other = half_cosine_vector(k, x.where(beyond, some), y.where(beyond, some))
     nowhere = (other == 0).all(-1, keepdim=True)
     other = direction(torch.where(nowhere, ray, other))
     for mirror in (ray.where(first, other), other.where(first, ray)):
@@ -221,7 +265,7 @@ def gyration(k: Tensor, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor
 
 def difference(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
     """(-x) (+) y, of length tn(d/2)."""
-    way = half(k, x, y, step)
+    way = half_distance(k, x, y, step)
     shape = (gap(k, x) * gap(k, y) - kdot(k, step, step)).where(~way.far, 1.0)
     infinite = way.far & (way.cosine == 0)
     cosine = way.cosine.where(way.far & ~infinite, 0.5)
@@ -234,16 +278,16 @@ def coadd(k: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """(g_y x + g_x y)/(1 - k^2|x|^2|y|^2)."""
     gap_x, gap_y = gap(k, x), gap(k, y)
     both, apart = x + y, x - y
-    # From x + y where it is short, so that opposite vectors leave their digits.
+    # From x + y where that is short, so that what opposite vectors leave has its digits.
     opposite = 4 * dot(both, both) < dot(apart, apart)
     close = (gap_x + gap_y) / 2 * both - kdot(k, both, apart) / 2 * apart
     total = torch.where(opposite, close, gap_y * x + gap_x * y)
     k_x2, k_y2 = kdot(k, x, x), kdot(k, y, y)
-    # Of terms of one sign, for k < 0.
+    # For k < 0 the denominator is a sum of terms of one sign; 1 - k^2|x|^2|y|^2 is not.
     hyperbolic = (gap_x * (1 - k_y2) + gap_y * (1 - k_x2)) / 2
     shape = torch.where(k > 0, 1 - k_x2 * k_y2, hyperbolic)
-    # Of antipodes both vanish.
-    facing = (k > 0) & (kdot(k, x, y) < -_FACING)
+    # At antipodes numerator and denominator vanish both.
+    facing = (k > 0) & (kdot(k, x, y) < -_OPPOSITE)
     other, below = _coadd_facing(k, x.where(facing, 0.0), y.where(facing, 0.0))
     total, shape = torch.where(facing, other, total), torch.where(facing, below, shape)
     nothing = (total == 0).all(-1, keepdim=True)

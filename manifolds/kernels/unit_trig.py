@@ -1,8 +1,19 @@
-r"""The sine sn of the unit space forms, and what follows from it: K = -1, 0 or 1 by its ``sign``.
+r"""The sine of the unit space forms and what follows from it, K = -1, 0 or 1 by its sign.
 
     sn(t) = sinh t, t, sin t        a circle of radius t is 2 pi sn(t) long
-    d     = 2 asn(sn(d/2))          the distance, from what the maps compute without cancellation
+    d     = 2 asn(sn(d/2))          the distance, from what maps find without cancellation
 
+============== ==================== ================================================================
+letter         name in the code     what it is
+============== ==================== ================================================================
+K              sign                 the curvature: -1, 0 or 1, a number of Python's
+sn(d/2)        half                 sine of half the distance d, (..., 1), not negative
+sn^2(d/2)      haversine            its square
+k              k                    1, with the derivative of the curvature -k; K < 0 only
+============== ==================== ================================================================
+
+Domain: half >= 0; on the sphere what rounding leaves above 1 counts as 1.
+Bound: 2 units of u (1 + kappa) in value.
 Proof: validation/symbolic/functions.py, "functions/sn and cs"
 Certificate: Lorentz.dist, Sphere.dist, Euclidean.dist, Lorentz.logdetexp, Sphere.logdetexp
 """

@@ -5,7 +5,8 @@ from torch import Tensor
 
 from ..base import Manifold, check_manifold
 from ..checks import check_amount, check_broadcast
-from ..kernels.special import signed_cs, signed_csm1c, signed_sn, signed_snm1c
+from ..kernels.generalized_trig import sinc_k
+from ..kernels.special import signed_cs, signed_csm1c, signed_snm1c
 from ..kernels.vectors import binary_scale, scale_of
 from .curvature_tensor import curvature_at, entered
 from .jacobi import Field, Kept, kept_vectors
@@ -48,7 +49,7 @@ def jacobi_field(
     a, value, slope = (kept.enter(x, u) for u in (v, value / both, slope / both))
     z = _squared(kept, x, a)
     first = _across(kept, x, a, value, signed_cs(z), signed_csm1c(z))
-    second = _across(kept, x, a, slope, signed_sn(z), signed_snm1c(z))
+    second = _across(kept, x, a, slope, sinc_k(z), signed_snm1c(z))
     parts = zip(first[1:], second[1:], strict=True)
     field = Field(first.near, *(p + time * q for p, q in parts))
     return (both * kept.carried(x, v, field)).to(dtype)
@@ -175,7 +176,7 @@ def logmap_differential_base(manifold: Manifold, x: Tensor, y: Tensor, u: Tensor
     kept = kept_vectors(manifold)
     v, _ = kept.log(x, y)
     z = _squared(kept, x, v)
-    near = (signed_csm1c(z) - signed_snm1c(z)) / signed_sn(z.clamp(-1, 1))
+    near = (signed_csm1c(z) - signed_snm1c(z)) / sinc_k(z.clamp(-1, 1))
     ratio = kept.cotangent(x, y, z)
     scale = scale_of(u)
     change = _across(kept, x, v, kept.enter(x, u / scale), ratio, near)
@@ -219,12 +220,12 @@ def _across(kept: Kept, x: Tensor, v: Tensor, w: Tensor, factor: Tensor, slope: 
 
 def _stretched(kept: Kept, x: Tensor, v: Tensor, w: Tensor) -> Field:
     z = _squared(kept, x, v)
-    return _across(kept, x, v, w, signed_sn(z), signed_snm1c(z))
+    return _across(kept, x, v, w, sinc_k(z), signed_snm1c(z))
 
 
 def _shrunk(kept: Kept, x: Tensor, v: Tensor, w: Tensor, ratio: Tensor | None = None) -> Tensor:
     z = _squared(kept, x, v)
-    factor = signed_sn(z)
+    factor = sinc_k(z)
     inverse = 1 / factor if ratio is None else ratio
     return _across(kept, x, v, w, inverse, -signed_snm1c(z) / factor).whole
 

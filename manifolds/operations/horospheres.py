@@ -8,7 +8,7 @@ from torch import Tensor
 from ..base import Manifold
 from ..charts.through_quadric import point, through_quadric
 from ..checks import check_amount, check_broadcast, check_tensor
-from ..kernels.custom_vjp import direction, with_turn
+from ..kernels.custom_vjp import direction, with_radius_derivative
 from ..kernels.hyperboloid import time
 from ..kernels.special import tanhc_missing
 from ..kernels.vectors import dot, norm, normalize
@@ -73,7 +73,7 @@ def busemann(manifold: Manifold, x: Tensor, ideal: Tensor) -> Tensor:
         own = space_part(manifold, factor * x_)
         return _turn(own, xi, carried=not embedded(manifold))
 
-    value = with_turn(value, call.curved.get("k", 1.0), turn)
+    value = with_radius_derivative(value, call.curved.get("k", 1.0), turn)
     return manifold._from_unit_scalar(value, call, 1)
 
 

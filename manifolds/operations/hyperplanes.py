@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -12,10 +11,10 @@ from ..base import Manifold, check_known, check_one
 from ..charts.through_quadric import through_quadric
 from ..checks import check_broadcast, check_coordinates, check_tensor
 from ..kernels import stereographic_hyperplanes
-from ..kernels.custom_vjp import direction, with_turn
+from ..kernels.custom_vjp import direction, with_radius_derivative
 from ..kernels.hyperboloid import time
-from ..kernels.hyperboloid_pair import rise
-from ..kernels.special import asinh_over, tanhc_missing
+from ..kernels.hyperboloid_pair import time_gap
+from ..kernels.special import asinh_over, long_asinh, tanhc_missing
 from ..kernels.vectors import dot, norm, normalize, scale_of
 from ..poincare_ball import sinh_log_along
 from ..space_form import Context, divided, times
@@ -71,7 +70,7 @@ def signed_distance(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor) -> Tens
     if not embedded(manifold):
         return manifold._from_unit_scalar(asinh_over(sine, k), call, 1)
     (p_, x_, a_), _ = manifold._to_unit(op, [("p", p), ("x", x)], [("a", a)], hold=True)
-    value = with_turn(
+    value = with_radius_derivative(
         _arc(manifold, sine, cosine), k, lambda f: _turn(manifold, f * p_, f * x_, a_)
     )
     return manifold._from_unit_scalar(value, call, 1)
@@ -166,7 +165,7 @@ def logits(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor, *, matmul: bool 
     ambient = _ambient(manifold, x_)
     sine = (normal @ ambient.unsqueeze(-1)).squeeze(-1) if p.ndim > 2 else ambient @ normal.mT
     if manifold._family == "kappa":
-        cosine = stereographic_hyperplanes.cosine_of(_k(manifold, sine), sine)
+        cosine = stereographic_hyperplanes.cosine_from_sine(_k(manifold, sine), sine)
     else:
         cosine = ((1 - sine) * (1 + sine)).clamp(min=0).sqrt() if manifold.sign > 0 else sine
     value = length.squeeze(-1) * _arc(manifold, sine, cosine)
@@ -184,12 +183,12 @@ def _turn(manifold: Manifold, p: Tensor, x: Tensor, a: Tensor) -> Tensor:
     s = dot(kept.frame(p, kept.sine(p, x, x - p)), normal)
     delta = _arc(manifold, s, s)
     p, x = p[..., 1:], x[..., 1:]
-    seen = rise(p, x, torch.ones_like(s))
+    seen = time_gap(p, x, torch.ones_like(s))
     far = dot(p, p) > 1
     # Components in a frame: far out the radial one first, else carried from the origin.
     q = torch.where(far, norm(p) * normal[..., :1], dot(p, normal[..., 1:])) / seen.tx
     shrunk = 2 * (-delta.abs()).exp() / (1 + (-2 * delta.abs()).exp())  # 1/cosh
-    bend = q * delta.tanh() - shrunk * seen.gain * (1 / seen.tx + 1 / seen.ty)
+    bend = q * delta.tanh() - shrunk * seen.gap * (1 / seen.tx + 1 / seen.ty)
     return delta * delta.square() * tanhc_missing(delta.square()) - q * bend
 
 
@@ -214,7 +213,12 @@ def _sine(
     across = towards - sine * normal
     if of_any_sign:
         chord = manifold._half_chord(p_, x_, step)
-        return sine, stereographic_hyperplanes.cosine(_k(manifold, x_), chord, across), length, call
+        return (
+            sine,
+            stereographic_hyperplanes.cosine_from_chord(_k(manifold, x_), chord, across),
+            length,
+            call,
+        )
     if manifold.sign <= 0:
         return sine, sine, length, call
     chord = manifold._half_chord(p_, x_, step)
@@ -225,15 +229,12 @@ def _sine(
 def _arc(manifold: Manifold, sine: Tensor, cosine: Tensor) -> Tensor:
     """The distance of this sn, on the sphere by atan2: asin has half of its digits at the poles."""
     if manifold._family == "kappa":
-        return stereographic_hyperplanes.arc(_k(manifold, sine), sine, cosine)
+        return stereographic_hyperplanes.signed_length(_k(manifold, sine), sine, cosine)
     if manifold.sign == 0:
         return sine
     if manifold.sign > 0:
         return torch.atan2(sine, cosine)
-    # asinh to rounding, where the square in its derivative overflows.
-    large = sine.abs() > 4 / torch.finfo(sine.dtype).eps
-    far, near = sine.where(large, 1.0), sine.where(~large, 0.0)
-    return torch.where(large, far.sign() * (far.abs().log() + math.log(2)), near.asinh())
+    return long_asinh(sine)
 
 
 def _k(manifold: Manifold, like: Tensor) -> Tensor:

@@ -179,7 +179,7 @@ class KappaTangents(Tangents):
         far = k_h < -1 / 16
         length, kept = norm(rest.where(far, 1.0)), norm(w.where(far, 1.0))
         w = w * (length * (1 - k_h).where(far, 1.0).sqrt() / kept).where(far, 1.0)
-        direct = stereographic_maps.shot(
+        direct = stereographic_maps.mobius_step(
             k, c, w, rest, 1 - k_h, side, ahead=stereographic_points.gap(k, c) * w
         )
         # Past the origin of a hyperbolic space and far out again: there the rounding of a sum that

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from ..base import Manifold
 from ..kernels import sphere_pair
+from ..kernels.generalized_trig import sinc_k
 from ..kernels.hyperboloid import lift, tangent, time
-from ..kernels.special import asinhc, signed_cs, signed_sn, sinc, sinhc
+from ..kernels.special import asinhc, signed_cs, sinc, sinhc
 from ..kernels.vectors import clip_norm, dot, normalize, scale_of
 from ..lorentz import Lorentz
 from ..poincare_ball import PoincareBall
@@ -83,7 +84,7 @@ class Kept:
         del x, y
         far = z < -1
         t = (-z).where(far, 1.0).sqrt()
-        return torch.where(far, t / t.tanh(), signed_cs(z) / signed_sn(z))
+        return torch.where(far, t / t.tanh(), signed_cs(z) / sinc_k(z))
 
     def transport(self, x: Tensor, y: Tensor, w: Tensor) -> Tensor:
         """Parallel transport of a kept vector from x to y."""
@@ -152,7 +153,7 @@ class KeptOnSphere(Kept):
         """(d, sin d, cos d) at unit curvature; no sine is 0: at the antipode, where there is no
         bound, it is what the dtype can tell from it."""
         arc = sphere_pair.arc(x, y, curvature_at(self.manifold, x).rsqrt())
-        return arc.distance, arc.sine.where(arc.sine > 0, torch.finfo(x.dtype).eps), arc.part
+        return arc.distance, arc.sine.where(arc.sine > 0, torch.finfo(x.dtype).eps), arc.cosine
 
 
 class KeptInFrames(Kept):

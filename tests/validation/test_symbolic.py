@@ -141,15 +141,15 @@ FAULTS = {
         lambda r, c: -sp.asin(c * Cs(K, r) / Sn(K, r)),
     ),
     "chord of the flat space": (
-        "kernels/sight, near",
+        "kernels/pair, near",
         lambda x, y: (
             euclidean_dot(y.space - x.space, y.space - x.space) / 4,
-            *kernels.sight_near(x, y)[1:],
+            *kernels.pair_near(x, y)[1:],
         ),
     ),
     "gradient of a flat distance": (
-        "kernels/sight, far",
-        lambda x, y: (kernels.sight_far(x, y)[0], 0, *kernels.sight_far(x, y)[2:]),
+        "kernels/pair, far",
+        lambda x, y: (kernels.pair_far(x, y)[0], 0, *kernels.pair_far(x, y)[2:]),
     ),
     "exponential map that does not turn": (
         "kernels/expmap, slopes",

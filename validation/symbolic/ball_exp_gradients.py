@@ -1,4 +1,7 @@
-"""The derivative of the ball's exponential map as it is computed, at K = -1."""
+"""The derivative of the ball's exponential map, at K = -1.
+
+As `manifolds/kernels/ball_exp.py` has it.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any

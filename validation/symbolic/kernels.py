@@ -63,43 +63,45 @@ def _prove_law_of_haversines(form: Form) -> Proof:
     return Proof((shown,), {"(1 - K<x, y>)/(2 K)": [2 * K * form(r, rho, theta) - (1 - cosine)]})
 
 
-def sight_far(x: Point, y: Point) -> tuple[Any, Any, Any, Any]:
-    """(h, slope, bend, side) where abs(x), abs(y) > 1, y ahead of x."""
-    reach = dot(y.space, x.space) / x.size
-    side = y.space - reach / x.size * x.space
-    behind = dot(side, side) / (y.size + reach)
-    longer = behind + reach - x.size
-    h = longer**2 / (2 * (1 + x.time * y.time + x.size * y.size)) + x.size * behind / 2
-    turn = x.time * behind - longer * (x.size + y.size) / (x.size * y.time + y.size * x.time)
-    slope = turn / (x.size * x.time)
-    return h, slope, -(x.time**2) * slope, side
+def pair_far(x: Point, y: Point) -> tuple[Any, Any, Any, Any]:
+    """(h, d_cosh, log_x, lateral) where abs(x), abs(y) > 1, y ahead of x."""
+    y_radial = dot(y.space, x.space) / x.size
+    lateral = y.space - y_radial / x.size * x.space
+    missing = dot(lateral, lateral) / (y.size + y_radial)
+    longer = missing + y_radial - x.size
+    h = longer**2 / (2 * (1 + x.time * y.time + x.size * y.size)) + x.size * missing / 2
+    gradient = x.time * missing - longer * (x.size + y.size) / (x.size * y.time + y.size * x.time)
+    d_cosh = gradient / (x.size * x.time)
+    return h, d_cosh, -(x.time**2) * d_cosh, lateral
 
 
-def sight_near(x: Point, y: Point) -> tuple[Any, Any, Any, Any]:
-    """The same by the ball's formula, smooth at the origin; side is all of y - x."""
+def pair_near(x: Point, y: Point) -> tuple[Any, Any, Any, Any]:
+    """The same by the ball's formula, smooth at the origin; lateral is all of y - x."""
     step = y.space - x.space
-    ahead = dot(step, x.space)
-    gain = (2 * ahead + dot(step, step)) / (x.time + y.time)
-    share = gain / (1 + x.time)
-    part = dot(step, step) + share * (share * dot(x.space, x.space) - 2 * ahead)
+    inner = dot(step, x.space)
+    time_gap = (2 * inner + dot(step, step)) / (x.time + y.time)
+    share = time_gap / (1 + x.time)
+    part = dot(step, step) + share * (share * dot(x.space, x.space) - 2 * inner)
     h = (1 + x.time) / (1 + y.time) / 4 * part
-    return h, gain / x.time, -2 * h, step
+    return h, time_gap / x.time, -2 * h, step
 
 
-def _prove_sight(form: Form) -> Proof:
-    h, slope, bend, side = form(P, Q)
+def _prove_pair(form: Form) -> Proof:
+    h, d_cosh, log_x, lateral = form(P, Q)
     z = 1 + 2 * HAVERSINE
     by_x = Q.time / P.time * P.space - Q.space
     by_y = P.time / Q.time * Q.space - P.space
-    names = (r"h", r"\mathrm{slope}", r"\mathrm{bend}", r"\mathrm{side}")
+    names = (r"h", r"\mathrm{d\_cosh}", r"\mathrm{log\_x}", r"\mathrm{lateral}")
     shown = tuple(equation(n, f) for n, f in zip(names, form(NAMED_X, NAMED_Y), strict=True))
     return Proof(
         shown,
         {
             "h = sinh(d/2)^2": [h - HAVERSINE],
-            "slope x - side = grad_x cosh d": list(slope * P.space - side - by_x),
+            "d_cosh x - lateral = grad_x cosh d": list(d_cosh * P.space - lateral - by_x),
             "and -T_x/T_y times that = grad_y cosh d": list(P.time / Q.time * by_x + by_y),
-            "bend x + side = y - cosh(d) x": list(bend * P.space + side - Q.space + z * P.space),
+            "log_x x + lateral = y - cosh(d) x": list(
+                log_x * P.space + lateral - Q.space + z * P.space
+            ),
         },
     )
 
@@ -203,15 +205,15 @@ def derivations() -> Iterator[Derivation]:
             *(PLANE, law_of_haversines, _prove_law_of_haversines),
         ),
         (
-            "sight, far",
+            "pair, far",
             "A pair of points, one seen from the other: distance, its gradient and the logarithm "
             "where both are far out, from sums of terms of one sign.",
-            *(PLANE, sight_far, _prove_sight),
+            *(PLANE, pair_far, _prove_pair),
         ),
         (
-            "sight, near",
+            "pair, near",
             "The same where one is near the origin.",
-            *(PLANE, sight_near, _prove_sight),
+            *(PLANE, pair_near, _prove_pair),
         ),
         (
             "frame, far",

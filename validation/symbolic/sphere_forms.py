@@ -1,4 +1,7 @@
-"""Other forms of the maps of Sphere and Lorentz, for points nearly equal or nearly antipodal."""
+"""Other forms of the maps of Sphere and Lorentz, for points nearly equal or nearly antipodal.
+
+As `manifolds/kernels/sphere_pair.py` has them.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -35,12 +35,12 @@ Z = 2 + 2 * HAVERSINE  # 1 + cosh d
 def seen_far(x: Point, y: Point) -> tuple[Any, Any, Any]:
     """(a, b, z) where abs(x), abs(y) > 1: P of the unit radial vector is b y + a x, z = 1 + cosh d.
 
-    ``behind`` and ``longer`` as in the sight.
+    ``missing`` and ``longer`` as in the pair geometry.
     """
     reach = dot(y.space, x.space) / x.size
-    behind, longer = y.size - reach, y.size - x.size
-    z = 2 + longer**2 / (1 + x.time * y.time + x.size * y.size) + x.size * behind
-    slope = longer * (x.size + y.size) / (x.size * y.time + y.size * x.time) - x.time * behind
+    missing, longer = y.size - reach, y.size - x.size
+    z = 2 + longer**2 / (1 + x.time * y.time + x.size * y.size) + x.size * missing
+    slope = longer * (x.size + y.size) / (x.size * y.time + y.size * x.time) - x.time * missing
     return (x.time + y.time) / (x.size * z), slope / z, z
 
 
