@@ -18,7 +18,8 @@ from .entailment.orders import (
     radial_order as radial_order,
 )
 from .pairwise.debiased import debiased_info_nce as debiased_info_nce
-from .pairwise.info_nce import info_nce as info_nce, pairwise_logits as pairwise_logits
+from .pairwise.info_nce import info_nce as info_nce
+from .pairwise.logits import pairwise_logits as pairwise_logits
 from .pairwise.pairs import (
     nt_xent as nt_xent,
     sigmoid_bias as sigmoid_bias,

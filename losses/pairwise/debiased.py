@@ -8,10 +8,10 @@ from torch import Tensor
 from ...manifolds import Manifold
 from ...manifolds.checks import check_number
 from ..common import Reduction, check_option
-from .info_nce import Job, reduced, softmax_sides
-from .logits import Logits, Precision, Tile, table_of
+from .info_nce import SoftmaxProblem, line_sums, reduced
+from .logits import Logits, PairOptions, Precision, Tile
 from .positives import positives_of
-from .readers import Compared, Side
+from .readers import LineSums
 
 
 def debiased_info_nce(
@@ -67,37 +67,28 @@ def debiased_info_nce(
         raise ValueError(f"{where}: prior is {prior}; expected a share in [0, 1).")
     if not 0 <= floor < math.inf:
         raise ValueError(f"{where}: floor is {floor}; expected a number of at least 0.")
-    table = table_of(
-        where,
-        *(x, y),
-        manifold=manifold,
-        scale=scale,
-        logits=logits,
-        tile=tile,
-        precision=precision,
-        apart=True,
-        check_finite=check_finite,
-    )
+    options = PairOptions(where, manifold, scale, logits, tile, precision, check_finite)
+    table = options.table(x, y, apart=True)
     positives = positives_of(where, None, None, table.shape, table.x.device)
     others = table.shape[0] - 1
     if others < 1:
         raise ValueError(f"{where}: a batch of one point; expected others beside it.")
-    job = Job(table, positives, Compared(), symmetric, 0.0, True, logits != "inner")
-    sides = softmax_sides(job)[: 1 + symmetric]
-    losses = [_debiased(side, others, prior, floor).to(table.x.dtype) for side in sides]
+    # Decoupled: lse is over the others alone.
+    problem = SoftmaxProblem(table, positives, symmetric=symmetric, decoupled=True)
+    lines = line_sums(problem)[: 1 + symmetric]
+    losses = [_debiased(line, others, prior, floor).to(table.x.dtype) for line in lines]
     if reduction == "none":
         return torch.stack(losses, dim=1) if symmetric else losses[0]
-    every = torch.ones_like(losses[0], dtype=torch.bool)
-    means = [reduced(loss, every, None, reduction) for loss in losses]
+    means = [reduced(loss, None, None, reduction) for loss in losses]
     return sum(means[1:], means[0]) / len(means)
 
 
-def _debiased(side: Side, others: int, prior: float, floor: float) -> Tensor:
+def _debiased(line: LineSums, others: int, prior: float, floor: float) -> Tensor:
     """The losses of rows or columns from log sum e^l over the others, and l of the positive."""
-    mean = side.lse - math.log(others)
+    mean = line.lse - math.log(others)
     # g in units of the others' mean: what remains of them without their row's own kind.
     # Short of where the exponential overflows, whose slope times 0 would be no number.
-    ahead = (side.near - mean).clamp(max=math.log(torch.finfo(mean.dtype).max) / 2)
+    ahead = (line.near - mean).clamp(max=math.log(torch.finfo(mean.dtype).max) / 2)
     rest = 1 - prior * ahead.exp()
     # A logarithm of what is not positive would leave NaN in the gradient of what is not taken.
     known = rest > 0
@@ -105,5 +96,5 @@ def _debiased(side: Side, others: int, prior: float, floor: float) -> Tensor:
     log_g = log_g.where(known, -torch.inf)
     if floor > 0:
         log_g = log_g.clamp(min=math.log(floor))
-    gap = log_g + math.log(others) - side.near
+    gap = log_g + math.log(others) - line.near
     return torch.logaddexp(gap, torch.zeros_like(gap))

@@ -1,6 +1,7 @@
 """Losses of pairs other than InfoNCE: sigmoid, NT-Xent, supervised contrastive, triplets."""
 
 import math
+from dataclasses import replace
 from typing import Literal, get_args
 
 import torch
@@ -9,19 +10,19 @@ from torch import Tensor
 from ...manifolds import Manifold
 from ...manifolds.checks import check_amount, check_integer, check_integers, check_real
 from ..common import Reduction, check_manifold, check_option, in_float32, reduce
-from .info_nce import Job, in_column_order, reduced, softmax_losses, with_entries_in
+from .info_nce import SoftmaxProblem, cross_entropy, line_sums, reduced
 from .logits import (
     Logits,
+    PairOptions,
     Precision,
     Tile,
     check_points,
     check_positive,
     pairwise_logits,
-    table_of,
 )
-from .positives import Groups, Sides, compared_of, positives_of, weights_of
-from .readers import Compared, Positives, SigmoidReader
-from .tiled import Entries, spans, sweep
+from .positives import Groups, Sides, mask_of, positives_of, weights_of
+from .readers import PairMask, Positives, SigmoidReader
+from .tiled import spans, sweep
 
 Mining = Literal["hard", "semi-hard"]
 
@@ -72,39 +73,25 @@ def sigmoid_pairs(
     check_amount(where, "bias", bias)
     if targets is not None:
         check_real(where, "targets", targets)
+    options = PairOptions(where, manifold, scale, logits, tile, precision, check_finite)
     one_each = groups is None and (targets is None or targets.ndim == 1)
-    table = table_of(
-        where,
-        *(x, y),
-        manifold=manifold,
-        scale=scale,
-        logits=logits,
-        tile=tile,
-        precision=precision,
-        apart=one_each,
-        check_finite=check_finite,
-        extra=bias,
-    )
-    positives = positives_of(
-        where, targets, groups, table.shape, table.x.device, check=check_finite
-    )
-    compared = compared_of(where, mask, table.shape)
+    table = options.table(x, y, apart=one_each, extra=bias)
+    device, dtype = table.x.device, table.x.dtype
+    positives = positives_of(where, targets, groups, table.shape, device, check=check_finite)
+    mask_ = mask_of(where, mask, table.shape)
     of_rows, _ = weights_of(where, weights, table.shape, False)
-    reader = SigmoidReader(table.shape[1], compared, positives)
-    entries = None
+    reader = SigmoidReader(table.shape[1], mask_, positives)
+    known = None
     if positives.column is not None and logits != "inner":
-        known = in_column_order(table.y, positives.column)
-        entries = Entries(positives.column, table.of_pairs(table.x, known))
-    if table.pairs is None:
-        whole = with_entries_in(table.dense(), entries)
-        rows = reader.whole(whole, torch.as_tensor(bias, dtype=whole.dtype, device=whole.device))
+        known = table.known(positives.column)
+    if table.tiling is None:
+        whole = table.dense(known)
+        rows = reader.whole(whole, torch.as_tensor(bias, dtype=whole.dtype, device=device))
     else:
-        assert table.numbers is not None
-        (rows,) = sweep(table.pairs, reader, table.x, table.y, entries, table.numbers)
-    counted = torch.ones_like(rows, dtype=torch.bool)
-    if compared.rows is not None:
-        counted = compared.rows
-    return reduced(rows, counted, of_rows, reduction).to(table.x.dtype)
+        (rows,) = sweep(table.tiled(known), reader)
+    # A row without a positive counts: all of its pairs are told to be apart.
+    counted = None if mask_ is None else mask_.rows
+    return reduced(rows, counted, of_rows, reduction).to(dtype)
 
 
 @torch.no_grad()
@@ -182,25 +169,17 @@ def nt_xent(
             raise ValueError(f"{where}: {name} has shape {tuple(value.shape)}; expected ({rows},).")
     points = torch.cat([x, y])
     partner = torch.arange(2 * rows, device=x.device).roll(rows)
-    table = table_of(
-        where,
-        *(points, points),
-        manifold=manifold,
-        scale=scale,
-        logits=logits,
-        tile=tile,
-        precision=precision,
-        apart=True,
-        check_finite=check_finite,
-    )
-    compared = compared_of(where, None if mask is None else torch.cat([mask, mask]), table.shape)
-    compared = Compared(None, compared.rows, compared.columns, partner.roll(rows))
-    positives = Positives(column=partner)
-    job = Job(table, positives, compared, False, 0.0, decoupled, logits != "inner")
-    losses, _ = softmax_losses(job)
+    options = PairOptions(where, manifold, scale, logits, tile, precision, check_finite)
+    table = options.table(points, points, apart=True)
+    twice = None if mask is None else torch.cat([mask, mask])
+    views = mask_of(where, twice, table.shape) or PairMask()
+    # The partner is half a batch on, and half a batch on from there is the point itself.
+    mask_ = replace(views, skip=partner.roll(rows))
+    problem = SoftmaxProblem(table, Positives(column=partner), mask_, decoupled=decoupled)
+    losses = cross_entropy(line_sums(problem).rows, 0.0)
     twice = None if weights is None else torch.cat([weights, weights])
     of_rows, _ = weights_of(where, twice, table.shape, False)
-    return reduced(losses.loss, losses.counted, of_rows, reduction).to(x.dtype)
+    return reduced(*losses, of_rows, reduction).to(x.dtype)
 
 
 def supervised_contrastive(
@@ -237,17 +216,8 @@ def supervised_contrastive(
     """
     where = "supervised_contrastive"
     check_option(where, "reduction", reduction, ("none", "mean", "sum"))
-    table = table_of(
-        where,
-        *(x, x),
-        manifold=manifold,
-        scale=scale,
-        logits=logits,
-        tile=tile,
-        precision=precision,
-        apart=False,
-        check_finite=check_finite,
-    )
+    options = PairOptions(where, manifold, scale, logits, tile, precision, check_finite)
+    table = options.table(x, x, apart=False)
     check_integers(where, "labels", labels)
     if labels.shape != table.shape[:1]:
         raise ValueError(
@@ -255,12 +225,12 @@ def supervised_contrastive(
             "each point of x."
         )
     positives = positives_of(where, None, (labels, labels), table.shape, table.x.device)
-    compared = compared_of(where, mask, table.shape)
+    taken = mask_of(where, mask, table.shape) or PairMask()
     itself = torch.arange(table.shape[0], device=table.x.device)
-    compared = Compared(compared.pairs, compared.rows, compared.columns, itself)
-    losses, _ = softmax_losses(Job(table, positives, compared, False, 0.0, False, False))
+    mask_ = replace(taken, skip=itself)
+    losses = cross_entropy(line_sums(SoftmaxProblem(table, positives, mask_)).rows, 0.0)
     of_rows, _ = weights_of(where, weights, table.shape, False)
-    return reduced(losses.loss, losses.counted, of_rows, reduction).to(table.x.dtype)
+    return reduced(*losses, of_rows, reduction).to(table.x.dtype)
 
 
 def triplet(

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ...manifolds.checks import check_real
 from .logits import can_look
-from .readers import Compared, Positives
+from .readers import PairMask, Positives
 
 Groups = tuple[Tensor, Tensor]
 """Integers (B,) and (C,): a row and a column belong together where theirs are equal."""
@@ -66,11 +66,11 @@ def positives_of(
     return Positives(table=targets.detach())
 
 
-def compared_of(where: str, mask: Sides, shape: tuple[int, int]) -> Compared:
-    """What the mask says takes part."""
+def mask_of(where: str, mask: Sides, shape: tuple[int, int]) -> PairMask | None:
+    """What the mask says takes part; None for everything."""
     rows, columns = shape
     if mask is None:
-        return Compared()
+        return None
     given = mask if isinstance(mask, tuple) else (mask,)
     for m in given:
         if m is not None:
@@ -83,11 +83,11 @@ def compared_of(where: str, mask: Sides, shape: tuple[int, int]) -> Compared:
     shapes = [None if m is None else tuple(m.shape) for m in given]
     if isinstance(mask, tuple):
         if len(mask) == 2 and shapes[0] in (None, (rows,)) and shapes[1] in (None, (columns,)):
-            return Compared(rows=mask[0], columns=mask[1])
+            return PairMask(rows=mask[0], columns=mask[1])
     elif shapes[0] == (rows, columns):
-        return Compared(pairs=mask)
+        return PairMask(pairs=mask)
     elif shapes[0] == (rows,) and rows == columns:
-        return Compared(rows=mask, columns=mask)
+        return PairMask(rows=mask, columns=mask)
     raise ValueError(
         f"{where}: mask has shape {shapes if isinstance(mask, tuple) else shapes[0]}; expected "
         f"({rows}, {columns}), a pair of ({rows},) and ({columns},), or ({rows},) for as many "

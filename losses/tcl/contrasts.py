@@ -20,8 +20,8 @@ from ..common import (
     in_float32,
     reduce,
 )
-from ..pairwise.info_nce import Logits, info_nce, pairwise_logits
-from ..pairwise.logits import check_points, check_positive
+from ..pairwise.info_nce import info_nce
+from ..pairwise.logits import Logits, check_points, check_positive, pairwise_logits
 
 
 @torch.no_grad()
