@@ -7,6 +7,8 @@ are negatives, and a part entails its whole.
 """
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,8 +16,8 @@ from torch import Tensor
 from ...manifolds import Manifold
 from ...manifolds.checks import check_integers
 from ..common import Reduction, check_list, check_one_shape, check_option, in_float32
-from ..pairwise.info_nce import Logits, info_nce
-from ..pairwise.logits import check_positive
+from ..pairwise.info_nce import info_nce
+from ..pairwise.logits import Logits, check_positive
 from .cones import entailment
 
 
@@ -50,20 +52,9 @@ def compositional_contrastive(
     where = "compositional_contrastive"
     check_option(where, "reduction", reduction, ("none", "mean", "sum"))
     check_one_shape(where, image=image, text=text, part_image=part_image, part_text=part_text)
-    terms = [
-        info_nce(
-            x,
-            y,
-            manifold=manifold,
-            scale=scale,
-            targets=targets,
-            logits=logits,
-            symmetric=False,
-            reduction=reduction,
-        )
-        for x, y in ((image, text), (text, image), (part_image, text), (part_text, image))
-    ]
-    return torch.stack(terms, 1) if reduction == "none" else sum(terms[1:], terms[0]) / 4
+    pairs = ((image, text), (text, image), (part_image, text), (part_text, image))
+    h = partial(one_way, manifold=manifold, scale=scale, logits=logits, reduction=reduction)
+    return mean_of([h(x, y, targets) for x, y in pairs], reduction)
 
 
 def compositional_entailment(
@@ -160,20 +151,31 @@ def chain_contrastive(
     last = levels[-1]
     pairs = [(x, last, i[:, None] == i) for x, i in zip(levels[:-1], ids[:-1], strict=True)]
     pairs.append((last, levels[-2], pairs[-1][2]))
-    terms = [
-        info_nce(
-            x,
-            y,
-            manifold=manifold,
-            scale=scale,
-            targets=same,
-            logits=logits,
-            symmetric=False,
-            reduction=reduction,
-        )
-        for x, y, same in pairs
-    ]
-    return torch.stack(terms, 1) if reduction == "none" else sum(terms[1:], terms[0]) / len(terms)
+    h = partial(one_way, manifold=manifold, scale=scale, logits=logits, reduction=reduction)
+    return mean_of([h(x, y, same) for x, y, same in pairs], reduction)
+
+
+def one_way(
+    x: Tensor, y: Tensor, targets: Tensor | None, *, counts: Tensor | None = None, **options: Any
+) -> Tensor:
+    """H(x -> y): the rows x against the columns y, none of which is contrasted with the rows.
+
+    Args:
+        x, y, targets: as in :func:`info_nce`.
+        counts: (B,), how often each row stands in the mean; once if None.
+        options: manifold, scale, logits and reduction, as in :func:`info_nce`.
+    """
+    weights = None if counts is None else (counts, None)
+    return info_nce(x, y, targets=targets, weights=weights, symmetric=False, **options)
+
+
+def mean_of(terms: Sequence[Tensor], reduction: Reduction = "mean") -> Tensor:
+    """The mean of the terms, or under ``"none"`` the terms beside each other, (B, terms)."""
+    return (
+        torch.stack(list(terms), 1)
+        if reduction == "none"
+        else sum(terms[1:], terms[0]) / len(terms)
+    )
 
 
 def _check_levels(where: str, levels: Sequence[Tensor]) -> None:

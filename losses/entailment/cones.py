@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Literal
 
@@ -15,6 +16,59 @@ from .orders import ranked
 
 Hinge = Literal["relu", "softplus", "leaky"]
 Links = Literal["consecutive", "all"]
+
+
+@dataclass(frozen=True)
+class Cone:
+    """The options of an entailment cone, checked; see :func:`entailment` for each."""
+
+    where: str
+    """The function that they are of, for its errors."""
+    manifold: Manifold
+    min_radius: float = 0.1
+    aperture_scale: float = 1.0
+    slack: float = 0.0
+    hinge: Hinge = "relu"
+    softness: float = 0.1
+
+    def __post_init__(self) -> None:
+        where = self.where
+        check_manifold(where, self.manifold)
+        check_option(where, "hinge", self.hinge, ("relu", "softplus", "leaky"))
+        for name in ("aperture_scale", "softness"):
+            value = getattr(self, name)
+            check_number(where, name, value)
+            if not 0 < value < math.inf:
+                raise ValueError(f"{where}: {name} is {value}; expected a positive number.")
+        check_number(where, "slack", self.slack)
+        if not 0 <= self.slack < math.inf:
+            raise ValueError(
+                f"{where}: slack is {self.slack}; expected a non-negative number of radians. (For "
+                "cones that are narrower take aperture_scale below 1.)"
+            )
+
+    def angles(self, **pair: Tensor) -> tuple[Tensor, Tensor]:
+        """The angle of a child and its parent's aperture, in each factor of the space: (..., k).
+
+        The pair, parent first, is named for errors.
+        """
+        check_coordinates(self.where, pair.items(), self.manifold.ambient_dim(0) + 1)
+        parent, child = pair.values()
+        return self.manifold.cones(parent, child, self.min_radius)
+
+    def energy(self, **pair: Tensor) -> Tensor:
+        """The hinge of a child outside its cone, averaged over the factors of the space: (...)."""
+        angle, aperture = self.angles(**pair)
+        excess = angle - self.aperture_scale * aperture - self.slack
+        if self.hinge == "softplus":
+            # torch's softplus(t, beta) is the identity above threshold: at 20, its default, that is
+            # below rounding in float32, not in float64.
+            return softplus(excess, 1 / self.softness, 40.0).mean(-1)
+        penalty = excess.relu()
+        if self.hinge == "leaky":
+            # The slope is of the angle alone: by the aperture too, cones would open without end.
+            penalty = penalty + self.softness * angle
+        return penalty.mean(-1)
 
 
 def entailment(
@@ -78,20 +132,11 @@ def entailment(
     Raises:
         ValueError: an option out of range, or shapes that do not fit.
     """
-    parent, child = in_float32("entailment", parent=parent, child=child)
-    energy = _energy(
-        "entailment",
-        parent=parent,
-        child=child,
-        manifold=manifold,
-        min_radius=min_radius,
-        aperture_scale=aperture_scale,
-        slack=slack,
-        hinge=hinge,
-        softness=softness,
-    )
-    check_option("entailment", "reduction", reduction, ("none", "mean", "sum"))
-    return reduce(energy, None, reduction)
+    where = "entailment"
+    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    cone = Cone(where, manifold, min_radius, aperture_scale, slack, hinge, softness)
+    parent, child = in_float32(where, parent=parent, child=child)
+    return reduce(cone.energy(parent=parent, child=child), None, reduction)
 
 
 def exclusion(
@@ -145,9 +190,9 @@ def exclusion(
     check_number(where, "margin", margin)
     if not 0 <= margin < math.inf:
         raise ValueError(f"{where}: margin is {margin}; expected a non-negative number of radians.")
+    cone = Cone(where, manifold, min_radius, aperture_scale)
     parent, child = in_float32(where, parent=parent, child=child)
-    _check_positive(where, aperture_scale=aperture_scale)
-    angle, aperture = _cones(where, manifold, min_radius, parent=parent, child=child)
+    angle, aperture = cone.angles(parent=parent, child=child)
     outside = (angle - aperture_scale * aperture).amax(-1)
     return reduce((margin - outside).relu(), None, reduction)
 
@@ -203,6 +248,7 @@ def entailment_ranking(
     """
     where = "entailment_ranking"
     check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    cone = Cone(where, manifold, min_radius, aperture_scale, slack, hinge, softness)
     parent, child, other_parent, other_child = in_float32(
         where,
         parent=parent,
@@ -210,21 +256,9 @@ def entailment_ranking(
         negative_parent=negative_parent,
         negative_child=negative_child,
     )
-
-    def energy(**pair: Tensor) -> Tensor:
-        return _energy(
-            where,
-            **pair,
-            manifold=manifold,
-            min_radius=min_radius,
-            aperture_scale=aperture_scale,
-            slack=slack,
-            hinge=hinge,
-            softness=softness,
-        )
-
-    negative = energy(negative_parent=other_parent, negative_child=other_child)
-    return ranked(where, energy(parent=parent, child=child), negative, margin, reduction)
+    negative = cone.energy(negative_parent=other_parent, negative_child=other_child)
+    positive = cone.energy(parent=parent, child=child)
+    return ranked(where, positive, negative, margin, reduction)
 
 
 def chain_entailment(
@@ -272,26 +306,14 @@ def chain_entailment(
         raise ValueError(
             f"{where}: there are {len(levels)} levels; expected two batches of points or more."
         )
+    cone = Cone(where, manifold, min_radius, aperture_scale, slack, hinge, softness)
     names = [f"levels[{i}]" for i in range(len(levels))]
     points = in_float32(where, **dict(zip(names, levels, strict=True)))
     named = list(zip(names, points, strict=True))
     pairs = list(pairwise(named) if links == "consecutive" else combinations(named, 2))
-    each = _weights(where, weights, len(pairs))
-    total: Tensor | float = 0.0
-    for weight, pair in zip(each, pairs, strict=True):
-        energy = _energy(
-            where,
-            **dict(pair),
-            manifold=manifold,
-            min_radius=min_radius,
-            aperture_scale=aperture_scale,
-            slack=slack,
-            hinge=hinge,
-            softness=softness,
-        )
-        total = total + weight * energy
-    assert isinstance(total, Tensor)
-    return reduce(total, None, reduction)
+    weighed = zip(_weights(where, weights, len(pairs)), pairs, strict=True)
+    terms = [weight * cone.energy(**dict(pair)) for weight, pair in weighed]
+    return reduce(sum(terms[1:], terms[0]), None, reduction)
 
 
 def _weights(where: str, weights: Sequence[float] | None, count: int) -> list[float]:
@@ -308,59 +330,3 @@ def _weights(where: str, weights: Sequence[float] | None, count: int) -> list[fl
             "each link, not all 0."
         )
     return [w / sum(given) for w in given]
-
-
-def check_hinge(
-    where: str, aperture_scale: float, slack: float, hinge: object, softness: float
-) -> None:
-    """Raises a ValueError for options out of range."""
-    check_option(where, "hinge", hinge, ("relu", "softplus", "leaky"))
-    _check_positive(where, aperture_scale=aperture_scale, softness=softness)
-    check_number(where, "slack", slack)
-    if not 0 <= slack < math.inf:
-        raise ValueError(
-            f"{where}: slack is {slack}; expected a non-negative number of radians. (For cones "
-            "that are narrower take aperture_scale below 1.)"
-        )
-
-
-def _check_positive(where: str, **numbers: float) -> None:
-    for name, value in numbers.items():
-        check_number(where, name, value)
-        if not 0 < value < math.inf:
-            raise ValueError(f"{where}: {name} is {value}; expected a positive number.")
-
-
-def _cones(
-    where: str, manifold: Manifold, min_radius: float, **pair: Tensor
-) -> tuple[Tensor, Tensor]:
-    """The angle of a child and its parent's aperture, in each factor of the space: (..., k)."""
-    check_manifold(where, manifold)
-    check_coordinates(where, pair.items(), manifold.ambient_dim(0) + 1)
-    parent, child = pair.values()
-    return manifold.cones(parent, child, min_radius)
-
-
-def _energy(
-    where: str,
-    *,
-    manifold: Manifold,
-    min_radius: float,
-    aperture_scale: float,
-    slack: float,
-    hinge: Hinge,
-    softness: float,
-    **pair: Tensor,
-) -> Tensor:
-    """The hinge of a parent and its child, averaged over the factors of the space: (...)."""
-    check_hinge(where, aperture_scale, slack, hinge, softness)
-    angle, aperture = _cones(where, manifold, min_radius, **pair)
-    excess = angle - aperture_scale * aperture - slack
-    if hinge == "softplus":
-        # torch's softplus(t, beta) is the identity above threshold: at 20 that is below rounding
-        # in float32, not in float64.
-        return softplus(excess, 1 / softness, 40.0).mean(-1)
-    penalty = excess.relu()
-    if hinge == "leaky":
-        penalty = penalty + softness * angle
-    return penalty.mean(-1)
