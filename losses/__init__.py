@@ -5,6 +5,7 @@ an uncertainty are in ``losses.metrics``.
 """
 
 from . import distributed as distributed, functional as functional, metrics as metrics
+from .common import public_names as _public_names
 from .entailment.hierarchy import Hierarchy as Hierarchy
 from .functional import *  # noqa: F403  (the one list of the functions is there)
 from .modules.entailment import ConeLikelihood as ConeLikelihood, EntailmentLoss as EntailmentLoss
@@ -18,11 +19,4 @@ from .modules.pairwise import (
 from .pairwise.queue import PointQueue as PointQueue
 from .tcl.momentum import momentum_update as momentum_update, rising_momentum as rising_momentum
 
-# Functions and classes have a __module__; of the modules three are public. (Computed as in
-# functional.py, and for its reason not assigned by name.)
-globals()["__all__"] = sorted(
-    name
-    for name, thing in globals().items()
-    if not name.startswith("_")
-    and (hasattr(thing, "__module__") or name in ("distributed", "functional", "metrics"))
-)
+globals()["__all__"] = _public_names(globals(), "distributed", "functional", "metrics")

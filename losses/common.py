@@ -82,3 +82,14 @@ def check_one_shape(where: str, **points: Tensor) -> None:
     if len(set(shapes.values())) > 1 or any(len(shape) != 2 for shape in shapes.values()):
         got = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise ValueError(f"{where}: got the shapes {got}; expected one shape (B, m) of all.")
+
+
+def public_names(module: dict[str, object], *modules: str) -> list[str]:
+    """The functions and classes of a module's namespace, and the modules named.
+
+    A module that only brings names together says each of them once, as ``X as X``, and sets its
+    ``__all__`` to this list, by ``globals()["__all__"] =``. (Assigned by name, a list that is
+    computed is an empty one to mypy, and every name private.)
+    """
+    found = {name for name, thing in module.items() if hasattr(thing, "__module__")} | {*modules}
+    return sorted(name for name in found if not name.startswith("_"))

@@ -1,5 +1,6 @@
 """All losses as pure functions: tensors positional, options by name, geometry explicit."""
 
+from .common import public_names as _public_names
 from .entailment.compositional import (
     chain_contrastive as chain_contrastive,
     compositional_contrastive as compositional_contrastive,
@@ -60,6 +61,4 @@ from .tcl.matching import (
     matching_loss as matching_loss,
 )
 
-# The names are those above, each once. (Not as `__all__ = ...`: a list that is computed, mypy takes
-# for an empty one, and every name for private.)
-globals()["__all__"] = sorted(name for name in globals() if not name.startswith("_"))
+globals()["__all__"] = _public_names(globals())
