@@ -1,7 +1,8 @@
 """What all losses share: working precision, reduction, and checks of options."""
 
+import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -60,6 +61,11 @@ def check_option(where: str, name: str, value: object, choices: tuple[str, ...])
         raise ValueError(f"{where}: {name} is {value!r}; expected one of {', '.join(choices)}.")
 
 
+def check_reduction(where: str, reduction: object) -> None:
+    """Raises a ValueError for a reduction that there is not."""
+    check_option(where, "reduction", reduction, get_args(Reduction))
+
+
 def check_share(where: str, name: str, value: Tensor | float) -> None:
     """Raises an error unless it is a number in [0, 1], or a tensor, whose values are not seen."""
     check_amount(where, name, value)
@@ -82,6 +88,56 @@ def check_one_shape(where: str, **points: Tensor) -> None:
     if len(set(shapes.values())) > 1 or any(len(shape) != 2 for shape in shapes.values()):
         got = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise ValueError(f"{where}: got the shapes {got}; expected one shape (B, m) of all.")
+
+
+def check_points(where: str, check_finite: bool = False, **points: Tensor) -> None:
+    """Raise a sentence unless all are batches (B, m) of points of one width."""
+    for name, p in points.items():
+        check_tensor(where, name, p)
+    shapes = {name: tuple(p.shape) for name, p in points.items()}
+    said = " and ".join(f"{name} has shape {shape}" for name, shape in shapes.items())
+    if any(len(shape) != 2 for shape in shapes.values()):
+        raise ValueError(f"{where}: {said}; expected batches of points, (B, m) and (C, m).")
+    if any(shape[0] == 0 for shape in shapes.values()):
+        raise ValueError(f"{where}: {said}; expected at least one point in each.")
+    if len({shape[1] for shape in shapes.values()}) > 1:
+        raise ValueError(
+            f"{where}: {said}; expected points of one manifold, with equally many coordinates."
+        )
+    if check_finite:
+        for name, p in points.items():
+            bad = ~p.detach().isfinite().all(-1)
+            if bool(bad.any()):
+                raise ValueError(
+                    f"{where}: {name} has {int(bad.sum())} rows of {p.shape[0]} that are not "
+                    f"finite, the first is row {int(bad.nonzero()[0])}; expected finite numbers."
+                )
+
+
+def check_positive(where: str, name: str, value: Tensor | float, *, check: bool = False) -> None:
+    """Raise a sentence for a number that is not positive and finite; a tensor's, only where
+    :func:`can_look` or told to ``check``. A tensor's NaN passes: it is seen in the loss."""
+    check_amount(where, name, value)
+    if isinstance(value, Tensor):
+        if not (check or can_look(value)):
+            return
+        wrong = (value <= 0) | value.isposinf()
+        if not bool(wrong.any()):
+            return
+        value = float(value[wrong].flatten()[0])
+    if not 0 < value < math.inf:
+        raise ValueError(f"{where}: {name} is {value}; expected a positive number, finite.")
+
+
+def can_look(x: Tensor) -> bool:
+    """Whether a tensor's values can be read at no cost: a device would be waited for, and a
+    transform has none yet."""
+    return x.device.type == "cpu" and not torch.compiler.is_compiling() and not in_a_transform()
+
+
+def in_a_transform() -> bool:
+    """Whether a transform of ``torch.func`` runs."""
+    return torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def public_names(module: dict[str, object], *modules: str) -> list[str]:

@@ -15,9 +15,16 @@ from torch import Tensor
 
 from ...manifolds import Manifold
 from ...manifolds.checks import check_integers
-from ..common import Reduction, check_list, check_one_shape, check_option, in_float32
+from ..common import (
+    Reduction,
+    check_list,
+    check_one_shape,
+    check_positive,
+    check_reduction,
+    in_float32,
+)
 from ..pairwise.info_nce import info_nce
-from ..pairwise.logits import Logits, check_positive
+from ..pairwise.logits import Logits
 from .cones import entailment
 
 
@@ -50,7 +57,7 @@ def compositional_contrastive(
             of the formula.
     """
     where = "compositional_contrastive"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_one_shape(where, image=image, text=text, part_image=part_image, part_text=part_text)
     pairs = ((image, text), (text, image), (part_image, text), (part_text, image))
     h = partial(one_way, manifold=manifold, scale=scale, logits=logits, reduction=reduction)
@@ -91,7 +98,7 @@ def compositional_entailment(
         Radians, in float32 (float64 for float64 inputs).
     """
     where = "compositional_entailment"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_one_shape(where, image=image, text=text, part_image=part_image, part_text=part_text)
     check_positive(where, "inter_aperture_scale", inter_aperture_scale)
     check_positive(where, "intra_aperture_scale", intra_aperture_scale)
@@ -138,7 +145,7 @@ def chain_contrastive(
             levels), level by level against the last, and at the end the last against the one above.
     """
     where = "chain_contrastive"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     _check_levels(where, levels)
     check_list(where, "ids", ids)
     for k, each in enumerate(ids):

@@ -11,7 +11,15 @@ from torch.nn.functional import softplus
 
 from ...manifolds import Manifold
 from ...manifolds.checks import check_coordinates, check_number
-from ..common import Reduction, check_list, check_manifold, check_option, in_float32, reduce
+from ..common import (
+    Reduction,
+    check_list,
+    check_manifold,
+    check_option,
+    check_reduction,
+    in_float32,
+    reduce,
+)
 from .orders import ranked
 
 Hinge = Literal["relu", "softplus", "leaky"]
@@ -133,7 +141,7 @@ def entailment(
         ValueError: an option out of range, or shapes that do not fit.
     """
     where = "entailment"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     cone = Cone(where, manifold, min_radius, aperture_scale, slack, hinge, softness)
     parent, child = in_float32(where, parent=parent, child=child)
     return reduce(cone.energy(parent=parent, child=child), None, reduction)
@@ -186,7 +194,7 @@ def exclusion(
     (0.2014, 0.2014)
     """
     where = "exclusion"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_number(where, "margin", margin)
     if not 0 <= margin < math.inf:
         raise ValueError(f"{where}: margin is {margin}; expected a non-negative number of radians.")
@@ -247,7 +255,7 @@ def entailment_ranking(
     0.0
     """
     where = "entailment_ranking"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     cone = Cone(where, manifold, min_radius, aperture_scale, slack, hinge, softness)
     parent, child, other_parent, other_child = in_float32(
         where,
@@ -299,7 +307,7 @@ def chain_entailment(
         ValueError: fewer than two levels, or weights that are not one for each link.
     """
     where = "chain_entailment"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_option(where, "links", links, ("consecutive", "all"))
     check_list(where, "levels", levels)
     if len(levels) < 2:

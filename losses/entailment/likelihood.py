@@ -8,7 +8,15 @@ from torch import Tensor
 
 from ...manifolds import Manifold
 from ...manifolds.checks import check_amount, check_coordinates, check_number
-from ..common import Reduction, check_elementwise, check_manifold, check_option, in_float32, reduce
+from ..common import (
+    Reduction,
+    check_elementwise,
+    check_manifold,
+    check_option,
+    check_reduction,
+    in_float32,
+    reduce,
+)
 
 Plateau = Literal["cone", "axis"]
 
@@ -60,7 +68,7 @@ def cone_nll(
         0.
     """
     where = "cone_nll"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_law(where, shape, plateau)
     check_manifold(where, manifold)
     check_scale(where, scale)

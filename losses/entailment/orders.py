@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ...manifolds import Manifold
 from ...manifolds.checks import check_coordinates, check_number
-from ..common import Reduction, check_manifold, check_option, in_float32, reduce
+from ..common import Reduction, check_manifold, check_reduction, in_float32, reduce
 
 
 def order_embedding(parent: Tensor, child: Tensor, *, reduction: Reduction = "mean") -> Tensor:
@@ -28,7 +28,7 @@ def order_embedding(parent: Tensor, child: Tensor, *, reduction: Reduction = "me
         A squared length, in float32 (float64 for float64 inputs); smooth, gradient 0 inside.
     """
     where = "order_embedding"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     parent, child = in_float32(where, parent=parent, child=child)
     return reduce(_order(where, parent=parent, child=child), None, reduction)
 
@@ -61,7 +61,7 @@ def order_ranking(
         A squared length, in float32 (float64 for float64 inputs).
     """
     where = "order_ranking"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     p, c, q, d = in_float32(
         where,
         parent=parent,
@@ -104,7 +104,7 @@ def radial_order(
         A length, in float32 (float64 for float64 inputs).
     """
     where = "radial_order"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_manifold(where, manifold)
     check_number(where, "margin", margin)
     if not 0 <= margin < math.inf:

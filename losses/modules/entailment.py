@@ -1,12 +1,10 @@
 """The losses of cones as modules."""
 
-from typing import get_args
-
 from torch import Tensor
 
 from ...manifolds import Manifold, PositiveScalar
 from ...manifolds.checks import check_min_radius, check_number, check_tensor
-from ..common import Reduction, check_option
+from ..common import Reduction, check_reduction
 from ..entailment.cones import Cone, Hinge, entailment, exclusion
 from ..entailment.likelihood import Plateau, check_law, cone_nll
 from .scaled import OnManifold
@@ -34,7 +32,7 @@ class EntailmentLoss(OnManifold):
         super().__init__(manifold)
         Cone("EntailmentLoss", manifold, min_radius, aperture_scale, slack, hinge, softness)
         check_min_radius("EntailmentLoss", min_radius)
-        check_option("EntailmentLoss", "reduction", reduction, get_args(Reduction))
+        check_reduction("EntailmentLoss", reduction)
         self.min_radius = min_radius
         self.aperture_scale = aperture_scale
         self.slack = slack
@@ -109,7 +107,7 @@ class ConeLikelihood(OnManifold):
         check_number("ConeLikelihood", "scale", scale)
         check_law("ConeLikelihood", shape, plateau)
         check_min_radius("ConeLikelihood", min_radius)
-        check_option("ConeLikelihood", "reduction", reduction, get_args(Reduction))
+        check_reduction("ConeLikelihood", reduction)
         self.scale = PositiveScalar(scale, learnable=learnable)
         self.shape = shape
         self.plateau: Plateau = plateau

@@ -6,9 +6,9 @@ from torch import Tensor
 
 from ...manifolds import Manifold, SignedScalar
 from ...manifolds.checks import check_number
-from ..common import Reduction, check_option
+from ..common import Reduction, check_option, check_positive, check_reduction
 from ..pairwise.info_nce import info_nce
-from ..pairwise.logits import Logits, Precision, Tile, check_positive
+from ..pairwise.logits import Logits, Precision, Tile
 from ..pairwise.pairs import Mining, nt_xent, sigmoid_pairs, supervised_contrastive, triplet
 from .scaled import OnManifold, Scaled
 
@@ -183,7 +183,7 @@ class Triplet(OnManifold):
         super().__init__(manifold)
         check_positive("Triplet", "margin", margin)
         check_option("Triplet", "mining", mining, get_args(Mining))
-        check_option("Triplet", "reduction", reduction, get_args(Reduction))
+        check_reduction("Triplet", reduction)
         self.margin = margin
         self.squared = squared
         self.mining: Mining = mining

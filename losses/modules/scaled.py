@@ -6,7 +6,7 @@ from torch import nn
 
 from ...manifolds import Manifold, PositiveScalar
 from ...manifolds.checks import check_number
-from ..common import Reduction, check_manifold, check_option
+from ..common import Reduction, check_manifold, check_option, check_reduction
 from ..pairwise.logits import Logits, Precision, Tile, check_tile
 
 
@@ -47,7 +47,7 @@ class Scaled(OnManifold):
         if max_scale is not None:
             check_number(name, "max_scale", max_scale)
         check_option(name, "precision", precision, get_args(Precision))
-        check_option(name, "reduction", reduction, get_args(Reduction))
+        check_reduction(name, reduction)
         check_tile(name, tile)
         if max_scale is not None and not 0 < scale < max_scale:
             raise ValueError(

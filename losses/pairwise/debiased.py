@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ...manifolds import Manifold
 from ...manifolds.checks import check_number
-from ..common import Reduction, check_option
+from ..common import Reduction, check_reduction
 from .info_nce import SoftmaxProblem, line_sums, reduced
 from .logits import Logits, PairOptions, Precision, Tile
 from .positives import positives_of
@@ -60,7 +60,7 @@ def debiased_info_nce(
         ValueError: see :func:`info_nce`; a prior or a floor out of range; a batch of one.
     """
     where = "debiased_info_nce"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_number(where, "prior", prior)
     check_number(where, "floor", floor)
     if not 0 <= prior < 1:

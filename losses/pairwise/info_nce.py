@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...manifolds import Manifold
 from ...manifolds.checks import check_number, check_real
-from ..common import Reduction, check_option
+from ..common import Reduction, check_reduction
 from .logits import Logits as Logits, PairOptions, Precision, Table, Tile
 from .positives import Groups, Sides, mask_of, positives_of, weights_of
 from .readers import LineSums, PairMask, Positives, SoftmaxReader, SoftmaxSums
@@ -110,7 +110,7 @@ def info_nce(
     gradient from the other entries alone; nothing is NaN.
     """
     where = "info_nce"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_smoothing(where, label_smoothing)
     if targets is not None:
         check_real(where, "targets", targets)

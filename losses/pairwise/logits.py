@@ -1,6 +1,5 @@
 """Logits of all pairs, in either of two ways, and the checks of what the pair losses are given."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
@@ -9,8 +8,15 @@ import torch
 from torch import Tensor
 
 from ...manifolds import Checked, Manifold, PairForm
-from ...manifolds.checks import check_amount, check_tensor
-from ..common import check_manifold, check_option, in_float32
+from ...manifolds.checks import check_amount
+from ..common import (
+    check_manifold,
+    check_option,
+    check_points,
+    check_positive,
+    in_a_transform,
+    in_float32,
+)
 from .tiled import NO_SECOND, Coefficients, KnownEntries, TiledTable, Tiling, features, spans
 
 Logits = Literal["neg_dist", "neg_sqdist", "inner"]
@@ -166,9 +172,9 @@ class PairOptions:
         dense = Table(x, y, (rows, columns), manifold, self.scale, self.logits)
         if tile is None or (tile == "auto" and rows * columns <= _DENSE):
             return dense
-        if tile == "auto" and (torch.compiler.is_compiling() or _in_a_transform()):
+        if tile == "auto" and (torch.compiler.is_compiling() or in_a_transform()):
             return dense
-        if _in_a_transform():
+        if in_a_transform():
             raise ValueError(
                 f"{where}: tile is {tile} under torch.func, which the tiled form does not go "
                 "under; expected tile=None or 'auto', which are dense there."
@@ -252,52 +258,3 @@ def _rounding(tiling: Tiling, coefficients: Coefficients, x: Tensor, y: Tensor) 
         # Under a root the factors hold s^2 (_coefficients), and the logit moves with s.
         factors = factors.sqrt()
     return float((size * factors * 4 * 2.0**-24).sum())
-
-
-def check_points(where: str, check_finite: bool = False, **points: Tensor) -> None:
-    """Raise a sentence unless all are batches (B, m) of points of one width."""
-    for name, p in points.items():
-        check_tensor(where, name, p)
-    shapes = {name: tuple(p.shape) for name, p in points.items()}
-    said = " and ".join(f"{name} has shape {shape}" for name, shape in shapes.items())
-    if any(len(shape) != 2 for shape in shapes.values()):
-        raise ValueError(f"{where}: {said}; expected batches of points, (B, m) and (C, m).")
-    if any(shape[0] == 0 for shape in shapes.values()):
-        raise ValueError(f"{where}: {said}; expected at least one point in each.")
-    if len({shape[1] for shape in shapes.values()}) > 1:
-        raise ValueError(
-            f"{where}: {said}; expected points of one manifold, with equally many coordinates."
-        )
-    if check_finite:
-        for name, p in points.items():
-            bad = ~p.detach().isfinite().all(-1)
-            if bool(bad.any()):
-                raise ValueError(
-                    f"{where}: {name} has {int(bad.sum())} rows of {p.shape[0]} that are not "
-                    f"finite, the first is row {int(bad.nonzero()[0])}; expected finite numbers."
-                )
-
-
-def check_positive(where: str, name: str, value: Tensor | float, *, check: bool = False) -> None:
-    """Raise a sentence for a number that is not positive and finite; a tensor's, only where
-    :func:`can_look` or told to ``check``. A tensor's NaN passes: it is seen in the loss."""
-    check_amount(where, name, value)
-    if isinstance(value, Tensor):
-        if not (check or can_look(value)):
-            return
-        wrong = (value <= 0) | value.isposinf()
-        if not bool(wrong.any()):
-            return
-        value = float(value[wrong].flatten()[0])
-    if not 0 < value < math.inf:
-        raise ValueError(f"{where}: {name} is {value}; expected a positive number, finite.")
-
-
-def can_look(x: Tensor) -> bool:
-    """Whether a tensor's values can be read at no cost: a device would be waited for, and a
-    transform has none yet."""
-    return x.device.type == "cpu" and not torch.compiler.is_compiling() and not _in_a_transform()
-
-
-def _in_a_transform() -> bool:
-    return torch._C._functorch.peek_interpreter_stack() is not None

@@ -9,17 +9,18 @@ from torch import Tensor
 
 from ...manifolds import Manifold
 from ...manifolds.checks import check_amount, check_integer, check_integers, check_real
-from ..common import Reduction, check_manifold, check_option, in_float32, reduce
-from .info_nce import SoftmaxProblem, cross_entropy, line_sums, reduced
-from .logits import (
-    Logits,
-    PairOptions,
-    Precision,
-    Tile,
+from ..common import (
+    Reduction,
+    check_manifold,
+    check_option,
     check_points,
     check_positive,
-    pairwise_logits,
+    check_reduction,
+    in_float32,
+    reduce,
 )
+from .info_nce import SoftmaxProblem, cross_entropy, line_sums, reduced
+from .logits import Logits, PairOptions, Precision, Tile, pairwise_logits
 from .positives import Groups, Sides, mask_of, positives_of, weights_of
 from .readers import PairMask, Positives, SigmoidReader
 from .tiled import spans, sweep
@@ -69,7 +70,7 @@ def sigmoid_pairs(
         ValueError: see :func:`info_nce`.
     """
     where = "sigmoid_pairs"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_amount(where, "bias", bias)
     if targets is not None:
         check_real(where, "targets", targets)
@@ -154,7 +155,7 @@ def nt_xent(
         ValueError: see :func:`info_nce`.
     """
     where = "nt_xent"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_points(where, x=x, y=y)
     x, y = in_float32(where, x=x, y=y)
     rows = x.shape[0]
@@ -215,7 +216,7 @@ def supervised_contrastive(
         ValueError: see :func:`info_nce`.
     """
     where = "supervised_contrastive"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     options = PairOptions(where, manifold, scale, logits, tile, precision, check_finite)
     table = options.table(x, x, apart=False)
     check_integers(where, "labels", labels)
@@ -276,7 +277,7 @@ def triplet(
         ValueError: shapes that do not pair, an empty batch, a margin that is not positive.
     """
     where = "triplet"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_option(where, "mining", mining, get_args(Mining))
     check_manifold(where, manifold)
     check_positive(where, "margin", margin)

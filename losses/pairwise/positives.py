@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from ...manifolds.checks import check_real
-from .logits import can_look
+from ..common import can_look
 from .readers import PairMask, Positives
 
 Groups = tuple[Tensor, Tensor]

@@ -8,7 +8,7 @@ from torch import Tensor
 from ...distributions._power_numerics import log_unit_normaliser, power
 from ...distributions._power_overlap import log_overlap as overlap_of_two
 from ...manifolds.checks import check_number
-from ..common import Reduction, check_elementwise, check_option, in_float32, reduce
+from ..common import Reduction, check_elementwise, check_reduction, in_float32, reduce
 
 
 def generalized_gaussian_nll(
@@ -49,7 +49,7 @@ def generalized_gaussian_nll(
         ValueError: an unknown reduction, or shapes that do not broadcast.
     """
     where = "generalized_gaussian_nll"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     x, loc, log_scale, shape = in_float32(where, x=x, loc=loc, log_scale=log_scale, shape=shape)
     check_elementwise(where, x=x, loc=loc, log_scale=log_scale, shape=shape)
     # Beyond, 1/a were inf, and 0 times that no number.
@@ -125,7 +125,7 @@ def probvlm_surrogate_nll(
         ValueError: an unknown reduction, or shapes that do not broadcast.
     """
     where = "probvlm_surrogate_nll"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     x, loc, inverse, shape = in_float32(
         where, x=x, loc=loc, inverse_scale=inverse_scale, shape=shape
     )
@@ -172,7 +172,7 @@ def cross_nll(
         TypeError: an argument that is no floating-point tensor.
         ValueError: an unknown reduction, or shapes that do not broadcast.
     """
-    check_option("cross_nll", "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction("cross_nll", reduction)
     laws = loc_v, log_scale_v, shape_v, loc_t, log_scale_t, shape_t
     _dtype_of("cross_nll", laws, z_v=z_v, z_t=z_t)
     one = generalized_gaussian_nll(z_t, loc_v, log_scale_v, shape_v, reduction="none")

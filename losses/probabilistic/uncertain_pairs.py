@@ -23,7 +23,15 @@ from ...manifolds.checks import (
 )
 from ...manifolds.kernels.vectors import normalize, sqrt0
 from ...manifolds.operations.radial_frame import components, from_components
-from ..common import Reduction, check_elementwise, check_manifold, check_option, in_float32, reduce
+from ..common import (
+    Reduction,
+    check_elementwise,
+    check_manifold,
+    check_option,
+    check_reduction,
+    in_float32,
+    reduce,
+)
 
 
 def sampled_sqdist(
@@ -155,7 +163,7 @@ def match_probability_loss(
         reduction: ``"mean"`` over pairs, ``"sum"`` or ``"none"``: (B, C).
     """
     where = "match_probability_loss"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_number(where, "pseudo_weight", pseudo_weight)
     check_tensor(where, "sqdist", sqdist)
     _check_numbers(where, sqdist, scale, shift)

@@ -15,13 +15,15 @@ from ..common import (
     Reduction,
     check_manifold,
     check_one_shape,
-    check_option,
+    check_points,
+    check_positive,
+    check_reduction,
     check_share,
     in_float32,
     reduce,
 )
 from ..pairwise.info_nce import info_nce
-from ..pairwise.logits import Logits, check_points, check_positive, pairwise_logits
+from ..pairwise.logits import Logits, pairwise_logits
 
 
 @torch.no_grad()
@@ -105,7 +107,7 @@ def cross_modal_alignment(
         A scalar in float32 (float64 for float64 inputs), or see ``reduction``.
     """
     where = "cross_modal_alignment"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_one_shape(where, image=image, text=text, image_keys=image_keys, text_keys=text_keys)
     check_share(where, "weight", weight)
     check_manifold(where, manifold)
@@ -171,7 +173,7 @@ def intra_modal_contrastive(
         reduction: ``"mean"``, ``"sum"`` or ``"none"``: (B,).
     """
     where = "intra_modal_contrastive"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_one_shape(where, point=point, keys=keys)
     _check_queue(where, "queue", queue, keys)
     columns = _joined(keys, queue)
@@ -228,7 +230,7 @@ def local_mutual_information(
         In float32 (float64 for float64 inputs).
     """
     where = "local_mutual_information"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_manifold(where, manifold)
     check_positive(where, "scale", scale)
     in_float32(where, point=point, local=local)

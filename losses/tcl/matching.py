@@ -13,7 +13,7 @@ from ...manifolds.checks import (
     check_real,
     check_tensor,
 )
-from ..common import Reduction, check_list, check_option, check_share, in_float32, reduce
+from ..common import Reduction, check_list, check_reduction, check_share, in_float32, reduce
 
 IGNORED = -100
 """The label of a token that is not asked for, as in torch's cross entropy."""
@@ -73,7 +73,7 @@ def matching_loss(
             counted.
     """
     where = "matching_loss"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_tensor(where, "logits", logits)
     check_real(where, "matched", matched)
     if counted is not None:
@@ -177,7 +177,7 @@ def masked_language_loss(
             ``"none"``: (...).
     """
     where = "masked_language_loss"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_tensor(where, "logits", logits)
     check_integers(where, "labels", labels)
     check_share(where, "weight", weight)
