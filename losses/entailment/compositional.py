@@ -59,6 +59,7 @@ def compositional_contrastive(
     where = "compositional_contrastive"
     check_reduction(where, reduction)
     check_one_shape(where, image=image, text=text, part_image=part_image, part_text=part_text)
+    # Columns are wholes in all four: a part fits many wholes and would be a false negative.
     pairs = ((image, text), (text, image), (part_image, text), (part_text, image))
     h = partial(one_way, manifold=manifold, scale=scale, logits=logits, reduction=reduction)
     return mean_of([h(x, y, targets) for x, y in pairs], reduction)
@@ -112,6 +113,8 @@ def compositional_entailment(
             reduction=reduction,
         )
         for parent, child, factor in (
+            # Captions above pictures, of wholes and of parts, and parts above wholes in each
+            # modality.
             (text, image, inter_aperture_scale),
             (part_text, part_image, inter_aperture_scale),
             (part_image, image, intra_aperture_scale),
@@ -156,7 +159,10 @@ def chain_contrastive(
             f"levels; expected ({len(levels[0])},) for each."
         )
     last = levels[-1]
+    # Rows of one id are of one thing at that level: all their pictures are its positives.
     pairs = [(x, last, i[:, None] == i) for x, i in zip(levels[:-1], ids[:-1], strict=True)]
+    # The way back from the pictures, which only the wholes have. (Whether two items share an id is
+    # symmetric: the same table serves.)
     pairs.append((last, levels[-2], pairs[-1][2]))
     h = partial(one_way, manifold=manifold, scale=scale, logits=logits, reduction=reduction)
     return mean_of([h(x, y, same) for x, y, same in pairs], reduction)

@@ -75,10 +75,12 @@ def cone_nll(
     parent, child = in_float32(where, parent=parent, child=child)
     check_coordinates(where, [("parent", parent), ("child", child)], manifold.ambient_dim(0) + 1)
     angle, aperture = manifold.cones(parent, child, min_radius)
+    # The angle of one factor has the shape of the batch, with which a predicted scale must go.
     if isinstance(scale, Tensor):
         check_elementwise(where, parent=angle[..., 0], scale=scale)
     if plateau == "axis":
         aperture = torch.zeros_like(aperture)
+    # Beside the factors' axis: one scale for all of them.
     s = scale.unsqueeze(-1) if isinstance(scale, Tensor) and scale.ndim > 0 else scale
     return reduce(-cone_log_prob(angle, aperture, s, shape=shape).sum(-1), None, reduction)
 
@@ -119,12 +121,14 @@ def cone_log_prob(
     check_elementwise(where, angle=angle, aperture=aperture, **given)
     working = torch.promote_types(angle.dtype, aperture.dtype)
     s = torch.as_tensor(scale, dtype=working, device=angle.device)
+    # How far beyond the plateau. Inside it the power below is replaced before it is taken.
     excess = (angle - aperture).relu()
     outside = ~(excess <= 0)  # NaN too
     largest = torch.finfo(working).max
     # A sum of such terms shall not overflow either. Inside, the power's slope may be infinite.
     t = (excess / s).clamp(max=largest ** min(0.5 / shape, 1.0)).where(outside, 1.0)
     fall = t.pow(shape).where(outside, 0.0)
+    # log Z = log(psi + tail), the tail being the integral of e^-t^beta from the cone's edge to pi.
     beyond = math.pi - aperture
     # Before the power, which may overflow.
     limit = min(_LARGEST ** (1 / shape), largest)

@@ -25,6 +25,7 @@ def aleatoric_variance(scale: Tensor, shape: Tensor, *, log: bool = False) -> Te
     check_tensor(where, "scale", scale)
     check_tensor(where, "shape", shape)
     check_elementwise(where, scale=scale, shape=shape)
+    # The variance does not depend on the mean; the law wants one.
     law = GeneralizedGaussian(torch.zeros_like(scale), scale, shape, validate_args=False)
     return law.log_variance if log else law.variance
 
@@ -51,6 +52,7 @@ def epistemic_variance(samples: Tensor, *, correction: int = 0) -> Tensor:
             f"epistemic_variance: samples have shape {tuple(samples.shape)}; expected (M, ...) "
             f"with at least {correction + 1} passes."
         )
+    # A variance is a sum of small squares: in bfloat16, of 3 digits, it would be one of roundings.
     wide = samples.to(torch.promote_types(samples.dtype, torch.float32))
     return wide.var(0, correction=correction).to(samples.dtype)
 
@@ -87,6 +89,7 @@ def interval_coverage(chances: Tensor, levels: Tensor) -> Tensor:
         if not x.numel() or not inside.all():
             got = f"{x[~inside][0].item():g}" if x.numel() else "nothing"
             raise ValueError(f"interval_coverage: {name} hold {got}; expected numbers in [0, 1].")
+    # The central interval of probability p is where |2F - 1| <= p.
     width = (2 * chances.double().flatten() - 1).abs()
     inside = width.unsqueeze(-1) <= levels.double().flatten()
     return inside.double().mean(0)

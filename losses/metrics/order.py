@@ -75,6 +75,8 @@ def calibration(
         raise ValueError(f"{where}: bins is {bins} for {len(u)} items; expected 3 to {len(u)}.")
     order = u.argsort(stable=True)
     parts = order.tensor_split(bins)
+    # Items of equal uncertainty may fall into two bins, by their order in the data, which is
+    # chance: with the mean hit of all of them, it does not matter which.
     h = _shared(u, h)
     mean_u, mean_h = (torch.stack([x[part].mean() for part in parts]) for x in (u, h))
     level = torch.arange(bins, dtype=torch.float64)
@@ -82,9 +84,11 @@ def calibration(
     rank_orders = ranks[_orders(bins, orders, seed)]
     spearman = _correlation(level, ranks)
     others = _correlation(level, rank_orders).abs()
+    # An order as extreme as the observed one must count, and its S may differ by rounding.
     extreme = others >= spearman.abs() - 1e-12
     exact = math.factorial(bins) <= _ALL
     count = extreme.sum().item()
+    # Of a sample of orders the observed one is a member: without the 1 a p of 0 could be said.
     p = count / len(others) if exact else (1 + count) / (1 + len(others))
     return Calibration(
         uncertainty=mean_u,
@@ -129,6 +133,7 @@ def _line_r2(x: Tensor, y: Tensor) -> float:
     total, spread = y.square().sum(), x.square().sum()
     if total == 0 or spread == 0:
         return 0.0
+    # Of the least-squares line, which goes through the means: both are 0 here.
     residual = y - (x * y).sum() / spread * x
     return (1 - residual.square().sum() / total).item()
 
@@ -150,6 +155,7 @@ def risk_coverage(uncertainty: Tensor, loss: Tensor) -> tuple[Tensor, Tensor]:
     """
     u, l = _items("risk_coverage", uncertainty, loss, "loss")
     k = torch.arange(1, len(u) + 1, dtype=torch.float64)
+    # Risk at coverage k/N: the mean loss of the k most certain, the order of equals averaged out.
     shared = _shared(u, l)[u.argsort(stable=True)]
     return k / len(u), shared.cumsum(0) / k
 
@@ -161,6 +167,7 @@ def aurc(uncertainty: Tensor, loss: Tensor, *, excess: bool = False) -> float:
     Uziel & El-Yaniv 2019). Arguments and errors as in :func:`risk_coverage`.
     """
     area = risk_coverage(uncertainty, loss)[1].mean().item()
+    # The best order is by the loss itself. Even it has a risk, where some items are wrong.
     return area - risk_coverage(loss, loss)[1].mean().item() if excess else area
 
 

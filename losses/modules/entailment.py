@@ -30,6 +30,7 @@ class EntailmentLoss(OnManifold):
         reduction: Reduction = "mean",
     ) -> None:
         super().__init__(manifold)
+        # For its checks. The options stay attributes, to be read and set one by one.
         Cone("EntailmentLoss", manifold, min_radius, aperture_scale, slack, hinge, softness)
         check_min_radius("EntailmentLoss", min_radius)
         check_reduction("EntailmentLoss", reduction)
@@ -122,6 +123,7 @@ class ConeLikelihood(OnManifold):
         """
         if log_scale is not None:
             check_tensor("ConeLikelihood", "log_scale", log_scale)
+        # The learned scale is the unit: a network that gives 0 starts at it, not at e^0 radians.
         scale: Tensor = self.scale()
         return cone_nll(
             parent,

@@ -70,6 +70,7 @@ def debiased_info_nce(
     options = PairOptions(where, manifold, scale, logits, tile, precision, check_finite)
     table = options.table(x, y, apart=True)
     positives = positives_of(where, None, None, table.shape, table.x.device)
+    # N of the docstring. The estimate of g divides by it.
     others = table.shape[0] - 1
     if others < 1:
         raise ValueError(f"{where}: a batch of one point; expected others beside it.")
@@ -94,7 +95,9 @@ def _debiased(line: LineSums, others: int, prior: float, floor: float) -> Tensor
     known = rest > 0
     log_g = mean + rest.where(known, 1.0).log() - math.log1p(-prior)
     log_g = log_g.where(known, -torch.inf)
+    # A floor of 0 has no logarithm, and -inf is already the least there is.
     if floor > 0:
         log_g = log_g.clamp(min=math.log(floor))
+    # -log(e^l / (e^l + N g)) = log(1 + N g/e^l), by logarithms: neither exponential overflows.
     gap = log_g + math.log(others) - line.near
     return torch.logaddexp(gap, torch.zeros_like(gap))

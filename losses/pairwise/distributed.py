@@ -79,7 +79,7 @@ def ring_info_nce(
     options = PairOptions(where, manifold, scale, logits, tile, precision, check_finite=False)
     table = options.table(x, y, apart=groups is None)
     positives = positives_of(where, None, groups, table.shape, table.x.device)
-    mask_ = mask_of(where, mask, table.shape)
+    compared = mask_of(where, mask, table.shape)
     shares = weights_of(where, weights, table.shape, symmetric)
     ring = Ring(x.shape[0], x.device, group)
     if groups is None and logits == "inner":
@@ -87,7 +87,7 @@ def ring_info_nce(
         # batch: this process's rows come behind those of the processes before it.
         numbers = torch.arange(x.shape[0], device=x.device) + ring.before
         positives = Positives(groups=(numbers, numbers))
-    problem = SoftmaxProblem(table, positives, mask_, symmetric, label_smoothing)
+    problem = SoftmaxProblem(table, positives, compared, symmetric, label_smoothing)
 
     def read(known: KnownEntries | None) -> SoftmaxSums:
         tiled = table.tiled(known)

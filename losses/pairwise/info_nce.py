@@ -115,12 +115,13 @@ def info_nce(
     if targets is not None:
         check_real(where, "targets", targets)
     options = PairOptions(where, manifold, scale, logits, tile, precision, check_finite)
+    # Whether each row has one positive, in a column that is known without a table.
     one_each = groups is None and (targets is None or targets.ndim == 1)
     table = options.table(x, y, apart=one_each)
     device, dtype = table.x.device, table.x.dtype
     positives = positives_of(where, targets, groups, table.shape, device, check=check_finite)
-    mask_ = mask_of(where, mask, table.shape)
-    problem = SoftmaxProblem(table, positives, mask_, symmetric, label_smoothing, decoupled)
+    compared = mask_of(where, mask, table.shape)
+    problem = SoftmaxProblem(table, positives, compared, symmetric, label_smoothing, decoupled)
     sums = line_sums(problem)[: 1 + symmetric]
     losses = [cross_entropy(line, label_smoothing) for line in sums]
     shares = weights_of(where, weights, table.shape, symmetric)

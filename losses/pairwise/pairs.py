@@ -79,9 +79,12 @@ def sigmoid_pairs(
     table = options.table(x, y, apart=one_each, extra=bias)
     device, dtype = table.x.device, table.x.dtype
     positives = positives_of(where, targets, groups, table.shape, device, check=check_finite)
-    mask_ = mask_of(where, mask, table.shape)
+    compared = mask_of(where, mask, table.shape)
     of_rows, _ = weights_of(where, weights, table.shape, False)
-    reader = SigmoidReader(table.shape[1], mask_, positives)
+    # The logit of x_i and its own y_i is the one that matters most and is computed by
+    # manifold.dist, as in info_nce. "inner" has no other accuracy by itself, and a table of targets
+    # no one column.
+    reader = SigmoidReader(table.shape[1], compared, positives)
     known = None
     if positives.column is not None and logits != "inner":
         known = table.known(positives.column)
@@ -91,7 +94,7 @@ def sigmoid_pairs(
     else:
         (rows,) = sweep(table.tiled(known), reader)
     # A row without a positive counts: all of its pairs are told to be apart.
-    counted = None if mask_ is None else mask_.rows
+    counted = None if compared is None else compared.rows
     return reduced(rows, counted, of_rows, reduction).to(dtype)
 
 
@@ -119,6 +122,7 @@ def sigmoid_bias(
     check_positive("sigmoid_bias", "scale", scale)
     if columns is not None:
         check_integer("sigmoid_bias", "columns", columns, 1)
+    # The mean over 2^20 pairs is more than the bias needs, and its table is 4 MB in float32.
     some = pairwise_logits(x[:1024], y[:1024], manifold=manifold, scale=scale, logits=logits)
     number = y.shape[0] if columns is None else columns
     return -float(some.double().mean()) - math.log(max(number - 1, 1))
@@ -168,6 +172,8 @@ def nt_xent(
             check_real(where, name, value)
         if value is not None and value.shape != (rows,):
             raise ValueError(f"{where}: {name} has shape {tuple(value.shape)}; expected ({rows},).")
+    # The 2B points are rows and columns both: row i of x has its partner in column B + i, and row B
+    # + i, which is y_i, has it in column i.
     points = torch.cat([x, y])
     partner = torch.arange(2 * rows, device=x.device).roll(rows)
     options = PairOptions(where, manifold, scale, logits, tile, precision, check_finite)
@@ -175,8 +181,8 @@ def nt_xent(
     twice = None if mask is None else torch.cat([mask, mask])
     views = mask_of(where, twice, table.shape) or PairMask()
     # The partner is half a batch on, and half a batch on from there is the point itself.
-    mask_ = replace(views, skip=partner.roll(rows))
-    problem = SoftmaxProblem(table, Positives(column=partner), mask_, decoupled=decoupled)
+    compared = replace(views, skip=partner.roll(rows))
+    problem = SoftmaxProblem(table, Positives(column=partner), compared, decoupled=decoupled)
     losses = cross_entropy(line_sums(problem).rows, 0.0)
     twice = None if weights is None else torch.cat([weights, weights])
     of_rows, _ = weights_of(where, twice, table.shape, False)
@@ -227,9 +233,10 @@ def supervised_contrastive(
         )
     positives = positives_of(where, None, (labels, labels), table.shape, table.x.device)
     taken = mask_of(where, mask, table.shape) or PairMask()
+    # A point is no positive of its own: skipped, it leaves both the softmax and the positives.
     itself = torch.arange(table.shape[0], device=table.x.device)
-    mask_ = replace(taken, skip=itself)
-    losses = cross_entropy(line_sums(SoftmaxProblem(table, positives, mask_)).rows, 0.0)
+    compared = replace(taken, skip=itself)
+    losses = cross_entropy(line_sums(SoftmaxProblem(table, positives, compared)).rows, 0.0)
     of_rows, _ = weights_of(where, weights, table.shape, False)
     return reduced(*losses, of_rows, reduction).to(table.x.dtype)
 
@@ -291,13 +298,17 @@ def triplet(
         )
     anchor, positive, *rest = in_float32(where, anchor=anchor, positive=positive, **given)
     distance = manifold.sqdist if squared else manifold.dist
+    # By pairs, (B,): only the choice of negatives below needs all of them.
     near = distance(anchor, positive)
     if rest:
         far, counted = distance(anchor, rest[0]), None
     else:
         own = torch.arange(anchor.shape[0], device=anchor.device)
         of = (own, own) if groups is None else groups
+        # For its checks alone: what is wrong with groups is said in the words of the other losses.
         positives_of(where, None, of, (anchor.shape[0],) * 2, anchor.device)
+        # The distance to the mined negative is computed anew, with a gradient, for B pairs: through
+        # the table of all pairs the same gradient would cost memory of B^2.
         index = _mined(
             *(anchor, positive, near.detach(), of),
             squared=squared,
@@ -305,6 +316,7 @@ def triplet(
             mining=mining,
         )
         counted = index >= 0
+        # -1 is for no negative: such a row takes any point here, and is set to 0 below.
         far = distance(anchor, positive[index.clamp(min=0)])
     loss = (near - far + margin).relu()
     if counted is not None:
@@ -325,10 +337,15 @@ def _mined(
 ) -> Tensor:
     """The column of each anchor's negative, -1 for none."""
     found = []
+    # A block of rows holds 512 B distances. They only choose: the accuracy of a table (matmul) is
+    # enough.
     for i in spans(anchor.shape[0], 512):
         d = manifold.cdist(anchor[i], positive, squared=squared, matmul=True)
         other = groups[0][i, None] != groups[1][None]
+        # Of a row without any other point argmin gives column 0, which the last line takes back.
         index = d.masked_fill(~other, torch.inf).argmin(1)
+        # Semi-hard: beyond the positive, so that the loss is below the margin, but as near as can
+        # be; where all are nearer than the positive, the one that violates least, the farthest.
         if mining == "semi-hard":
             farther = other & (d > near[i, None])
             nearest = d.masked_fill(~farther, torch.inf).argmin(1)

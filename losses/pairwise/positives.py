@@ -37,6 +37,7 @@ def positives_of(
                     f"{group.dtype}; expected integers ({size},)."
                 )
         return Positives(groups=groups)
+    # The diagonal, as a column a row: a table of it would take memory of B C.
     if targets is None:
         if rows != columns:
             raise ValueError(
@@ -47,6 +48,8 @@ def positives_of(
     check_real(where, "targets", targets)
     if targets.ndim == 1 and targets.shape[0] == rows and not targets.is_floating_point():
         index = targets.long()
+        # Looked at on every device: an index out of range would else read another point's logit, or
+        # stop a GPU in the middle of some later kernel.
         out = (index < -1) | (index >= columns)
         if bool(out.any()):
             raise ValueError(
@@ -59,10 +62,12 @@ def positives_of(
             f"{where}: targets have shape {tuple(targets.shape)} and dtype {targets.dtype}; "
             f"expected None, integers ({rows},), or a table ({rows}, {columns})."
         )
+    # On a GPU the look waits for all that is queued; there it is taken only where asked for.
     if targets.is_floating_point() and (check or can_look(targets)) and bool((targets < 0).any()):
         raise ValueError(
             f"{where}: targets have {float(targets.min())}; expected weights of at least 0."
         )
+    # Targets are constants: soft ones come from another model, which this loss does not train.
     return Positives(table=targets.detach())
 
 
@@ -80,12 +85,14 @@ def mask_of(where: str, mask: Sides, shape: tuple[int, int]) -> PairMask | None:
             f"{where}: mask has dtype {', '.join(str(m.dtype) for m in given if m is not None)}; "
             "expected bool, True for what takes part."
         )
+    # A pair is told by its type, and all else by its shape: (B, B) for B = C is a table.
     shapes = [None if m is None else tuple(m.shape) for m in given]
     if isinstance(mask, tuple):
         if len(mask) == 2 and shapes[0] in (None, (rows,)) and shapes[1] in (None, (columns,)):
             return PairMask(rows=mask[0], columns=mask[1])
     elif shapes[0] == (rows, columns):
         return PairMask(pairs=mask)
+    # One mask for both sides: x_i and y_i are one item, which is there or is padding.
     elif shapes[0] == (rows,) and rows == columns:
         return PairMask(rows=mask, columns=mask)
     raise ValueError(
@@ -114,6 +121,7 @@ def weights_of(
                 f"{where}: weights of the {side} have shape {tuple(value.shape)}; expected "
                 f"({size},)."
             )
+        # Not "any below 0": NaN is neither, and is refused too.
         if not bool((value >= 0).all()):
             raise ValueError(
                 f"{where}: weights of the {side} have {float(value.min())}; expected none below 0."

@@ -46,6 +46,7 @@ class _Gather(torch.autograd.Function):
     def forward(ctx: Context, x: Tensor, group: Group) -> Tensor:
         sizes = sizes_of(x.shape[0], x.device, group=group)
         ctx.sizes, ctx.group = sizes, group
+        # all_gather wants one shape of all: shorter batches are padded, and cut again.
         padded = x.new_zeros(max(sizes), *x.shape[1:])
         padded[: x.shape[0]] = x
         parts = [torch.empty_like(padded) for _ in sizes]
@@ -89,6 +90,7 @@ class Ring:
         self.rank = 0 if self.alone else dist.get_rank(group)
         self.sizes = [rows] if self.alone else sizes_of(rows, device, group=group)
         self.world = len(self.sizes)
+        # The rows of the processes before this one: where its own begin in the whole batch.
         self.before = sum(self.sizes[: self.rank])
 
     def owner(self, step: int) -> int:
@@ -105,6 +107,7 @@ class Ring:
 
     def widest(self, dtype: torch.dtype) -> torch.dtype:
         """float64 if any process has it."""
+        # A dtype is no tensor to send: 1 for float64, and the largest of all decides.
         flag = torch.tensor(int(dtype == torch.float64))
         if not self.alone:
             flag = flag.to(self.device)
@@ -126,9 +129,12 @@ class Passing:
         self.arrived = cargo
         if ring.alone or not cargo:
             return
+        # What comes is the block of the process behind, which may be of another size.
         rows = ring.sizes[ring.owner(step + 1)]
         self.arrived = [t.new_empty(rows, *t.shape[1:]) for t in cargo]
         self._sent = [t.contiguous() for t in cargo]  # alive until they are there
+        # Sends and receives are begun together: all processes sending first would wait for each
+        # other.
         ahead, behind = ((ring.rank + s) % ring.world for s in (1, -1))
         if ring.group is not None:
             ahead, behind = (dist.get_global_rank(ring.group, r) for r in (ahead, behind))

@@ -39,6 +39,7 @@ class PointQueue(nn.Module):
         check_manifold("PointQueue", manifold)
         for name, value in (("dim", dim), ("size", size)):
             check_integer("PointQueue", name, value, 1)
+        # In a tuple, nn.Module does not see it and its parameters stay the model's.
         self._manifold = (manifold,)
         self.size = size
         coordinates = manifold.ambient_dim(dim)
@@ -82,6 +83,7 @@ class PointQueue(nn.Module):
             keys: (K,), ids of columns before those of the queue; None for none.
         """
         check_integers("PointQueue.positives", "ids", ids)
+        # Before it is full the ring has been filled from its start, and what is behind is empty.
         columns = self.ids[: len(self)]
         if keys is not None:
             check_integers("PointQueue.positives", "keys", keys)
@@ -113,6 +115,7 @@ class PointQueue(nn.Module):
                 f"PointQueue.push: got {batch} points for a queue of {self.size}; expected at most "
                 "that many, or a larger queue."
             )
+        # Modulo the size the batch goes on at the start of the ring, over the oldest points.
         place = (self.pushed + torch.arange(batch, device=self.points.device)) % self.size
         self.points[place] = points.to(self.points)
         self.ids[place] = ids.to(self.ids)

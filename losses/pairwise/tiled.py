@@ -353,6 +353,7 @@ def _hits(
 @contextmanager
 def full_precision(device: str) -> Iterator[None]:
     """float32 products in float32, whatever the flags for TF32 and bfloat16 and autocast say."""
+    # TF32 keeps 10 bits of each factor: h, a small difference of products, would have none.
     with torch.autocast(device, enabled=False):
         if not hasattr(torch.backends.cuda.matmul, "fp32_precision"):  # before torch 2.9
             before = torch.get_float32_matmul_precision()

@@ -86,6 +86,7 @@ def bounded_shape(raw: Tensor, low: float = 0.3, high: float = 8.0) -> Tensor:
             f"bounded_shape: low is {low} and high is {high}; expected 0 < low < high, finite."
         )
     (raw,) = in_float32("bounded_shape", raw=raw)
+    # By logarithms. Rounding may step over a bound by the last digit, which the clamp takes back.
     return (math.log(low) + math.log(high / low) * raw.sigmoid()).exp().clamp(low, high)
 
 
@@ -130,6 +131,7 @@ def probvlm_surrogate_nll(
         where, x=x, loc=loc, inverse_scale=inverse_scale, shape=shape
     )
     check_elementwise(where, x=x, loc=loc, inverse_scale=inverse, shape=shape)
+    # The constants and both ends of the clip are those of that code.
     inverse, shape = inverse + 1e-4, shape + 1e-4
     residual = ((x - loc).abs() * inverse * shape).clamp(1e-4, 1e3)
     return reduce(residual - inverse.log() + (1 / shape).lgamma() - shape.log(), None, reduction)
@@ -175,6 +177,7 @@ def cross_nll(
     check_reduction("cross_nll", reduction)
     laws = loc_v, log_scale_v, shape_v, loc_t, log_scale_t, shape_t
     _dtype_of("cross_nll", laws, z_v=z_v, z_t=z_t)
+    # The picture's law at the caption's datum, and the other way round.
     one = generalized_gaussian_nll(z_t, loc_v, log_scale_v, shape_v, reduction="none")
     other = generalized_gaussian_nll(z_v, loc_t, log_scale_t, shape_t, reduction="none")
     return reduce(one + other, None, reduction)
@@ -214,6 +217,7 @@ def log_overlap(
     laws = loc_v, log_scale_v, shape_v, loc_t, log_scale_t, shape_t
     dtype = _dtype_of("log_overlap", laws)
     m, a, b, other_m, c, d = (t.double() for t in laws)
+    # The integral depends on the centres by their distance alone.
     return overlap_of_two((m - other_m).abs(), a, b, c, d).to(dtype)
 
 
