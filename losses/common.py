@@ -15,8 +15,8 @@ Reduction = Literal["none", "mean", "sum"]
 
 def in_float32(where: str, **points: Tensor) -> list[Tensor]:
     """The points in float32, or float64 if some are."""
-    # float16 and bfloat16 hold 3 digits: of a distance, a difference of products, none might be
-    # left.
+    # A distance is made of differences of products: of the 3 digits of float16 and bfloat16 none
+    # might be left.
     working = torch.float32
     for name, x in points.items():
         check_tensor(where, name, x)
@@ -37,8 +37,9 @@ def check_elementwise(where: str, **given: Tensor) -> None:
         shape = torch.broadcast_shapes(*every)  # type: ignore[no-untyped-call]
     except RuntimeError:
         raise ValueError(f"{where}: got shapes {shapes}; expected shapes that broadcast.") from None
-    # A column (4, 1) beside a row of 4 entries, (4,), is a list that was unsqueezed once too often:
-    # the result is a table that nobody asked for, and its mean a number that looks right.
+    # `columns` are the lengths of columns such as (4, 1). Beside 4 entries, (4,), one is a list
+    # that was unsqueezed once too often: the result is a table that nobody asked for, and its mean
+    # a number that looks right.
     columns = {s[-2] for s in every if len(s) > 1 and s[-1] == 1 < s[-2]}
     if shape not in every and any(len(s) == 1 and s[0] in columns for s in every):
         raise ValueError(
@@ -53,7 +54,7 @@ def reduce(loss: Tensor, counted: Tensor | None, reduction: Reduction) -> Tensor
         return loss
     if reduction == "sum":
         return loss.sum()
-    # At least 1: of nothing counted the mean is 0, not 0/0.
+    # The count is at least 1: of nothing counted the mean is 0, not 0/0.
     count = loss.numel() if counted is None else counted.sum().clamp(min=1)
     if loss.numel() == 0:
         return loss.sum()
@@ -126,7 +127,7 @@ def check_positive(where: str, name: str, value: Tensor | float, *, check: bool 
     if isinstance(value, Tensor):
         if not (check or can_look(value)):
             return
-        # Not "~(value > 0)": NaN passes, and is seen in the loss.
+        # NaN is neither and passes: it is seen in the loss.
         wrong = (value <= 0) | value.isposinf()
         if not bool(wrong.any()):
             return

@@ -59,7 +59,7 @@ def compositional_contrastive(
     where = "compositional_contrastive"
     check_reduction(where, reduction)
     check_one_shape(where, image=image, text=text, part_image=part_image, part_text=part_text)
-    # Columns are wholes in all four: a part fits many wholes and would be a false negative.
+    # All columns are wholes: a part fits many wholes, and as a column would be a false negative.
     pairs = ((image, text), (text, image), (part_image, text), (part_text, image))
     h = partial(one_way, manifold=manifold, scale=scale, logits=logits, reduction=reduction)
     return mean_of([h(x, y, targets) for x, y in pairs], reduction)

@@ -74,8 +74,8 @@ class Cone:
             return softplus(excess, 1 / self.softness, 40.0).mean(-1)
         penalty = excess.relu()
         if self.hinge == "leaky":
-            # By the angle alone. With the aperture in it, a child deep inside would go on to open
-            # its parent's cone.
+            # The leak is of the angle alone: with the aperture in it, a child deep inside would go
+            # on to open its parent's cone.
             penalty = penalty + self.softness * angle
         return penalty.mean(-1)
 
@@ -202,8 +202,8 @@ def exclusion(
     cone = Cone(where, manifold, min_radius, aperture_scale)
     parent, child = in_float32(where, parent=parent, child=child)
     angle, aperture = cone.angles(parent=parent, child=child)
-    # In the cone of a product is what is in the cones of all factors, so that out of it is what is
-    # out of one of them: the factor in which it is farthest outside counts.
+    # A child is in a product's cone if it is in those of all factors, and so out of it if out of
+    # one: the factor in which it is farthest outside counts.
     outside = (angle - aperture_scale * aperture).amax(-1)
     return reduce((margin - outside).relu(), None, reduction)
 
@@ -321,7 +321,7 @@ def chain_entailment(
     cone = Cone(where, manifold, min_radius, aperture_scale, slack, hinge, softness)
     names = [f"levels[{i}]" for i in range(len(levels))]
     points = in_float32(where, **dict(zip(names, levels, strict=True)))
-    # Each level with its name, so that an error can say which of them does not fit.
+    # Levels are named, so that an error says which of them does not fit.
     named = list(zip(names, points, strict=True))
     pairs = list(pairwise(named) if links == "consecutive" else combinations(named, 2))
     weighed = zip(_weights(where, weights, len(pairs)), pairs, strict=True)
@@ -342,5 +342,6 @@ def _weights(where: str, weights: Sequence[float] | None, count: int) -> list[fl
             f"{where}: weights are {given} for {count} links; expected one non-negative number for "
             "each link, not all 0."
         )
-    # Shares of 1 make the loss a mean, whose size does not grow with the number of links.
+    # The weights are shares of 1: the loss is a mean, whose size does not grow with the number of
+    # links.
     return [w / sum(given) for w in given]

@@ -155,7 +155,7 @@ class Hierarchy:
         tables = self._tables
         # How many candidates there are when end e is kept.
         room = [self.nodes - sizes[pairs[:, e]] for e, (_, _, sizes) in enumerate(tables)]
-        # The end that is kept: room[0] is for a kept parent, whose child is drawn anew.
+        # keep_parent says which end is kept: room[0] is for the parent, whose child is drawn anew.
         keep_parent = torch.rand(len(pairs), count, generator=generator) < 0.5
         if corrupt == "either":
             keep_parent = (keep_parent | (room[1] == 0)[:, None]) & (room[0] > 0)[:, None]
@@ -234,7 +234,7 @@ def _from_the_top(above: Sequence[set[int]]) -> list[int]:
     for node, parents in enumerate(above):
         for p in parents:
             below[p].append(node)
-    # How many parents of a node are still to come.
+    # waiting[c] is how many of c's parents are still to come.
     waiting = [len(parents) for parents in above]
     ready = deque(node for node, left in enumerate(waiting) if left == 0)
     order = []
@@ -255,7 +255,8 @@ def _from_the_top(above: Sequence[set[int]]) -> list[int]:
 
 def _a_cycle(above: Sequence[set[int]], waiting: Sequence[int]) -> str:
     """One of the cycles. A node that was never ready has a parent that was not either."""
-    # Up from parent to waiting parent, which there always is, until a node comes again.
+    # The path goes up from parent to waiting parent, which there always is, until a node comes
+    # again.
     path = [next(node for node, left in enumerate(waiting) if left)]
     while len(set(path)) == len(path):
         path.append(min(p for p in above[path[-1]] if waiting[p]))

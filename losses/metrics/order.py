@@ -84,11 +84,11 @@ def calibration(
     rank_orders = ranks[_orders(bins, orders, seed)]
     spearman = _correlation(level, ranks)
     others = _correlation(level, rank_orders).abs()
-    # An order as extreme as the observed one must count, and its S may differ by rounding.
+    # The observed order counts as extreme itself: 1e-12 is for the rounding of its S.
     extreme = others >= spearman.abs() - 1e-12
     exact = math.factorial(bins) <= _ALL
     count = extreme.sum().item()
-    # Of a sample of orders the observed one is a member: without the 1 a p of 0 could be said.
+    # In a sample of orders the observed one is counted in: p is then never 0.
     p = count / len(others) if exact else (1 + count) / (1 + len(others))
     return Calibration(
         uncertainty=mean_u,
@@ -101,7 +101,7 @@ def calibration(
     )
 
 
-# 7 bins have 5,040 orders.
+# All orders are tried up to 7 bins, which have 5,040.
 _ALL = 5040
 
 
@@ -133,7 +133,7 @@ def _line_r2(x: Tensor, y: Tensor) -> float:
     total, spread = y.square().sum(), x.square().sum()
     if total == 0 or spread == 0:
         return 0.0
-    # Of the least-squares line, which goes through the means: both are 0 here.
+    # The least-squares line goes through the means, which are 0 here: it has a slope alone.
     residual = y - (x * y).sum() / spread * x
     return (1 - residual.square().sum() / total).item()
 
@@ -155,7 +155,7 @@ def risk_coverage(uncertainty: Tensor, loss: Tensor) -> tuple[Tensor, Tensor]:
     """
     u, l = _items("risk_coverage", uncertainty, loss, "loss")
     k = torch.arange(1, len(u) + 1, dtype=torch.float64)
-    # Risk at coverage k/N: the mean loss of the k most certain, the order of equals averaged out.
+    # The risk at coverage k/N is the mean loss of the k most certain items.
     shared = _shared(u, l)[u.argsort(stable=True)]
     return k / len(u), shared.cumsum(0) / k
 
@@ -167,7 +167,7 @@ def aurc(uncertainty: Tensor, loss: Tensor, *, excess: bool = False) -> float:
     Uziel & El-Yaniv 2019). Arguments and errors as in :func:`risk_coverage`.
     """
     area = risk_coverage(uncertainty, loss)[1].mean().item()
-    # The best order is by the loss itself. Even it has a risk, where some items are wrong.
+    # The best order there is, by the loss itself, has a risk too where some items are wrong.
     return area - risk_coverage(loss, loss)[1].mean().item() if excess else area
 
 

@@ -30,7 +30,7 @@ class EntailmentLoss(OnManifold):
         reduction: Reduction = "mean",
     ) -> None:
         super().__init__(manifold)
-        # For its checks. The options stay attributes, to be read and set one by one.
+        # Cone is made for its checks. The options stay attributes, to be read and set one by one.
         Cone("EntailmentLoss", manifold, min_radius, aperture_scale, slack, hinge, softness)
         check_min_radius("EntailmentLoss", min_radius)
         check_reduction("EntailmentLoss", reduction)

@@ -96,7 +96,7 @@ class SigmoidPairs(Scaled):
     ) -> None:
         super().__init__(manifold, scale, max_scale, learnable, logits, tile, precision, reduction)
         check_number("SigmoidPairs", "bias", bias)
-        # Of either sign: positive for distances, negative for SigLIP's cosines.
+        # The bias has either sign: positive for distances, negative for SigLIP's cosines.
         self.bias = SignedScalar(bias, learnable=learnable)
 
     def forward(

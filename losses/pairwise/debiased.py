@@ -70,11 +70,11 @@ def debiased_info_nce(
     options = PairOptions(where, manifold, scale, logits, tile, precision, check_finite)
     table = options.table(x, y, apart=True)
     positives = positives_of(where, None, None, table.shape, table.x.device)
-    # N of the docstring. The estimate of g divides by it.
+    # `others` is N of the docstring, which the estimate of g divides by.
     others = table.shape[0] - 1
     if others < 1:
         raise ValueError(f"{where}: a batch of one point; expected others beside it.")
-    # Decoupled: lse is over the others alone.
+    # Decoupled, the positive is not in lse: it is over the others alone.
     problem = SoftmaxProblem(table, positives, symmetric=symmetric, decoupled=True)
     lines = line_sums(problem)[: 1 + symmetric]
     losses = [_debiased(line, others, prior, floor).to(table.x.dtype) for line in lines]
@@ -87,17 +87,19 @@ def debiased_info_nce(
 def _debiased(line: LineSums, others: int, prior: float, floor: float) -> Tensor:
     """The losses of rows or columns from log sum e^l over the others, and l of the positive."""
     mean = line.lse - math.log(others)
-    # g in units of the others' mean: what remains of them without their row's own kind.
-    # Short of where the exponential overflows, whose slope times 0 would be no number.
+    # e^ahead is e^l of the positive over the others' mean, and `rest` is (1 - tau) g over that
+    # mean. The clamp is short of where the exponential overflows: its slope, inf, times 0 would be
+    # NaN.
     ahead = (line.near - mean).clamp(max=math.log(torch.finfo(mean.dtype).max) / 2)
     rest = 1 - prior * ahead.exp()
-    # A logarithm of what is not positive would leave NaN in the gradient of what is not taken.
+    # Where rest <= 0 there is nothing left and g is the floor. The logarithm is not taken there:
+    # its NaN would be in the gradient even of rows that do not use it.
     known = rest > 0
     log_g = mean + rest.where(known, 1.0).log() - math.log1p(-prior)
     log_g = log_g.where(known, -torch.inf)
-    # A floor of 0 has no logarithm, and -inf is already the least there is.
+    # A floor of 0 needs no clamp: log_g = -inf is the least there is.
     if floor > 0:
         log_g = log_g.clamp(min=math.log(floor))
-    # -log(e^l / (e^l + N g)) = log(1 + N g/e^l), by logarithms: neither exponential overflows.
+    # The loss is -log(e^l/(e^l + N g)) = log(1 + e^gap): neither exponential overflows.
     gap = log_g + math.log(others) - line.near
     return torch.logaddexp(gap, torch.zeros_like(gap))

@@ -67,7 +67,7 @@ def ring_info_nce(
         group: the processes; all if None.
 
     Returns:
-        The same scalar in every process; its gradients as this module says. Equal to
+        The same scalar in every process; its gradients as ``losses.distributed`` says. Equal to
         ``info_nce(x, y, tile=tile)`` where there is one process.
 
     Raises:
@@ -121,7 +121,7 @@ class _Work:
     def luggage(self) -> list[Tensor]:
         """What goes with a block of y: who takes part, and the groups."""
         mask, groups = self.problem.mask, self.problem.positives.groups
-        # As bytes, for not every backend sends bool.
+        # bool goes as bytes: not every backend sends it.
         taken = [] if mask is None or mask.columns is None else [mask.columns.to(torch.uint8)]
         return taken + ([] if groups is None else [groups[1]])
 

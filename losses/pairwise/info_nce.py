@@ -115,7 +115,7 @@ def info_nce(
     if targets is not None:
         check_real(where, "targets", targets)
     options = PairOptions(where, manifold, scale, logits, tile, precision, check_finite)
-    # Whether each row has one positive, in a column that is known without a table.
+    # one_each: a row has at most one positive, in a column that is known without a table.
     one_each = groups is None and (targets is None or targets.ndim == 1)
     table = options.table(x, y, apart=one_each)
     device, dtype = table.x.device, table.x.dtype
@@ -140,24 +140,26 @@ def info_nce(
 
 
 class SoftmaxProblem(NamedTuple):
-    """All that a softmax cross-entropy over a table of pairs is of."""
+    """All that a softmax cross-entropy over a table of pairs is of; see :func:`info_nce`."""
 
     table: Table
+    """Of the logits l."""
     positives: Positives
+    """Where p is not 0."""
     mask: PairMask | None = None
+    """Which pairs are compared; None for all."""
     symmetric: bool = False
     label_smoothing: float = 0.0
     decoupled: bool = False
 
 
-Read = Callable[[KnownEntries | None], SoftmaxSums]
-
-
-def line_sums(problem: SoftmaxProblem, read: Read | None = None) -> SoftmaxSums:
+def line_sums(
+    problem: SoftmaxProblem, read: Callable[[KnownEntries | None], SoftmaxSums] | None = None
+) -> SoftmaxSums:
     """The sums over rows, and over columns if symmetric, that the losses are made of.
 
-    ``read`` takes those of the table, with what is known of its entries; None to take them from the
-    dense table or by tiles, as the table says.
+    ``read`` takes them from the table, whose known entries it gets; if None they are taken from the
+    dense table or by tiles, as the table says. Losses over processes have a way of their own.
     """
     table, positives, mask = problem.table, problem.positives, problem.mask
     columns, column = table.shape[1], positives.column

@@ -33,7 +33,7 @@ _KINDS: dict[str, Literal["dist", "sqdist", "inner"]] = {
 # is as fast as many small ones.
 _DENSE = 2**20
 _SIDE = 512
-# What a logit of float32 products may be off by before "auto" takes float64.
+# A logit may be off by this much by float32 products before "auto" takes float64 ones.
 _TOLERANCE = 1e-3
 
 
@@ -77,8 +77,8 @@ class Table(NamedTuple):
         Not for ``"inner"``, which has no other accuracy by itself. -1 is for a row without any.
         """
         y = self.y
-        # y itself where row i has column i: a copy by index is as large as the points. (A graph
-        # that is being compiled cannot look.)
+        # Where row i has column i, y is taken as it is: a copy by index is as large as the points.
+        # (A graph that is being compiled cannot look.)
         compiling = torch.compiler.is_compiling()
         if (
             compiling
@@ -87,7 +87,8 @@ class Table(NamedTuple):
         ):
             y = y[column.clamp(min=0)]
         one = self.manifold.dist if self.logits == "neg_dist" else self.manifold.sqdist
-        # A manifold that learns gets its gradient from plain autograd, which _ByBlocks has not.
+        # A manifold that learns is not cut into blocks: _ByBlocks has no gradient for its
+        # parameters.
         if self.tiling is None or any(p.requires_grad for p in self.manifold.parameters()):
             return KnownEntries(column, -self.scale * one(self.x, y))
         found: Tensor = _ByBlocks.apply(one, self.x, y)  # type: ignore[no-untyped-call]

@@ -81,9 +81,9 @@ def sigmoid_pairs(
     positives = positives_of(where, targets, groups, table.shape, device, check=check_finite)
     compared = mask_of(where, mask, table.shape)
     of_rows, _ = weights_of(where, weights, table.shape, False)
-    # The logit of x_i and its own y_i is the one that matters most and is computed by
-    # manifold.dist, as in info_nce. "inner" has no other accuracy by itself, and a table of targets
-    # no one column.
+    # `known` are the logits of x_i and its own y_i, by manifold.dist, as in info_nce: float32
+    # products would lose the digits of near pairs. An inner product has no other accuracy by
+    # itself, and a table of targets has no one column a row.
     reader = SigmoidReader(table.shape[1], compared, positives)
     known = None
     if positives.column is not None and logits != "inner":
@@ -122,7 +122,7 @@ def sigmoid_bias(
     check_positive("sigmoid_bias", "scale", scale)
     if columns is not None:
         check_integer("sigmoid_bias", "columns", columns, 1)
-    # The mean over 2^20 pairs is more than the bias needs, and its table is 4 MB in float32.
+    # A mean over 2^20 pairs is exact enough for a start, and their table is 4 MB in float32.
     some = pairwise_logits(x[:1024], y[:1024], manifold=manifold, scale=scale, logits=logits)
     number = y.shape[0] if columns is None else columns
     return -float(some.double().mean()) - math.log(max(number - 1, 1))
@@ -298,14 +298,14 @@ def triplet(
         )
     anchor, positive, *rest = in_float32(where, anchor=anchor, positive=positive, **given)
     distance = manifold.sqdist if squared else manifold.dist
-    # By pairs, (B,): only the choice of negatives below needs all of them.
+    # Distances of pairs, (B,): only the choice of negatives below needs those of all pairs.
     near = distance(anchor, positive)
     if rest:
         far, counted = distance(anchor, rest[0]), None
     else:
         own = torch.arange(anchor.shape[0], device=anchor.device)
         of = (own, own) if groups is None else groups
-        # For its checks alone: what is wrong with groups is said in the words of the other losses.
+        # positives_of is called for its checks alone, which say what is wrong with groups.
         positives_of(where, None, of, (anchor.shape[0],) * 2, anchor.device)
         # The distance to the mined negative is computed anew, with a gradient, for B pairs: through
         # the table of all pairs the same gradient would cost memory of B^2.
@@ -316,7 +316,7 @@ def triplet(
             mining=mining,
         )
         counted = index >= 0
-        # -1 is for no negative: such a row takes any point here, and is set to 0 below.
+        # A row without a negative, -1, takes any point here, and its loss is set to 0 below.
         far = distance(anchor, positive[index.clamp(min=0)])
     loss = (near - far + margin).relu()
     if counted is not None:
@@ -342,10 +342,10 @@ def _mined(
     for i in spans(anchor.shape[0], 512):
         d = manifold.cdist(anchor[i], positive, squared=squared, matmul=True)
         other = groups[0][i, None] != groups[1][None]
-        # Of a row without any other point argmin gives column 0, which the last line takes back.
+        # A row without any other point gets column 0 from argmin, which the last line takes back.
         index = d.masked_fill(~other, torch.inf).argmin(1)
-        # Semi-hard: beyond the positive, so that the loss is below the margin, but as near as can
-        # be; where all are nearer than the positive, the one that violates least, the farthest.
+        # The semi-hard negative is the nearest one beyond the positive, or where all are nearer
+        # than that the farthest, which violates least.
         if mining == "semi-hard":
             farther = other & (d > near[i, None])
             nearest = d.masked_fill(~farther, torch.inf).argmin(1)

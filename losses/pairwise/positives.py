@@ -37,7 +37,7 @@ def positives_of(
                     f"{group.dtype}; expected integers ({size},)."
                 )
         return Positives(groups=groups)
-    # The diagonal, as a column a row: a table of it would take memory of B C.
+    # The diagonal is kept as a column a row: a table of it would take memory of B C.
     if targets is None:
         if rows != columns:
             raise ValueError(
@@ -48,8 +48,8 @@ def positives_of(
     check_real(where, "targets", targets)
     if targets.ndim == 1 and targets.shape[0] == rows and not targets.is_floating_point():
         index = targets.long()
-        # Looked at on every device: an index out of range would else read another point's logit, or
-        # stop a GPU in the middle of some later kernel.
+        # Indices are looked at on a GPU too: one out of range would read another point's logit, or
+        # stop the GPU in the middle of some later kernel.
         out = (index < -1) | (index >= columns)
         if bool(out.any()):
             raise ValueError(
@@ -62,7 +62,7 @@ def positives_of(
             f"{where}: targets have shape {tuple(targets.shape)} and dtype {targets.dtype}; "
             f"expected None, integers ({rows},), or a table ({rows}, {columns})."
         )
-    # On a GPU the look waits for all that is queued; there it is taken only where asked for.
+    # Weights are looked at on a GPU only where asked for: the look waits for all that is queued.
     if targets.is_floating_point() and (check or can_look(targets)) and bool((targets < 0).any()):
         raise ValueError(
             f"{where}: targets have {float(targets.min())}; expected weights of at least 0."
@@ -121,7 +121,7 @@ def weights_of(
                 f"{where}: weights of the {side} have shape {tuple(value.shape)}; expected "
                 f"({size},)."
             )
-        # Not "any below 0": NaN is neither, and is refused too.
+        # NaN is not at least 0 and is refused, where "any below 0" would let it pass.
         if not bool((value >= 0).all()):
             raise ValueError(
                 f"{where}: weights of the {side} have {float(value.min())}; expected none below 0."

@@ -193,7 +193,8 @@ class SoftmaxReader:
         """Nothing read."""
 
         def empty(size: int, asked: bool, value: float = 0.0) -> Tensor:
-            # float64 whatever the tiles are: a row of 1e5 logits is a sum over some 200 tiles.
+            # Sums are float64 whatever the tiles are: a row of 1e5 logits is a sum over some 200
+            # tiles.
             shape = (size if asked else 0,)
             return torch.full(shape, value, dtype=torch.float64, device=like.device)
 
@@ -214,7 +215,8 @@ class SoftmaxReader:
     def read(self, so_far: list[Tensor], tile: Tensor, i: Span, j: Span, extra: Tensor) -> None:
         """See :class:`Reader`."""
         kept, among, weights = self._chosen(tile, i, j)
-        # l with 0 for what is not compared: another tile of memory, for the sums of l alone.
+        # `l` has 0 for what is not compared. It is one more tile of memory, made for sums of l
+        # alone.
         summed = weights is not None or self.smoothed
         l = tile * kept if summed and kept is not None else tile
         sums = SoftmaxSums.of(so_far)
@@ -228,7 +230,7 @@ class SoftmaxReader:
                     tile.shape[axis] if kept is None else kept.expand_as(tile).sum(axis)
                 )
             read = tile if among is None else tile.masked_fill(~among, -torch.inf)
-            # The running log-sum-exp: log(e^a + e^b) of what was read and of this tile.
+            # lse runs: the logarithm of e^a of what was read before and e^b of this tile.
             line.lse[at] = torch.logaddexp(line.lse[at], read.logsumexp(axis).to(line.lse.dtype))
 
     def weigh(
@@ -240,7 +242,7 @@ class SoftmaxReader:
         """
         kept, among, weights = self._chosen(tile, i, j)
         sums, by_sums = SoftmaxSums.of(results), SoftmaxSums.of(by)
-        # (The sums, the gradients by them, the tile's lines, whether these are its rows.)
+        # Each line: its sums, the gradients by them, its part of the tile, whether it is of rows.
         lines = [(sums.rows, by_sums.rows, i, True), (sums.columns, by_sums.columns, j, False)]
         lines = lines[: 1 + self.symmetric]
         g: Tensor | None = None

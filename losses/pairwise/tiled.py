@@ -146,8 +146,8 @@ def features(tiling: Tiling, x: Tensor, inner: tuple[Tensor, ...], *, right: boo
     """
     result = []
     for term, number in zip(tiling.form.terms, inner, strict=True):
-        # In float64 and rounded once: a gap 1 - |x|^2 of float32 would have lost digits that the
-        # coordinates still have.
+        # Features are computed in float64 and rounded once: a gap 1 - |x|^2 of float32 would have
+        # lost digits that the coordinates still have.
         body, p, q = term.features(x[:, term.columns].double(), number)
         # The zeros stand between body and gaps: the gaps stay the last two columns.
         pad = body.new_zeros(body.shape[0], -(body.shape[1] + 2) % _ALIGNED)
@@ -279,8 +279,8 @@ def pull_all(
                 tile, back = one_tile(tiling, left, some, coefficients)
                 hits = list(_hits(known, i, j))
                 for at, value in hits:
-                    # In a copy: `back` needs the product's own value, the slope being that of the
-                    # product.
+                    # The tile is copied first: `back` needs the product's own value, the slope
+                    # being that of the product.
                     tile = tile.clone().index_put_(at, value.to(tile.dtype))
                 g, extra = reader.weigh(tile, i, j, results, by, coefficients.extra)
                 if extra is not None:
@@ -320,8 +320,8 @@ def _chain(
     right: bool,
 ) -> None:
     """From gradients by the features of a block to those by its points and by the numbers."""
-    # Autograd over one block: features are cheap next to the products, and their formula stays the
-    # manifold's alone.
+    # One block goes through autograd: features are cheap next to the products, and their formula
+    # stays the manifold's alone.
     with torch.enable_grad():
         points = x.detach().requires_grad_()
         numbers = tuple(n.detach().requires_grad_(n.requires_grad) for n in inner)
@@ -344,7 +344,7 @@ def _hits(
     if known is None:
         return
     column = known.column[i]
-    # A column of -1, for none, is before every tile.
+    # -1, for no entry, is before every tile.
     rows = ((column >= j.start) & (column < j.stop)).nonzero().squeeze(1)
     if rows.numel():
         yield (rows, column[rows] - j.start), known.value[i][rows]

@@ -52,7 +52,7 @@ def generalized_gaussian_nll(
     check_reduction(where, reduction)
     x, loc, log_scale, shape = in_float32(where, x=x, loc=loc, log_scale=log_scale, shape=shape)
     check_elementwise(where, x=x, loc=loc, log_scale=log_scale, shape=shape)
-    # Beyond, 1/a were inf, and 0 times that no number.
+    # 1/a overflows from log a = -88.7 down, and inf times x - m = 0 would be NaN.
     largest = math.log(torch.finfo(x.dtype).max) - 1e-3
     z = (x - loc) * (-log_scale).clamp(max=largest).exp()
     return reduce(power(z, shape) + log_scale + log_unit_normaliser(shape), None, reduction)
@@ -86,7 +86,8 @@ def bounded_shape(raw: Tensor, low: float = 0.3, high: float = 8.0) -> Tensor:
             f"bounded_shape: low is {low} and high is {high}; expected 0 < low < high, finite."
         )
     (raw,) = in_float32("bounded_shape", raw=raw)
-    # By logarithms. Rounding may step over a bound by the last digit, which the clamp takes back.
+    # The power is taken by logarithms, whose rounding may step over a bound by the last digit: the
+    # clamp takes it back.
     return (math.log(low) + math.log(high / low) * raw.sigmoid()).exp().clamp(low, high)
 
 
@@ -177,7 +178,7 @@ def cross_nll(
     check_reduction("cross_nll", reduction)
     laws = loc_v, log_scale_v, shape_v, loc_t, log_scale_t, shape_t
     _dtype_of("cross_nll", laws, z_v=z_v, z_t=z_t)
-    # The picture's law at the caption's datum, and the other way round.
+    # Each law is taken at the other's datum: V at z_t, T at z_v.
     one = generalized_gaussian_nll(z_t, loc_v, log_scale_v, shape_v, reduction="none")
     other = generalized_gaussian_nll(z_v, loc_t, log_scale_t, shape_t, reduction="none")
     return reduce(one + other, None, reduction)

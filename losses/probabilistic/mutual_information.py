@@ -94,6 +94,6 @@ def _off_diagonal(scores: Tensor) -> Tensor:
 
 def _log_mean_off_diagonal(scores: Tensor) -> Tensor:
     number = len(scores) * (len(scores) - 1)
-    # By log-sum-exp: scores of 90 have no exponential in float32.
+    # The mean of e^f is taken by log-sum-exp: a score of 90 has no exponential in float32.
     masked = scores.where(_off_diagonal(scores), -torch.inf)
     return masked.flatten().logsumexp(0) - math.log(number)

@@ -66,8 +66,7 @@ def distilled_targets(
     hard = torch.eye(*table.shape, dtype=table.dtype, device=table.device)
     if positives is not None:
         _check_table("distilled_targets", "positives", positives, tuple(table.shape))
-        # Rows without positives have mass 0 and stay 0: the clamp is for them, and counts are
-        # whole.
+        # Rows without positives have mass 0 and stay 0: without the clamp they would be 0/0.
         mass = positives.to(table.dtype)
         hard = mass / mass.sum(1, keepdim=True).clamp(min=1)
     return weight * table.softmax(1) + (1 - weight) * hard
@@ -180,7 +179,7 @@ def intra_modal_contrastive(
     check_one_shape(where, point=point, keys=keys)
     _check_queue(where, "queue", queue, keys)
     columns = _joined(keys, queue)
-    # Integers, not None: with a queue there are more columns than rows. Column i is key i.
+    # None would ask for as many columns as rows, and a queue adds some. Column i is key i.
     targets: Tensor = torch.arange(len(point), device=point.device)
     if positives is not None:
         _check_table(where, "positives", positives, (len(point), len(columns)))
@@ -252,17 +251,18 @@ def local_mutual_information(
     if same is not None:
         _check_table(where, "same", same, (batch, batch))
         kin = kin | same.bool()
-    # (B, B, M): the logit of point i with local m of item k.
+    # table[i, k, m] is the logit of point i with local m of item k.
     table = pairwise_logits(
         point, local.flatten(0, 1), manifold=manifold, scale=scale, logits=logits
     ).view(batch, batch, number)
     own = table.diagonal().mT  # (B, M)
-    # Own locals are the term's positive, and what is of one kind or is not there is out.
+    # `negative` leaves out the item's own locals, those of its kind, and those that are not there.
     negative = (~kin[:, :, None] & there).flatten(1)
     some = negative.any(1, keepdim=True)
     # A row of minus infinities has no gradient, not even 0: it is given zeros and then left out.
     others = table.flatten(1).where(negative, -torch.inf).where(some, 0.0)
-    # -log(e^own/(e^own + sum)) = softplus(log sum - own), with one sum a row for all of its terms.
+    # The loss of a term, -log(e^own/(e^own + sum)), is softplus(log sum - own). The sum is one for
+    # all terms of a row.
     terms = torch.nn.functional.softplus(others.logsumexp(1, keepdim=True) - own)
     weight = (there & some).to(terms.dtype)
     loss = (terms * weight).sum(1) / there.sum(1).clamp(min=1)
@@ -290,7 +290,7 @@ def pool_patches(points: Tensor, *, manifold: Manifold, size: int) -> Tensor:
         return points.flatten(1, 2)
     (points,) = in_float32("pool_patches", points=points)
     batch, height, width, m = points.shape
-    # Height and width are each cut into (cell, place in the cell), and cells brought to the front.
+    # Height and width are each cut into (cell, place in the cell); the transpose puts cells first.
     cells = points.reshape(batch, height // size, size, width // size, size, m)
     cells = cells.transpose(2, 3).reshape(batch, -1, size * size, m)
     return manifold.mean(cells)

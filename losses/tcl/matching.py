@@ -146,7 +146,7 @@ def mask_tokens(
 
     kept = torch.isin(tokens, torch.tensor(special, device=tokens.device))
     chosen = (draw() < rate) & ~kept
-    # One number decides what becomes of a chosen token: hidden below 0.8, another from 0.9 on.
+    # `kind` decides what becomes of a chosen token: hidden below 0.8, another from 0.9 on.
     kind = draw()
     other = torch.tensor(ordinary, device=tokens.device, dtype=tokens.dtype)
     pick = torch.randint(len(ordinary), tokens.shape, generator=generator, device=tokens.device)
@@ -193,12 +193,12 @@ def masked_language_loss(
             "(...) and (..., V)."
         )
     (logits,) = in_float32(where, logits=logits)
-    # IGNORED is no index. Such a token reads the entry 0 and is set to 0 below.
+    # IGNORED is no index: such a token reads entry 0, and its loss is set to 0 below.
     asked = labels != IGNORED
     log_p = logits.log_softmax(-1)
     loss = -log_p.gather(-1, labels.where(asked, 0)[..., None]).squeeze(-1)
     if teacher is not None:
-        # Cross entropy of the teacher's guesses, without the entropy that they have themselves.
+        # `soft` are the teacher's guesses; their own entropy, a constant, is left out.
         soft = teacher.detach().to(logits.dtype).softmax(-1)
         loss = (1 - weight) * loss - weight * (soft * log_p).sum(-1)
     return reduce(loss.where(asked, 0.0), asked, reduction)
