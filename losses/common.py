@@ -1,7 +1,8 @@
 """What all losses share: working precision, reduction, and checks of options."""
 
+import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -14,6 +15,8 @@ Reduction = Literal["none", "mean", "sum"]
 
 def in_float32(where: str, **points: Tensor) -> list[Tensor]:
     """The points in float32, or float64 if some are."""
+    # A distance is made of differences of products: of the 3 digits of float16 and bfloat16 none
+    # might be left.
     working = torch.float32
     for name, x in points.items():
         check_tensor(where, name, x)
@@ -34,6 +37,9 @@ def check_elementwise(where: str, **given: Tensor) -> None:
         shape = torch.broadcast_shapes(*every)  # type: ignore[no-untyped-call]
     except RuntimeError:
         raise ValueError(f"{where}: got shapes {shapes}; expected shapes that broadcast.") from None
+    # `columns` are the lengths of columns such as (4, 1). Beside 4 entries, (4,), one is a list
+    # that was unsqueezed once too often: the result is a table that nobody asked for, and its mean
+    # a number that looks right.
     columns = {s[-2] for s in every if len(s) > 1 and s[-1] == 1 < s[-2]}
     if shape not in every and any(len(s) == 1 and s[0] in columns for s in every):
         raise ValueError(
@@ -48,6 +54,7 @@ def reduce(loss: Tensor, counted: Tensor | None, reduction: Reduction) -> Tensor
         return loss
     if reduction == "sum":
         return loss.sum()
+    # The count is at least 1: of nothing counted the mean is 0, not 0/0.
     count = loss.numel() if counted is None else counted.sum().clamp(min=1)
     if loss.numel() == 0:
         return loss.sum()
@@ -58,6 +65,11 @@ def check_option(where: str, name: str, value: object, choices: tuple[str, ...])
     """Raises a ValueError unless the value is one of the choices."""
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{where}: {name} is {value!r}; expected one of {', '.join(choices)}.")
+
+
+def check_reduction(where: str, reduction: object) -> None:
+    """Raises a ValueError for a reduction that there is not."""
+    check_option(where, "reduction", reduction, get_args(Reduction))
 
 
 def check_share(where: str, name: str, value: Tensor | float) -> None:
@@ -82,3 +94,65 @@ def check_one_shape(where: str, **points: Tensor) -> None:
     if len(set(shapes.values())) > 1 or any(len(shape) != 2 for shape in shapes.values()):
         got = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise ValueError(f"{where}: got the shapes {got}; expected one shape (B, m) of all.")
+
+
+def check_points(where: str, check_finite: bool = False, **points: Tensor) -> None:
+    """Raise a sentence unless all are batches (B, m) of points of one width."""
+    for name, p in points.items():
+        check_tensor(where, name, p)
+    shapes = {name: tuple(p.shape) for name, p in points.items()}
+    said = " and ".join(f"{name} has shape {shape}" for name, shape in shapes.items())
+    if any(len(shape) != 2 for shape in shapes.values()):
+        raise ValueError(f"{where}: {said}; expected batches of points, (B, m) and (C, m).")
+    if any(shape[0] == 0 for shape in shapes.values()):
+        raise ValueError(f"{where}: {said}; expected at least one point in each.")
+    if len({shape[1] for shape in shapes.values()}) > 1:
+        raise ValueError(
+            f"{where}: {said}; expected points of one manifold, with equally many coordinates."
+        )
+    if check_finite:
+        for name, p in points.items():
+            bad = ~p.detach().isfinite().all(-1)
+            if bool(bad.any()):
+                raise ValueError(
+                    f"{where}: {name} has {int(bad.sum())} rows of {p.shape[0]} that are not "
+                    f"finite, the first is row {int(bad.nonzero()[0])}; expected finite numbers."
+                )
+
+
+def check_positive(where: str, name: str, value: Tensor | float, *, check: bool = False) -> None:
+    """Raise a sentence for a number that is not positive and finite; a tensor's, only where
+    :func:`can_look` or told to ``check``. A tensor's NaN passes: it is seen in the loss."""
+    check_amount(where, name, value)
+    if isinstance(value, Tensor):
+        if not (check or can_look(value)):
+            return
+        # NaN is neither and passes: it is seen in the loss.
+        wrong = (value <= 0) | value.isposinf()
+        if not bool(wrong.any()):
+            return
+        value = float(value[wrong].flatten()[0])
+    if not 0 < value < math.inf:
+        raise ValueError(f"{where}: {name} is {value}; expected a positive number, finite.")
+
+
+def can_look(x: Tensor) -> bool:
+    """Whether a tensor's values can be read at no cost: a device would be waited for, and a
+    transform has none yet."""
+    return x.device.type == "cpu" and not torch.compiler.is_compiling() and not in_a_transform()
+
+
+def in_a_transform() -> bool:
+    """Whether a transform of ``torch.func`` runs."""
+    return torch._C._functorch.peek_interpreter_stack() is not None
+
+
+def public_names(module: dict[str, object], *modules: str) -> list[str]:
+    """The functions and classes of a module's namespace, and the modules named.
+
+    A module that only brings names together says each of them once, as ``X as X``, and sets its
+    ``__all__`` to this list, by ``globals()["__all__"] =``. (Assigned by name, a list that is
+    computed is an empty one to mypy, and every name private.)
+    """
+    found = {name for name, thing in module.items() if hasattr(thing, "__module__")} | {*modules}
+    return sorted(name for name in found if not name.startswith("_"))

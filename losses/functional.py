@@ -1,5 +1,6 @@
 """All losses as pure functions: tensors positional, options by name, geometry explicit."""
 
+from .common import public_names as _public_names
 from .entailment.compositional import (
     chain_contrastive as chain_contrastive,
     compositional_contrastive as compositional_contrastive,
@@ -18,7 +19,8 @@ from .entailment.orders import (
     radial_order as radial_order,
 )
 from .pairwise.debiased import debiased_info_nce as debiased_info_nce
-from .pairwise.info_nce import info_nce as info_nce, pairwise_logits as pairwise_logits
+from .pairwise.info_nce import info_nce as info_nce
+from .pairwise.logits import pairwise_logits as pairwise_logits
 from .pairwise.pairs import (
     nt_xent as nt_xent,
     sigmoid_bias as sigmoid_bias,
@@ -59,47 +61,4 @@ from .tcl.matching import (
     matching_loss as matching_loss,
 )
 
-__all__ = [
-    "bounded_shape",
-    "chain_contrastive",
-    "chain_entailment",
-    "compositional_contrastive",
-    "compositional_entailment",
-    "cone_log_prob",
-    "cone_nll",
-    "cross_modal_alignment",
-    "cross_nll",
-    "debiased_info_nce",
-    "distilled_targets",
-    "donsker_varadhan_bound",
-    "entailment",
-    "entailment_ranking",
-    "exclusion",
-    "generalized_gaussian_nll",
-    "hard_negatives",
-    "info_nce",
-    "info_nce_bound",
-    "intra_modal_contrastive",
-    "jensen_shannon_bound",
-    "local_mutual_information",
-    "log_overlap",
-    "mask_tokens",
-    "masked_language_loss",
-    "match_probability",
-    "match_probability_loss",
-    "matching_loss",
-    "nt_xent",
-    "nwj_bound",
-    "order_embedding",
-    "order_ranking",
-    "pairwise_logits",
-    "pool_patches",
-    "probvlm_surrogate_nll",
-    "pseudo_positives",
-    "radial_order",
-    "sampled_sqdist",
-    "sigmoid_bias",
-    "sigmoid_pairs",
-    "supervised_contrastive",
-    "triplet",
-]
+globals()["__all__"] = _public_names(globals())

@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor, nn
 
-from ..losses import InfoNCE, info_nce
+from ..losses import InfoNCE
+from ..losses.entailment.compositional import mean_of, one_way
 from ..losses.entailment.cones import Links
 from ..manifolds import Manifold, PositiveScalar, Product
 from .entailment import General, Link, chain_links, entailment_loss, exclusion_loss
@@ -197,8 +198,9 @@ class ImageTextModel(nn.Module):
             )
         contrastive = self.contrastive(image, text, targets)
         if self.compositional:
+            # The mean of both ways counts as two terms, each level of general texts as one.
             rows = [self._rows(level, image) for level in general]
-            contrastive = (2 * contrastive + torch.stack(rows).sum()) / (2 + len(rows))
+            contrastive = mean_of([contrastive, contrastive, *rows])
         total, parts = contrastive, {"contrastive": contrastive}
         if self.entailment is not None:
             link = Link(text, image, None if targets is None else targets != 0)
@@ -229,18 +231,15 @@ class ImageTextModel(nn.Module):
         loss = self.contrastive
         node, count = torch.unique(level.node, return_counts=True)
         below = node[:, None] == level.node
-        each = info_nce(
+        return one_way(
             level.points[below.int().argmax(1)],
             image,
+            below,
+            counts=count,
             manifold=self.manifold,
             scale=loss.scale(),
-            targets=below,
             logits=loss.logits,
-            symmetric=False,
-            reduction="none",
         )
-        mean: Tensor = each @ count.to(each.dtype) / len(level.node)
-        return mean
 
     def scalars(self) -> dict[str, float]:
         """The learned scalars and the curvature, for the log."""

@@ -7,15 +7,24 @@ are negatives, and a part entails its whole.
 """
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ...manifolds import Manifold
 from ...manifolds.checks import check_integers
-from ..common import Reduction, check_list, check_one_shape, check_option, in_float32
-from ..pairwise.info_nce import Logits, info_nce
-from ..pairwise.logits import check_positive
+from ..common import (
+    Reduction,
+    check_list,
+    check_one_shape,
+    check_positive,
+    check_reduction,
+    in_float32,
+)
+from ..pairwise.info_nce import info_nce
+from ..pairwise.logits import Logits
 from .cones import entailment
 
 
@@ -48,22 +57,12 @@ def compositional_contrastive(
             of the formula.
     """
     where = "compositional_contrastive"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_one_shape(where, image=image, text=text, part_image=part_image, part_text=part_text)
-    terms = [
-        info_nce(
-            x,
-            y,
-            manifold=manifold,
-            scale=scale,
-            targets=targets,
-            logits=logits,
-            symmetric=False,
-            reduction=reduction,
-        )
-        for x, y in ((image, text), (text, image), (part_image, text), (part_text, image))
-    ]
-    return torch.stack(terms, 1) if reduction == "none" else sum(terms[1:], terms[0]) / 4
+    # All columns are wholes: a part fits many wholes, and as a column would be a false negative.
+    pairs = ((image, text), (text, image), (part_image, text), (part_text, image))
+    h = partial(one_way, manifold=manifold, scale=scale, logits=logits, reduction=reduction)
+    return mean_of([h(x, y, targets) for x, y in pairs], reduction)
 
 
 def compositional_entailment(
@@ -100,7 +99,7 @@ def compositional_entailment(
         Radians, in float32 (float64 for float64 inputs).
     """
     where = "compositional_entailment"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_one_shape(where, image=image, text=text, part_image=part_image, part_text=part_text)
     check_positive(where, "inter_aperture_scale", inter_aperture_scale)
     check_positive(where, "intra_aperture_scale", intra_aperture_scale)
@@ -114,6 +113,8 @@ def compositional_entailment(
             reduction=reduction,
         )
         for parent, child, factor in (
+            # Captions above pictures, of wholes and of parts, and parts above wholes in each
+            # modality.
             (text, image, inter_aperture_scale),
             (part_text, part_image, inter_aperture_scale),
             (part_image, image, intra_aperture_scale),
@@ -147,7 +148,7 @@ def chain_contrastive(
             levels), level by level against the last, and at the end the last against the one above.
     """
     where = "chain_contrastive"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     _check_levels(where, levels)
     check_list(where, "ids", ids)
     for k, each in enumerate(ids):
@@ -158,22 +159,36 @@ def chain_contrastive(
             f"levels; expected ({len(levels[0])},) for each."
         )
     last = levels[-1]
+    # Rows of one id are of one thing at that level: all their pictures are its positives.
     pairs = [(x, last, i[:, None] == i) for x, i in zip(levels[:-1], ids[:-1], strict=True)]
+    # The way back from the pictures, which only the wholes have. (Whether two items share an id is
+    # symmetric: the same table serves.)
     pairs.append((last, levels[-2], pairs[-1][2]))
-    terms = [
-        info_nce(
-            x,
-            y,
-            manifold=manifold,
-            scale=scale,
-            targets=same,
-            logits=logits,
-            symmetric=False,
-            reduction=reduction,
-        )
-        for x, y, same in pairs
-    ]
-    return torch.stack(terms, 1) if reduction == "none" else sum(terms[1:], terms[0]) / len(terms)
+    h = partial(one_way, manifold=manifold, scale=scale, logits=logits, reduction=reduction)
+    return mean_of([h(x, y, same) for x, y, same in pairs], reduction)
+
+
+def one_way(
+    x: Tensor, y: Tensor, targets: Tensor | None, *, counts: Tensor | None = None, **options: Any
+) -> Tensor:
+    """H(x -> y): the rows x against the columns y, none of which is contrasted with the rows.
+
+    Args:
+        x, y, targets: as in :func:`info_nce`.
+        counts: (B,), how often each row stands in the mean; once if None.
+        options: manifold, scale, logits and reduction, as in :func:`info_nce`.
+    """
+    weights = None if counts is None else (counts, None)
+    return info_nce(x, y, targets=targets, weights=weights, symmetric=False, **options)
+
+
+def mean_of(terms: Sequence[Tensor], reduction: Reduction = "mean") -> Tensor:
+    """The mean of the terms, or under ``"none"`` the terms beside each other, (B, terms)."""
+    return (
+        torch.stack(list(terms), 1)
+        if reduction == "none"
+        else sum(terms[1:], terms[0]) / len(terms)
+    )
 
 
 def _check_levels(where: str, levels: Sequence[Tensor]) -> None:

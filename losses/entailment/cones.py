@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Literal
 
@@ -10,11 +11,73 @@ from torch.nn.functional import softplus
 
 from ...manifolds import Manifold
 from ...manifolds.checks import check_coordinates, check_number
-from ..common import Reduction, check_list, check_manifold, check_option, in_float32, reduce
+from ..common import (
+    Reduction,
+    check_list,
+    check_manifold,
+    check_option,
+    check_reduction,
+    in_float32,
+    reduce,
+)
 from .orders import ranked
 
 Hinge = Literal["relu", "softplus", "leaky"]
 Links = Literal["consecutive", "all"]
+
+
+@dataclass(frozen=True)
+class Cone:
+    """The options of an entailment cone, checked; see :func:`entailment` for each."""
+
+    where: str
+    """The function that they are of, for its errors."""
+    manifold: Manifold
+    min_radius: float = 0.1
+    aperture_scale: float = 1.0
+    slack: float = 0.0
+    hinge: Hinge = "relu"
+    softness: float = 0.1
+
+    def __post_init__(self) -> None:
+        where = self.where
+        check_manifold(where, self.manifold)
+        check_option(where, "hinge", self.hinge, ("relu", "softplus", "leaky"))
+        for name in ("aperture_scale", "softness"):
+            value = getattr(self, name)
+            check_number(where, name, value)
+            if not 0 < value < math.inf:
+                raise ValueError(f"{where}: {name} is {value}; expected a positive number.")
+        check_number(where, "slack", self.slack)
+        if not 0 <= self.slack < math.inf:
+            raise ValueError(
+                f"{where}: slack is {self.slack}; expected a non-negative number of radians. (For "
+                "cones that are narrower take aperture_scale below 1.)"
+            )
+
+    def angles(self, **pair: Tensor) -> tuple[Tensor, Tensor]:
+        """The angle of a child and its parent's aperture, in each factor of the space: (..., k).
+
+        The pair, parent first, is named for errors.
+        """
+        check_coordinates(self.where, pair.items(), self.manifold.ambient_dim(0) + 1)
+        parent, child = pair.values()
+        return self.manifold.cones(parent, child, self.min_radius)
+
+    def energy(self, **pair: Tensor) -> Tensor:
+        """The hinge of a child outside its cone, averaged over the factors of the space: (...)."""
+        angle, aperture = self.angles(**pair)
+        excess = angle - self.aperture_scale * aperture - self.slack
+        if self.hinge == "softplus":
+            # torch's softplus(t, beta) is the identity above threshold: at 20, its default, that is
+            # below rounding in float32, not in float64.
+            return softplus(excess, 1 / self.softness, 40.0).mean(-1)
+        penalty = excess.relu()
+        if self.hinge == "leaky":
+            # The leak is of the angle alone: with the aperture in it, a child deep inside would go
+            # on to open its parent's cone.
+            penalty = penalty + self.softness * angle
+        return penalty.mean(-1)
 
 
 def entailment(
@@ -78,20 +141,11 @@ def entailment(
     Raises:
         ValueError: an option out of range, or shapes that do not fit.
     """
-    parent, child = in_float32("entailment", parent=parent, child=child)
-    energy = _energy(
-        "entailment",
-        parent=parent,
-        child=child,
-        manifold=manifold,
-        min_radius=min_radius,
-        aperture_scale=aperture_scale,
-        slack=slack,
-        hinge=hinge,
-        softness=softness,
-    )
-    check_option("entailment", "reduction", reduction, ("none", "mean", "sum"))
-    return reduce(energy, None, reduction)
+    where = "entailment"
+    check_reduction(where, reduction)
+    cone = Cone(where, manifold, min_radius, aperture_scale, slack, hinge, softness)
+    parent, child = in_float32(where, parent=parent, child=child)
+    return reduce(cone.energy(parent=parent, child=child), None, reduction)
 
 
 def exclusion(
@@ -141,13 +195,15 @@ def exclusion(
     (0.2014, 0.2014)
     """
     where = "exclusion"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_number(where, "margin", margin)
     if not 0 <= margin < math.inf:
         raise ValueError(f"{where}: margin is {margin}; expected a non-negative number of radians.")
+    cone = Cone(where, manifold, min_radius, aperture_scale)
     parent, child = in_float32(where, parent=parent, child=child)
-    _check_positive(where, aperture_scale=aperture_scale)
-    angle, aperture = _cones(where, manifold, min_radius, parent=parent, child=child)
+    angle, aperture = cone.angles(parent=parent, child=child)
+    # A child is in a product's cone if it is in those of all factors, and so out of it if out of
+    # one: the factor in which it is farthest outside counts.
     outside = (angle - aperture_scale * aperture).amax(-1)
     return reduce((margin - outside).relu(), None, reduction)
 
@@ -202,7 +258,8 @@ def entailment_ranking(
     0.0
     """
     where = "entailment_ranking"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
+    cone = Cone(where, manifold, min_radius, aperture_scale, slack, hinge, softness)
     parent, child, other_parent, other_child = in_float32(
         where,
         parent=parent,
@@ -210,21 +267,10 @@ def entailment_ranking(
         negative_parent=negative_parent,
         negative_child=negative_child,
     )
-
-    def energy(**pair: Tensor) -> Tensor:
-        return _energy(
-            where,
-            **pair,
-            manifold=manifold,
-            min_radius=min_radius,
-            aperture_scale=aperture_scale,
-            slack=slack,
-            hinge=hinge,
-            softness=softness,
-        )
-
-    negative = energy(negative_parent=other_parent, negative_child=other_child)
-    return ranked(where, energy(parent=parent, child=child), negative, margin, reduction)
+    # (..., k) of k negatives beside (...) of the positive pairs; `ranked` sums over k.
+    negative = cone.energy(negative_parent=other_parent, negative_child=other_child)
+    positive = cone.energy(parent=parent, child=child)
+    return ranked(where, positive, negative, margin, reduction)
 
 
 def chain_entailment(
@@ -265,33 +311,22 @@ def chain_entailment(
         ValueError: fewer than two levels, or weights that are not one for each link.
     """
     where = "chain_entailment"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_option(where, "links", links, ("consecutive", "all"))
     check_list(where, "levels", levels)
     if len(levels) < 2:
         raise ValueError(
             f"{where}: there are {len(levels)} levels; expected two batches of points or more."
         )
+    cone = Cone(where, manifold, min_radius, aperture_scale, slack, hinge, softness)
     names = [f"levels[{i}]" for i in range(len(levels))]
     points = in_float32(where, **dict(zip(names, levels, strict=True)))
+    # Levels are named, so that an error says which of them does not fit.
     named = list(zip(names, points, strict=True))
     pairs = list(pairwise(named) if links == "consecutive" else combinations(named, 2))
-    each = _weights(where, weights, len(pairs))
-    total: Tensor | float = 0.0
-    for weight, pair in zip(each, pairs, strict=True):
-        energy = _energy(
-            where,
-            **dict(pair),
-            manifold=manifold,
-            min_radius=min_radius,
-            aperture_scale=aperture_scale,
-            slack=slack,
-            hinge=hinge,
-            softness=softness,
-        )
-        total = total + weight * energy
-    assert isinstance(total, Tensor)
-    return reduce(total, None, reduction)
+    weighed = zip(_weights(where, weights, len(pairs)), pairs, strict=True)
+    terms = [weight * cone.energy(**dict(pair)) for weight, pair in weighed]
+    return reduce(sum(terms[1:], terms[0]), None, reduction)
 
 
 def _weights(where: str, weights: Sequence[float] | None, count: int) -> list[float]:
@@ -307,60 +342,6 @@ def _weights(where: str, weights: Sequence[float] | None, count: int) -> list[fl
             f"{where}: weights are {given} for {count} links; expected one non-negative number for "
             "each link, not all 0."
         )
+    # The weights are shares of 1: the loss is a mean, whose size does not grow with the number of
+    # links.
     return [w / sum(given) for w in given]
-
-
-def check_hinge(
-    where: str, aperture_scale: float, slack: float, hinge: object, softness: float
-) -> None:
-    """Raises a ValueError for options out of range."""
-    check_option(where, "hinge", hinge, ("relu", "softplus", "leaky"))
-    _check_positive(where, aperture_scale=aperture_scale, softness=softness)
-    check_number(where, "slack", slack)
-    if not 0 <= slack < math.inf:
-        raise ValueError(
-            f"{where}: slack is {slack}; expected a non-negative number of radians. (For cones "
-            "that are narrower take aperture_scale below 1.)"
-        )
-
-
-def _check_positive(where: str, **numbers: float) -> None:
-    for name, value in numbers.items():
-        check_number(where, name, value)
-        if not 0 < value < math.inf:
-            raise ValueError(f"{where}: {name} is {value}; expected a positive number.")
-
-
-def _cones(
-    where: str, manifold: Manifold, min_radius: float, **pair: Tensor
-) -> tuple[Tensor, Tensor]:
-    """The angle of a child and its parent's aperture, in each factor of the space: (..., k)."""
-    check_manifold(where, manifold)
-    check_coordinates(where, pair.items(), manifold.ambient_dim(0) + 1)
-    parent, child = pair.values()
-    return manifold.cones(parent, child, min_radius)
-
-
-def _energy(
-    where: str,
-    *,
-    manifold: Manifold,
-    min_radius: float,
-    aperture_scale: float,
-    slack: float,
-    hinge: Hinge,
-    softness: float,
-    **pair: Tensor,
-) -> Tensor:
-    """The hinge of a parent and its child, averaged over the factors of the space: (...)."""
-    check_hinge(where, aperture_scale, slack, hinge, softness)
-    angle, aperture = _cones(where, manifold, min_radius, **pair)
-    excess = angle - aperture_scale * aperture - slack
-    if hinge == "softplus":
-        # torch's softplus(t, beta) is the identity above threshold: at 20 that is below rounding
-        # in float32, not in float64.
-        return softplus(excess, 1 / softness, 40.0).mean(-1)
-    penalty = excess.relu()
-    if hinge == "leaky":
-        penalty = penalty + softness * angle
-    return penalty.mean(-1)

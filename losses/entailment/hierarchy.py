@@ -70,11 +70,14 @@ class Hierarchy:
         above: list[set[int]] = [set() for _ in range(self.nodes)]
         for p, c in zip(upper, lower, strict=True):
             above[c].add(p)
+        # ancestors[c][a] is the fewest edges from a down to c. From the top on, a node's ancestors
+        # are its parents and theirs, which are known when it is reached.
         ancestors: list[dict[int, int]] = [{} for _ in range(self.nodes)]
         depth = [0] * self.nodes
         for node in _from_the_top(above):
             for p in above[node]:
                 depth[node] = max(depth[node], depth[p] + 1)
+                # `nodes` stands for infinity: no path without a cycle has so many edges.
                 for a, d in ((p, 0), *ancestors[p].items()):
                     ancestors[node][a] = min(d + 1, ancestors[node].get(a, self.nodes))
         rows = sorted((a, c, d) for c, each in enumerate(ancestors) for a, d in each.items())
@@ -94,6 +97,8 @@ class Hierarchy:
         """
         check_integers("Hierarchy.contains", "parent", parent)
         check_integers("Hierarchy.contains", "child", child)
+        # A pair (a, c) as one number a nodes + c. The pairs are sorted, and so are these: a search
+        # finds one in log P steps, where a table of all pairs of nodes would be nodes^2.
         known = self.pairs[:, 0] * self.nodes + self.pairs[:, 1]
         wanted = parent * self.nodes + child
         if not len(known):
@@ -150,6 +155,7 @@ class Hierarchy:
         tables = self._tables
         # How many candidates there are when end e is kept.
         room = [self.nodes - sizes[pairs[:, e]] for e, (_, _, sizes) in enumerate(tables)]
+        # keep_parent says which end is kept: room[0] is for the parent, whose child is drawn anew.
         keep_parent = torch.rand(len(pairs), count, generator=generator) < 0.5
         if corrupt == "either":
             keep_parent = (keep_parent | (room[1] == 0)[:, None]) & (room[0] > 0)[:, None]
@@ -165,6 +171,8 @@ class Hierarchy:
             )
         result = pairs[:, None, :].repeat(1, count, 1)
         uniform = torch.rand(len(pairs), count, dtype=torch.float64, generator=generator)
+        # Both ends are drawn for every pair, from the same uniform numbers, and one of them is
+        # used.
         for end, kept in ((0, keep_parent), (1, ~keep_parent)):
             admitted = room[end][:, None]
             rank = (uniform * admitted).long().minimum(admitted - 1)  # the product may round up
@@ -191,6 +199,9 @@ class Hierarchy:
     def _at_rank(self, table: tuple[Tensor, Tensor, Tensor], node: Tensor, rank: Tensor) -> Tensor:
         """The node of this rank among those not excluded."""
         keys, starts, _ = table
+        # `passed` counts the excluded ones, of this node and of all before it, that have at most
+        # `rank` admitted ones before them. Less the start of its run these are the node's own, and
+        # the admitted node of this rank stands so many places further on.
         passed = torch.searchsorted(keys, node * (self.nodes + 1) + rank, right=True)
         return rank + passed - starts[node]
 
@@ -223,6 +234,7 @@ def _from_the_top(above: Sequence[set[int]]) -> list[int]:
     for node, parents in enumerate(above):
         for p in parents:
             below[p].append(node)
+    # waiting[c] is how many of c's parents are still to come.
     waiting = [len(parents) for parents in above]
     ready = deque(node for node, left in enumerate(waiting) if left == 0)
     order = []
@@ -243,6 +255,8 @@ def _from_the_top(above: Sequence[set[int]]) -> list[int]:
 
 def _a_cycle(above: Sequence[set[int]], waiting: Sequence[int]) -> str:
     """One of the cycles. A node that was never ready has a parent that was not either."""
+    # The path goes up from parent to waiting parent, which there always is, until a node comes
+    # again.
     path = [next(node for node, left in enumerate(waiting) if left)]
     while len(set(path)) == len(path):
         path.append(min(p for p in above[path[-1]] if waiting[p]))

@@ -8,7 +8,15 @@ from torch import Tensor
 
 from ...manifolds import Manifold
 from ...manifolds.checks import check_amount, check_coordinates, check_number
-from ..common import Reduction, check_elementwise, check_manifold, check_option, in_float32, reduce
+from ..common import (
+    Reduction,
+    check_elementwise,
+    check_manifold,
+    check_option,
+    check_reduction,
+    in_float32,
+    reduce,
+)
 
 Plateau = Literal["cone", "axis"]
 
@@ -60,17 +68,19 @@ def cone_nll(
         0.
     """
     where = "cone_nll"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_law(where, shape, plateau)
     check_manifold(where, manifold)
     check_scale(where, scale)
     parent, child = in_float32(where, parent=parent, child=child)
     check_coordinates(where, [("parent", parent), ("child", child)], manifold.ambient_dim(0) + 1)
     angle, aperture = manifold.cones(parent, child, min_radius)
+    # `scale` goes with the batch: the angle of one factor has the batch's shape.
     if isinstance(scale, Tensor):
         check_elementwise(where, parent=angle[..., 0], scale=scale)
     if plateau == "axis":
         aperture = torch.zeros_like(aperture)
+    # `s` has an axis of one for the factors, which share it.
     s = scale.unsqueeze(-1) if isinstance(scale, Tensor) and scale.ndim > 0 else scale
     return reduce(-cone_log_prob(angle, aperture, s, shape=shape).sum(-1), None, reduction)
 
@@ -111,17 +121,23 @@ def cone_log_prob(
     check_elementwise(where, angle=angle, aperture=aperture, **given)
     working = torch.promote_types(angle.dtype, aperture.dtype)
     s = torch.as_tensor(scale, dtype=working, device=angle.device)
+    # `excess` is how far beyond the plateau the angle is. Inside, t = 0 has a power whose slope is
+    # inf for beta < 1: t is 1 there for the power, and the result is replaced by 0.
     excess = (angle - aperture).relu()
     outside = ~(excess <= 0)  # NaN too
     largest = torch.finfo(working).max
-    # A sum of such terms shall not overflow either. Inside, the power's slope may be infinite.
+    # t^beta is kept below the root of the largest number, so that a sum of such terms does not
+    # overflow either.
     t = (excess / s).clamp(max=largest ** min(0.5 / shape, 1.0)).where(outside, 1.0)
     fall = t.pow(shape).where(outside, 0.0)
+    # log Z = log(psi + tail), the tail being the integral of e^-t^beta from the cone's edge to pi.
     beyond = math.pi - aperture
-    # Before the power, which may overflow.
+    # The clamp comes before the power, which would overflow: inf in `x` makes the gradient of the
+    # incomplete gamma function NaN.
     limit = min(_LARGEST ** (1 / shape), largest)
     x = (beyond / s).clamp(max=limit).pow(shape)
-    # The tail is L (1 - x/(1 + beta) + ...): flat up to rounding, and x may underflow.
+    # Where x is below rounding the tail is L (1 - x/(1 + beta) + ...) = L. (There x may underflow
+    # to 0, where the incomplete gamma function has a slope of inf.)
     flat = x < torch.finfo(working).eps
     mass = torch.special.gammainc(torch.full_like(x, 1 / shape), x.where(~flat, 1.0))
     tail = torch.where(flat, beyond, s * math.gamma(1 + 1 / shape) * mass)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ...manifolds import Manifold
 from ...manifolds.checks import check_coordinates, check_number
-from ..common import Reduction, check_manifold, check_option, in_float32, reduce
+from ..common import Reduction, check_manifold, check_reduction, in_float32, reduce
 
 
 def order_embedding(parent: Tensor, child: Tensor, *, reduction: Reduction = "mean") -> Tensor:
@@ -28,7 +28,7 @@ def order_embedding(parent: Tensor, child: Tensor, *, reduction: Reduction = "me
         A squared length, in float32 (float64 for float64 inputs); smooth, gradient 0 inside.
     """
     where = "order_embedding"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     parent, child = in_float32(where, parent=parent, child=child)
     return reduce(_order(where, parent=parent, child=child), None, reduction)
 
@@ -61,7 +61,7 @@ def order_ranking(
         A squared length, in float32 (float64 for float64 inputs).
     """
     where = "order_ranking"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     p, c, q, d = in_float32(
         where,
         parent=parent,
@@ -104,13 +104,14 @@ def radial_order(
         A length, in float32 (float64 for float64 inputs).
     """
     where = "radial_order"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_manifold(where, manifold)
     check_number(where, "margin", margin)
     if not 0 <= margin < math.inf:
         raise ValueError(f"{where}: margin is {margin}; expected a non-negative length.")
     parent, child = in_float32(where, parent=parent, child=child)
     check_coordinates(where, [("parent", parent), ("child", child)], manifold.ambient_dim(0) + 1)
+    # dist has gradient 0 at coincident points, so that a point at the origin gets none.
     inner, outer = (_radius(manifold, x) for x in (parent, child))
     return reduce((inner + margin - outer).relu(), None, reduction)
 
@@ -122,6 +123,7 @@ def ranked(
     check_number(where, "margin", margin)
     if not 0 < margin < math.inf:
         raise ValueError(f"{where}: margin is {margin}; expected a positive number.")
+    # Without the axis of the k negatives the sum would be over pairs, and broadcast in silence.
     if negative.ndim <= positive.ndim:
         raise ValueError(
             f"{where}: there are positive pairs of shape {tuple(positive.shape)} and negative ones "
@@ -138,5 +140,6 @@ def _order(where: str, **pair: Tensor) -> Tensor:
 
 
 def _radius(manifold: Manifold, x: Tensor) -> Tensor:
+    # ambient_dim(0) is the number of extra coordinates: m = n + that in all of the models.
     n = x.shape[-1] - manifold.ambient_dim(0)
     return manifold.dist(manifold.origin(n, dtype=x.dtype, device=x.device), x)

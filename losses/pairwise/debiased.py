@@ -7,11 +7,11 @@ from torch import Tensor
 
 from ...manifolds import Manifold
 from ...manifolds.checks import check_number
-from ..common import Reduction, check_option
-from .info_nce import Job, reduced, softmax_sides
-from .logits import Logits, Precision, Tile, table_of
+from ..common import Reduction, check_reduction
+from .info_nce import SoftmaxProblem, line_sums, reduced
+from .logits import Logits, PairOptions, Precision, Tile
 from .positives import positives_of
-from .readers import Compared, Side
+from .readers import LineSums
 
 
 def debiased_info_nce(
@@ -60,50 +60,46 @@ def debiased_info_nce(
         ValueError: see :func:`info_nce`; a prior or a floor out of range; a batch of one.
     """
     where = "debiased_info_nce"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_number(where, "prior", prior)
     check_number(where, "floor", floor)
     if not 0 <= prior < 1:
         raise ValueError(f"{where}: prior is {prior}; expected a share in [0, 1).")
     if not 0 <= floor < math.inf:
         raise ValueError(f"{where}: floor is {floor}; expected a number of at least 0.")
-    table = table_of(
-        where,
-        *(x, y),
-        manifold=manifold,
-        scale=scale,
-        logits=logits,
-        tile=tile,
-        precision=precision,
-        apart=True,
-        check_finite=check_finite,
-    )
+    options = PairOptions(where, manifold, scale, logits, tile, precision, check_finite)
+    table = options.table(x, y, apart=True)
     positives = positives_of(where, None, None, table.shape, table.x.device)
+    # `others` is N of the docstring, which the estimate of g divides by.
     others = table.shape[0] - 1
     if others < 1:
         raise ValueError(f"{where}: a batch of one point; expected others beside it.")
-    job = Job(table, positives, Compared(), symmetric, 0.0, True, logits != "inner")
-    sides = softmax_sides(job)[: 1 + symmetric]
-    losses = [_debiased(side, others, prior, floor).to(table.x.dtype) for side in sides]
+    # Decoupled, the positive is not in lse: it is over the others alone.
+    problem = SoftmaxProblem(table, positives, symmetric=symmetric, decoupled=True)
+    lines = line_sums(problem)[: 1 + symmetric]
+    losses = [_debiased(line, others, prior, floor).to(table.x.dtype) for line in lines]
     if reduction == "none":
         return torch.stack(losses, dim=1) if symmetric else losses[0]
-    every = torch.ones_like(losses[0], dtype=torch.bool)
-    means = [reduced(loss, every, None, reduction) for loss in losses]
+    means = [reduced(loss, None, None, reduction) for loss in losses]
     return sum(means[1:], means[0]) / len(means)
 
 
-def _debiased(side: Side, others: int, prior: float, floor: float) -> Tensor:
+def _debiased(line: LineSums, others: int, prior: float, floor: float) -> Tensor:
     """The losses of rows or columns from log sum e^l over the others, and l of the positive."""
-    mean = side.lse - math.log(others)
-    # g in units of the others' mean: what remains of them without their row's own kind.
-    # Short of where the exponential overflows, whose slope times 0 would be no number.
-    ahead = (side.near - mean).clamp(max=math.log(torch.finfo(mean.dtype).max) / 2)
+    mean = line.lse - math.log(others)
+    # e^ahead is e^l of the positive over the others' mean, and `rest` is (1 - tau) g over that
+    # mean. The clamp is short of where the exponential overflows: its slope, inf, times 0 would be
+    # NaN.
+    ahead = (line.near - mean).clamp(max=math.log(torch.finfo(mean.dtype).max) / 2)
     rest = 1 - prior * ahead.exp()
-    # A logarithm of what is not positive would leave NaN in the gradient of what is not taken.
+    # Where rest <= 0 there is nothing left and g is the floor. The logarithm is not taken there:
+    # its NaN would be in the gradient even of rows that do not use it.
     known = rest > 0
     log_g = mean + rest.where(known, 1.0).log() - math.log1p(-prior)
     log_g = log_g.where(known, -torch.inf)
+    # A floor of 0 needs no clamp: log_g = -inf is the least there is.
     if floor > 0:
         log_g = log_g.clamp(min=math.log(floor))
-    gap = log_g + math.log(others) - side.near
+    # The loss is -log(e^l/(e^l + N g)) = log(1 + e^gap): neither exponential overflows.
+    gap = log_g + math.log(others) - line.near
     return torch.logaddexp(gap, torch.zeros_like(gap))

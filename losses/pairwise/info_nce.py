@@ -1,5 +1,11 @@
-"""Contrastive loss: softmax cross-entropy over the distances of all pairs."""
+"""Contrastive loss: softmax cross-entropy over the distances of all pairs.
 
+The plain dense case reads as :func:`info_nce` says it. :func:`line_sums` takes log sum e^l of each
+row and column of the table, and the logit of its positive; :func:`cross_entropy` is their
+difference; :func:`reduced` the mean.
+"""
+
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -7,13 +13,11 @@ from torch import Tensor
 
 from ...manifolds import Manifold
 from ...manifolds.checks import check_number, check_real
-from ..common import Reduction, check_option
-from .logits import Logits, Precision, Table, Tile, pairwise_logits, table_of
-from .positives import Groups, Sides, compared_of, positives_of, weights_of
-from .readers import Compared, Positives, Side, SoftmaxReader
-from .tiled import Entries, sweep
-
-__all__ = ["Logits", "info_nce", "pairwise_logits"]
+from ..common import Reduction, check_reduction
+from .logits import Logits as Logits, PairOptions, Precision, Table, Tile
+from .positives import Groups, Sides, mask_of, positives_of, weights_of
+from .readers import LineSums, PairMask, Positives, SoftmaxReader, SoftmaxSums
+from .tiled import KnownEntries, sweep
 
 
 def info_nce(
@@ -106,63 +110,89 @@ def info_nce(
     gradient from the other entries alone; nothing is NaN.
     """
     where = "info_nce"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_smoothing(where, label_smoothing)
     if targets is not None:
         check_real(where, "targets", targets)
+    options = PairOptions(where, manifold, scale, logits, tile, precision, check_finite)
+    # one_each: a row has at most one positive, in a column that is known without a table.
     one_each = groups is None and (targets is None or targets.ndim == 1)
-    apart = one_each and logits != "inner"
-    table = table_of(
-        where,
-        x,
-        y,
-        manifold=manifold,
-        scale=scale,
-        logits=logits,
-        tile=tile,
-        precision=precision,
-        apart=one_each,
-        check_finite=check_finite,
-    )
-    positives = positives_of(
-        where, targets, groups, table.shape, table.x.device, check=check_finite
-    )
-    compared = compared_of(where, mask, table.shape)
-    job = Job(table, positives, compared, symmetric, label_smoothing, decoupled, apart)
-    rows, columns = softmax_losses(job)
-    of_rows, of_columns = weights_of(where, weights, table.shape, symmetric)
-    one = reduced(*rows, of_rows, reduction)
-    if columns is None:
-        return one.to(table.x.dtype)
-    other = reduced(*columns, of_columns, reduction)
-    if reduction == "none":
-        if one.shape != other.shape:
-            raise ValueError(
-                f"{where}: reduction is 'none' for {one.shape[0]} rows and {other.shape[0]} "
-                "columns; expected equal numbers (or symmetric=False) to put them side by side."
-            )
-        return torch.stack([one, other], dim=1).to(table.x.dtype)
-    return ((one + other) / 2).to(table.x.dtype)
-
-
-def check_smoothing(where: str, label_smoothing: float) -> None:
-    """Raises an error for what is no share of a target."""
-    check_number(where, "label_smoothing", label_smoothing)
-    if not 0 <= label_smoothing < 1:
+    table = options.table(x, y, apart=one_each)
+    device, dtype = table.x.device, table.x.dtype
+    positives = positives_of(where, targets, groups, table.shape, device, check=check_finite)
+    compared = mask_of(where, mask, table.shape)
+    problem = SoftmaxProblem(table, positives, compared, symmetric, label_smoothing, decoupled)
+    sums = line_sums(problem)[: 1 + symmetric]
+    losses = [cross_entropy(line, label_smoothing) for line in sums]
+    shares = weights_of(where, weights, table.shape, symmetric)
+    found = [reduced(*line, w, reduction) for line, w in zip(losses, shares, strict=False)]
+    if not symmetric:
+        return found[0].to(dtype)
+    rows, columns = found
+    if reduction != "none":
+        return ((rows + columns) / 2).to(dtype)
+    if rows.shape != columns.shape:
         raise ValueError(
-            f"{where}: label_smoothing is {label_smoothing}; expected a number in [0, 1)."
+            f"{where}: reduction is 'none' for {rows.shape[0]} rows and {columns.shape[0]} "
+            "columns; expected equal numbers (or symmetric=False) to put them side by side."
         )
+    return torch.stack([rows, columns], dim=1).to(dtype)
 
 
-class Job(NamedTuple):
+class SoftmaxProblem(NamedTuple):
+    """All that a softmax cross-entropy over a table of pairs is of; see :func:`info_nce`."""
+
     table: Table
+    """Of the logits l."""
     positives: Positives
-    compared: Compared
-    symmetric: bool
-    label_smoothing: float
-    decoupled: bool
-    apart: bool
-    """Whether each row's one positive is computed apart from the table."""
+    """Where p is not 0."""
+    mask: PairMask | None = None
+    """Which pairs are compared; None for all."""
+    symmetric: bool = False
+    label_smoothing: float = 0.0
+    decoupled: bool = False
+
+
+def line_sums(
+    problem: SoftmaxProblem, read: Callable[[KnownEntries | None], SoftmaxSums] | None = None
+) -> SoftmaxSums:
+    """The sums over rows, and over columns if symmetric, that the losses are made of.
+
+    ``read`` takes them from the table, whose known entries it gets; if None they are taken from the
+    dense table or by tiles, as the table says. Losses over processes have a way of their own.
+    """
+    table, positives, mask = problem.table, problem.positives, problem.mask
+    columns, column = table.shape[1], positives.column
+    known = None
+    if column is not None and table.logits == "inner":
+        # An inner product is no more accurate by itself than in the table: its positives are read
+        # there, as groups of one pair each (-1 is no column's number).
+        positives = Positives(groups=(column, torch.arange(columns, device=column.device)))
+    elif column is not None:
+        known = table.known(column)
+    if read is not None:
+        sums = read(known)
+    else:
+        smoothed, decoupled = problem.label_smoothing > 0, problem.decoupled
+        reader = SoftmaxReader(columns, mask, positives, problem.symmetric, smoothed, decoupled)
+        if table.tiling is None:
+            sums = reader.whole(table.dense(known))
+        else:
+            sums = SoftmaxSums.of(sweep(table.tiled(known), reader))
+    if known is None:
+        return sums
+    # The known positives, which the reader left out: one a row, any number a column.
+    at = known.column.clamp(min=0)
+    kept = known.column >= 0 if mask is None else mask.of_pairs(at) & (known.column >= 0)
+    mass = kept.to(sums.rows.lse.dtype)
+    near = known.value.to(mass.dtype).where(kept, 0.0)
+    rows, of_columns = sums.rows._replace(near=near, mass=mass), sums.columns
+    if problem.symmetric:
+        zero = torch.zeros(columns, dtype=near.dtype, device=near.device)
+        of_columns = of_columns._replace(
+            near=zero.index_add(0, at, near), mass=zero.index_add(0, at, mass)
+        )
+    return SoftmaxSums(rows, of_columns)
 
 
 class Losses(NamedTuple):
@@ -172,124 +202,29 @@ class Losses(NamedTuple):
     counted: Tensor
 
 
-def softmax_losses(job: Job) -> tuple[Losses, Losses | None]:
-    """The losses of rows, and of columns if symmetric; 0 where there is no positive."""
-    return _losses_of(job, *softmax_sides(job))
+def cross_entropy(line: LineSums, smoothing: float) -> Losses:
+    """log sum e^l less the mean logit of the positives; 0 where there is no positive.
 
-
-def softmax_sides(job: Job) -> tuple[Side, Side]:
-    """The sums that they are made of."""
-    table, positives, columns = job.table, job.positives, job.table.shape[1]
-    index = positives.column
-    if index is not None and not job.apart:
-        numbers = torch.arange(columns, device=index.device)
-        positives, index = Positives(groups=(index, numbers)), None
-    reader = SoftmaxReader(
-        columns,
-        job.compared,
-        positives,
-        job.symmetric,
-        job.label_smoothing > 0,
-        job.decoupled,
-    )
-    entries = None
-    if index is not None:
-        known = in_column_order(table.y, index)
-        value = table.of_pairs(table.x, known)
-        entries = Entries(index, value)
-    if table.pairs is None:
-        results = reader.whole(with_entries_in(table.dense(), entries))
-    else:
-        assert table.numbers is not None
-        results = sweep(table.pairs, reader, table.x, table.y, entries, table.numbers, fixed=4)
-    return _sides_of(job, results, entries)
-
-
-def losses_of(
-    job: Job, results: list[Tensor], entries: Entries | None
-) -> tuple[Losses, Losses | None]:
-    """From what was read of the table to the losses of rows and columns."""
-    return _losses_of(job, *_sides_of(job, results, entries))
-
-
-def _sides_of(job: Job, results: list[Tensor], entries: Entries | None) -> tuple[Side, Side]:
-    of_rows, of_columns = SoftmaxReader.sides(results)
-    if entries is None:
-        return of_rows, of_columns
-    return _with_entries(job, entries, of_rows, of_columns)
-
-
-def _losses_of(job: Job, of_rows: Side, of_columns: Side) -> tuple[Losses, Losses | None]:
-    return (
-        _cross_entropy(of_rows, job.label_smoothing),
-        _cross_entropy(of_columns, job.label_smoothing) if job.symmetric else None,
-    )
-
-
-def with_entries_in(logits: Tensor, entries: Entries | None) -> Tensor:
-    """The table with what is known better in its place."""
-    if entries is None:
-        return logits
-    rows = (entries.column >= 0).nonzero().squeeze(1)
-    at = (rows, entries.column[rows])
-    return logits.index_put(at, entries.value[rows].to(logits.dtype))
-
-
-def in_column_order(y: Tensor, index: Tensor) -> Tensor:
-    """y[index], y itself if they are all of it in order: a copy is as large as the points."""
-    if torch.compiler.is_compiling():  # a graph cannot look
-        return y[index.clamp(min=0)]
-    in_order = index.shape[0] == y.shape[0] and bool(
-        (index == torch.arange(y.shape[0], device=y.device)).all()
-    )
-    return y if in_order else y[index.clamp(min=0)]
-
-
-def _with_entries(job: Job, entries: Entries, rows: Side, columns: Side) -> tuple[Side, Side]:
-    """Put in what is known of the positives: one a row, any number a column."""
-    index, size = entries.column, job.table.shape[1]
-    some = index >= 0
-    kept = _kept_at(job.compared, index.clamp(min=0), size) & some
-    mass = kept.to(rows.lse.dtype)
-    near = entries.value.to(rows.lse.dtype).where(kept, 0.0)
-    rows = rows._replace(near=near, mass=mass)
-    if job.symmetric:
-        at = index.clamp(min=0)
-        zero = torch.zeros(size, dtype=near.dtype, device=near.device)
-        columns = columns._replace(
-            near=zero.index_add(0, at, near), mass=zero.index_add(0, at, mass)
-        )
-    return rows, columns
-
-
-def _kept_at(compared: Compared, index: Tensor, size: int) -> Tensor:
-    """Whether the pairs (i, index_i) are compared, (B,)."""
-    kept = torch.ones_like(index, dtype=torch.bool)
-    if compared.pairs is not None:
-        kept = kept & compared.pairs.gather(1, index[:, None]).squeeze(1)
-    if compared.rows is not None:
-        kept = kept & compared.rows
-    if compared.columns is not None:
-        kept = kept & compared.columns[index]
-    if compared.skip is not None:
-        kept = kept & (compared.skip != index)
-    return kept
-
-
-def _cross_entropy(side: Side, smoothing: float) -> Losses:
-    # Not ">": NaN is to be seen.
-    counted = ~(side.mass <= 0) & (side.lse != -torch.inf)
-    loss = side.lse.where(counted, 0.0) - (1 - smoothing) * side.near.where(
-        counted, 0.0
-    ) / side.mass.where(counted, 1.0)
+    Smoothed, the share ``smoothing`` of the target is spread over all that are compared.
+    """
+    # A line counts with a positive and something to compare it with. Not "mass > 0": a weight that
+    # is NaN must show in the loss, and neither comparison is true of it.
+    counted = ~(line.mass <= 0) & (line.lse != -torch.inf)
+    # A line that does not count has -inf and 0/0 here, whose gradients are NaN even where the
+    # result is thrown away: so its terms are replaced before they meet.
+    lse, near = line.lse.where(counted, 0.0), line.near.where(counted, 0.0)
+    loss = lse - (1 - smoothing) * near / line.mass.where(counted, 1.0)
     if smoothing > 0:
-        loss = loss - smoothing * side.total.where(counted, 0.0) / side.number.where(counted, 1.0)
+        total = line.total.where(counted, 0.0)
+        loss = loss - smoothing * total / line.number.where(counted, 1.0)
     return Losses(loss, counted)
 
 
-def reduced(loss: Tensor, counted: Tensor, weights: Tensor | None, reduction: Reduction) -> Tensor:
-    """Weighted; the mean over what is counted."""
-    share = counted.to(loss.dtype)
+def reduced(
+    loss: Tensor, counted: Tensor | None, weights: Tensor | None, reduction: Reduction
+) -> Tensor:
+    """Weighted; the mean over what is counted, which is everything if None."""
+    share = torch.ones_like(loss) if counted is None else counted.to(loss.dtype)
     if weights is not None:
         share = share * weights.to(loss.dtype)
         loss = loss * weights.to(loss.dtype)
@@ -299,4 +234,14 @@ def reduced(loss: Tensor, counted: Tensor, weights: Tensor | None, reduction: Re
     if reduction == "sum":
         return total
     mass = share.sum()
+    # Of nothing counted the mean is 0, with gradient 0.
     return total / mass.where(mass > 0, 1.0)
+
+
+def check_smoothing(where: str, label_smoothing: float) -> None:
+    """Raises an error for what is no share of a target."""
+    check_number(where, "label_smoothing", label_smoothing)
+    if not 0 <= label_smoothing < 1:
+        raise ValueError(
+            f"{where}: label_smoothing is {label_smoothing}; expected a number in [0, 1)."
+        )

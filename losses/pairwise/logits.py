@@ -1,16 +1,23 @@
 """Logits of all pairs, in either of two ways, and the checks of what the pair losses are given."""
 
-import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
 from ...manifolds import Manifold, PairForm
-from ...manifolds.checks import check_amount, check_tensor
-from ..common import check_manifold, check_option, in_float32
-from .tiled import NO_SECOND, Numbers, Pairs, features, spans
+from ...manifolds.checks import check_amount
+from ..common import (
+    check_manifold,
+    check_option,
+    check_points,
+    check_positive,
+    in_a_transform,
+    in_float32,
+)
+from .tiled import NO_SECOND, Coefficients, KnownEntries, TiledTable, Tiling, features, spans
 
 Logits = Literal["neg_dist", "neg_sqdist", "inner"]
 Precision = Literal["auto", "float32", "float64"]
@@ -26,7 +33,7 @@ _KINDS: dict[str, Literal["dist", "sqdist", "inner"]] = {
 # is as fast as many small ones.
 _DENSE = 2**20
 _SIDE = 512
-# What a logit of float32 products may be off by before "auto" takes float64.
+# A logit may be off by this much by float32 products before "auto" takes float64 ones.
 _TOLERANCE = 1e-3
 
 
@@ -35,33 +42,57 @@ class Table(NamedTuple):
 
     x: Tensor
     y: Tensor
+    shape: tuple[int, int]
+    """(B, C)."""
     manifold: Manifold
     scale: Tensor | float
     logits: Logits
-    pairs: Pairs | None
+    tiling: Tiling | None = None
     """How to compute them by tiles; None for the dense way."""
-    numbers: Numbers | None
+    coefficients: Coefficients | None = None
+    """Those of the tiles."""
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(B, C)."""
-        return self.x.shape[0], self.y.shape[0]
+    def dense(self, known: KnownEntries | None = None) -> Tensor:
+        """All of them, (B, C), differentiable, with what is known better in its place."""
+        if self.logits == "inner":
+            similarity = self.manifold.cinner(self.x, self.y, matmul=True)
+        else:
+            squared = self.logits == "neg_sqdist"
+            similarity = -self.manifold.cdist(self.x, self.y, squared=squared, matmul=True)
+        table = self.scale * similarity
+        if known is None:
+            return table
+        rows = (known.column >= 0).nonzero().squeeze(1)
+        return table.index_put((rows, known.column[rows]), known.value[rows].to(table.dtype))
 
-    def dense(self) -> Tensor:
-        """All of them, (B, C), differentiable."""
-        return pairwise_logits(
-            self.x, self.y, manifold=self.manifold, scale=self.scale, logits=self.logits
-        )
+    def tiled(self, known: KnownEntries | None) -> TiledTable:
+        """All of them, for a sweep over tiles."""
+        assert self.tiling is not None
+        assert self.coefficients is not None
+        return TiledTable(self.tiling, self.x, self.y, self.coefficients, known)
 
-    def of_pairs(self, x: Tensor, y: Tensor) -> Tensor:
-        """Of x_i and y_i, (B,), with the accuracy of ``manifold.dist``. Not for ``"inner"``."""
+    def known(self, column: Tensor) -> KnownEntries:
+        """The logits of one column a row, (B,), with the accuracy of ``manifold.dist``.
+
+        Not for ``"inner"``, which has no other accuracy by itself. -1 is for a row without any.
+        """
+        y = self.y
+        # Where row i has column i, y is taken as it is: a copy by index is as large as the points.
+        # (A graph that is being compiled cannot look.)
+        compiling = torch.compiler.is_compiling()
+        if (
+            compiling
+            or column.shape[0] != y.shape[0]
+            or not bool((column == torch.arange(y.shape[0], device=y.device)).all())
+        ):
+            y = y[column.clamp(min=0)]
         one = self.manifold.dist if self.logits == "neg_dist" else self.manifold.sqdist
-        if self.pairs is None:
-            return -self.scale * one(x, y)
-        if any(p.requires_grad for p in self.manifold.parameters()):
-            return -self.scale * one(x, y)
-        found: Tensor = _ByBlocks.apply(one, x, y)  # type: ignore[no-untyped-call]
-        return -self.scale * found
+        # A manifold that learns is not cut into blocks: _ByBlocks has no gradient for its
+        # parameters.
+        if self.tiling is None or any(p.requires_grad for p in self.manifold.parameters()):
+            return KnownEntries(column, -self.scale * one(self.x, y))
+        found: Tensor = _ByBlocks.apply(one, self.x, y)  # type: ignore[no-untyped-call]
+        return KnownEntries(column, -self.scale * found)
 
 
 class _ByBlocks(torch.autograd.Function):
@@ -106,70 +137,72 @@ def pairwise_logits(
     check_amount(where, "scale", scale)
     x, y = in_float32(where, x=x, y=y)
     check_points(where, x=x, y=y)
-    if logits == "inner":
-        similarity = manifold.cinner(x, y, matmul=True)
-    else:
-        similarity = -manifold.cdist(x, y, squared=logits == "neg_sqdist", matmul=True)
-    return scale * similarity
+    return Table(x, y, (len(x), len(y)), manifold, scale, logits).dense()
 
 
-def table_of(
-    where: str,
-    x: Tensor,
-    y: Tensor,
-    *,
-    manifold: Manifold,
-    scale: Tensor | float,
-    logits: Logits,
-    tile: Tile,
-    precision: Precision,
-    apart: bool,
-    check_finite: bool,
-    extra: Tensor | float = 0.0,
-) -> Table:
-    """Check points, manifold, scale and options, and choose how to compute.
+@dataclass(frozen=True, eq=False)
+class PairOptions:
+    """The options that all losses of all pairs have, checked; see :func:`info_nce` for each."""
 
-    ``apart`` says that every row's positive is computed apart from the table.
-    """
-    check_manifold(where, manifold)
-    check_option(where, "logits", logits, get_args(Logits))
-    check_option(where, "precision", precision, get_args(Precision))
-    check_points(where, check_finite=check_finite, x=x, y=y)
-    check_positive(where, "scale", scale, check=check_finite)
-    check_tile(where, tile)
-    x, y = in_float32(where, x=x, y=y)
-    dense = Table(x, y, manifold, scale, logits, None, None)
-    if tile is None or (tile == "auto" and x.shape[0] * y.shape[0] <= _DENSE):
-        return dense
-    if tile == "auto" and (torch.compiler.is_compiling() or _in_a_transform()):
-        return dense
-    if _in_a_transform():
-        raise ValueError(
-            f"{where}: tile is {tile} under torch.func, which the tiled form does not go under; "
-            "expected tile=None or 'auto', which are dense there."
-        )
-    form = manifold.pair_form(_KINDS[logits], x.shape[-1])
-    if form is None:
-        if tile == "auto":
+    where: str
+    """The function that they are of, for its errors."""
+    manifold: Manifold
+    scale: Tensor | float
+    logits: Logits
+    tile: Tile
+    precision: Precision
+    check_finite: bool
+
+    def __post_init__(self) -> None:
+        check_manifold(self.where, self.manifold)
+        check_option(self.where, "logits", self.logits, get_args(Logits))
+        check_option(self.where, "precision", self.precision, get_args(Precision))
+        check_positive(self.where, "scale", self.scale, check=self.check_finite)
+        check_tile(self.where, self.tile)
+
+    def table(self, x: Tensor, y: Tensor, *, apart: bool, extra: Tensor | float = 0.0) -> Table:
+        """Check the points, and choose how the logits are computed.
+
+        ``apart`` says that every row's positive is computed apart from the table, ``extra`` what
+        the reader's own number is.
+        """
+        where, manifold, tile = self.where, self.manifold, self.tile
+        check_points(where, check_finite=self.check_finite, x=x, y=y)
+        x, y = in_float32(where, x=x, y=y)
+        rows, columns = x.shape[0], y.shape[0]
+        dense = Table(x, y, (rows, columns), manifold, self.scale, self.logits)
+        if tile is None or (tile == "auto" and rows * columns <= _DENSE):
             return dense
-        raise ValueError(
-            f"{where}: tile is {tile} on {manifold!r}, whose {logits} is no sum of functions of "
-            "bilinear forms; expected tile=None."
-        )
-    if manifold._checks:
-        with torch.no_grad():  # O(B), for its checks
-            manifold.dist(x, x[:1])
-            manifold.dist(y, y[:1])
-    numbers = _numbers(form, scale, extra, logits, x.device)
-    side = _SIDE if tile == "auto" else tile
-    pairs = Pairs(form, side, torch.float64)
-    if x.dtype == torch.float32:
-        accurate = precision == "float32"
-        if precision == "auto":
-            accurate = apart and _rounding(pairs, numbers, x, y) <= _TOLERANCE
-        if accurate:
-            pairs = pairs._replace(dtype=torch.float32)
-    return Table(x, y, manifold, scale, logits, pairs, numbers)
+        if tile == "auto" and (torch.compiler.is_compiling() or in_a_transform()):
+            return dense
+        if in_a_transform():
+            raise ValueError(
+                f"{where}: tile is {tile} under torch.func, which the tiled form does not go "
+                "under; expected tile=None or 'auto', which are dense there."
+            )
+        form = manifold.pair_form(_KINDS[self.logits], x.shape[-1])
+        if form is None:
+            if tile == "auto":
+                return dense
+            raise ValueError(
+                f"{where}: tile is {tile} on {manifold!r}, whose {self.logits} is no sum of "
+                "functions of bilinear forms; expected tile=None."
+            )
+        if manifold._checks:
+            # Tiles are made of features of the points, which nothing checks. One column of
+            # distances, O(B), makes the manifold look at each point.
+            with torch.no_grad():
+                manifold.dist(x, x[:1])
+                manifold.dist(y, y[:1])
+        coefficients = _coefficients(form, self.scale, extra, self.logits, x.device)
+        tiling = Tiling(form, _SIDE if tile == "auto" else tile, torch.float64)
+        if x.dtype == torch.float32:
+            accurate = self.precision == "float32"
+            if self.precision == "auto":
+                accurate = apart and _rounding(tiling, coefficients, x, y) <= _TOLERANCE
+            if accurate:
+                tiling = tiling._replace(dtype=torch.float32)
+        return dense._replace(tiling=tiling, coefficients=coefficients)
 
 
 def check_tile(where: str, tile: object) -> None:
@@ -181,89 +214,48 @@ def check_tile(where: str, tile: object) -> None:
         )
 
 
-def _numbers(
+def _coefficients(
     form: PairForm,
     scale: Tensor | float,
     extra: Tensor | float,
     logits: Logits,
     device: torch.device,
-) -> Numbers:
+) -> Coefficients:
     def number(value: Tensor | float) -> Tensor:
         return torch.as_tensor(value, dtype=torch.float64, device=device)
 
     s = number(scale).squeeze()
-    # Inside outer(sum), whence by the inverse of outer.
+    # The scale stands before outer(sum) and the factors inside of it, so that the scale goes in by
+    # the inverse of outer: squared under a root, as a root under a square. The minus sign of a
+    # distance is in those two already (one_tile).
     gain = {"same": s if logits == "inner" else -s, "root": s * s, "square": s.sqrt()}[form.outer]
     factors = gain * torch.stack([number(term.factor) for term in form.terms])
-    return Numbers(factors, number(extra), tuple(number(term.number) for term in form.terms))
+    return Coefficients(factors, number(extra), tuple(number(term.number) for term in form.terms))
 
 
 @torch.no_grad()
-def _rounding(pairs: Pairs, numbers: Numbers, x: Tensor, y: Tensor) -> float:
+def _rounding(tiling: Tiling, coefficients: Coefficients, x: Tensor, y: Tensor) -> float:
     """What rounding float32 products can do to the logit of a pair a unit apart.
 
     2^-23 times the largest (p q + q p)/2, which bounds |X.Y|/2 too, times the derivative of the
     logit by h, at most 2 times the term's factor for a distance there (1/sinh 1, 1, 1/sin 1 times
     1 or 2) and 4 for a square.
     """
-    worst = torch.zeros(len(pairs.form.terms), dtype=torch.float64, device=x.device)
+    worst = torch.zeros(len(tiling.form.terms), dtype=torch.float64, device=x.device)
     largest = []
     for points in (x, y):
-        most = [worst.new_zeros(2) for _ in pairs.form.terms]
-        for i in spans(points.shape[0], pairs.tile):
-            for k, f in enumerate(features(pairs, points[i], numbers.inner, right=False)):
-                most[k] = torch.maximum(most[k], f[:, -2:].amax(0))
+        most = [worst.new_zeros(2) for _ in tiling.form.terms]
+        for i in spans(points.shape[0], tiling.side):
+            blocks = features(tiling, points[i], coefficients.inner, right=False)
+            for k, block in enumerate(blocks):
+                most[k] = torch.maximum(most[k], block[:, -2:].amax(0))
         largest.append(torch.stack(most))
+    # The last two columns are p/2 and q/2, so that the products of the largest are a quarter of
+    # p q and q p.
     one, other = largest
     size = 2 * (one[:, 0] * other[:, 1] + one[:, 1] * other[:, 0])
-    factors = numbers.factors.abs().sqrt() if pairs.form.outer != "same" else numbers.factors.abs()
+    factors = coefficients.factors.abs()
+    if tiling.form.outer != "same":
+        # Under a root the factors hold s^2 (_coefficients), and the logit moves with s.
+        factors = factors.sqrt()
     return float((size * factors * 4 * 2.0**-24).sum())
-
-
-def check_points(where: str, check_finite: bool = False, **points: Tensor) -> None:
-    """Raise a sentence unless all are batches (B, m) of points of one width."""
-    for name, p in points.items():
-        check_tensor(where, name, p)
-    shapes = {name: tuple(p.shape) for name, p in points.items()}
-    said = " and ".join(f"{name} has shape {shape}" for name, shape in shapes.items())
-    if any(len(shape) != 2 for shape in shapes.values()):
-        raise ValueError(f"{where}: {said}; expected batches of points, (B, m) and (C, m).")
-    if any(shape[0] == 0 for shape in shapes.values()):
-        raise ValueError(f"{where}: {said}; expected at least one point in each.")
-    if len({shape[1] for shape in shapes.values()}) > 1:
-        raise ValueError(
-            f"{where}: {said}; expected points of one manifold, with equally many coordinates."
-        )
-    if check_finite:
-        for name, p in points.items():
-            bad = ~p.detach().isfinite().all(-1)
-            if bool(bad.any()):
-                raise ValueError(
-                    f"{where}: {name} has {int(bad.sum())} rows of {p.shape[0]} that are not "
-                    f"finite, the first is row {int(bad.nonzero()[0])}; expected finite numbers."
-                )
-
-
-def check_positive(where: str, name: str, value: Tensor | float, *, check: bool = False) -> None:
-    """Raise a sentence for a number that is not positive and finite; a tensor's, only where
-    :func:`can_look` or told to ``check``. A tensor's NaN passes: it is seen in the loss."""
-    check_amount(where, name, value)
-    if isinstance(value, Tensor):
-        if not (check or can_look(value)):
-            return
-        wrong = (value <= 0) | value.isposinf()
-        if not bool(wrong.any()):
-            return
-        value = float(value[wrong].flatten()[0])
-    if not 0 < value < math.inf:
-        raise ValueError(f"{where}: {name} is {value}; expected a positive number, finite.")
-
-
-def can_look(x: Tensor) -> bool:
-    """Whether a tensor's values can be read at no cost: a device would be waited for, and a
-    transform has none yet."""
-    return x.device.type == "cpu" and not torch.compiler.is_compiling() and not _in_a_transform()
-
-
-def _in_a_transform() -> bool:
-    return torch._C._functorch.peek_interpreter_stack() is not None

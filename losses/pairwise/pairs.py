@@ -1,6 +1,7 @@
 """Losses of pairs other than InfoNCE: sigmoid, NT-Xent, supervised contrastive, triplets."""
 
 import math
+from dataclasses import replace
 from typing import Literal, get_args
 
 import torch
@@ -8,20 +9,21 @@ from torch import Tensor
 
 from ...manifolds import Manifold
 from ...manifolds.checks import check_amount, check_integer, check_integers, check_real
-from ..common import Reduction, check_manifold, check_option, in_float32, reduce
-from .info_nce import Job, in_column_order, reduced, softmax_losses, with_entries_in
-from .logits import (
-    Logits,
-    Precision,
-    Tile,
+from ..common import (
+    Reduction,
+    check_manifold,
+    check_option,
     check_points,
     check_positive,
-    pairwise_logits,
-    table_of,
+    check_reduction,
+    in_float32,
+    reduce,
 )
-from .positives import Groups, Sides, compared_of, positives_of, weights_of
-from .readers import Compared, Positives, SigmoidReader
-from .tiled import Entries, spans, sweep
+from .info_nce import SoftmaxProblem, cross_entropy, line_sums, reduced
+from .logits import Logits, PairOptions, Precision, Tile, pairwise_logits
+from .positives import Groups, Sides, mask_of, positives_of, weights_of
+from .readers import PairMask, Positives, SigmoidReader
+from .tiled import spans, sweep
 
 Mining = Literal["hard", "semi-hard"]
 
@@ -68,43 +70,32 @@ def sigmoid_pairs(
         ValueError: see :func:`info_nce`.
     """
     where = "sigmoid_pairs"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_amount(where, "bias", bias)
     if targets is not None:
         check_real(where, "targets", targets)
+    options = PairOptions(where, manifold, scale, logits, tile, precision, check_finite)
     one_each = groups is None and (targets is None or targets.ndim == 1)
-    table = table_of(
-        where,
-        *(x, y),
-        manifold=manifold,
-        scale=scale,
-        logits=logits,
-        tile=tile,
-        precision=precision,
-        apart=one_each,
-        check_finite=check_finite,
-        extra=bias,
-    )
-    positives = positives_of(
-        where, targets, groups, table.shape, table.x.device, check=check_finite
-    )
-    compared = compared_of(where, mask, table.shape)
+    table = options.table(x, y, apart=one_each, extra=bias)
+    device, dtype = table.x.device, table.x.dtype
+    positives = positives_of(where, targets, groups, table.shape, device, check=check_finite)
+    compared = mask_of(where, mask, table.shape)
     of_rows, _ = weights_of(where, weights, table.shape, False)
+    # `known` are the logits of x_i and its own y_i, by manifold.dist, as in info_nce: float32
+    # products would lose the digits of near pairs. An inner product has no other accuracy by
+    # itself, and a table of targets has no one column a row.
     reader = SigmoidReader(table.shape[1], compared, positives)
-    entries = None
+    known = None
     if positives.column is not None and logits != "inner":
-        known = in_column_order(table.y, positives.column)
-        entries = Entries(positives.column, table.of_pairs(table.x, known))
-    if table.pairs is None:
-        whole = with_entries_in(table.dense(), entries)
-        rows = reader.whole(whole, torch.as_tensor(bias, dtype=whole.dtype, device=whole.device))
+        known = table.known(positives.column)
+    if table.tiling is None:
+        whole = table.dense(known)
+        rows = reader.whole(whole, torch.as_tensor(bias, dtype=whole.dtype, device=device))
     else:
-        assert table.numbers is not None
-        (rows,) = sweep(table.pairs, reader, table.x, table.y, entries, table.numbers)
-    counted = torch.ones_like(rows, dtype=torch.bool)
-    if compared.rows is not None:
-        counted = compared.rows
-    return reduced(rows, counted, of_rows, reduction).to(table.x.dtype)
+        (rows,) = sweep(table.tiled(known), reader)
+    # A row without a positive counts: all of its pairs are told to be apart.
+    counted = None if compared is None else compared.rows
+    return reduced(rows, counted, of_rows, reduction).to(dtype)
 
 
 @torch.no_grad()
@@ -131,6 +122,7 @@ def sigmoid_bias(
     check_positive("sigmoid_bias", "scale", scale)
     if columns is not None:
         check_integer("sigmoid_bias", "columns", columns, 1)
+    # A mean over 2^20 pairs is exact enough for a start, and their table is 4 MB in float32.
     some = pairwise_logits(x[:1024], y[:1024], manifold=manifold, scale=scale, logits=logits)
     number = y.shape[0] if columns is None else columns
     return -float(some.double().mean()) - math.log(max(number - 1, 1))
@@ -167,7 +159,7 @@ def nt_xent(
         ValueError: see :func:`info_nce`.
     """
     where = "nt_xent"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_points(where, x=x, y=y)
     x, y = in_float32(where, x=x, y=y)
     rows = x.shape[0]
@@ -180,27 +172,21 @@ def nt_xent(
             check_real(where, name, value)
         if value is not None and value.shape != (rows,):
             raise ValueError(f"{where}: {name} has shape {tuple(value.shape)}; expected ({rows},).")
+    # The 2B points are rows and columns both: row i of x has its partner in column B + i, and row B
+    # + i, which is y_i, has it in column i.
     points = torch.cat([x, y])
     partner = torch.arange(2 * rows, device=x.device).roll(rows)
-    table = table_of(
-        where,
-        *(points, points),
-        manifold=manifold,
-        scale=scale,
-        logits=logits,
-        tile=tile,
-        precision=precision,
-        apart=True,
-        check_finite=check_finite,
-    )
-    compared = compared_of(where, None if mask is None else torch.cat([mask, mask]), table.shape)
-    compared = Compared(None, compared.rows, compared.columns, partner.roll(rows))
-    positives = Positives(column=partner)
-    job = Job(table, positives, compared, False, 0.0, decoupled, logits != "inner")
-    losses, _ = softmax_losses(job)
+    options = PairOptions(where, manifold, scale, logits, tile, precision, check_finite)
+    table = options.table(points, points, apart=True)
+    twice = None if mask is None else torch.cat([mask, mask])
+    views = mask_of(where, twice, table.shape) or PairMask()
+    # The partner is half a batch on, and half a batch on from there is the point itself.
+    compared = replace(views, skip=partner.roll(rows))
+    problem = SoftmaxProblem(table, Positives(column=partner), compared, decoupled=decoupled)
+    losses = cross_entropy(line_sums(problem).rows, 0.0)
     twice = None if weights is None else torch.cat([weights, weights])
     of_rows, _ = weights_of(where, twice, table.shape, False)
-    return reduced(losses.loss, losses.counted, of_rows, reduction).to(x.dtype)
+    return reduced(*losses, of_rows, reduction).to(x.dtype)
 
 
 def supervised_contrastive(
@@ -236,18 +222,9 @@ def supervised_contrastive(
         ValueError: see :func:`info_nce`.
     """
     where = "supervised_contrastive"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
-    table = table_of(
-        where,
-        *(x, x),
-        manifold=manifold,
-        scale=scale,
-        logits=logits,
-        tile=tile,
-        precision=precision,
-        apart=False,
-        check_finite=check_finite,
-    )
+    check_reduction(where, reduction)
+    options = PairOptions(where, manifold, scale, logits, tile, precision, check_finite)
+    table = options.table(x, x, apart=False)
     check_integers(where, "labels", labels)
     if labels.shape != table.shape[:1]:
         raise ValueError(
@@ -255,12 +232,13 @@ def supervised_contrastive(
             "each point of x."
         )
     positives = positives_of(where, None, (labels, labels), table.shape, table.x.device)
-    compared = compared_of(where, mask, table.shape)
+    taken = mask_of(where, mask, table.shape) or PairMask()
+    # A point is no positive of its own: skipped, it leaves both the softmax and the positives.
     itself = torch.arange(table.shape[0], device=table.x.device)
-    compared = Compared(compared.pairs, compared.rows, compared.columns, itself)
-    losses, _ = softmax_losses(Job(table, positives, compared, False, 0.0, False, False))
+    compared = replace(taken, skip=itself)
+    losses = cross_entropy(line_sums(SoftmaxProblem(table, positives, compared)).rows, 0.0)
     of_rows, _ = weights_of(where, weights, table.shape, False)
-    return reduced(losses.loss, losses.counted, of_rows, reduction).to(table.x.dtype)
+    return reduced(*losses, of_rows, reduction).to(table.x.dtype)
 
 
 def triplet(
@@ -306,7 +284,7 @@ def triplet(
         ValueError: shapes that do not pair, an empty batch, a margin that is not positive.
     """
     where = "triplet"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_option(where, "mining", mining, get_args(Mining))
     check_manifold(where, manifold)
     check_positive(where, "margin", margin)
@@ -320,13 +298,17 @@ def triplet(
         )
     anchor, positive, *rest = in_float32(where, anchor=anchor, positive=positive, **given)
     distance = manifold.sqdist if squared else manifold.dist
+    # Distances of pairs, (B,): only the choice of negatives below needs those of all pairs.
     near = distance(anchor, positive)
     if rest:
         far, counted = distance(anchor, rest[0]), None
     else:
         own = torch.arange(anchor.shape[0], device=anchor.device)
         of = (own, own) if groups is None else groups
+        # positives_of is called for its checks alone, which say what is wrong with groups.
         positives_of(where, None, of, (anchor.shape[0],) * 2, anchor.device)
+        # The distance to the mined negative is computed anew, with a gradient, for B pairs: through
+        # the table of all pairs the same gradient would cost memory of B^2.
         index = _mined(
             *(anchor, positive, near.detach(), of),
             squared=squared,
@@ -334,6 +316,7 @@ def triplet(
             mining=mining,
         )
         counted = index >= 0
+        # A row without a negative, -1, takes any point here, and its loss is set to 0 below.
         far = distance(anchor, positive[index.clamp(min=0)])
     loss = (near - far + margin).relu()
     if counted is not None:
@@ -354,10 +337,15 @@ def _mined(
 ) -> Tensor:
     """The column of each anchor's negative, -1 for none."""
     found = []
+    # A block of rows holds 512 B distances. They only choose: the accuracy of a table (matmul) is
+    # enough.
     for i in spans(anchor.shape[0], 512):
         d = manifold.cdist(anchor[i], positive, squared=squared, matmul=True)
         other = groups[0][i, None] != groups[1][None]
+        # A row without any other point gets column 0 from argmin, which the last line takes back.
         index = d.masked_fill(~other, torch.inf).argmin(1)
+        # The semi-hard negative is the nearest one beyond the positive, or where all are nearer
+        # than that the farthest, which violates least.
         if mining == "semi-hard":
             farther = other & (d > near[i, None])
             nearest = d.masked_fill(~farther, torch.inf).argmin(1)

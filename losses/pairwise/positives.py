@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from ...manifolds.checks import check_real
-from .logits import can_look
-from .readers import Compared, Positives
+from ..common import can_look
+from .readers import PairMask, Positives
 
 Groups = tuple[Tensor, Tensor]
 """Integers (B,) and (C,): a row and a column belong together where theirs are equal."""
@@ -37,6 +37,7 @@ def positives_of(
                     f"{group.dtype}; expected integers ({size},)."
                 )
         return Positives(groups=groups)
+    # The diagonal is kept as a column a row: a table of it would take memory of B C.
     if targets is None:
         if rows != columns:
             raise ValueError(
@@ -47,6 +48,8 @@ def positives_of(
     check_real(where, "targets", targets)
     if targets.ndim == 1 and targets.shape[0] == rows and not targets.is_floating_point():
         index = targets.long()
+        # Indices are looked at on a GPU too: one out of range would read another point's logit, or
+        # stop the GPU in the middle of some later kernel.
         out = (index < -1) | (index >= columns)
         if bool(out.any()):
             raise ValueError(
@@ -59,18 +62,20 @@ def positives_of(
             f"{where}: targets have shape {tuple(targets.shape)} and dtype {targets.dtype}; "
             f"expected None, integers ({rows},), or a table ({rows}, {columns})."
         )
+    # Weights are looked at on a GPU only where asked for: the look waits for all that is queued.
     if targets.is_floating_point() and (check or can_look(targets)) and bool((targets < 0).any()):
         raise ValueError(
             f"{where}: targets have {float(targets.min())}; expected weights of at least 0."
         )
+    # Targets are constants: soft ones come from another model, which this loss does not train.
     return Positives(table=targets.detach())
 
 
-def compared_of(where: str, mask: Sides, shape: tuple[int, int]) -> Compared:
-    """What the mask says takes part."""
+def mask_of(where: str, mask: Sides, shape: tuple[int, int]) -> PairMask | None:
+    """What the mask says takes part; None for everything."""
     rows, columns = shape
     if mask is None:
-        return Compared()
+        return None
     given = mask if isinstance(mask, tuple) else (mask,)
     for m in given:
         if m is not None:
@@ -80,14 +85,16 @@ def compared_of(where: str, mask: Sides, shape: tuple[int, int]) -> Compared:
             f"{where}: mask has dtype {', '.join(str(m.dtype) for m in given if m is not None)}; "
             "expected bool, True for what takes part."
         )
+    # A pair is told by its type, and all else by its shape: (B, B) for B = C is a table.
     shapes = [None if m is None else tuple(m.shape) for m in given]
     if isinstance(mask, tuple):
         if len(mask) == 2 and shapes[0] in (None, (rows,)) and shapes[1] in (None, (columns,)):
-            return Compared(rows=mask[0], columns=mask[1])
+            return PairMask(rows=mask[0], columns=mask[1])
     elif shapes[0] == (rows, columns):
-        return Compared(pairs=mask)
+        return PairMask(pairs=mask)
+    # One mask for both sides: x_i and y_i are one item, which is there or is padding.
     elif shapes[0] == (rows,) and rows == columns:
-        return Compared(rows=mask, columns=mask)
+        return PairMask(rows=mask, columns=mask)
     raise ValueError(
         f"{where}: mask has shape {shapes if isinstance(mask, tuple) else shapes[0]}; expected "
         f"({rows}, {columns}), a pair of ({rows},) and ({columns},), or ({rows},) for as many "
@@ -114,6 +121,7 @@ def weights_of(
                 f"{where}: weights of the {side} have shape {tuple(value.shape)}; expected "
                 f"({size},)."
             )
+        # NaN is not at least 0 and is refused, where "any below 0" would let it pass.
         if not bool((value >= 0).all()):
             raise ValueError(
                 f"{where}: weights of the {side} have {float(value.min())}; expected none below 0."

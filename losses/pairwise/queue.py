@@ -39,12 +39,14 @@ class PointQueue(nn.Module):
         check_manifold("PointQueue", manifold)
         for name, value in (("dim", dim), ("size", size)):
             check_integer("PointQueue", name, value, 1)
+        # In a tuple, nn.Module does not see it and its parameters stay the model's.
         self._manifold = (manifold,)
         self.size = size
         coordinates = manifold.ambient_dim(dim)
         self.register_buffer("points", torch.empty(size, coordinates))
         self.register_buffer("ids", torch.empty(size, dtype=torch.int64))
-        # How many ever: with the size it gives the place of the next and the number kept.
+        # `pushed` counts all points ever pushed: with the size it gives the place of the next one
+        # and the number kept.
         self.register_buffer("pushed", torch.empty((), dtype=torch.int64))
         self.reset_parameters()
 
@@ -67,7 +69,8 @@ class PointQueue(nn.Module):
         """Points (Q, m) without gradient and their ids (Q,), Q = min(number pushed, size)."""
         kept = len(self)
         with torch.no_grad():
-            # A copy: to push while a loss of these points waits for its backward is allowed.
+            # The copy lets a batch be pushed while a loss of these points waits for its backward
+            # pass, which would else find them changed.
             return self.manifold.proj(self.points[:kept].clone()), self.ids[:kept].clone()
 
     def positives(self, ids: Tensor, keys: Tensor | None = None) -> Tensor:
@@ -82,6 +85,7 @@ class PointQueue(nn.Module):
             keys: (K,), ids of columns before those of the queue; None for none.
         """
         check_integers("PointQueue.positives", "ids", ids)
+        # A ring that is not full is filled from its start: what is behind is empty, with id -1.
         columns = self.ids[: len(self)]
         if keys is not None:
             check_integers("PointQueue.positives", "keys", keys)
@@ -113,6 +117,7 @@ class PointQueue(nn.Module):
                 f"PointQueue.push: got {batch} points for a queue of {self.size}; expected at most "
                 "that many, or a larger queue."
             )
+        # `place` wraps: a batch goes on at the start of the ring, over the oldest points.
         place = (self.pushed + torch.arange(batch, device=self.points.device)) % self.size
         self.points[place] = points.to(self.points)
         self.ids[place] = ids.to(self.ids)

@@ -8,7 +8,7 @@ from torch import Tensor
 from ...distributions._power_numerics import log_unit_normaliser, power
 from ...distributions._power_overlap import log_overlap as overlap_of_two
 from ...manifolds.checks import check_number
-from ..common import Reduction, check_elementwise, check_option, in_float32, reduce
+from ..common import Reduction, check_elementwise, check_reduction, in_float32, reduce
 
 
 def generalized_gaussian_nll(
@@ -49,10 +49,10 @@ def generalized_gaussian_nll(
         ValueError: an unknown reduction, or shapes that do not broadcast.
     """
     where = "generalized_gaussian_nll"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     x, loc, log_scale, shape = in_float32(where, x=x, loc=loc, log_scale=log_scale, shape=shape)
     check_elementwise(where, x=x, loc=loc, log_scale=log_scale, shape=shape)
-    # Beyond, 1/a were inf, and 0 times that no number.
+    # 1/a overflows from log a = -88.7 down, and inf times x - m = 0 would be NaN.
     largest = math.log(torch.finfo(x.dtype).max) - 1e-3
     z = (x - loc) * (-log_scale).clamp(max=largest).exp()
     return reduce(power(z, shape) + log_scale + log_unit_normaliser(shape), None, reduction)
@@ -86,6 +86,8 @@ def bounded_shape(raw: Tensor, low: float = 0.3, high: float = 8.0) -> Tensor:
             f"bounded_shape: low is {low} and high is {high}; expected 0 < low < high, finite."
         )
     (raw,) = in_float32("bounded_shape", raw=raw)
+    # The power is taken by logarithms, whose rounding may step over a bound by the last digit: the
+    # clamp takes it back.
     return (math.log(low) + math.log(high / low) * raw.sigmoid()).exp().clamp(low, high)
 
 
@@ -125,11 +127,12 @@ def probvlm_surrogate_nll(
         ValueError: an unknown reduction, or shapes that do not broadcast.
     """
     where = "probvlm_surrogate_nll"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     x, loc, inverse, shape = in_float32(
         where, x=x, loc=loc, inverse_scale=inverse_scale, shape=shape
     )
     check_elementwise(where, x=x, loc=loc, inverse_scale=inverse, shape=shape)
+    # The constants and both ends of the clip are those of that code.
     inverse, shape = inverse + 1e-4, shape + 1e-4
     residual = ((x - loc).abs() * inverse * shape).clamp(1e-4, 1e3)
     return reduce(residual - inverse.log() + (1 / shape).lgamma() - shape.log(), None, reduction)
@@ -172,9 +175,10 @@ def cross_nll(
         TypeError: an argument that is no floating-point tensor.
         ValueError: an unknown reduction, or shapes that do not broadcast.
     """
-    check_option("cross_nll", "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction("cross_nll", reduction)
     laws = loc_v, log_scale_v, shape_v, loc_t, log_scale_t, shape_t
     _dtype_of("cross_nll", laws, z_v=z_v, z_t=z_t)
+    # Each law is taken at the other's datum: V at z_t, T at z_v.
     one = generalized_gaussian_nll(z_t, loc_v, log_scale_v, shape_v, reduction="none")
     other = generalized_gaussian_nll(z_v, loc_t, log_scale_t, shape_t, reduction="none")
     return reduce(one + other, None, reduction)
@@ -214,6 +218,7 @@ def log_overlap(
     laws = loc_v, log_scale_v, shape_v, loc_t, log_scale_t, shape_t
     dtype = _dtype_of("log_overlap", laws)
     m, a, b, other_m, c, d = (t.double() for t in laws)
+    # The integral depends on the centres by their distance alone.
     return overlap_of_two((m - other_m).abs(), a, b, c, d).to(dtype)
 
 

@@ -31,6 +31,7 @@ def info_nce_bound(scores: Tensor) -> Tensor:
         A scalar in float32 (float64 for float64 scores).
     """
     diagonal, scores = _split("info_nce_bound", scores, 1)
+    # The mean of e^f over a row is e^logsumexp / B, whence log B.
     return (diagonal - scores.logsumexp(1)).mean() + math.log(len(scores))
 
 
@@ -73,6 +74,7 @@ def jensen_shannon_bound(scores: Tensor) -> Tensor:
         scores: (B, B), B >= 2.
     """
     diagonal, scores = _split("jensen_shannon_bound", scores, 2)
+    # All pairs but those of the diagonal are drawn from the product of the marginals.
     off = functional.softplus(scores)[_off_diagonal(scores)].mean()
     return math.log(2) - (functional.softplus(-diagonal).mean() + off) / 2
 
@@ -92,5 +94,6 @@ def _off_diagonal(scores: Tensor) -> Tensor:
 
 def _log_mean_off_diagonal(scores: Tensor) -> Tensor:
     number = len(scores) * (len(scores) - 1)
+    # The mean of e^f is taken by log-sum-exp: a score of 90 has no exponential in float32.
     masked = scores.where(_off_diagonal(scores), -torch.inf)
     return masked.flatten().logsumexp(0) - math.log(number)

@@ -23,7 +23,15 @@ from ...manifolds.checks import (
 )
 from ...manifolds.kernels.vectors import normalize, sqrt0
 from ...manifolds.operations.radial_frame import components, from_components
-from ..common import Reduction, check_elementwise, check_manifold, check_option, in_float32, reduce
+from ..common import (
+    Reduction,
+    check_elementwise,
+    check_manifold,
+    check_option,
+    check_reduction,
+    in_float32,
+    reduce,
+)
 
 
 def sampled_sqdist(
@@ -80,6 +88,7 @@ def sampled_sqdist(
     check_option(where, "method", method, ("second_order", "monte_carlo"))
     check_integer(where, "samples", samples, 1)
     check_manifold(where, manifold)
+    # in_float32 is called for its checks first: the shapes below are those of tensors.
     in_float32(where, mean_x=mean_x, var_x=var_x, mean_y=mean_y, var_y=var_y)
     means = [("mean_x", mean_x), ("mean_y", mean_y)]
     check_coordinates(where, means, manifold.ambient_dim(0) + 1)
@@ -104,15 +113,19 @@ def sampled_sqdist(
             f"{where}: manifold is {manifold!r} with method 'second_order'; expected one space "
             "form (its factors one by one), or method 'monte_carlo'."
         )
+    # The letters of the docstring: total_x is tr Sigma_x, `excess` is c(d) - 1.
     total_x, total_y = _trace(var_x, n), _trace(var_y, n)
     square = manifold.sqdist(mean_x, mean_y)
     if isinstance(manifold, Euclidean):
         return square + total_x + total_y
     radius = manifold.radius
+    # _hessian_across is c(d) at unit curvature, of the squared distance in radii.
     excess = manifold._hessian_across((square / radius**2)[..., None]).squeeze(-1) - 1
     across_x = total_x - _along(manifold, mean_x, mean_y, var_x)
     across_y = total_y - _along(manifold, mean_y, mean_x, var_y)
     result = square + total_x + total_y + excess * (across_x + across_y)
+    # The second order has no bound of its own: with wide laws, or near an antipode where c is -inf,
+    # it would be negative. The true value stays between these two (docstring).
     d, s = sqrt0(square), sqrt0(total_x) + sqrt0(total_y)
     return result.maximum((d - s).relu() ** 2).minimum((d + s) ** 2)
 
@@ -155,7 +168,7 @@ def match_probability_loss(
         reduction: ``"mean"`` over pairs, ``"sum"`` or ``"none"``: (B, C).
     """
     where = "match_probability_loss"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_number(where, "pseudo_weight", pseudo_weight)
     check_tensor(where, "sqdist", sqdist)
     _check_numbers(where, sqdist, scale, shift)
@@ -201,6 +214,7 @@ def pseudo_positives(similarity: Tensor, positives: Tensor) -> Tensor:
             f"{tuple(positives.shape)}; expected one shape (B, C)."
         )
     positives = positives.bool()
+    # A row without positives has best = -inf, which everything reaches: so the last condition.
     best = similarity.masked_fill(~positives, -torch.inf).amax(1, keepdim=True)
     return positives | ((similarity >= best) & positives.any(1, keepdim=True))
 
@@ -227,6 +241,7 @@ def _trace(var: Tensor, n: int) -> Tensor:
 def _along(manifold: Manifold, x: Tensor, y: Tensor, var: Tensor) -> Tensor:
     """Variance at x in the direction of y; at x = y, where there is none, 0: nothing is lost, the
     factor of what is across is 0 there."""
+    # With one variance for all components, any direction has that one.
     if var.shape[-1] == 1:
         return var.squeeze(-1)
     direction, _ = normalize(components(manifold, x, manifold.logmap(x, y)))
@@ -245,7 +260,7 @@ def _samples(
     noise = torch.randn(
         samples, *lead, n, dtype=mean.dtype, device=mean.device, generator=generator
     )
-    # sqrt0: a law of no width stays a point, with gradient 0 where the plain root has infinity.
+    # sqrt0 has gradient 0 at 0, where the plain root has inf: a law of no width stays a point.
     v = sqrt0(var) * noise
     x = mean.expand(samples, *lead, mean.shape[-1])
     return manifold.expmap(x, from_components(manifold, x, v))

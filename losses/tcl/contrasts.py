@@ -15,13 +15,15 @@ from ..common import (
     Reduction,
     check_manifold,
     check_one_shape,
-    check_option,
+    check_points,
+    check_positive,
+    check_reduction,
     check_share,
     in_float32,
     reduce,
 )
-from ..pairwise.info_nce import Logits, info_nce, pairwise_logits
-from ..pairwise.logits import check_points, check_positive
+from ..pairwise.info_nce import info_nce
+from ..pairwise.logits import Logits, pairwise_logits
 
 
 @torch.no_grad()
@@ -64,6 +66,7 @@ def distilled_targets(
     hard = torch.eye(*table.shape, dtype=table.dtype, device=table.device)
     if positives is not None:
         _check_table("distilled_targets", "positives", positives, tuple(table.shape))
+        # Rows without positives have mass 0 and stay 0: without the clamp they would be 0/0.
         mass = positives.to(table.dtype)
         hard = mass / mass.sum(1, keepdim=True).clamp(min=1)
     return weight * table.softmax(1) + (1 - weight) * hard
@@ -105,7 +108,7 @@ def cross_modal_alignment(
         A scalar in float32 (float64 for float64 inputs), or see ``reduction``.
     """
     where = "cross_modal_alignment"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_one_shape(where, image=image, text=text, image_keys=image_keys, text_keys=text_keys)
     check_share(where, "weight", weight)
     check_manifold(where, manifold)
@@ -122,6 +125,7 @@ def cross_modal_alignment(
         (image, image_keys, text_keys, text_queue),
         (text, text_keys, image_keys, image_queue),
     ):
+        # The teacher is the momentum point of the query's own item against the same columns.
         columns = _joined(keys, queue)
         soft = distilled_targets(
             teacher,
@@ -171,10 +175,11 @@ def intra_modal_contrastive(
         reduction: ``"mean"``, ``"sum"`` or ``"none"``: (B,).
     """
     where = "intra_modal_contrastive"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_one_shape(where, point=point, keys=keys)
     _check_queue(where, "queue", queue, keys)
     columns = _joined(keys, queue)
+    # None would ask for as many columns as rows, and a queue adds some. Column i is key i.
     targets: Tensor = torch.arange(len(point), device=point.device)
     if positives is not None:
         _check_table(where, "positives", positives, (len(point), len(columns)))
@@ -228,7 +233,7 @@ def local_mutual_information(
         In float32 (float64 for float64 inputs).
     """
     where = "local_mutual_information"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_manifold(where, manifold)
     check_positive(where, "scale", scale)
     in_float32(where, point=point, local=local)
@@ -246,14 +251,18 @@ def local_mutual_information(
     if same is not None:
         _check_table(where, "same", same, (batch, batch))
         kin = kin | same.bool()
+    # table[i, k, m] is the logit of point i with local m of item k.
     table = pairwise_logits(
         point, local.flatten(0, 1), manifold=manifold, scale=scale, logits=logits
     ).view(batch, batch, number)
     own = table.diagonal().mT  # (B, M)
+    # `negative` leaves out the item's own locals, those of its kind, and those that are not there.
     negative = (~kin[:, :, None] & there).flatten(1)
     some = negative.any(1, keepdim=True)
     # A row of minus infinities has no gradient, not even 0: it is given zeros and then left out.
     others = table.flatten(1).where(negative, -torch.inf).where(some, 0.0)
+    # The loss of a term, -log(e^own/(e^own + sum)), is softplus(log sum - own). The sum is one for
+    # all terms of a row.
     terms = torch.nn.functional.softplus(others.logsumexp(1, keepdim=True) - own)
     weight = (there & some).to(terms.dtype)
     loss = (terms * weight).sum(1) / there.sum(1).clamp(min=1)
@@ -281,6 +290,7 @@ def pool_patches(points: Tensor, *, manifold: Manifold, size: int) -> Tensor:
         return points.flatten(1, 2)
     (points,) = in_float32("pool_patches", points=points)
     batch, height, width, m = points.shape
+    # Height and width are each cut into (cell, place in the cell); the transpose puts cells first.
     cells = points.reshape(batch, height // size, size, width // size, size, m)
     cells = cells.transpose(2, 3).reshape(batch, -1, size * size, m)
     return manifold.mean(cells)

@@ -13,7 +13,7 @@ from ...manifolds.checks import (
     check_real,
     check_tensor,
 )
-from ..common import Reduction, check_list, check_option, check_share, in_float32, reduce
+from ..common import Reduction, check_list, check_reduction, check_share, in_float32, reduce
 
 IGNORED = -100
 """The label of a token that is not asked for, as in torch's cross entropy."""
@@ -50,6 +50,8 @@ def hard_negatives(
             f"hard_negatives: similarity has shape {tuple(similarity.shape)} and positives "
             f"{tuple(positives.shape)}; expected one shape (B, C)."
         )
+    # -log of an exponential number is Gumbel noise: the largest of score plus that is a draw from
+    # the softmax of the scores.
     noise = torch.empty_like(similarity, dtype=torch.float64).exponential_(generator=generator)
     # The mask comes last: nothing, not even a NaN, makes a positive the largest.
     score = (similarity.double() - noise.log()).masked_fill(positives.bool(), -torch.inf)
@@ -73,7 +75,7 @@ def matching_loss(
             counted.
     """
     where = "matching_loss"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_tensor(where, "logits", logits)
     check_real(where, "matched", matched)
     if counted is not None:
@@ -144,6 +146,7 @@ def mask_tokens(
 
     kept = torch.isin(tokens, torch.tensor(special, device=tokens.device))
     chosen = (draw() < rate) & ~kept
+    # `kind` decides what becomes of a chosen token: hidden below 0.8, another from 0.9 on.
     kind = draw()
     other = torch.tensor(ordinary, device=tokens.device, dtype=tokens.dtype)
     pick = torch.randint(len(ordinary), tokens.shape, generator=generator, device=tokens.device)
@@ -177,7 +180,7 @@ def masked_language_loss(
             ``"none"``: (...).
     """
     where = "masked_language_loss"
-    check_option(where, "reduction", reduction, ("none", "mean", "sum"))
+    check_reduction(where, reduction)
     check_tensor(where, "logits", logits)
     check_integers(where, "labels", labels)
     check_share(where, "weight", weight)
@@ -190,10 +193,12 @@ def masked_language_loss(
             "(...) and (..., V)."
         )
     (logits,) = in_float32(where, logits=logits)
+    # IGNORED is no index: such a token reads entry 0, and its loss is set to 0 below.
     asked = labels != IGNORED
     log_p = logits.log_softmax(-1)
     loss = -log_p.gather(-1, labels.where(asked, 0)[..., None]).squeeze(-1)
     if teacher is not None:
+        # `soft` are the teacher's guesses; their own entropy, a constant, is left out.
         soft = teacher.detach().to(logits.dtype).softmax(-1)
         loss = (1 - weight) * loss - weight * (soft * log_p).sum(-1)
     return reduce(loss.where(asked, 0.0), asked, reduction)

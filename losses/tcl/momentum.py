@@ -39,6 +39,8 @@ def momentum_update(target: nn.Module, source: nn.Module, *, momentum: float) ->
             raise TypeError(
                 f"momentum_update: {name} is a {type(module).__name__}; expected a torch.nn.Module."
             )
+    # Parameters are matched by name: two modules of other classes whose names and shapes agree are
+    # copies of each other.
     for kind in ("parameters", "buffers"):
         ours = dict(getattr(target, f"named_{kind}")())
         theirs = dict(getattr(source, f"named_{kind}")())
@@ -51,6 +53,7 @@ def momentum_update(target: nn.Module, source: nn.Module, *, momentum: float) ->
             if kind == "parameters":
                 x.lerp_(theirs[name].to(x), 1 - momentum)
             else:
+                # A buffer is a count, or a running mean that is an average already.
                 x.copy_(theirs[name])
 
 

@@ -5,10 +5,9 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from ...losses import InfoNCE
+from ...losses import EntailmentLoss, InfoNCE
 from ...losses.entailment.cones import Links
 from ...manifolds import PositiveScalar, Product
-from ..evaluation.cone_margin import FactorCones
 from ..image_text import MODALITIES, ImageTextModel
 from .spaces import hyperboloid
 
@@ -72,7 +71,7 @@ class PHyCLIP(ImageTextModel):
             embed_dim=embed_dim,
             manifold=space,
             contrastive=InfoNCE(space),
-            entailment=FactorCones(space, min_radius=min_radius),
+            entailment=EntailmentLoss(space, min_radius=min_radius),
             entail_weight=entail_weight,
             chain_weight=chain_weight,
             exclude_weight=exclude_weight,

@@ -1,4 +1,4 @@
-"""How good an uncertainty is: what it predicts of errors, and how often a law holds its data."""
+"""Whether uncertainty tells right items from wrong ones: by bins, and by leaving items out."""
 
 import math
 from dataclasses import dataclass
@@ -7,70 +7,7 @@ from itertools import permutations
 import torch
 from torch import Tensor
 
-from ..distributions import GeneralizedGaussian
-from ..manifolds.checks import check_integer, check_real, check_tensor
-from .common import check_elementwise
-
-__all__ = [
-    "Calibration",
-    "aleatoric_variance",
-    "aurc",
-    "calibration",
-    "epistemic_variance",
-    "interval_coverage",
-    "pit",
-    "risk_coverage",
-]
-
-
-def aleatoric_variance(scale: Tensor, shape: Tensor, *, log: bool = False) -> Tensor:
-    r"""Variance :math:`a^2\,\Gamma(3/b)/\Gamma(1/b)` of generalized Gaussian laws: noise in data.
-
-    (Upadhyay et al. 2023, "ProbVLM", eq. 9.) By logarithms, since :math:`\Gamma(3/b)` is beyond
-    float32 from b = 0.086 down.
-
-    Args:
-        scale, shape: a and b (...), broadcasting.
-        log: give the logarithm, which is finite at any shape.
-
-    Returns:
-        (...) in the dtype of the inputs.
-    """
-    where = "aleatoric_variance"
-    check_tensor(where, "scale", scale)
-    check_tensor(where, "shape", shape)
-    check_elementwise(where, scale=scale, shape=shape)
-    law = GeneralizedGaussian(torch.zeros_like(scale), scale, shape, validate_args=False)
-    return law.log_variance if log else law.variance
-
-
-def epistemic_variance(samples: Tensor, *, correction: int = 0) -> Tensor:
-    r"""Variance over Monte-Carlo passes, of each item alone: doubt about the model.
-
-    :math:`\frac1M\sum_m(\hat z_m - \bar z)^2` (Upadhyay et al. 2023, eq. 9; Gal & Ghahramani 2016).
-
-    Args:
-        samples: (M, ...), the passes in the first axis.
-        correction: 0 as in the paper; 1 for the unbiased estimate.
-
-    Returns:
-        (...), computed in float32 or better.
-
-    Raises:
-        ValueError: fewer passes than correction + 1.
-    """
-    check_tensor("epistemic_variance", "samples", samples)
-    check_integer("epistemic_variance", "correction", correction, 0)
-    if samples.ndim == 0 or samples.shape[0] <= correction:
-        raise ValueError(
-            f"epistemic_variance: samples have shape {tuple(samples.shape)}; expected (M, ...) "
-            f"with at least {correction + 1} passes."
-        )
-    wide = samples.to(torch.promote_types(samples.dtype, torch.float32))
-    return wide.var(0, correction=correction).to(samples.dtype)
-
-
-# -- calibration ----------------------------------------------------------------------------------
+from ...manifolds.checks import check_integer, check_real
 
 
 @dataclass(frozen=True)
@@ -138,6 +75,8 @@ def calibration(
         raise ValueError(f"{where}: bins is {bins} for {len(u)} items; expected 3 to {len(u)}.")
     order = u.argsort(stable=True)
     parts = order.tensor_split(bins)
+    # Items of equal uncertainty may fall into two bins, by their order in the data, which is
+    # chance: with the mean hit of all of them, it does not matter which.
     h = _shared(u, h)
     mean_u, mean_h = (torch.stack([x[part].mean() for part in parts]) for x in (u, h))
     level = torch.arange(bins, dtype=torch.float64)
@@ -145,9 +84,11 @@ def calibration(
     rank_orders = ranks[_orders(bins, orders, seed)]
     spearman = _correlation(level, ranks)
     others = _correlation(level, rank_orders).abs()
+    # The observed order counts as extreme itself: 1e-12 is for the rounding of its S.
     extreme = others >= spearman.abs() - 1e-12
     exact = math.factorial(bins) <= _ALL
     count = extreme.sum().item()
+    # In a sample of orders the observed one is counted in: p is then never 0.
     p = count / len(others) if exact else (1 + count) / (1 + len(others))
     return Calibration(
         uncertainty=mean_u,
@@ -160,7 +101,7 @@ def calibration(
     )
 
 
-# 7 bins have 5,040 orders.
+# All orders are tried up to 7 bins, which have 5,040.
 _ALL = 5040
 
 
@@ -192,11 +133,9 @@ def _line_r2(x: Tensor, y: Tensor) -> float:
     total, spread = y.square().sum(), x.square().sum()
     if total == 0 or spread == 0:
         return 0.0
+    # The least-squares line goes through the means, which are 0 here: it has a slope alone.
     residual = y - (x * y).sum() / spread * x
     return (1 - residual.square().sum() / total).item()
-
-
-# -- selection ------------------------------------------------------------------------------------
 
 
 def risk_coverage(uncertainty: Tensor, loss: Tensor) -> tuple[Tensor, Tensor]:
@@ -216,6 +155,7 @@ def risk_coverage(uncertainty: Tensor, loss: Tensor) -> tuple[Tensor, Tensor]:
     """
     u, l = _items("risk_coverage", uncertainty, loss, "loss")
     k = torch.arange(1, len(u) + 1, dtype=torch.float64)
+    # The risk at coverage k/N is the mean loss of the k most certain items.
     shared = _shared(u, l)[u.argsort(stable=True)]
     return k / len(u), shared.cumsum(0) / k
 
@@ -227,6 +167,7 @@ def aurc(uncertainty: Tensor, loss: Tensor, *, excess: bool = False) -> float:
     Uziel & El-Yaniv 2019). Arguments and errors as in :func:`risk_coverage`.
     """
     area = risk_coverage(uncertainty, loss)[1].mean().item()
+    # The best order there is, by the loss itself, has a risk too where some items are wrong.
     return area - risk_coverage(loss, loss)[1].mean().item() if excess else area
 
 
@@ -256,43 +197,3 @@ def _shared(key: Tensor, value: Tensor) -> Tensor:
     )
     mean: Tensor = (total / count)[group]
     return mean
-
-
-# -- whether a law holds its data -----------------------------------------------------------------
-
-
-def pit(x: Tensor, loc: Tensor, scale: Tensor, shape: Tensor) -> Tensor:
-    """Probability integral transform: the chance F(x) of less, under generalized Gaussian laws.
-
-    Uniform on [0, 1] where the laws are those of the data (Dawid 1984; Gneiting et al. 2007).
-    Shapes: all (...), broadcasting.
-    """
-    given = {"x": x, "loc": loc, "scale": scale, "shape": shape}
-    for name, value in given.items():
-        check_tensor("pit", name, value)
-    check_elementwise("pit", **given)
-    return GeneralizedGaussian(loc, scale, shape, validate_args=False).cdf(x)
-
-
-def interval_coverage(chances: Tensor, levels: Tensor) -> Tensor:
-    """Share of data inside of the central intervals of given probabilities.
-
-    Args:
-        chances: :func:`pit` of the data (...).
-        levels: probabilities of the intervals (L,), such as 0.5 and 0.9.
-
-    Returns:
-        (L,), float64: equal to ``levels`` for right laws, below for laws too narrow.
-
-    Raises:
-        ValueError: no data, or chances or levels outside of [0, 1].
-    """
-    for name, x in (("chances", chances), ("levels", levels)):
-        check_tensor("interval_coverage", name, x)
-        inside = (x >= 0) & (x <= 1)
-        if not x.numel() or not inside.all():
-            got = f"{x[~inside][0].item():g}" if x.numel() else "nothing"
-            raise ValueError(f"interval_coverage: {name} hold {got}; expected numbers in [0, 1].")
-    width = (2 * chances.double().flatten() - 1).abs()
-    inside = width.unsqueeze(-1) <= levels.double().flatten()
-    return inside.double().mean(0)

@@ -1,15 +1,73 @@
-"""The losses of ``pairs`` as modules. They own their learnable scalars and nothing else."""
+"""The losses of pairs as modules."""
 
 from typing import Any, get_args
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..manifolds import Manifold, SignedScalar
-from ..manifolds.checks import check_number
-from .common import Reduction, check_manifold, check_option
-from .pairwise.logits import Logits, Precision, Tile, check_positive
-from .pairwise.pairs import Mining, nt_xent, sigmoid_pairs, supervised_contrastive, triplet
-from .scaled import Scaled
+from ...manifolds import Manifold, SignedScalar
+from ...manifolds.checks import check_number
+from ..common import Reduction, check_option, check_positive, check_reduction
+from ..pairwise.info_nce import info_nce
+from ..pairwise.logits import Logits, Precision, Tile
+from ..pairwise.pairs import Mining, nt_xent, sigmoid_pairs, supervised_contrastive, triplet
+from .scaled import OnManifold, Scaled
+
+
+class InfoNCE(Scaled):
+    """:func:`info_nce` with a learned inverse temperature.
+
+    Args:
+        manifold: the space of the points. It is not a submodule: a learnable curvature belongs to
+            the model that makes the points.
+        scale: initial inverse temperature; CLIP and MERU start at 1/0.07 (Radford et al. 2021).
+        max_scale: the scale stays strictly below it, smoothly (see :class:`PositiveScalar`); 100
+            in the papers, as a hard clamp. None for no bound.
+        learnable: whether the scale is a parameter.
+        logits, symmetric, tile, label_smoothing, decoupled, precision, reduction: as in
+            :func:`info_nce`.
+    """
+
+    def __init__(
+        self,
+        manifold: Manifold,
+        *,
+        scale: float = 1 / 0.07,
+        max_scale: float | None = 100.0,
+        learnable: bool = True,
+        logits: Logits = "neg_dist",
+        symmetric: bool = True,
+        tile: Tile = "auto",
+        label_smoothing: float = 0.0,
+        decoupled: bool = False,
+        precision: Precision = "auto",
+        reduction: Reduction = "mean",
+    ) -> None:
+        super().__init__(manifold, scale, max_scale, learnable, logits, tile, precision, reduction)
+        self.symmetric = symmetric
+        self.label_smoothing = label_smoothing
+        self.decoupled = decoupled
+
+    def forward(
+        self, x: Tensor, y: Tensor, targets: Tensor | None = None, **options: Any
+    ) -> Tensor:
+        """The loss of points x (B, m) against y (C, m).
+
+        targets, and by name groups, mask, weights and check_finite, as in :func:`info_nce`.
+        """
+        return info_nce(
+            x,
+            y,
+            targets=targets,
+            symmetric=self.symmetric,
+            label_smoothing=self.label_smoothing,
+            decoupled=self.decoupled,
+            **self._options(),
+            **options,
+        )
+
+    def extra_repr(self) -> str:
+        """Manifold, logits and symmetry."""
+        return f"{super().extra_repr()}, symmetric={self.symmetric}"
 
 
 class SigmoidPairs(Scaled):
@@ -36,17 +94,9 @@ class SigmoidPairs(Scaled):
         precision: Precision = "auto",
         reduction: Reduction = "mean",
     ) -> None:
-        super().__init__(
-            manifold,
-            scale=scale,
-            max_scale=max_scale,
-            learnable=learnable,
-            logits=logits,
-            tile=tile,
-            precision=precision,
-            reduction=reduction,
-        )
+        super().__init__(manifold, scale, max_scale, learnable, logits, tile, precision, reduction)
         check_number("SigmoidPairs", "bias", bias)
+        # The bias has either sign: positive for distances, negative for SigLIP's cosines.
         self.bias = SignedScalar(bias, learnable=learnable)
 
     def forward(
@@ -78,16 +128,7 @@ class NTXent(Scaled):
         precision: Precision = "auto",
         reduction: Reduction = "mean",
     ) -> None:
-        super().__init__(
-            manifold,
-            scale=scale,
-            max_scale=max_scale,
-            learnable=learnable,
-            logits=logits,
-            tile=tile,
-            precision=precision,
-            reduction=reduction,
-        )
+        super().__init__(manifold, scale, max_scale, learnable, logits, tile, precision, reduction)
         self.decoupled = decoupled
 
     def forward(self, x: Tensor, y: Tensor, **options: Any) -> Tensor:
@@ -116,23 +157,14 @@ class SupervisedContrastive(Scaled):
         precision: Precision = "auto",
         reduction: Reduction = "mean",
     ) -> None:
-        super().__init__(
-            manifold,
-            scale=scale,
-            max_scale=max_scale,
-            learnable=learnable,
-            logits=logits,
-            tile=tile,
-            precision=precision,
-            reduction=reduction,
-        )
+        super().__init__(manifold, scale, max_scale, learnable, logits, tile, precision, reduction)
 
     def forward(self, x: Tensor, labels: Tensor, **options: Any) -> Tensor:
         """The loss of points (B, m); options as in :func:`supervised_contrastive`."""
         return supervised_contrastive(x, labels, **self._options(), **options)
 
 
-class Triplet(nn.Module):
+class Triplet(OnManifold):
     """:func:`triplet` with its options held. It has nothing to learn.
 
     Args:
@@ -149,21 +181,14 @@ class Triplet(nn.Module):
         mining: Mining = "hard",
         reduction: Reduction = "mean",
     ) -> None:
-        super().__init__()
-        check_manifold("Triplet", manifold)
+        super().__init__(manifold)
         check_positive("Triplet", "margin", margin)
         check_option("Triplet", "mining", mining, get_args(Mining))
-        check_option("Triplet", "reduction", reduction, get_args(Reduction))
-        self._manifold = (manifold,)
+        check_reduction("Triplet", reduction)
         self.margin = margin
         self.squared = squared
         self.mining: Mining = mining
         self.reduction: Reduction = reduction
-
-    @property
-    def manifold(self) -> Manifold:
-        """The space of the points."""
-        return self._manifold[0]
 
     def forward(
         self, anchor: Tensor, positive: Tensor, negative: Tensor | None = None, **options: Any

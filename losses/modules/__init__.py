@@ -1,0 +1,1 @@
+"""The losses as modules. They own their learnable scalars and nothing else."""
