@@ -9,7 +9,7 @@ from .base import Manifold
 from .kernels import ball_exp
 from .kernels.custom_vjp import direction
 from .kernels.geodesic import between, from_nearer_end
-from .kernels.limits import brought_within, rim
+from .kernels.limits import brought_within, longest_before_tanh, rim
 from .kernels.special import (
     asinh_over,
     asinhc_at,
@@ -159,7 +159,7 @@ class PoincareBall(Manifold):
         return (_gap(x, k) / 2).square() * g
 
     def _from_normal(self, v: Tensor, k: Number = 1.0) -> Tensor:
-        v = _saturated(v / 2, 1.0)
+        v = clip_norm(v / 2, longest_before_tanh(v.dtype))
         return tanhc(curved(dot(v, v), k)) * v
 
     def _to_normal(self, x: Tensor, k: Number = 1.0) -> Tensor:
@@ -229,9 +229,3 @@ def _transport(x: Tensor, y: Tensor, step: Tensor, v: Tensor, k: Number) -> Tens
     b = gap_x * sv - square * xv
     gyrated = v + 2 * (a * step + b * x) / (gap_x * gap_y + square)
     return gap_y / gap_x * gyrated
-
-
-def _saturated(v: Tensor, divisor: Tensor | float) -> Tensor:
-    """v/divisor, divisor <= 1, shortened to a length whose tanh is 1 in v's dtype if longer."""
-    limit = 32.0 if v.dtype == torch.float32 else 64.0
-    return clip_norm(clip_norm(v, limit) / divisor, limit)  # twice: the quotient may overflow

@@ -10,6 +10,7 @@ from torch import Tensor
 from ..base import Manifold
 from ..checks import check_number
 from ..euclidean import Euclidean
+from ..kernels.limits import farthest
 from ..kernels.vectors import dot, normalize
 from ..lorentz import Lorentz
 from ..sphere import Sphere
@@ -142,7 +143,7 @@ def _of_curvature(curvature: float, **options: Any) -> Manifold | None:
 
 def beyond(dtype: torch.dtype) -> float:
     """Twice the largest space part that Lorentz computes with, so that no product overflows."""
-    return 2.0**41 if dtype == torch.float32 else 2.0**341
+    return 2 * farthest(dtype)
 
 
 def within(c: Tensor, d: Tensor, reach: float | Tensor) -> Embedded:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..base import Manifold
-from ..kernels.limits import brought_within, rim
+from ..kernels.limits import brought_within, longest, rim
 from ..kernels.special import asinhc, sinc, sinc_excess, sinhc, sinhc_excess, tanhc
 from ..kernels.vectors import clip_norm, dot, norm, normalize
 from ..sphere import Sphere
@@ -247,7 +247,7 @@ class NormalCoordinates(ChartManifold):
         if self.sign > 0:
             point = _SPHERE.from_normal(x)
             return point[..., :1], point[..., 1:]
-        x = clip_norm(x, _longest(x.dtype))
+        x = clip_norm(x, longest(x.dtype))
         square = dot(x, x)
         return (1 + square * sinhc(square).square()).rsqrt(), tanhc(square) * x
 
@@ -266,7 +266,7 @@ class NormalCoordinates(ChartManifold):
     def _factors(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """sn(r)/r and (sn(r)/r - 1)/r^2 at r = |x|."""
         if self.sign < 0:
-            x = clip_norm(x, _longest(x.dtype))
+            x = clip_norm(x, longest(x.dtype))
         square = dot(x, x)
         if self.sign < 0:
             return sinhc(square), sinhc_excess(square)
@@ -291,8 +291,3 @@ class NormalCoordinates(ChartManifold):
 
 
 _SPHERE = Sphere(1.0)
-
-
-def _longest(dtype: torch.dtype) -> float:
-    """A length beyond the reach of Lorentz, the square of whose sinh does not overflow."""
-    return 43.0 if dtype == torch.float32 else 350.0

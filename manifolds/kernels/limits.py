@@ -7,6 +7,7 @@ limit               of                        float32   float64   what fails bey
 =================== ========================= ========= ========= ===============================
 farthest            |X| on the hyperboloid    2^40      2^340     a product of three such numbers
 longest             |V| before sinh           43        350       sinh^2, from 45.1 and 355.6
+farthest_apart      d of any two points       57        472.8     e^(3 d/2); their d is 56.8, 472.7
 longest_before_tanh |V| before tanh           32        64        nothing: tanh is 1 from 9.0, 19.1
 rim                 |x| in a ball of radius 1 1 - 3 eps 1 - 3 eps a stored point is outside
 =================== ========================= ========= ========= ===============================
@@ -38,6 +39,12 @@ def longest(dtype: torch.dtype) -> float:
     """The longest vector whose sinh is taken: longer than the way from the origin to the farthest
     point, and short enough that sinh^2 does not overflow."""
     return 43.0 if dtype == torch.float32 else 350.0
+
+
+def farthest_apart(dtype: torch.dtype) -> float:
+    """Farther apart than any two points can be, twice the distance of the farthest, 56.8 in float32
+    and 472.72 in float64; e to 3/2 of it does not overflow."""
+    return 57.0 if dtype == torch.float32 else 472.8
 
 
 def longest_before_tanh(dtype: torch.dtype) -> float:

@@ -6,6 +6,7 @@ from torch import Tensor
 from ..base import Manifold, check_manifold
 from ..checks import check_amount, check_broadcast
 from ..kernels.generalized_trig import sinc_k
+from ..kernels.limits import farthest_apart
 from ..kernels.special import signed_cs, signed_csm1c, signed_snm1c
 from ..kernels.vectors import binary_scale, scale_of
 from .curvature_tensor import curvature_at, entered
@@ -232,7 +233,7 @@ def _shrunk(kept: Kept, x: Tensor, v: Tensor, w: Tensor, ratio: Tensor | None = 
 
 def _squared(kept: Kept, x: Tensor, v: Tensor) -> Tensor:
     """K |v|^2, (..., 1); for K < 0 not beyond what two points of the dtype can be apart."""
-    longest = 56.0 if v.dtype == torch.float32 else 472.0
+    longest = farthest_apart(v.dtype)
     # For K > 0 no digit of the sine is left by then, but infinity has none at all.
     turns = 1 / torch.finfo(v.dtype).eps
     # The square of a long vector may overflow, and 0 times infinity is no number.

@@ -10,6 +10,7 @@ from ..charts.through_quadric import point, through_quadric
 from ..checks import check_amount, check_broadcast, check_tensor
 from ..kernels.custom_vjp import direction, with_radius_derivative
 from ..kernels.hyperboloid import time
+from ..kernels.limits import farthest_apart
 from ..kernels.special import tanhc_missing
 from ..kernels.vectors import dot, norm, normalize
 from ..space_form import Context
@@ -147,7 +148,7 @@ def horosphere_project(
     if manifold.sign == 0:
         return manifold._from_unit_point(lateral - c * xi, call) / scale
     # No horosphere farther out has a point that the dtype can hold.
-    farthest = _longest(s.dtype) / 2
+    farthest = farthest_apart(s.dtype) / 2
     c = c.clamp(-farthest, farthest)
     # In horospherical coordinates, the lateral part l and e^B, the component along xi is
     # |l|^2/(2 e^B) - sinh B, and l shrinks with e^B. The way t = B(x) - c is not taken: its
@@ -178,7 +179,7 @@ def towards(manifold: Manifold, x: Tensor, ideal: Tensor, t: Tensor | float) -> 
     length = _length(f"{manifold._name}.towards", "t", t, s, xi, call)
     if manifold.sign == 0:
         return manifold._from_unit_point(s + length * xi, call) / scale
-    longest = _longest(s.dtype)
+    longest = farthest_apart(s.dtype)
     t = length.clamp(-longest, longest)
     lateral, b = _decomposed(s, xi)
     shrink, near = (-t).exp(), dot(s, s) <= 1
@@ -278,8 +279,3 @@ def _length(
     leading = torch.broadcast_shapes(s.shape[:-1], xi.shape[:-1])  # type: ignore[no-untyped-call]
     check_broadcast(where, name, length, length.shape, leading)
     return (length / call.radius).unsqueeze(-1)
-
-
-def _longest(dtype: torch.dtype) -> float:
-    """Farther apart than any two points can be, while e to 3/2 of that does not overflow."""
-    return 57.0 if dtype == torch.float32 else 472.8

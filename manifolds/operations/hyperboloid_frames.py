@@ -18,6 +18,7 @@ from torch import Tensor
 from ..kernels.error_free import lateral
 from ..kernels.hyperboloid import across_along, time
 from ..kernels.hyperboloid_pair import stepped_haversine
+from ..kernels.limits import farthest
 from ..kernels.special import coshm1c, sinhc
 from ..kernels.vectors import dot, norm, normalize, relative_to_ray
 
@@ -121,8 +122,8 @@ def turned_along(x: Tensor, v: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
     h = half * sinhc(half).square()
     heading = growth * v
     y, side = sinh_exp(x, heading, h), heading[..., 1:]
-    farthest = _farthest(x.dtype)  # whose square does not overflow
-    back = farthest / norm(y.detach()).clamp(min=farthest)
+    limit = farthest(x.dtype)  # whose square does not overflow
+    back = limit / norm(y.detach()).clamp(min=limit)
     y, side = back * y, back * side
     both = _far(x) & _far(y)
     outer_x, outer_y = x.where(both, 1.0), y.where(both, 1.0)
@@ -232,11 +233,6 @@ def _turned_at(
     lateral = 2 * (cos * cosine * along + sway) * sin + sign * stay * swing / wide * q
     inward = stay * swing - 2 * cos * dot(q, sin) * along
     return torch.cat([stay * along + 2 * cos * sway, across - lateral - inward * ray], dim=-1)
-
-
-def _farthest(dtype: torch.dtype) -> float:
-    """Length of the space part of the farthest points of Lorentz."""
-    return 2.0**40 if dtype == torch.float32 else 2.0**340
 
 
 def _far(x: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from ..base import Manifold
 from ..kernels import sphere_pair
 from ..kernels.generalized_trig import sinc_k
 from ..kernels.hyperboloid import lift, tangent, time
+from ..kernels.limits import farthest_apart
 from ..kernels.special import asinhc, signed_cs, sinc, sinhc
 from ..kernels.vectors import clip_norm, dot, normalize, scale_of
 from ..lorentz import Lorentz
@@ -223,7 +224,7 @@ class KeptInFrames(Kept):
         scale = scale_of(v)
         w = divided(self._entered(self._space(x), v / scale) * scale, self._radius(x))
         # Not beyond what two points of the dtype can be apart, where squares would overflow.
-        return clip_norm(w, 56.0 if x.dtype == torch.float32 else 472.0)
+        return clip_norm(w, farthest_apart(x.dtype))
 
     def _entered(self, s: Tensor, v: Tensor) -> Tensor:
         if embedded(self.manifold):
