@@ -59,8 +59,8 @@ _ASN_SQUARED = _taylor(
 # ``log_sinhc`` goes through log1p instead.
 
 
-# Polynomials by Horner's rule: one product and one sum a coefficient.
 def _horner(coefficients: Sequence[float], s: Tensor) -> Tensor:
+    """The polynomial in s, by one product and one sum a coefficient."""
     total = torch.full_like(s, coefficients[-1])
     for c in reversed(coefficients[:-1]):
         total = total * s + c

@@ -127,8 +127,8 @@ def _within(square: Tensor) -> Tensor:
     return square.sqrt() <= 32 / torch.finfo(square.dtype).eps
 
 
-# Two points are near one another where their step is at most half as long as the longer of them.
 def _close(k: Tensor, step: Tensor, x2: Tensor, y2: Tensor) -> Tensor:
+    """Whether the step between two points is less than half as long as the longer of them."""
     return 4 * kdot(k, step, step) < torch.maximum(x2, y2)
 
 
