@@ -20,8 +20,8 @@ from ...losses.pairwise.info_nce import Logits
 from ...losses.tcl.matching import IGNORED
 from ...manifolds import Euclidean, Manifold, Sphere
 from .. import distributed
+from ..batch import Inputs
 from ..image_text import ImageTextModel, Losses
-from ..training.step import Inputs
 from ..zoo.spaces import hyperboloid, sphere
 from .contrasts import Contrasts, Keys
 from .matching import Features, Matcher, language_loss, match_loss

@@ -25,10 +25,11 @@ from spaceforms.models.encoders.presets import IMAGE_SIZES, TEXT_SIZES
 from spaceforms.models.encoders.tokenizer import Tokenizer
 from spaceforms.models.encoders.transformers import ImageEncoder, TextEncoder, TextEncoderConfig
 from spaceforms.models.evaluation.evaluate import evaluate
+from spaceforms.models.evaluation.run import load_run
 from spaceforms.models.registry import MODELS, OPTIONS
-from spaceforms.models.training.checkpoint import load_run
 from spaceforms.models.training.config import TrainConfig, build_model, from_json, to_json
-from spaceforms.models.training.loop import load_data, train, train_step
+from spaceforms.models.training.data import load_data
+from spaceforms.models.training.loop import train, train_step
 from spaceforms.models.zoo.phyclip import FactorScales
 from spaceforms.models.zoo.spaces import hyperboloid, sphere
 
