@@ -1,6 +1,7 @@
 """The interface of every manifold: all that follows from its kernels at unit curvature."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from .checks import (
     check_coordinates,
     check_integer,
     check_min_radius,
+    expect,
 )
 from .kernels.custom_vjp import scaled_dot
 from .kernels.pair_form import Kind, Number, PairForm, PairTerm, value_of
@@ -103,6 +105,29 @@ class Manifold(SpaceForm):
         tolerance = 8 * torch.finfo(call.dtype).eps * math.sqrt(x.shape[-1])
         return (off <= tolerance * size).squeeze(-1) & v.isfinite().all(-1)
 
+    def _check_values(
+        self,
+        op: str,
+        points: Sequence[tuple[str, Tensor]],
+        bases: Sequence[tuple[str, Tensor]],
+        tangents: Sequence[tuple[str, Tensor]],
+    ) -> None:
+        # proj, is_point and is_tangent are the ways to deal with what is not a point.
+        if op in ("proj", "is_point", "is_tangent"):
+            return
+        where, space = f"{self._name}.{op}", self._unchecked
+        for name, x in points:
+            wanted = "points" if name == "the result" else f"points of {space}"
+            expect(space.is_point(x), x, f"{where}: {name}", "points off the manifold", wanted)
+        for name, v in tangents:
+            n = v.shape[-1] - self._extra_coordinates
+            base = bases[0][1] if bases else self.origin(n, dtype=v.dtype, device=v.device)
+            wrong, wanted = (
+                "vectors that are not tangent",
+                "finite tangent vectors at the base point",
+            )
+            expect(space.is_tangent(base, v), v, f"{where}: {name}", wrong, wanted)
+
     # -- tangent vectors ------------------------------------------------------------------------
 
     def proj_tangent(self, x: Tensor, v: Tensor) -> Tensor:
@@ -155,12 +180,12 @@ class Manifold(SpaceForm):
         are at pi R, also with gradient 0.
         """
         (x, y), call = self._to_unit("dist", [("x", x), ("y", y)], unit=False)
-        return self._from_unit_scalar(self._dist_at(x, y, call.radius), call)
+        return self._from_unit_scalar(self._dist(x, y, call.radius), call)
 
     def sqdist(self, x: Tensor, y: Tensor) -> Tensor:
         """Squared geodesic distance, smooth at x = y: (..., m), (..., m) -> (...)."""
         (x, y), call = self._to_unit("sqdist", [("x", x), ("y", y)], unit=False)
-        return self._from_unit_scalar(self._sqdist_at(x, y, call.radius), call)
+        return self._from_unit_scalar(self._sqdist(x, y, call.radius), call)
 
     def cdist(self, x: Tensor, y: Tensor, *, squared: bool = False, matmul: bool = False) -> Tensor:
         """All distances between two sets: (..., p, m), (..., q, m) -> (..., p, q).
@@ -180,14 +205,14 @@ class Manifold(SpaceForm):
         first point, and to see it from both would take twice as long.)
         """
         self._check_sets("cdist", x, y)
-        table = self._all_distances(x, y, squared=squared, matmul=matmul)
-        return table.triu() + table.triu(1).mT if x is y else table
+        table = self._unchecked._all_distances(x, y, squared=squared, matmul=matmul)
+        return self._result(table.triu() + table.triu(1).mT if x is y else table, "cdist")
 
     def _all_distances(self, x: Tensor, y: Tensor, *, squared: bool, matmul: bool) -> Tensor:
         if not matmul:
             sets = [("x", x.unsqueeze(-2)), ("y", y.unsqueeze(-3))]
             (x, y), call = self._to_unit("cdist", sets, unit=False)
-            pairs = self._sqdist_at if squared else self._dist_at
+            pairs = self._sqdist if squared else self._dist
             return self._from_unit_scalar(pairs(x, y, call.radius), call)
         haversine, call = self._all_pairs("cdist", x, y)
         if squared:
@@ -213,6 +238,9 @@ class Manifold(SpaceForm):
                 that product anyway.
         """
         self._check_sets("cinner", x, y)
+        return self._result(self._unchecked._all_inner(x, y, matmul=matmul), "cinner")
+
+    def _all_inner(self, x: Tensor, y: Tensor, *, matmul: bool) -> Tensor:
         at_coincidence = self._form_at_coincidence or 0
         if self._form_is_dot:
             dtype = torch.promote_types(x.dtype, y.dtype)
@@ -223,7 +251,7 @@ class Manifold(SpaceForm):
             return self._from_unit_vector(form, call, 2)
         sets = [("x", x.unsqueeze(-2)), ("y", y.unsqueeze(-3))]
         (x, y), call = self._to_unit("cinner", sets, unit=False)
-        haversine = self._haversine_at(x, y, call.radius)
+        haversine = self._haversine(x, y, call.radius)
         return self._from_unit_scalar(at_coincidence - 2 * haversine, call, 2)
 
     def pair_form(self, kind: Kind, m: int) -> PairForm | None:
@@ -268,6 +296,8 @@ class Manifold(SpaceForm):
     def _check_sets(self, op: str, x: Tensor, y: Tensor) -> None:
         named = [("x", x), ("y", y)]
         check_coordinates(f"{self._name}.{op}", named, 1 + self._extra_coordinates, sets=True)
+        if self._checks:
+            self._check_values(op, named, [], [])
 
     def _all_pairs(self, op: str, x: Tensor, y: Tensor) -> tuple[Tensor, Context]:
         dtype = torch.promote_types(x.dtype, y.dtype)

@@ -131,6 +131,28 @@ def check_broadcast(
         ) from None
 
 
+def expect(good: Tensor, value: Tensor, what: str, wrong: str, wanted: str) -> None:
+    """Refuse values (..., m) that are not good (...), by their number and the first of them."""
+    if bool(good.all()):
+        return
+    index = tuple((~good).nonzero()[0].tolist()) if good.ndim else ()
+    value = value.expand(*good.shape, value.shape[-1])
+    shown = [round(c, 6) for c in value[index].detach().double().flatten()[:6].tolist()]
+    more = "" if value.shape[-1] <= 6 else f" and {value.shape[-1] - 6} more coordinates"
+    raise ValueError(
+        f"{what} has {int((~good).sum())} of {good.numel()} {wrong}, the first at index "
+        f"{index}: {shown}{more}; expected {wanted}."
+    )
+
+
+def expect_finite(where: str, values: Sequence[tuple[str, Tensor]]) -> None:
+    """Refuse infinities and NaN."""
+    for name, value in values:
+        what = f"{where}: {name}"
+        good = value.isfinite()
+        expect(good, value.unsqueeze(-1), what, "numbers that are not finite", "finite numbers")
+
+
 def check_number(where: str, name: str, value: object, hint: str = "") -> None:
     """Reject what is no real number: Python's and NumPy's are, a tensor is not."""
     if not isinstance(value, Real):

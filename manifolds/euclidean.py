@@ -31,9 +31,6 @@ class Euclidean(Manifold):
     def __init__(self) -> None:
         super().__init__(0.0)
 
-    def _origin(self, n: int) -> list[float]:
-        return [0.0] * n
-
     def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         return x
 
@@ -52,12 +49,6 @@ class Euclidean(Manifold):
     def _pair_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         square = dot(x, x)
         return x, square / 2, torch.ones_like(square)
-
-    def _arc(self, half: Tensor) -> Tensor:
-        return 2 * half
-
-    def _arc_squared(self, haversine: Tensor) -> Tensor:
-        return 4 * haversine
 
     def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
         return x + v
@@ -80,21 +71,9 @@ class Euclidean(Manifold):
     def _to_normal(self, x: Tensor) -> Tensor:
         return x
 
-    def _lift_tangent0(self, v: Tensor) -> Tensor:
-        return v
-
-    def _drop_tangent0(self, v: Tensor) -> Tensor:
-        return v
-
     def _warp(self, x: Tensor) -> Tensor:
         return norm(x)
 
     def _log_polar(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         _, length, side, _, ahead = relative_to_ray(x, y, step)
         return norm(side) * (length > 0), ahead * (length > 0)
-
-    def _log_sn_ratio(self, v: Tensor) -> Tensor:
-        return v[..., :1] * 0
-
-    def _hessian_across(self, s: Tensor) -> Tensor:
-        return torch.ones_like(s)

@@ -13,11 +13,8 @@ from .kernels.hyperboloid import across_along, lift, outward, tangent, time
 from .kernels.limits import brought_within
 from .kernels.special import (
     asinh_over,
-    asinh_squared_over,
     asinhc_at,
-    coth_times,
     curved,
-    log_sinhc,
     sinhc,
 )
 from .kernels.vectors import clip_norm, dot, norm
@@ -87,9 +84,6 @@ class Lorentz(Manifold):
         """The point with space part s: (..., n) -> (..., n + 1)."""
         return self.proj(torch.cat([torch.zeros_like(s[..., :1]), s], dim=-1))
 
-    def _origin(self, n: int) -> list[float]:
-        return [1.0] + [0.0] * n
-
     def _proj(self, x: Tensor, dtype: torch.dtype, k: Number = 1.0) -> Tensor:
         computed = hyperboloid_exp.farthest(x.dtype)
         radius = self._radius_in(x.dtype)
@@ -124,19 +118,13 @@ class Lorentz(Manifold):
 
     # -- distance -------------------------------------------------------------------------------
 
-    def _dist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return hyperboloid_pair.dist(x, y, 1.0)
-
-    def _sqdist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return hyperboloid_pair.sqdist(x, y, 1.0)
-
-    def _dist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+    def _dist(self, x: Tensor, y: Tensor, radius: Number = 1.0) -> Tensor:
         return hyperboloid_pair.dist(x, y, radius)
 
-    def _sqdist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+    def _sqdist(self, x: Tensor, y: Tensor, radius: Number = 1.0) -> Tensor:
         return hyperboloid_pair.sqdist(x, y, radius)
 
-    def _haversine_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+    def _haversine(self, x: Tensor, y: Tensor, radius: Number = 1.0) -> Tensor:
         return hyperboloid_pair.haversine(x, y, radius)
 
     def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
@@ -151,12 +139,6 @@ class Lorentz(Manifold):
         square = dot(s, s)
         rise = square / (1 + (1 + curved(square, k)).sqrt())
         return s, rise, 1 + curved(rise, k) / 2
-
-    def _arc(self, half: Tensor, k: Number = 1.0) -> Tensor:
-        return 2 * asinh_over(half, k)
-
-    def _arc_squared(self, haversine: Tensor, k: Number = 1.0) -> Tensor:
-        return 4 * asinh_squared_over(haversine, k)
 
     # -- geodesics ------------------------------------------------------------------------------
 
@@ -214,12 +196,6 @@ class Lorentz(Manifold):
         arc = asinh_over(norm(long), k)
         return torch.where(far, arc * direction(long), asinhc_at(square.where(~far, 0.0), k) * s)
 
-    def _lift_tangent0(self, v: Tensor) -> Tensor:
-        return torch.cat([torch.zeros_like(v[..., :1]), v], dim=-1)
-
-    def _drop_tangent0(self, v: Tensor) -> Tensor:
-        return v[..., 1:]
-
     def _warp(self, x: Tensor, k: Number = 1.0) -> Tensor:
         length = norm(x[..., 1:])
         return length if isinstance(k, float) else k.sqrt() * length
@@ -229,12 +205,6 @@ class Lorentz(Manifold):
     ) -> tuple[Tensor, Tensor]:
         side, along = outward(x[..., 1:], y[..., 1:], step[..., 1:], k)
         return norm(side), along
-
-    def _log_sn_ratio(self, v: Tensor) -> Tensor:
-        return log_sinhc(v)
-
-    def _hessian_across(self, s: Tensor) -> Tensor:
-        return coth_times(s)
 
 
 def _radius(k: Number) -> Number:

@@ -12,11 +12,8 @@ from .kernels.geodesic import between, from_nearer_end
 from .kernels.limits import brought_within, rim
 from .kernels.special import (
     asinh_over,
-    asinh_squared_over,
     asinhc_at,
-    coth_times,
     curved,
-    log_sinhc,
     tanhc,
 )
 from .kernels.vectors import clip_norm, dot, expanded, norm, relative_to_ray
@@ -68,9 +65,6 @@ class PoincareBall(Manifold):
     ) -> None:
         super().__init__(curvature, learnable=learnable, bounds=bounds)
 
-    def _origin(self, n: int) -> list[float]:
-        return [0.0] * n
-
     def _proj(self, x: Tensor, dtype: torch.dtype, k: Number = 1.0) -> Tensor:
         limit = rim(dtype)
         return brought_within(x, limit if isinstance(k, float) else limit * k.rsqrt())
@@ -91,12 +85,6 @@ class PoincareBall(Manifold):
     def _pair_features(self, x: Tensor, k: Number = 1.0) -> tuple[Tensor, Tensor, Tensor]:
         gap = _gap(x, k)
         return 2 * x / gap, 2 * dot(x, x) / gap, 1 / gap
-
-    def _arc(self, half: Tensor, k: Number = 1.0) -> Tensor:
-        return 2 * asinh_over(half, k)
-
-    def _arc_squared(self, haversine: Tensor, k: Number = 1.0) -> Tensor:
-        return 4 * asinh_squared_over(haversine, k)
 
     def _expmap(self, x: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
         return ball_exp.EXPMAP[x.dtype](x, v, _radius(k))
@@ -128,16 +116,16 @@ class PoincareBall(Manifold):
         h = curved(dot(step, step), k) / (gap_x * gap_y)
         return between(x, step, gap_x, gap_y, h, p)
 
-    def _dist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+    def _dist(self, x: Tensor, y: Tensor, radius: Number = 1.0) -> Tensor:
         length, k = held(radius)
         half = norm(_half_chord(*unit_pair(x, y, length), k))
-        return times(self._arc(half, k), length, 1)
+        return times(self._arc(half, k=k), length, 1)
 
-    def _sqdist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+    def _sqdist(self, x: Tensor, y: Tensor, radius: Number = 1.0) -> Tensor:
         length, k = held(radius)
         chord = _half_chord(*unit_pair(x, y, length), k)
         square = dot(chord, chord)
-        return times(self._arc_squared(square, k), length, 2)
+        return times(self._arc_squared(square, k=k), length, 2)
 
     def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
         length, k = held(radius)
@@ -194,15 +182,6 @@ class PoincareBall(Manifold):
         across = norm(side)
         bend = length * (ahead * ahead + across * across) / _gap(x, k)
         return across * (length > 0), (ahead - curved(bend, k)) * (length > 0)
-
-    def _log_sn_ratio(self, v: Tensor) -> Tensor:
-        return log_sinhc(v)
-
-    def _hessian_across(self, s: Tensor) -> Tensor:
-        return coth_times(s)
-
-
-# -- at the curvature -k, k = 1 but for its derivative --------------------------------------------
 
 
 def _radius(k: Number) -> Number:

@@ -3,13 +3,15 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from inspect import getattr_static
 from typing import Any, Literal, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
-from .checks import check_bounds, check_coordinates, check_number
+from .checks import check_bounds, check_coordinates, check_number, expect_finite
+from .kernels import unit_trig
 from .kernels.geodesic import from_nearer_end, multiple
 from .kernels.vectors import dot, norm
 from .learnable_scalar import PositiveScalar
@@ -60,6 +62,8 @@ class SpaceForm(nn.Module, ABC):
                     "kernels of its own (see CONTRIBUTING), or one that overrides nothing."
                 )
 
+    _checks: bool = False
+    """Whether values are looked at; see :func:`Checked`."""
     _takes_curvature: bool = False
     """Whether kernels take ``k``, 1 with the derivative of the curvature; see :func:`held`."""
 
@@ -149,7 +153,8 @@ class SpaceForm(nn.Module, ABC):
         return magnitude.rsqrt()
 
     def __repr__(self) -> str:
-        return f"{self._name}({self.extra_repr()})"
+        plain = f"{self._name}({self.extra_repr()})"
+        return f"Checked({plain})" if self._checks else plain
 
     def extra_repr(self) -> str:
         """The constructor's arguments, with the current curvature."""
@@ -164,15 +169,6 @@ class SpaceForm(nn.Module, ABC):
         return f"curvature={self.curvature.item():g}{options}"
 
     # -- what a manifold must give, at unit curvature -------------------------------------------
-
-    @abstractmethod
-    def _origin(self, n: int) -> list[float]:
-        """Coordinates of the origin of the n-dimensional space."""
-
-    def _unit_origin(self, x: Tensor) -> Tensor:
-        """The origin of the space of x (..., m), shape (m,), in its dtype and on its device."""
-        n = x.shape[-1] - self._extra_coordinates
-        return torch.tensor(self._origin(n), dtype=x.dtype, device=x.device)
 
     @abstractmethod
     def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
@@ -194,7 +190,7 @@ class SpaceForm(nn.Module, ABC):
 
         Here and below ``step`` is y - x, subtracted before the division by R: the difference of
         two points divided first would carry the rounding of both. Not needed where ``_dist`` and
-        ``_sqdist`` do without it; ``_haversine_at`` then goes by the distance, if it does not too.
+        ``_sqdist`` do without it; ``_haversine`` then goes by the distance, if it does not too.
         """
         raise NotImplementedError
 
@@ -216,14 +212,6 @@ class SpaceForm(nn.Module, ABC):
         return haversine.where(haversine > noise, haversine * 0)
 
     @abstractmethod
-    def _arc(self, half: Tensor) -> Tensor:
-        """The distance d from sn(d/2) >= 0."""
-
-    @abstractmethod
-    def _arc_squared(self, haversine: Tensor) -> Tensor:
-        """The squared distance d^2 from sn(d/2)^2, smooth at 0."""
-
-    @abstractmethod
     def _expmap(self, x: Tensor, v: Tensor) -> Tensor: ...
 
     @abstractmethod
@@ -242,14 +230,6 @@ class SpaceForm(nn.Module, ABC):
     def _to_normal(self, x: Tensor) -> Tensor: ...
 
     @abstractmethod
-    def _lift_tangent0(self, v: Tensor) -> Tensor:
-        """A vector in normal coordinates as a tangent vector at the origin."""
-
-    @abstractmethod
-    def _drop_tangent0(self, v: Tensor) -> Tensor:
-        """The inverse of ``_lift_tangent0``."""
-
-    @abstractmethod
     def _warp(self, x: Tensor) -> Tensor:
         """sn(r), r the distance from the origin: the warping function of the metric at x."""
 
@@ -265,38 +245,60 @@ class SpaceForm(nn.Module, ABC):
         )  # type: ignore[no-untyped-call]
         return torch.stack(parts, dim=-1)
 
-    @abstractmethod
+    # -- what follows from these, the sign and the number of coordinates -------------------------
+
+    def _origin(self, n: int) -> list[float]:
+        """Coordinates of the origin of the n-dimensional space: (1, 0, ..., 0) if embedded, 0."""
+        return [1.0] * self._extra_coordinates + [0.0] * n
+
+    def _unit_origin(self, x: Tensor) -> Tensor:
+        """The origin of the space of x (..., m), shape (m,), in its dtype and on its device."""
+        n = x.shape[-1] - self._extra_coordinates
+        return torch.tensor(self._origin(n), dtype=x.dtype, device=x.device)
+
+    def _lift_tangent0(self, v: Tensor) -> Tensor:
+        """A vector in normal coordinates as a tangent vector at the origin."""
+        return torch.cat([torch.zeros_like(v[..., :1]), v], -1) if self._extra_coordinates else v
+
+    def _drop_tangent0(self, v: Tensor) -> Tensor:
+        """The inverse of ``_lift_tangent0``."""
+        return v[..., self._extra_coordinates :]
+
+    def _arc(self, half: Tensor, **curved: Any) -> Tensor:
+        """The distance d from sn(d/2) >= 0."""
+        return unit_trig.arc(self.sign, half, **curved)
+
+    def _arc_squared(self, haversine: Tensor, **curved: Any) -> Tensor:
+        """The squared distance d^2 from sn(d/2)^2, smooth at 0."""
+        return unit_trig.arc_squared(self.sign, haversine, **curved)
+
     def _log_sn_ratio(self, v: Tensor) -> Tensor:
         """log|sn(t)/t| at t = |v|."""
+        return unit_trig.log_sn_ratio(self.sign, v)
 
-    @abstractmethod
     def _hessian_across(self, s: Tensor) -> Tensor:
         """t cs(t)/sn(t) at t = sqrt(s): eigenvalue of Hess d^2/2 across the geodesic."""
+        return unit_trig.hessian_across(self.sign, s)
 
-    def _dist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return self._arc(norm(self._half_chord(x, y, step)))
+    # Of points as they are stored, at the radius R: scaled in and out.
 
-    def _sqdist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        chord = self._half_chord(x, y, step)
-        return self._arc_squared(dot(chord, chord))
+    def _dist(self, x: Tensor, y: Tensor, radius: Number = 1.0) -> Tensor:
+        half = norm(self._half_chord(*unit_pair(x, y, radius)))
+        return times(self._arc(half), radius, 1)
 
-    # The same of points as they are stored, scaled in and out: for a manifold that can do so with
-    # fewer passes over the coordinates.
+    def _sqdist(self, x: Tensor, y: Tensor, radius: Number = 1.0) -> Tensor:
+        haversine = self._haversine(x, y, radius)
+        return times(self._arc_squared(haversine), radius, 2)
 
-    def _dist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
-        return times(self._dist(*unit_pair(x, y, radius)), radius, 1)
-
-    def _sqdist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
-        return times(self._sqdist(*unit_pair(x, y, radius)), radius, 2)
-
-    def _haversine_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+    def _haversine(self, x: Tensor, y: Tensor, radius: Number = 1.0) -> Tensor:
         """sn(d/2)^2 at unit curvature, to the accuracy of ``dist``."""
-        pair = unit_pair(x, y, radius)
         if type(self)._half_chord is SpaceForm._half_chord:
-            half = self._dist(*pair) / 2
+            half = divided(self._dist(x, y, radius), radius) / 2
             return (half.sinh() if self.sign < 0 else half.sin() if self.sign else half).square()
-        chord = self._half_chord(*pair)
+        chord = self._half_chord(*unit_pair(x, y, radius))
         return dot(chord, chord)
+
+    # The same for maps: for a manifold that can do so with fewer passes over the coordinates.
 
     def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
         return times(self._logmap(*unit_pair(x, y, radius)), radius, 1)
@@ -374,9 +376,8 @@ class SpaceForm(nn.Module, ABC):
         points if ``scaled``; a map that is linear in them leaves them alone. ``hold``: by an R
         without a derivative, the kernels having that of the curvature; see :func:`held`.
         ``at_origin`` (they are tangent there, not at the first point) and ``covector`` (they are
-        gradients, tangent to nothing) matter to :class:`Checked` only.
+        gradients, tangent to nothing) matter where values are looked at only.
         """
-        del at_origin, covector
         named = (*points, *tangents)
         check_coordinates(f"{self._name}.{op}", named, 1 + self._extra_coordinates)
         dtype = named[0][1].dtype
@@ -387,6 +388,10 @@ class SpaceForm(nn.Module, ABC):
         by = call.radius if unit else 1.0
         values = [divided(v.to(working), by) for _, v in points]
         values += [divided(v.to(working), by if scaled else 1.0) for _, v in tangents]
+        if self._checks:
+            bases = [] if at_origin else points
+            self._check_values(op, points, bases, [] if covector else tangents)
+            expect_finite(f"{self._name}.{op}", tangents if covector else [])
         return values, call
 
     def _pair_to_unit(
@@ -427,13 +432,32 @@ class SpaceForm(nn.Module, ABC):
         return self._from_unit_stored(times(point, call.radius, 1), call)
 
     def _from_unit_stored(self, x: Tensor, call: Context) -> Tensor:
-        return x.to(call.dtype)
+        point = x.to(call.dtype)
+        if self._checks:
+            self._check_values(call.op, [("the result", point)], [], [])
+        return point
 
     def _from_unit_vector(self, v: Tensor, call: Context, power: int = 0) -> Tensor:
-        return times(v, call.radius, power).to(call.dtype)
+        return self._result(times(v, call.radius, power).to(call.dtype), call.op)
 
     def _from_unit_scalar(self, s: Tensor, call: Context, power: int = 0) -> Tensor:
-        return times(s.squeeze(-1), call.radius, power).to(call.dtype)
+        return self._result(times(s.squeeze(-1), call.radius, power).to(call.dtype), call.op)
+
+    def _result(self, value: Tensor, op: str) -> Tensor:
+        if self._checks:
+            expect_finite(f"{self._name}.{op}", [("the result", value)])
+        return value
+
+    @abstractmethod
+    def _check_values(
+        self,
+        op: str,
+        points: Sequence[tuple[str, Tensor]],
+        bases: Sequence[tuple[str, Tensor]],
+        tangents: Sequence[tuple[str, Tensor]],
+    ) -> None:
+        """Look at values: points are on the manifold, vectors tangent at the first base (or at the
+        origin). Of :class:`Manifold`."""
 
     def _radius_in(self, dtype: torch.dtype) -> float | Tensor:
         radius = self.radius
@@ -445,9 +469,13 @@ class SpaceForm(nn.Module, ABC):
 
     @property
     def _unchecked(self) -> Self:
-        """The manifold itself, without the :class:`Checked` about it: for what is computed from
-        arguments that have been checked, in a wider dtype than they came in."""
-        return self
+        """The manifold, looking at no values: for what is computed from arguments that have been
+        checked, in a wider dtype than they came in."""
+        if not self._checks:
+            return self
+        plain = copy(self)
+        plain._checks = False
+        return plain
 
 
 def unit_pair(x: Tensor, y: Tensor, radius: float | Tensor) -> tuple[Tensor, Tensor, Tensor]:

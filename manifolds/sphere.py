@@ -8,7 +8,7 @@ from torch import Tensor
 
 from .base import Manifold
 from .kernels import sphere_exp, sphere_pair
-from .kernels.special import asin_squared, cosm1c, cot_times, curved, log_sinc, sinc
+from .kernels.special import cosm1c, curved, sinc
 from .kernels.vectors import dot, expanded, norm, normalize, relative_to_ray
 from .space_form import Context, Number, divided, held, times
 
@@ -52,9 +52,6 @@ class Sphere(Manifold):
     ) -> None:
         super().__init__(curvature, learnable=learnable, bounds=bounds)
 
-    def _origin(self, n: int) -> list[float]:
-        return [1.0] + [0.0] * n
-
     def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         direction, length = normalize(x)
         return torch.where(length == 0, self._unit_origin(x), direction)  # NaN stays NaN
@@ -76,16 +73,10 @@ class Sphere(Manifold):
     def _half_chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return step / 2
 
-    def _dist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return sphere_pair.dist(x, y, 1.0)
-
-    def _sqdist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return sphere_pair.sqdist(x, y, 1.0)
-
-    def _dist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+    def _dist(self, x: Tensor, y: Tensor, radius: Number = 1.0) -> Tensor:
         return sphere_pair.dist(x, y, radius)
 
-    def _sqdist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+    def _sqdist(self, x: Tensor, y: Tensor, radius: Number = 1.0) -> Tensor:
         return sphere_pair.sqdist(x, y, radius)
 
     def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
@@ -107,14 +98,6 @@ class Sphere(Manifold):
         haversine = super()._pairwise_haversine(x, y, **curved)
         antipodal = 1 - haversine <= 4 * torch.finfo(x.dtype).eps
         return haversine.where(~antipodal, haversine * 0 + 1)
-
-    def _arc(self, half: Tensor) -> Tensor:
-        return 2 * half.clamp(max=1.0).asin()
-
-    def _arc_squared(self, haversine: Tensor) -> Tensor:
-        near = haversine <= 0.5
-        far = 2 * (math.pi / 2 - (1 - haversine).clamp(0, 0.5).sqrt().asin())
-        return torch.where(near, 4 * asin_squared(haversine), far.square())
 
     def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
         return sphere_exp.expmap(x, v, 1.0)
@@ -160,12 +143,6 @@ class Sphere(Manifold):
         origin = self._unit_origin(x)
         return self._drop_tangent0(self._logmap(origin, x, x - origin))
 
-    def _lift_tangent0(self, v: Tensor) -> Tensor:
-        return torch.cat([torch.zeros_like(v[..., :1]), v], dim=-1)
-
-    def _drop_tangent0(self, v: Tensor) -> Tensor:
-        return v[..., 1:]
-
     def _warp(self, x: Tensor) -> Tensor:
         return sphere_pair.sine_of_radius(x)
 
@@ -177,12 +154,6 @@ class Sphere(Manifold):
             close, x[..., :1] * ahead - sine * step[..., :1], x[..., :1] * reach - sine * y[..., :1]
         )
         return norm(side) * (sine > 0), along * (sine > 0)
-
-    def _log_sn_ratio(self, v: Tensor) -> Tensor:
-        return log_sinc(v)
-
-    def _hessian_across(self, s: Tensor) -> Tensor:
-        return cot_times(s)
 
 
 def _within_one_turn(v: Tensor, k: Number) -> Tensor:

@@ -115,9 +115,6 @@ class Stereographic(Gyrovectors):
 
     # -- points and vectors ---------------------------------------------------------------------
 
-    def _origin(self, n: int) -> list[float]:
-        return [0.0] * n
-
     def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         return stereographic_points.pulled_back(self._k(x), x, dtype)
 
@@ -145,11 +142,11 @@ class Stereographic(Gyrovectors):
     def _half_chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return stereographic_points.chord(self._k(x), x, y, step)
 
-    def _dist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return stereographic_points.dist(self._k(x), x, y, step)
+    def _dist(self, x: Tensor, y: Tensor, radius: Number = 1.0) -> Tensor:
+        return stereographic_points.dist(self._k(x), x, y, y - x)
 
-    def _sqdist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return stereographic_points.sqdist(self._k(x), x, y, step)
+    def _sqdist(self, x: Tensor, y: Tensor, radius: Number = 1.0) -> Tensor:
+        return stereographic_points.sqdist(self._k(x), x, y, y - x)
 
     def _pair_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return stereographic_points.pair_features(self._k(x), x)
@@ -173,10 +170,10 @@ class Stereographic(Gyrovectors):
         term = PairTerm(slice(0, m), features, value, k, 1.0, kind != "inner")
         return PairForm((term,))
 
-    def _arc(self, half: Tensor) -> Tensor:
+    def _arc(self, half: Tensor, **curved: Any) -> Tensor:
         return stereographic_points.arc(self._k(half), half)
 
-    def _arc_squared(self, haversine: Tensor) -> Tensor:
+    def _arc_squared(self, haversine: Tensor, **curved: Any) -> Tensor:
         return stereographic_points.arc_squared(self._k(haversine), haversine)
 
     # -- maps -----------------------------------------------------------------------------------

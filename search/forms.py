@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ..manifolds import Checked, Euclidean, Lorentz, Manifold, PoincareBall, Sphere, convert
+from ..manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Sphere, convert
 
 _UNIT = 2.0**-24  # of float32, in which FAISS computes
 _ROWS = 2**14
@@ -156,8 +156,7 @@ def form_of(manifold: Manifold, points: Tensor) -> Form:
 
 def at_rest(manifold: Manifold) -> Manifold:
     """The manifold with its curvature of now, fixed."""
-    if isinstance(manifold, Checked):
-        manifold = manifold.manifold
+    manifold = manifold._unchecked
     if isinstance(manifold, Lorentz | PoincareBall | Sphere):
         return type(manifold)(float(manifold.curvature.detach()))
     return manifold

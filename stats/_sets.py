@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..manifolds import Checked, Lorentz, PoincareBall
+from ..manifolds import Lorentz, PoincareBall
 from ..manifolds.base import Manifold, check_manifold
 from ..manifolds.operations.open_form import ball_of
 from ..manifolds.solvers.weights import check_set, normalised
@@ -22,8 +22,8 @@ def enter(
 
 
 def model(manifold: Manifold) -> Manifold:
-    """The manifold itself, not one that checks its values."""
-    return manifold.manifold if isinstance(manifold, Checked) else manifold
+    """The manifold, looking at no values."""
+    return manifold._unchecked
 
 
 def hyperbolic(where: str, manifold: Manifold) -> Manifold:

@@ -198,7 +198,7 @@ def _triangular(ideal: Tensor) -> tuple[Tensor, Tensor]:
 def _variance(z: Tensor, i: Tensor, j: Tensor) -> Tensor:
     points = lift(z)
     x, y = points[i], points[j]
-    return _SPACE._sqdist(x, y, y - x).sum() / max(len(i), 1)
+    return _SPACE._sqdist(x, y).sum() / max(len(i), 1)
 
 
 def _variance_with(

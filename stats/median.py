@@ -71,7 +71,7 @@ def geometric_median(manifold: Manifold, x: Tensor, weights: Tensor | None = Non
 
     def cost(m: Tensor) -> Tensor:
         base = m.unsqueeze(-2)
-        return (w * manifold._dist(base, x, x - base)).sum(-2)
+        return (w * manifold._dist(base, x)).sum(-2)
 
     with torch.no_grad():
         costs = torch.cat([cost(x[..., i, :]) for i in range(x.shape[-2])], dim=-1)

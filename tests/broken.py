@@ -224,7 +224,7 @@ def _gap(x):
 BROKEN_FOREIGN = {
     "a distance that is too long": (
         "dist_value",
-        klein("_dist", lambda m, x, y, step: 1.001 * Klein._dist(m, x, y, step)),
+        klein("_dist", lambda m, x, y, radius=1.0: 1.001 * Klein._dist(m, x, y, radius)),
     ),
     "the metric of the flat ball across": (
         "norm_value",

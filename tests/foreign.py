@@ -44,9 +44,6 @@ class Klein(Manifold):
     def __init__(self, curvature: float = -1.0, **options) -> None:
         super().__init__(curvature, **options)
 
-    def _origin(self, n):
-        return [0.0] * n
-
     def _proj(self, x, dtype):
         limit = 1 - 2 * torch.finfo(dtype).eps
         square = _dot(x, x)
@@ -65,17 +62,11 @@ class Klein(Manifold):
     def _pair_features(self, x):
         return _HYPERBOLOID._pair_features(_lift(x))
 
-    def _arc(self, half):
-        return 2 * half.asinh()
+    def _dist(self, x, y, radius=1.0):
+        return radius * _HYPERBOLOID._dist(_lift(x / radius), _lift(y / radius))
 
-    def _arc_squared(self, haversine):
-        return _HYPERBOLOID._arc_squared(haversine)
-
-    def _dist(self, x, y, step):
-        return _HYPERBOLOID._dist(_lift(x), _lift(y), step)
-
-    def _sqdist(self, x, y, step):
-        return _HYPERBOLOID._sqdist(_lift(x), _lift(y), step)
+    def _sqdist(self, x, y, radius=1.0):
+        return radius**2 * _HYPERBOLOID._sqdist(_lift(x / radius), _lift(y / radius))
 
     def _expmap(self, x, v):
         return _drop(_HYPERBOLOID._expmap(_lift(x), _push(x, v)))
@@ -97,21 +88,9 @@ class Klein(Manifold):
     def _to_normal(self, x):
         return _HYPERBOLOID._to_normal(_lift(x))
 
-    def _lift_tangent0(self, v):
-        return v
-
-    def _drop_tangent0(self, v):
-        return v
-
     def _warp(self, x):
         return _HYPERBOLOID._warp(_lift(x))
 
     def _log_polar(self, x, y, step):
         a, b = _lift(x), _lift(y)
         return _HYPERBOLOID._log_polar(a, b, b - a)
-
-    def _log_sn_ratio(self, v):
-        return _HYPERBOLOID._log_sn_ratio(v)
-
-    def _hessian_across(self, s):
-        return _HYPERBOLOID._hessian_across(s)

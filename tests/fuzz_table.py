@@ -68,7 +68,7 @@ class Draw:
     @property
     def curved(self) -> float:
         """The largest curvature of a factor."""
-        space = self.space.manifold if isinstance(self.space, Checked) else self.space
+        space = self.space._unchecked
         k = space.curvatures if isinstance(space, Product) else space.curvature
         return float(k.detach().max())
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
-from ...manifolds import Checked, Manifold, PairForm
+from ...manifolds import Manifold, PairForm
 from ...manifolds.checks import check_amount, check_tensor
 from ..common import check_manifold, check_option, in_float32
 from .tiled import NO_SECOND, Numbers, Pairs, features, spans
@@ -156,7 +156,7 @@ def table_of(
             f"{where}: tile is {tile} on {manifold!r}, whose {logits} is no sum of functions of "
             "bilinear forms; expected tile=None."
         )
-    if isinstance(manifold, Checked):
+    if manifold._checks:
         with torch.no_grad():  # O(B), for its checks
             manifold.dist(x, x[:1])
             manifold.dist(y, y[:1])

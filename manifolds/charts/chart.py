@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from ..base import Manifold
-from ..checked import Checked
 from ..checks import check_number
 from ..euclidean import Euclidean
 from ..kernels.vectors import dot, normalize
@@ -65,11 +64,9 @@ class Chart(ABC):
     @classmethod
     def _space(cls, curvature: float | Manifold) -> Manifold:
         name = cls.__name__
-        if isinstance(curvature, Checked):
-            curvature = curvature.manifold
         space: Manifold | None
         if isinstance(curvature, Manifold):
-            space = curvature
+            space = curvature._unchecked
         else:
             check_number(name, "curvature", curvature)
             space = _of_curvature(float(curvature))

@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 
 from ..base import Manifold
-from ..checked import Checked
 from ..checks import check_coordinates
 from ..kernels.limits import brought_within
 from ..kernels.vectors import scale_of
@@ -51,7 +50,7 @@ def convert(x: Tensor, source: Manifold | Chart, target: Manifold | Chart) -> Te
         TypeError: a source or target without charts, or x no floating-point tensor.
         ValueError: different curvatures, or too few coordinates.
     """
-    if isinstance(source, Checked):
+    if isinstance(source, Manifold) and source._checks:
         source._to_unit("convert", [("x", x)])
     a, b = _both("convert", source, target)
     check_coordinates("convert", [("x", x)], 1 + a._extra_coordinates)
@@ -88,7 +87,7 @@ def convert_vector(
         TypeError: a source or target without charts, or x, v no floating-point tensors.
         ValueError: different curvatures, or shapes that do not agree.
     """
-    if isinstance(source, Checked):
+    if isinstance(source, Manifold) and source._checks:
         source._to_unit("convert_vector", [("x", x)], [("v", v)])
     a, b = _both("convert_vector", source, target)
     check_coordinates("convert_vector", [("x", x), ("v", v)], 1 + a._extra_coordinates)

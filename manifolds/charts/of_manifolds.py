@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from ..base import Manifold
-from ..checked import Checked
 from ..euclidean import Euclidean
 from ..kernels.limits import brought_within, rim
 from ..kernels.vectors import clip_norm, dot, normalize
@@ -158,13 +157,12 @@ def chart_of(where: str, name: str, value: object) -> Chart:
     """A chart, or the chart that a manifold's own coordinates are."""
     if isinstance(value, Chart):
         return value
-    manifold = value.manifold if isinstance(value, Checked) else value
     for kind, chart in _OF.items():
-        if isinstance(manifold, kind):
-            return chart(manifold)
+        if isinstance(value, kind):
+            return chart(value)
     known = ", ".join(kind.__name__ for kind in _OF)
     raise TypeError(
-        f"{where}: {name} is a {type(manifold).__name__}; expected a Chart or one of the "
+        f"{where}: {name} is a {type(value).__name__}; expected a Chart or one of the "
         f"manifolds {known}."
     )
 

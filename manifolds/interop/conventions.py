@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from ..base import Manifold, check_known, check_manifold
-from ..checked import Checked
 from ..checks import check_coordinates, check_number
 from ..euclidean import Euclidean
 from ..lorentz import Lorentz
@@ -180,7 +179,7 @@ def _space(where: str, library: str, manifold: Manifold) -> Manifold:
         raise ValueError(
             f"{where}: library is {library!r}; expected one of {', '.join(get_args(Library))}."
         )
-    space = manifold.manifold if isinstance(manifold, Checked) else manifold
+    space = manifold._unchecked
     if library == "MERU" and not isinstance(space, Lorentz):
         raise ValueError(f"{where}: manifold is {manifold}; MERU's points are those of Lorentz.")
     return space
@@ -244,7 +243,7 @@ def to_geoopt(manifold: Manifold, *, dtype: torch.dtype | None = None) -> Any:
     """
     check_manifold("to_geoopt", manifold)
     geoopt = geoopt_adapter("to_geoopt").geoopt
-    space = manifold.manifold if isinstance(manifold, Checked) else manifold
+    space = manifold._unchecked
     dtype = dtype or torch.get_default_dtype()
     curvature = float(space.curvature.detach())
     learned = isinstance(space.radius, Tensor)

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from ..base import Manifold
-from ..checked import Checked
 from ..kernels import sphere_pair
 from ..kernels.hyperboloid import lift, tangent, time
 from ..kernels.special import asinhc, signed_cs, signed_sn, sinc, sinhc
@@ -43,12 +42,11 @@ class Field(NamedTuple):
 
 def kept_vectors(manifold: Manifold) -> Kept:
     """How vectors of the manifold are kept."""
-    plain = manifold.manifold if isinstance(manifold, Checked) else manifold
-    if plain._family == "kappa" and plain.sign < 0:
+    if manifold._family == "kappa" and manifold.sign < 0:
         return KeptInFrames(ball_of(manifold))
-    if isinstance(plain, Lorentz | PoincareBall):
+    if isinstance(manifold, Lorentz | PoincareBall):
         return KeptInFrames(manifold)
-    return KeptOnSphere(manifold) if isinstance(plain, Sphere) else Kept(manifold)
+    return KeptOnSphere(manifold) if isinstance(manifold, Sphere) else Kept(manifold)
 
 
 class Kept:

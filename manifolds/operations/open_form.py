@@ -39,7 +39,8 @@ def open_form(op: str, manifold: Manifold, x: Tensor) -> tuple[Manifold, Tensor,
         check_coordinates(f"{manifold._name}.{op}", [("x", x)], 1)
         if manifold.sign < 0:
             return ball_of(manifold), x, 1.0
-        return _checked_if(manifold, Euclidean()), 2 * x, 2.0
+        flat: Manifold = Euclidean()
+        return Checked(flat) if manifold._checks else flat, 2 * x, 2.0
     if manifold.sign > 0:
         raise ValueError(
             f"{op}: the manifold is {manifold}, which has no points at infinity; expected Lorentz, "
@@ -54,8 +55,4 @@ def ball_of(manifold: Manifold) -> Manifold:
     ball = PoincareBall(curvature().item())
     if curvature.learnable:
         ball._magnitude = cast(PositiveScalar, _Size(curvature))
-    return _checked_if(manifold, ball)
-
-
-def _checked_if(manifold: Manifold, form: Manifold) -> Manifold:
-    return Checked(form) if isinstance(manifold, Checked) else form  # type: ignore[abstract]
+    return Checked(ball) if manifold._checks else ball

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..base import Manifold
 from ..kernels.vectors import norm
-from ..space_form import Context, divided, times
+from ..space_form import Context, Number, divided, times
 from .factors import Factors
 from .layout import side_by_side
 from .pairwise import all_distances
@@ -90,27 +90,21 @@ class ProductKernels(Factors):
             return each.sum(-1, keepdim=True)
         return norm(each) if self.metric == "l2" else each.amax(-1, keepdim=True)
 
-    def _dist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return self._dist_at(x, y, 1.0)
+    def _dist(self, x: Tensor, y: Tensor, radius: Number = 1.0) -> Tensor:
+        return self._combined(self._each_at("_dist", x, y, scale=1))
 
-    def _dist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
-        return self._combined(self._each_at("_dist_at", x, y, scale=1))
-
-    def _sqdist(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return self._sqdist_at(x, y, 1.0)
-
-    def _sqdist_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
+    def _sqdist(self, x: Tensor, y: Tensor, radius: Number = 1.0) -> Tensor:
         if self.metric != "l2":
-            return self._dist_at(x, y, radius).square()
-        squares = self._each_at("_sqdist_at", x, y, scale=2)
+            return self._dist(x, y, radius).square()
+        squares = self._each_at("_sqdist", x, y, scale=2)
         return side_by_side([s.squeeze(-1) for s in squares]).sum(-1, keepdim=True)
 
     # With sn(d/2) of the unit space defined as d/2, as on Euclidean space.
 
-    def _arc(self, half: Tensor) -> Tensor:
+    def _arc(self, half: Tensor, **curved: Any) -> Tensor:
         return 2 * half
 
-    def _arc_squared(self, haversine: Tensor) -> Tensor:
+    def _arc_squared(self, haversine: Tensor, **curved: Any) -> Tensor:
         return 4 * haversine
 
     def _pair_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -67,7 +67,7 @@ def _distances(chunk: _Chunk, *, squared: bool, matmul: bool) -> Tensor:
         arc = manifold._arc_squared(haversine) if squared else manifold._arc(sqrt0(haversine))
         return times(arc, radius, 2 if squared else 1)
     own = radius.unsqueeze(-1) if isinstance(radius, Tensor) and radius.ndim > 0 else radius
-    pairs = manifold._sqdist_at if squared else manifold._dist_at
+    pairs = manifold._sqdist if squared else manifold._dist
     return pairs(x.unsqueeze(-2), y.unsqueeze(-3), own).squeeze(-1)
 
 

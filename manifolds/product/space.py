@@ -305,7 +305,9 @@ class Product(ProductKernels):
         of the distance. For l2 only.
         """
         self._needs_l2("cinner")
-        self._check_sets("cinner", x, y)
+        return super().cinner(x, y, matmul=matmul)
+
+    def _all_inner(self, x: Tensor, y: Tensor, *, matmul: bool) -> Tensor:
         dtype = torch.promote_types(x.dtype, y.dtype)
         # float64 for a sum without one form of all pairs as well: its terms have both signs.
         (x,), call = self._to_unit("cinner", [("x", x)], least=torch.float64)

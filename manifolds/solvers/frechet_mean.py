@@ -27,7 +27,7 @@ def frechet_mean(
 
     def cost(m: Tensor) -> Tensor:
         base = m.unsqueeze(-2)
-        return (w * manifold._sqdist(base, x, x - base)).sum(-2)
+        return (w * manifold._sqdist(base, x)).sum(-2)
 
     with torch.no_grad():
         starts = amid(manifold, x, w)

@@ -146,19 +146,17 @@ def lifted(m, v):
     return torch.cat([torch.zeros_like(v[..., : m.ambient_dim(0)]), v], -1)
 
 
-@pytest.mark.parametrize(
-    "base", [Lorentz, PoincareBall, Sphere, Euclidean, Stereographic, Product, Checked]
-)
+@pytest.mark.parametrize("base", [Lorentz, PoincareBall, Sphere, Euclidean, Stereographic, Product])
 def test_a_class_that_overrides_a_part_of_a_final_one_is_refused_where_it_is_made(base):
     sentence = re.escape(f"Mine: it overrides _dist of {base.__name__}, whose maps and losses do")
     with pytest.raises(TypeError, match=sentence + ".*expected a class derived from Manifold"):
-        type("Mine", (base,), {"_dist": lambda self, x, y, step: 2 * x})
+        type("Mine", (base,), {"_dist": lambda self, x, y, radius: 2 * x})
     with pytest.raises(TypeError, match="it overrides dist of"):
         type("Mine", (type("Mixin", (), {"dist": lambda self, x, y: 0}), base), {})
     assert issubclass(type("Same", (base,), {"__doc__": "Overrides nothing."}), base)
 
 
 def test_a_class_of_a_users_may_be_derived_from():
-    half = type("Half", (type(KLEIN),), {"_dist": lambda self, x, y, step: 0 * x[..., :1]})
+    half = type("Half", (type(KLEIN),), {"_dist": lambda self, x, y, radius: 0 * x[..., :1]})
     assert isinstance(half(-1.0), Manifold)
     assert half(-1.0).dist(X, Y).abs().max() == 0

@@ -52,7 +52,7 @@ def test_a_manifold_that_checks_values_gives_the_same(name, kind):
 
 def test_a_start_of_the_mean_is_checked_in_its_own_units():
     space = Checked(Lorentz(-0.3))
-    x = points(space.manifold, 7, 3, seed=1, spread=0.6)
+    x = points(space._unchecked, 7, 3, seed=1, spread=0.6)
     assert space.dist(space.mean(x, start=x[0]), space.mean(x)) < 1e-14
     with pytest.raises(ValueError, match="start has 1 of 1 points off"):
         space.mean(x, start=x[0] + 1)

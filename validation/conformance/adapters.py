@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from ...manifolds import (
-    Checked,
     Euclidean,
     Lorentz,
     Manifold,
@@ -105,7 +104,7 @@ def as_subject(manifold: Any) -> Subject:
 
 
 def _from_spaceforms(manifold: Manifold) -> Subject:
-    plain = manifold.manifold if isinstance(manifold, Checked) else manifold
+    plain = manifold._unchecked
     if isinstance(plain, Product):
         raise TypeError(
             f"check_manifold: the manifold is {manifold!r}, of no constant curvature; expected its "
