@@ -26,7 +26,7 @@ from ..design import Design, designed
 from ..image_text import ImageTextModel, Losses
 from ..model_options import Option
 from ..zoo.spaces import hyperboloid, sphere
-from .contrasts import Contrasts, Keys
+from .losses import Contrasts, Keys
 from .matching import Features, Matcher, language_loss, match_loss
 
 
