@@ -27,6 +27,11 @@ def with_model_options(after: str) -> Callable[[type[C]], type[C]]:
     another field; None, the default, leaves it to the model."""
 
     def decorate(cls: type[C]) -> type[C]:
+        if taken := OPTIONS.keys() & cls.__annotations__:
+            raise TypeError(
+                f"{', '.join(sorted(taken))}: an option of a model has the name of one of the run; "
+                "expected another name."
+            )
         annotations: dict[str, Any] = {}
         for name, kind in cls.__annotations__.items():
             annotations[name] = kind

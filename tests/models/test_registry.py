@@ -16,6 +16,7 @@ from spaceforms.models.evaluation.run import load_run
 from spaceforms.models.registry import MODELS, options, own_options, parameters
 from spaceforms.models.training.config import TrainConfig, from_json, to_json
 from spaceforms.models.training.loop import train
+from spaceforms.models.training.model_fields import with_model_options
 from spaceforms.models.zoo.cones import Cones, with_cones
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -147,3 +148,12 @@ def test_models_that_share_a_constructor_name_what_it_takes():
     assert list(inspect.signature(EuCLIP).parameters)[2:] == ["embed_dim", "logits", *named]
     assert inspect.signature(MERU).parameters["min_radius"].default == 0.1
     assert inspect.signature(TCL).parameters["momentum"].default == 0.995
+
+
+def test_an_option_of_a_model_has_no_name_of_an_option_of_the_run():
+    class Run:
+        lr: float
+        momentum: float
+
+    with pytest.raises(TypeError, match="momentum: an option of a model has the name of one of"):
+        with_model_options(after="lr")(Run)
