@@ -33,7 +33,7 @@ test: $(VENV)/.installed-dev  ## Run the tests
 test-slow: $(VENV)/.installed-dev  ## Run the tests that take over ten seconds each
 	$(PYTEST) -m slow
 
-# Subprocesses and compiled code are not seen: what they alone run counts as not covered.
+# What torch compiles is not seen: lines that it alone runs count as not covered.
 coverage: $(VENV)/.installed-dev  ## Count the lines and branches of geometry and losses that tests run: 95 % or more
 	$(PYTEST) --cov=manifolds --cov=losses --cov-branch --cov-fail-under=95 \
 	  --cov-report=term-missing:skip-covered --cov-report=html tests/manifolds tests/losses
