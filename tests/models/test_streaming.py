@@ -26,7 +26,7 @@ from spaceforms.models.training import (
     loop as train_module,
 )
 from spaceforms.models.training.config import TrainConfig, build_model, check_sizes, differences
-from spaceforms.models.training.data import load_data
+from spaceforms.models.training.data import load_data, training_texts
 from spaceforms.models.training.loop import train
 
 
@@ -344,7 +344,7 @@ def test_processes_share_the_batches_of_the_packaged_format_in_their_order(tiny)
     assert whole.dataset.augmentation == config.augmentation
     assert not whole.dataset.two_views
     assert (whole.named(), whole.start().shape) == ([], (0, STATE_WIDTH))
-    assert whole.texts() == train_module.training_texts(data, split, whole.mix)
+    assert whole.texts() == training_texts(data, split, whole.mix)
     step = 2  # the last of an epoch of three, and the first of the next one
     streams = [feed.batches(step, feed.start()) for feed in (whole, *parts)]
     for k in range(2):
@@ -357,7 +357,7 @@ def test_processes_share_the_batches_of_the_packaged_format_in_their_order(tiny)
         assert one.caption == whole.dataset.batch(order, epoch).caption
     two = feed_module.open_feed(dataclasses.replace(config, model="tcl"), 0, 1)
     assert two.dataset.two_views
-    names = train_module.training_texts(data, split, CaptionMix(languages=("de",)))
+    names = training_texts(data, split, CaptionMix(languages=("de",)))
     assert data.concepts[data.concept[split.train[0]]].name_in("de") in names
 
 
