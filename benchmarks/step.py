@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 
 from spaceforms.models import CLIP, MERU, ImageEncoder, ImageEncoderConfig, TextEncoder
+from spaceforms.models.batch import Inputs
 from spaceforms.models.encoders.transformers import TextEncoderConfig
 from spaceforms.models.image_text import ImageTextModel
 from spaceforms.models.training.optim import parameter_groups
-from spaceforms.models.training.step import Inputs, gradients
+from spaceforms.models.training.step import gradients
 
 SIZES = {
     "emoji (2.7 M)": (ImageEncoderConfig(), TextEncoderConfig()),

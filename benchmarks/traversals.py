@@ -18,8 +18,8 @@ from pathlib import Path
 import torch
 
 from spaceforms.__main__ import main as spaceforms
+from spaceforms.models.evaluation.run import load_run
 from spaceforms.models.evaluation.traverse_run import draw, walk
-from spaceforms.models.training.checkpoint import load_run
 
 ROOT = Path(__file__).resolve().parent.parent
 GUIDE = ROOT / "docs" / "guides" / "train.md"

@@ -25,7 +25,7 @@ extensions = [
 ]
 # Docstrings are read in editors and in `help()` too: there `x` is code and |x| is a norm.
 default_role = "literal"
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_generated"]
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 
@@ -34,7 +34,7 @@ autodoc_default_options = {
     "members": True,
     "imported-members": True,
     "member-order": "bysource",
-    "exclude-members": "extra_repr",
+    "exclude-members": "extra_repr, design",
     "show-inheritance": True,
 }
 autodoc_typehints = "description"
@@ -91,6 +91,12 @@ def write_derivations(app):
     write_page(Path(app.srcdir) / "derivations.md")
 
 
+def write_structure(app):
+    """Read layers, imports and kernels from the code, for the page of the architecture."""
+    structure = runpy.run_path(str(Path(app.srcdir) / "structure.py"))
+    structure["write_all"](Path(app.srcdir) / "_generated")
+
+
 def draw_examples(app):
     """Run the examples that draw: the pictures of the guide exist only as their output."""
     pictures = Path(app.srcdir) / "_pictures"
@@ -103,6 +109,7 @@ def draw_examples(app):
 def setup(app):
     app.connect("builder-inited", write_derivations)
     app.connect("builder-inited", draw_examples)
+    app.connect("builder-inited", write_structure)
     app.connect("missing-reference", link_bare_names)
     app.connect("autodoc-process-docstring", escape_bars, priority=900)  # after napoleon
     app.connect("autodoc-process-docstring", keep_colons, priority=100)  # before it

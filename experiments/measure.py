@@ -52,7 +52,7 @@ def train(folder: Path, options: dict[str, Any], device: str) -> Figures:
     """Train an image-text model and take its figures on what was held out."""
     from spaceforms.datasets.emoji import CONCEPTS
     from spaceforms.models.evaluation import evaluate
-    from spaceforms.models.training.checkpoint import load_run
+    from spaceforms.models.evaluation.run import load_run
     from spaceforms.models.training.config import TrainConfig, from_json, to_json
     from spaceforms.models.training.loop import train as run_training
 
@@ -174,12 +174,12 @@ def make_features(
     """
     from spaceforms.datasets import load_emoji
     from spaceforms.models.encoders.frozen import extract, save_features
+    from spaceforms.models.evaluation.run import load_run
     from spaceforms.models.probvlm.alignment_heads import (
         augmented as moved,
         make_parts,
         run_features,
     )
-    from spaceforms.models.training.checkpoint import load_run
     from spaceforms.models.training.config import TrainConfig, from_json, to_json
     from spaceforms.models.training.loop import train as run_training
 

@@ -10,7 +10,13 @@ from .encoders.transformers import (
 )
 from .entailment import General as General
 from .evaluation.cone_margin import cone_margin as cone_margin
-from .evaluation.run import Met as Met, Near as Near, Ranked as Ranked, Run as Run
+from .evaluation.run import (
+    Met as Met,
+    Near as Near,
+    Ranked as Ranked,
+    Run as Run,
+    load_run as load_run,
+)
 from .evaluation.traversal import Way as Way, traverse as traverse
 from .evaluation.tree_metrics import (
     cone_scores as cone_scores,
@@ -21,7 +27,6 @@ from .image_text import ImageTextModel as ImageTextModel, Losses as Losses
 from .probvlm.baselines import PCME as PCME, PFE as PFE
 from .probvlm.model import Law as Law, ProbVLM as ProbVLM, Uncertainty as Uncertainty
 from .tcl.model import TCL as TCL
-from .training.checkpoint import load_run as load_run
 from .training.ema import Ema as Ema
 from .training.grad_cache import cached_backward as cached_backward
 from .zoo.clip import CLIP as CLIP

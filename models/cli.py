@@ -31,9 +31,10 @@ from .command_options import (
     TraverseOptions,
 )
 from .encoders.presets import Size
+from .evaluation.run import load_run
 from .evaluation.run_data import all_pictures
 from .program import spoken
-from .training.checkpoint import CONFIG, check_place, evaluation_file, load_run, read_config
+from .training.checkpoint import CONFIG, check_place, evaluation_file, read_config
 from .training.config import TrainConfig
 
 T = TypeVar("T")

@@ -5,19 +5,18 @@ read off their constructors and each difference can be switched by itself.
 """
 
 import math
-from collections.abc import Sequence
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ..losses import InfoNCE
 from ..losses.entailment.compositional import mean_of, one_way
-from ..losses.entailment.cones import Links
-from ..manifolds import Manifold, PositiveScalar, Product
+from ..manifolds import PositiveScalar, Product
+from .design import Design, designed
 from .entailment import General, Link, chain_links, entailment_loss, exclusion_loss
+from .model_options import Option
 
-Lift = Literal["normal", "project"]
 MODALITIES = ("image", "text")
 
 
@@ -83,58 +82,53 @@ class ImageTextModel(nn.Module):
             the manifold has none, a part of the loss without what it needs.
     """
 
-    two_views = False
+    name: ClassVar[str]
+    """What the command line and the configuration of a run call it."""
+    summary: ClassVar[str]
+    """What it is, in the help of the command line."""
+    two_views: ClassVar[bool] = False
     """Whether training takes another view of each picture of a batch."""
+    needs_cells: ClassVar[bool] = False
+    """Whether its image encoder must leave more than one cell of a picture."""
+    needs_mask: ClassVar[bool] = False
+    """Whether its text encoder has one more token than the tokenizer gives, the mask."""
 
-    def __init__(
-        self,
-        image_encoder: nn.Module,
-        text_encoder: nn.Module,
-        *,
-        embed_dim: int,
-        manifold: Manifold,
-        contrastive: InfoNCE,
-        entailment: nn.Module | None = None,
-        entail_weight: float = 0.0,
-        chain_weight: float = 0.0,
-        exclude_weight: float = 0.0,
-        links: Links = "consecutive",
-        above: nn.Module | None = None,
-        compositional: bool = False,
-        lift: Lift = "normal",
-        alpha: float | None = None,
-        learn_alpha: bool = True,
-        fixed_radius: float | None = None,
-    ) -> None:
+    own_options: ClassVar[Mapping[str, Option]] = {}
+    """What the options are that it alone has."""
+
+    @staticmethod
+    def design(*args: Any, **options: Any) -> Design:
+        """The space and the losses of a model with these options, which are its constructor's."""
+        raise NotImplementedError
+
+    @designed(Design)
+    def __init__(self, image_encoder: nn.Module, text_encoder: nn.Module, design: Design) -> None:
         super().__init__()
-        if embed_dim < 1:
-            raise ValueError(
-                f"{type(self).__name__}: embed_dim is {embed_dim}; expected at least 1."
-            )
+        design.check(type(self).__name__)
+        embed_dim = design.embed_dim
         self.image_encoder = image_encoder
         self.text_encoder = text_encoder
         self.image_projection = _projection(image_encoder, "image_encoder", embed_dim)
         self.text_projection = _projection(text_encoder, "text_encoder", embed_dim)
-        self.manifold = manifold
-        self.contrastive = contrastive
-        self.lifting = lift
-        self.entailment = entailment
-        self.above = above or entailment
-        self.entail_weight = entail_weight
-        self.chain_weight = chain_weight
-        self.exclude_weight = exclude_weight
-        self.links: Links = links
-        self.compositional = compositional
-        self.fixed_radius = fixed_radius
+        self.manifold = design.manifold
+        self.contrastive = design.contrastive
+        self.lifting = design.lift
+        self.entailment = design.entailment
+        self.above = design.above or design.entailment
+        self.entail_weight = design.entail_weight
+        self.chain_weight = design.chain_weight
+        self.exclude_weight = design.exclude_weight
+        self.links = design.links
+        self.compositional = design.compositional
+        self.fixed_radius = design.fixed_radius
+        self.in_hemisphere = design.in_hemisphere
         self.alpha: nn.ModuleDict | None = None
-        # On the sphere cones need the hemisphere, and normal coordinates reach around it.
-        self.in_hemisphere = entailment is not None and _is_sphere(manifold)
-        _check(self)
-        if lift == "normal" and fixed_radius is None:
-            start = embed_dim**-0.5 if alpha is None else alpha
-            bounds = (start * 1e-3, 1.0) if learn_alpha else None
+        if design.lift == "normal" and design.fixed_radius is None:
+            start = embed_dim**-0.5 if design.alpha is None else design.alpha
+            learned = design.learn_alpha
+            bounds = (start * 1e-3, 1.0) if learned else None
             self.alpha = nn.ModuleDict(
-                {m: PositiveScalar(start, bounds=bounds, learnable=learn_alpha) for m in MODALITIES}
+                {m: PositiveScalar(start, bounds=bounds, learnable=learned) for m in MODALITIES}
             )
 
     @property
@@ -269,76 +263,6 @@ def _within(v: Tensor, reach: float | Tensor) -> Tensor:
     length = length.clamp(min=torch.finfo(v.dtype).tiny)
     shortened: Tensor = v * (length.tanh() / length)
     return shortened
-
-
-def _is_sphere(manifold: Manifold) -> bool:
-    return not isinstance(manifold, Product) and manifold.sign > 0
-
-
-def _check(model: ImageTextModel) -> None:
-    """Refuse what could not be trained, in a sentence each."""
-    where, manifold = type(model).__name__, model.manifold
-    if model.lifting not in get_args(Lift):
-        raise ValueError(f"{where}: lift is {model.lifting!r}; expected normal or project.")
-    if model.links not in get_args(Links):
-        raise ValueError(f"{where}: links is {model.links!r}; expected consecutive or all.")
-    for name in ("entail_weight", "chain_weight", "exclude_weight"):
-        weight = getattr(model, name)
-        if not 0 <= weight < math.inf:
-            raise ValueError(f"{where}: {name} is {weight}; expected 0 or more.")
-        if weight > 0 and model.entailment is None:
-            raise ValueError(
-                f"{where}: {name} is {weight} without cones; expected 0, or a model that has them."
-            )
-    no_inner = isinstance(manifold, Product) and manifold.metric != "l2"
-    if no_inner and model.contrastive.logits != "neg_dist":
-        raise ValueError(
-            f"{where}: logits is {model.contrastive.logits!r} on a product whose metric is no "
-            "Riemannian one; expected neg_dist."
-        )
-    radius = model.fixed_radius
-    if radius is not None:
-        if model.lifting != "normal":
-            raise ValueError(
-                f"{where}: fixed_radius is {radius} with the lift {model.lifting}, which has one "
-                "radius in any case; expected None."
-            )
-        top = math.pi / 2 * _radius(manifold) if model.in_hemisphere else math.inf
-        if not 0 < radius < top:
-            raise ValueError(
-                f"{where}: fixed_radius is {radius}; expected a positive number"
-                + (f" below that of the equator, {top:.4g}, for cones." if top < 9e9 else ".")
-            )
-    if model.entailment is None:
-        return
-    if model.lifting != "normal":
-        raise ValueError(
-            f"{where}: entailment with the lift {model.lifting}, which puts points beyond the "
-            "hemisphere of the origin, where cones mean nothing; expected the lift normal."
-        )
-    for cones in (model.entailment, model.above):
-        widest = _sn_at(manifold, 1.0 if radius is None else radius) / 2
-        min_radius = float(getattr(cones, "min_radius", 0.0))
-        if not min_radius < widest:
-            raise ValueError(
-                f"{where}: min_radius is {min_radius:g}; expected less than {widest:.3g}: at the "
-                "radius where points start, every wider cone is a half-space."
-            )
-
-
-def _radius(manifold: Manifold) -> float:
-    return float(torch.as_tensor(manifold.radius).detach())
-
-
-def _sn_at(manifold: Manifold, radius: float) -> float:
-    """sn(r/R), which an aperture's sine is inversely proportional to, at a distance r."""
-    if isinstance(manifold, Product):
-        return min(_sn_at(factor, radius) for factor in manifold.factors)
-    if manifold.sign == 0:
-        return radius
-    unit = radius / _radius(manifold)
-    # Points of the sphere lie in the hemisphere, where the sine grows.
-    return math.sinh(unit) if manifold.sign < 0 else math.sin(min(unit, math.pi / 2))
 
 
 def _projection(encoder: nn.Module, name: str, embed_dim: int) -> nn.Linear:

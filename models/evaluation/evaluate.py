@@ -16,17 +16,19 @@ from ...datasets import EmojiData
 from ...datasets.augment import to_float
 from ...datasets.disk import write_text
 from ...datasets.emoji import PICTURES
-from ..tcl.rerank import can_rerank, reranked
-from ..training.checkpoint import Run, check_place, evaluation_file
+from ..training.checkpoint import check_place, evaluation_file
 from .hierarchy import (
     aperture_figures,
     cone_figures,
     depth_figures,
+    level_texts,
     levels_of,
     tree_figures,
     way_figures,
 )
+from .rerank import can_rerank, reranked
 from .retrieval import accuracy, chance_recall_at, quantiles, recall_at
+from .run import CHUNK, Run
 from .run_data import MOST, run_pictures
 
 KS = (1, 5, 10)
@@ -41,12 +43,11 @@ EMPTY_CONES = (
 _FEW = 0.05
 LEVELS = ("group", "subgroup", "name", "picture")
 """From the general to the particular."""
-_CHUNK = 512
 
 
 def image_points(run: Run, data: EmojiData, index: NDArray[np.int64]) -> Tensor:
     """Points (N, m) on the CPU of the pictures ``index`` of ``data``, not augmented."""
-    parts = np.array_split(index, max(1, -(-len(index) // _CHUNK)))
+    parts = np.array_split(index, max(1, -(-len(index) // CHUNK)))
     return torch.cat([run.encode_prepared(to_float(data.images[rows])) for rows in parts])
 
 
@@ -149,17 +150,6 @@ def _at_chance(figures: dict[str, Any]) -> bool:
         if recall[k] > chance[k] + 2 * error:
             return False
     return True
-
-
-def level_texts(data: EmojiData, index: NDArray[np.int64]) -> dict[str, list[str]]:
-    """The captions of a set of pictures' groups and subgroups, and its names."""
-    hierarchy = data.hierarchy
-    concepts = np.unique(data.concept[index])
-    texts = {}
-    for level in levels_of(data)[:-1]:
-        nodes = np.unique(hierarchy.ancestor(level)[concepts])
-        texts[level] = [hierarchy.text(n) for n in nodes]
-    return {**texts, "name": [data.names[c] for c in concepts]}
 
 
 def points_by_level(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, Tensor]:

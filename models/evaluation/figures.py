@@ -17,14 +17,11 @@ from ...datasets import EmojiData
 from ...datasets.disk import replacing
 from ...manifolds import Euclidean, PoincareBall, Product
 from ...plotting import disk, loss_curves, names, project_disk, radius_histogram, thumbnails
-from ..training.checkpoint import METRICS, Run, check_place
+from ..training.checkpoint import METRICS, check_place
 from ..training.log import LOG_EVERY, read_log
-from .evaluate import (
-    LEVELS,
-    level_texts,
-    points_by_level,
-    radii_by_level,
-)
+from .evaluate import LEVELS, points_by_level, radii_by_level
+from .hierarchy import level_texts
+from .run import Run
 from .run_data import run_pictures
 
 LOSSES, EMBEDDING, PICTURES, RADII = (

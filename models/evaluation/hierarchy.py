@@ -30,6 +30,17 @@ def levels_of(data: EmojiData) -> tuple[str, ...]:
     return tuple(level for level in TEXTS if some.get(level, True))
 
 
+def level_texts(data: EmojiData, index: NDArray[np.int64]) -> dict[str, list[str]]:
+    """The captions of a set of pictures' groups and subgroups, and its names."""
+    hierarchy = data.hierarchy
+    concepts = np.unique(data.concept[index])
+    texts = {}
+    for level in levels_of(data)[:-1]:
+        nodes = np.unique(hierarchy.ancestor(level)[concepts])
+        texts[level] = [hierarchy.text(n) for n in nodes]
+    return {**texts, "name": [data.names[c] for c in concepts]}
+
+
 def level_nodes(data: EmojiData, index: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
     """Nodes of the hierarchy above a set of pictures, by level, each once and ascending."""
     hierarchy, concepts = data.hierarchy, np.unique(data.concept[index])

@@ -19,12 +19,12 @@ from ...datasets.pictures import decode, square
 from ...datasets.share import is_npz
 from ...losses import pairwise_logits
 from ...manifolds import Manifold
-from ..encoders.tokenizer import Tokenizer
-from ..image_text import ImageTextModel
-from ..training.config import TrainConfig
+from ..training.checkpoint import Checkpoint, read_checkpoint
+from .run_data import known_texts
 from .traversal import ROOT, traverse
 
-_CHUNK = 512
+CHUNK = 512
+"""Pictures, and texts, that are encoded at once."""
 _EXPECTED = (
     "expected a file, a PIL image, an array (H, W, 3) or a tensor (3, H, W), "
     "of uint8 or of floats in 0..1"
@@ -55,16 +55,11 @@ class Met(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Checkpoint):
     """What a finished (or stopped) training left: everything to encode pictures and captions.
 
     Made by :func:`load_run`. Points are on the CPU, wherever the model is.
     """
-
-    folder: Path
-    config: TrainConfig
-    model: ImageTextModel
-    tokenizer: Tokenizer
 
     @cached_property
     def manifold(self) -> Manifold:
@@ -99,15 +94,15 @@ class Run:
                 f"Run.encode_images: got one {type(images).__name__}; expected a list of pictures."
             )
         parts = [torch.empty(0, *self.root.shape)] if not len(images) else []
-        for k in range(0, len(images), _CHUNK):
-            some = [self._prepared(images[i], i) for i in range(k, min(k + _CHUNK, len(images)))]
+        for k in range(0, len(images), CHUNK):
+            some = [self._prepared(images[i], i) for i in range(k, min(k + CHUNK, len(images)))]
             parts.append(self.encode_prepared(torch.stack(some)))
         return torch.cat(parts)
 
     @torch.no_grad()
     def encode_prepared(self, images: Tensor) -> Tensor:
         """Points (N, m) of pictures (N, 3, S, S) in [0, 1] of the model's own size."""
-        chunks = torch.split(images, _CHUNK)
+        chunks = torch.split(images, CHUNK)
         parts = [self.model.encode_image(some.to(self._device)).cpu() for some in chunks]
         return torch.cat(parts)
 
@@ -117,8 +112,8 @@ class Run:
         if isinstance(texts, str):
             raise TypeError(f"Run.encode_texts: got the text {texts!r}; expected a list of texts.")
         parts = [torch.empty(0, *self.root.shape)] if not len(texts) else []
-        for k in range(0, len(texts), _CHUNK):
-            tokens = self.tokenizer.encode(texts[k : k + _CHUNK])
+        for k in range(0, len(texts), CHUNK):
+            tokens = self.tokenizer.encode(texts[k : k + CHUNK])
             parts.append(self.model.encode_text(tokens.to(self._device)).cpu())
         return torch.cat(parts)
 
@@ -188,8 +183,6 @@ class Run:
             steps: points on the way.
         """
         if texts is None:
-            from .traverse_run import known_texts
-
             texts = known_texts(self)
         (way,) = traverse(
             self.encode_images([image]),
@@ -236,6 +229,21 @@ class Run:
                 raise ValueError(f"{where} is of type {type(image).__name__}; {_EXPECTED}.")
             pixels = square(ImageOps.exif_transpose(image), size, whole=whole)
         return to_float(pixels[None])[0]
+
+
+def load_run(folder: str | os.PathLike[str], *, device: str = "cpu", ema: bool = False) -> Run:
+    """Read a run; the model is in evaluation mode.
+
+    Args:
+        folder: where ``spaceforms train`` put it.
+        device: where the model goes.
+        ema: take the averaged weights of a run that was trained with ``--ema``.
+
+    Raises:
+        FileNotFoundError: no checkpoint in the folder.
+        ValueError: files that are not those of a run.
+    """
+    return Run(**vars(read_checkpoint(Path(folder), device=device, ema=ema)))
 
 
 def _checked(image: np.ndarray[Any, Any] | Tensor, where: str) -> Tensor:

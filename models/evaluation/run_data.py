@@ -16,12 +16,14 @@ from ...datasets.emoji import PICTURES
 from ...datasets.pair import Pair
 from ...datasets.share import Part, is_held_out, is_npz, load_pairs
 from ...datasets.stream import fingerprint
-from ..training.checkpoint import Run, read_fingerprint
+from ..training.checkpoint import Checkpoint, read_fingerprint
 from ..training.data import fingerprint_of, load_data
+from .hierarchy import level_texts
 
 MOST = 10_000
 """Pictures of a folder or of shards that are tested at most: each is compared with every text."""
 _NAMED = 3
+_MOST_TEXTS = 2000  # pictures of a folder or of shards whose captions can be met
 _SIZE = 64  # of pictures that no encoder asks for
 _TEST = 0.2  # of the families of a folder that no run has split
 _FEW = 10  # pictures of whose uncertainty nothing can be said
@@ -42,7 +44,7 @@ class NothingHeldOut(ValueError):
 
 
 def run_pictures(
-    run: Run, data: Path | None = None, concepts: Path | None = None, *, most: int = MOST
+    run: Checkpoint, data: Path | None = None, concepts: Path | None = None, *, most: int = MOST
 ) -> RunPictures:
     """The pictures to test a run on.
 
@@ -71,7 +73,9 @@ def run_pictures(
         ) from error
 
 
-def _run_pictures(run: Run, data: Path | None, concepts: Path | None, most: int) -> RunPictures:
+def _run_pictures(
+    run: Checkpoint, data: Path | None, concepts: Path | None, most: int
+) -> RunPictures:
     config = run.config
     source = data or config.val or config.data or PICTURES
     if not is_npz(source):
@@ -96,8 +100,28 @@ def _run_pictures(run: Run, data: Path | None, concepts: Path | None, most: int)
     return RunPictures(pictures, split.tests, f"no, held out by the split {config.split!r}", source)
 
 
+def way_pictures(
+    run: Checkpoint, data: Path | None = None
+) -> tuple[EmojiData, NDArray[np.int64], list[str]]:
+    """Where ways to the root begin: pictures and which of them, the run's held-out ones or others;
+    and what ways can meet: the captions of these, and the texts above them, each once."""
+    pictures, tests, _, _ = run_pictures(run, data, most=_MOST_TEXTS)
+    index = next(iter(tests.values()))
+    levels = level_texts(pictures, index).values()
+    return pictures, index, list(dict.fromkeys(text for level in levels for text in level))
+
+
+def known_texts(run: Checkpoint) -> list[str]:
+    """The captions of a run's held-out pictures, and the texts above them, each once."""
+    return way_pictures(run)[2]
+
+
 def all_pictures(
-    run: Run | None, data: Path | None = None, concepts: Path | None = None, *, most: int = MOST
+    run: Checkpoint | None,
+    data: Path | None = None,
+    concepts: Path | None = None,
+    *,
+    most: int = MOST,
 ) -> EmojiData:
     """All pictures of a run, or others, with what is held out from training as their split.
 
@@ -143,7 +167,7 @@ def all_pictures(
     return dataclasses.replace(found.data, concepts=concepts_of)
 
 
-def is_own(run: Run, data: Path, concepts: Path | None = None) -> bool:
+def is_own(run: Checkpoint, data: Path, concepts: Path | None = None) -> bool:
     """Whether these are the data that a run was trained on, wherever they lie."""
     own = run.config.data or PICTURES
     if data.resolve() == own or is_npz(data) != is_npz(own):
@@ -155,13 +179,13 @@ def is_own(run: Run, data: Path, concepts: Path | None = None) -> bool:
     return fingerprint(open_pairs(data))[0] == known
 
 
-def _own_concepts(run: Run, concepts: Path | None) -> Path | None:
+def _own_concepts(run: Checkpoint, concepts: Path | None) -> Path | None:
     """The run's own concepts; those given where they were moved."""
     own = run.config.concepts
     return concepts if own is not None and not own.is_file() else own
 
 
-def _pictures_of_pairs(run: Run, source: Path, *, given: bool, most: int) -> RunPictures:
+def _pictures_of_pairs(run: Checkpoint, source: Path, *, given: bool, most: int) -> RunPictures:
     config, pairs = run.config, open_pairs(source)
     name, seen = "pictures", "unknown, the data do not tell"
     if not given and config.val is not None:

@@ -15,13 +15,11 @@ from torch import Tensor
 
 from ...datasets import EmojiData
 from ...datasets.augment import to_float
-from ..training.checkpoint import Run
-from .evaluate import level_texts
-from .run_data import run_pictures
+from .run import Run
+from .run_data import way_pictures
 from .traversal import captions, traverse
 
 TRAVERSAL = "traversal.png"
-_MOST = 2000  # pictures of a folder or of shards whose captions can be met
 _SHOWN = 7  # captions of a way that find room in a row
 
 
@@ -61,11 +59,9 @@ def walk(
         raise ValueError(f"count is {count}; expected at least 1.")
     if steps < 2:
         raise ValueError(f"steps is {steps}; expected at least 2.")
-    pictures, tests, _, _ = run_pictures(run, data, most=_MOST)
-    index = next(iter(tests.values()))
+    pictures, index, texts = way_pictures(run, data)
     chosen = [_find(run, name, pictures, index) for name in images]
     chosen = chosen or _some(pictures, index, count)
-    texts = _texts(pictures, index)
     ways = traverse(
         run.encode_prepared(torch.stack([image for _, image in chosen])),
         run.encode_texts(texts),
@@ -78,16 +74,6 @@ def walk(
         Walk(title, image, captions(way, texts), way.at)
         for (title, image), way in zip(chosen, ways, strict=True)
     ]
-
-
-def known_texts(run: Run) -> list[str]:
-    """The captions of a run's held-out pictures, and the texts above them, each once."""
-    pictures, tests, _, _ = run_pictures(run, most=_MOST)
-    return _texts(pictures, next(iter(tests.values())))
-
-
-def _texts(data: EmojiData, index: NDArray[np.int64]) -> list[str]:
-    return list(dict.fromkeys(t for level in level_texts(data, index).values() for t in level))
 
 
 def draw(walks: Sequence[Walk], path: Path, *, title: str, dpi: int = 150) -> None:

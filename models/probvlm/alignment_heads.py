@@ -18,9 +18,8 @@ from ...datasets import Augmentation, EmojiData
 from ...datasets.augment import to_float
 from ...datasets.dataset import mirrorable
 from ..encoders.frozen import Features, spread
-from ..evaluation.evaluate import _CHUNK
+from ..evaluation.run import CHUNK, Run
 from ..image_text import ImageTextModel
-from ..training.checkpoint import Run
 from ..training.optim import learning_rate, parameter_groups
 
 
@@ -158,8 +157,8 @@ def augmented(data: EmojiData, seed: int) -> EmojiData:
     turns = np.asarray([mirrorable(c) for c in data.concepts])[data.concept]
     rows = np.arange(len(data))
     parts = []
-    for k in range(0, len(data), _CHUNK):
-        chunk = rows[k : k + _CHUNK]
+    for k in range(0, len(data), CHUNK):
+        chunk = rows[k : k + CHUNK]
         images = move(
             to_float(data.images[chunk]), chunk, seed=seed, epoch=0, mirrorable=turns[chunk]
         )
@@ -182,11 +181,11 @@ def run_features(run: Run, data: EmojiData, rows: NDArray[np.int64] | None = Non
         return torch.cat(parts).float().cpu().numpy()
 
     image = [
-        run.model.image_encoder(to_float(data.images[rows[k : k + _CHUNK]]).to(device))
-        for k in range(0, len(rows), _CHUNK)
+        run.model.image_encoder(to_float(data.images[rows[k : k + CHUNK]]).to(device))
+        for k in range(0, len(rows), CHUNK)
     ]
     text = [
-        run.model.text_encoder(run.tokenizer.encode(data.names[k : k + _CHUNK]).to(device))
-        for k in range(0, len(data.names), _CHUNK)
+        run.model.text_encoder(run.tokenizer.encode(data.names[k : k + CHUNK]).to(device))
+        for k in range(0, len(data.names), CHUNK)
     ]
     return Features(spread(joined(image), rows, len(data)), joined(text), data.concept, data.vendor)

@@ -23,8 +23,9 @@ from ...datasets import EmojiData, load_emoji
 from ...datasets.disk import replacing, write_text
 from ...datasets.share import is_npz
 from ..encoders.frozen import load_features
+from ..evaluation.run import load_run
 from ..evaluation.run_data import all_pictures
-from ..training.checkpoint import check_place, load_run
+from ..training.checkpoint import check_place
 from .alignment_heads import coordinates, make_parts
 from .baselines import augmentation_variance
 from .config import ProbVLMConfig

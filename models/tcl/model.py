@@ -2,7 +2,8 @@
 
 import copy
 import math
-from typing import final
+from dataclasses import dataclass
+from typing import ClassVar, final
 
 import numpy as np
 import torch
@@ -20,11 +21,51 @@ from ...losses.pairwise.info_nce import Logits
 from ...losses.tcl.matching import IGNORED
 from ...manifolds import Euclidean, Manifold, Sphere
 from .. import distributed
+from ..batch import Inputs
+from ..design import Design, designed
 from ..image_text import ImageTextModel, Losses
-from ..training.step import Inputs
+from ..model_options import Option
 from ..zoo.spaces import hyperboloid, sphere
-from .contrasts import Contrasts, Keys
+from .losses import Contrasts, Keys
 from .matching import Features, Matcher, language_loss, match_loss
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TCLDesign(Design):
+    """A design with what TCL adds, as it explains it."""
+
+    momentum: float
+    queue_size: int
+    distill: float
+    ramp: int
+    intra_weight: float
+    local_weight: float
+    fusion_weight: float
+    fusion_layers: int
+    pool: int
+    seed: int
+
+    def check(self, where: str) -> None:
+        """See :meth:`Design.check`."""
+        super().check(where)
+        for name in ("momentum", "distill"):
+            share = getattr(self, name)
+            if not 0 <= share <= 1:
+                raise ValueError(f"{where}: {name} is {share}; expected 0 to 1.")
+        if self.queue_size < 0:
+            raise ValueError(f"{where}: queue_size is {self.queue_size}; expected 0 or more.")
+        for name in ("intra_weight", "local_weight", "fusion_weight"):
+            weight = getattr(self, name)
+            if not 0 <= weight < math.inf:
+                raise ValueError(f"{where}: {name} is {weight}; expected 0 or more.")
+
+    def check_batch(self, batch_size: int) -> None:
+        """See :meth:`Design.check_batch`."""
+        if 0 < self.queue_size < batch_size:
+            raise ValueError(
+                f"queue_size is {self.queue_size} with batch_size {batch_size}; expected a queue "
+                "of at least a batch, or 0 for none."
+            )
 
 
 @final
@@ -78,13 +119,29 @@ class TCL(ImageTextModel):
     to the same numbers.
     """
 
-    two_views = True
+    name = "tcl"
+    summary = (
+        "unit sphere (or another space, by curvature) with momentum, queues and a fusion encoder"
+    )
+    two_views = needs_cells = needs_mask = True
+    own_options: ClassVar = {
+        "momentum": Option("tcl: of the encoders' moving averages, which they rise to."),
+        "queue_size": Option(
+            "tcl: points of earlier batches, at least a batch; 0, as if not given, for none.",
+            most=2**24,
+        ),
+        "distill": Option("tcl: the share of the moving average's own guess in the targets."),
+        "intra_weight": Option("tcl: weight of the contrast within a modality; 0 for none."),
+        "local_weight": Option("tcl: weight of the contrast of wholes with parts; 0 for none."),
+        "fusion_weight": Option(
+            "tcl: weight of matching and masked words; 0 for no fusion encoder."
+        ),
+        "fusion_layers": Option("tcl: blocks of the fusion encoder.", most=1000),
+    }
     steps: Tensor
 
-    def __init__(
-        self,
-        image_encoder: nn.Module,
-        text_encoder: nn.Module,
+    @staticmethod
+    def design(
         *,
         embed_dim: int = 128,
         manifold: Manifold | None = None,
@@ -102,19 +159,35 @@ class TCL(ImageTextModel):
         pool: int = 1,
         learn_alpha: bool = True,
         seed: int = 0,
-    ) -> None:
+    ) -> TCLDesign:
+        """See :meth:`ImageTextModel.design`."""
         space = _space(curvature, learn_curvature) if manifold is None else manifold
         round_ = isinstance(space, Sphere)
-        super().__init__(
-            image_encoder,
-            text_encoder,
+        return TCLDesign(
             embed_dim=embed_dim,
             manifold=space,
             contrastive=InfoNCE(space, logits=logits or ("inner" if round_ else "neg_dist")),
             lift="project" if round_ else "normal",
             learn_alpha=learn_alpha,
+            momentum=momentum,
+            queue_size=queue_size,
+            distill=distill,
+            ramp=ramp,
+            intra_weight=intra_weight,
+            local_weight=local_weight,
+            fusion_weight=fusion_weight,
+            fusion_layers=fusion_layers,
+            pool=pool,
+            seed=seed,
         )
-        _check(momentum, distill, queue_size, (intra_weight, local_weight, fusion_weight))
+
+    @designed(design)
+    def __init__(
+        self, image_encoder: nn.Module, text_encoder: nn.Module, design: TCLDesign
+    ) -> None:
+        super().__init__(image_encoder, text_encoder, **design.arguments())
+        design.check("TCL")
+        pool = design.pool
         self.side = _integer(image_encoder, "side")
         if self.side < 2 or pool < 1 or self.side % pool:
             raise ValueError(
@@ -122,15 +195,16 @@ class TCL(ImageTextModel):
                 f"pool {pool}; expected more than one cell, and a pool that divides the side."
             )
         self.mask_id = _integer(text_encoder, "vocabulary") - 1
-        self.momentum, self.distill, self.ramp, self.pool = momentum, distill, ramp, pool
-        self.fusion_weight, self.seed = fusion_weight, seed
+        self.momentum, self.distill = design.momentum, design.distill
+        self.ramp, self.pool, self.seed = design.ramp, pool, design.seed
+        self.fusion_weight = design.fusion_weight
         averaged = ["image_encoder", "text_encoder", "image_projection", "text_projection"]
         self.matcher: Matcher | None = None
-        if fusion_weight > 0:
+        if design.fusion_weight > 0:
             self.matcher = Matcher(
                 _integer(text_encoder, "width"),
                 _integer(image_encoder, "width"),
-                layers=fusion_layers,
+                layers=design.fusion_layers,
                 vocabulary=self.mask_id + 1,
             )
             averaged.append("matcher")
@@ -139,11 +213,11 @@ class TCL(ImageTextModel):
         )
         self.teacher.requires_grad_(False)
         self.contrasts = Contrasts(
-            space,
-            embed_dim - 1 if round_ else embed_dim,
-            queue_size=queue_size,
-            intra_weight=intra_weight,
-            local_weight=local_weight,
+            design.manifold,
+            design.embed_dim - (design.lift == "project"),
+            queue_size=design.queue_size,
+            intra_weight=design.intra_weight,
+            local_weight=design.local_weight,
         )
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
@@ -288,18 +362,6 @@ def _space(curvature: float, learnable: bool) -> Manifold:
         return Euclidean()
     make = sphere if curvature > 0 else hyperboloid
     return make(curvature, learnable=learnable)
-
-
-def _check(momentum: float, distill: float, queue_size: int, weights: tuple[float, ...]) -> None:
-    for name, share in (("momentum", momentum), ("distill", distill)):
-        if not 0 <= share <= 1:
-            raise ValueError(f"TCL: {name} is {share}; expected 0 to 1.")
-    if queue_size < 0:
-        raise ValueError(f"TCL: queue_size is {queue_size}; expected 0 or more.")
-    names = ("intra_weight", "local_weight", "fusion_weight")
-    for name, weight in zip(names, weights, strict=True):
-        if not 0 <= weight < math.inf:
-            raise ValueError(f"TCL: {name} is {weight}; expected 0 or more.")
 
 
 def _integer(encoder: nn.Module, name: str) -> int:

@@ -6,6 +6,7 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from torch.optim import Optimizer
 from ...datasets.disk import MOST_TABLE, digest, open_file, read_file, replacing
 from ..encoders.tokenizer import Tokenizer
 from ..encoders.transformers import ImageEncoder, TextEncoder
-from ..evaluation.run import Run as Run
 from ..image_text import ImageTextModel
 from .config import TrainConfig, build_model, from_json, to_json
 from .ema import Ema
@@ -32,19 +32,18 @@ _NAMED = 3
 _MOST_BLOCKS, _MOST_SIDE = 1000, 2**13  # of the encoders of a run that is loaded
 
 
-def load_run(folder: str | os.PathLike[str], *, device: str = "cpu", ema: bool = False) -> Run:
-    """Read a run; the model is in evaluation mode.
+@dataclass(frozen=True)
+class Checkpoint:
+    """What the folder of a run holds."""
 
-    Args:
-        folder: where ``spaceforms train`` put it.
-        device: where the model goes.
-        ema: take the averaged weights of a run that was trained with ``--ema``.
+    folder: Path
+    config: TrainConfig
+    model: ImageTextModel
+    tokenizer: Tokenizer
 
-    Raises:
-        FileNotFoundError: no checkpoint in the folder.
-        ValueError: files that are not those of a run.
-    """
-    folder = Path(folder)
+
+def read_checkpoint(folder: Path, *, device: str, ema: bool) -> Checkpoint:
+    """Read the folder of a run; see :func:`~spaceforms.models.load_run`."""
     missing = [n for n in (MODEL, CONFIG, TOKENIZER) if not (folder / n).is_file()]
     if missing:
         raise FileNotFoundError(
@@ -65,7 +64,7 @@ def load_run(folder: str | os.PathLike[str], *, device: str = "cpu", ema: bool =
             f"{folder / TOKENIZER}: expected the tokenizer that the model was trained with, got "
             "another: it was replaced or edited since."
         )
-    return Run(folder, config, model.to(device).eval(), tokenizer)
+    return Checkpoint(folder, config, model.to(device).eval(), tokenizer)
 
 
 def _check_size(config: TrainConfig, folder: Path) -> None:

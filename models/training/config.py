@@ -5,25 +5,23 @@ import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from ...datasets import Augmentation
 from ...datasets.disk import digest
 from ...datasets.pair import parse
 from ...datasets.share import is_npz
-from ...losses.entailment.cones import Links
-from ...losses.pairwise.info_nce import Logits
+from ..design import Design
 from ..encoders.presets import IMAGE_SIZES, TCL_IMAGE, TEXT_SIZES, Size
 from ..encoders.transformers import ImageEncoder, ImageEncoderConfig, TextEncoder, TextEncoderConfig
 from ..image_text import ImageTextModel
-from ..options import BOOL, FLOAT, INT, PATH, absent, of_model
-from ..registry import OPTIONS, Model, check_options, make_model
-
-LOGITS = "{" + ",".join(get_args(Logits)) + "}"
-LINKS = "{" + ",".join(get_args(Links)) + "}"
+from ..options import INT, PATH, absent
+from ..registry import MODELS, design_of, make_model, parameters
+from .model_fields import OPTIONS, Model, with_model_options
 
 
 @dataclass(frozen=True)
+@with_model_options(after="embed_dim")
 class TrainConfig:
     """Train a reference model on pictures with captions.
 
@@ -33,10 +31,6 @@ class TrainConfig:
     out: Path
     """Folder of the run: checkpoint, vocabulary, configuration and log."""
     model: Model = "meru"
-    """meru: hyperboloid with entailment cones; clip: unit sphere; euclip: flat space with cones;
-    sphere-cones: hemisphere with cones; hycoclip: meru with groups and subgroups above captions;
-    phyclip: product of hyperboloids; tcl: unit sphere (or another space, by curvature) with
-    momentum, queues and a fusion encoder. Same encoders, same budget."""
     data: Annotated[Path | None, absent(PATH, "the packaged emoji")] = None
     """What to train on; the packaged emoji if not given. A folder of pictures with captions (see
     `spaceforms.datasets.Folder`), shards (shard-{0000..0099}.tar, or a folder of them), or pictures
@@ -71,52 +65,9 @@ class TrainConfig:
     """Gradients are scaled down to this norm."""
     embed_dim: int = 128
     """Coordinates that an encoder's features are projected to."""
-    curvature: Annotated[float | None, of_model(FLOAT, "curvature")] = None
-    """The initial curvature: negative for hyperboloids, positive for sphere-cones; 1 in size if not
-    given. This and the next options to min-radius are the model's own where they are not given, and
-    are refused for a model that has no such thing."""
-    learn_curvature: Annotated[bool | None, of_model(BOOL, "learn_curvature")] = None
-    """Whether the curvature is learned, within a factor of 10."""
-    logits: Annotated[Logits | None, of_model(LOGITS, "logits", "by curvature")] = None
-    """What the contrastive loss compares by: distance, its square, or the inner product."""
-    entail_weight: Annotated[float | None, of_model(FLOAT, "entail_weight")] = None
-    """Weight of the entailment of a picture by its caption; 0 for none."""
-    chain_weight: Annotated[float | None, of_model(FLOAT, "chain_weight")] = None
-    """Weight of each entailment above it: of a caption by its subgroup, of that by its group."""
-    exclude_weight: Annotated[float | None, of_model(FLOAT, "exclude_weight")] = None
-    """Weight, beside these, of keeping out of cones what does not belong in them."""
-    links: Annotated[Links | None, of_model(LINKS, "links")] = None
-    """With chain-weight, what entails what: each text the next below it, or all below it, pictures
-    too."""
-    compositional: Annotated[bool | None, of_model(BOOL, "compositional")] = None
-    """Also contrast pictures with the texts above their captions."""
-    factors: Annotated[int | None, of_model(INT, "factors", "one for 8 coordinates")] = None
-    """phyclip: the number of factors, a divisor of embed-dim."""
-    learn_alpha: Annotated[bool | None, of_model(BOOL, "learn_alpha")] = None
-    """Whether the scale of each encoder's features is learned."""
-    fixed_radius: Annotated[float | None, of_model(FLOAT, "fixed_radius", "not fixed")] = None
-    """All points at this distance from the origin: a control."""
-    min_radius: Annotated[float | None, of_model(FLOAT, "min_radius")] = None
-    """The cones' minimal radius."""
-    aperture_scale: Annotated[float | None, of_model(FLOAT, "aperture_scale")] = None
-    """The share of a cone's half-aperture that pictures are trained to lie within."""
     encoders: Size = "tiny"
     """Both encoders by name: tiny for a few CPU minutes, small (ViT-S/16) and base (ViT-B/16) for a
     GPU. What the options image and text start from."""
-    momentum: Annotated[float | None, of_model(FLOAT, "momentum")] = None
-    """tcl: of the encoders' moving averages, which they rise to."""
-    queue_size: Annotated[int | None, of_model(INT, "queue_size")] = None
-    """tcl: points of earlier batches, at least a batch; 0, as if not given, for none."""
-    distill: Annotated[float | None, of_model(FLOAT, "distill")] = None
-    """tcl: the share of the moving average's own guess in the targets."""
-    intra_weight: Annotated[float | None, of_model(FLOAT, "intra_weight")] = None
-    """tcl: weight of the contrast within a modality; 0 for none."""
-    local_weight: Annotated[float | None, of_model(FLOAT, "local_weight")] = None
-    """tcl: weight of the contrast of wholes with parts; 0 for none."""
-    fusion_weight: Annotated[float | None, of_model(FLOAT, "fusion_weight")] = None
-    """tcl: weight of matching and masked words; 0 for no fusion encoder."""
-    fusion_layers: Annotated[int | None, of_model(INT, "fusion_layers")] = None
-    """tcl: blocks of the fusion encoder."""
     image: ImageEncoderConfig = field(default_factory=ImageEncoderConfig)
     """The image encoder."""
     text: TextEncoderConfig = field(default_factory=TextEncoderConfig)
@@ -192,11 +143,14 @@ class TrainConfig:
                 )
             if getattr(self, name) == sizes["tiny"]:
                 object.__setattr__(self, name, sizes[self.encoders])
-        if self.model == "tcl":
-            self._check_tcl()
+        # The tiny encoder leaves one cell, and has no parts.
+        if getattr(MODELS.get(self.model), "needs_cells", False) and (
+            self.image == IMAGE_SIZES["tiny"]
+        ):
+            object.__setattr__(self, "image", TCL_IMAGE)
         if not 0 <= self.weight_decay < math.inf:
             raise ValueError(f"weight_decay is {self.weight_decay}; expected 0 or more.")
-        check_options(self.model, self.embed_dim, self.model_options())
+        self.design().check_batch(self.batch_size)
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas is {self.betas}; expected two numbers from 0 to below 1.")
         if not 0 <= self.ema < 1:
@@ -220,17 +174,6 @@ class TrainConfig:
             if (path := getattr(self, name)) is not None:
                 object.__setattr__(self, name, path.resolve())
 
-    def _check_tcl(self) -> None:
-        # The tiny encoder leaves one cell, and has no parts.
-        if self.image == IMAGE_SIZES["tiny"]:
-            object.__setattr__(self, "image", TCL_IMAGE)
-        queue = self.queue_size or 0
-        if 0 < queue < self.batch_size:
-            raise ValueError(
-                f"queue_size is {queue} with batch_size {self.batch_size}; expected a queue of at "
-                "least a batch, or 0 for none."
-            )
-
     @property
     def share_held_out(self) -> float:
         """Of the pairs of a folder or of shards."""
@@ -241,8 +184,12 @@ class TrainConfig:
         given = {name: getattr(self, name) for name in OPTIONS}
         return {name: value for name, value in given.items() if value is not None}
 
+    def design(self) -> Design:
+        """The space and the losses of the model."""
+        return design_of(self.model, self.embed_dim, self.model_options())
 
-_MOST = {"embed_dim": 2**16, "queue_size": 2**24, "fusion_layers": 1000}
+
+_MOST = {"embed_dim": 2**16} | {name: o.most for name, o in OPTIONS.items() if o.most is not None}
 
 # What may differ between a run and its resumption.
 _OF_THE_PROCESS = (
@@ -290,8 +237,9 @@ def options_digest(config: TrainConfig) -> str:
 def build_model(config: TrainConfig, vocabulary: int) -> ImageTextModel:
     """The model of a configuration, with ``vocabulary`` tokens, at its initial weights."""
     options = config.model_options()
-    if config.model == "tcl":  # one more token, the mask
-        vocabulary, options = vocabulary + 1, options | {"seed": config.seed}
+    if "seed" in parameters(config.model):
+        options["seed"] = config.seed
+    vocabulary += MODELS[config.model].needs_mask
     image = ImageEncoder(config.image)
     text = TextEncoder(dataclasses.replace(config.text, vocabulary=vocabulary))
     return make_model(config.model, image, text, embed_dim=config.embed_dim, options=options)

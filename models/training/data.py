@@ -25,7 +25,7 @@ from ...datasets.pair import number
 from ...datasets.share import Part, is_npz
 from ...datasets.stream import STATE_WIDTH, fingerprint, lanes_for
 from .. import distributed
-from ..registry import MODELS, uses_general
+from ..registry import MODELS
 from .config import TrainConfig
 
 _SAMPLE = 100_000
@@ -147,7 +147,7 @@ class StreamFeed:
     def __init__(self, config: TrainConfig, pairs: Pairs, rank: int, world: int) -> None:
         self.source = pairs
         levels = 0
-        if uses_general(config.model, config.embed_dim, config.model_options()):
+        if config.design().uses_general:
             levels = len(next((pair.general for pair in self._pairs()), ()))
             if not levels:
                 raise ValueError(

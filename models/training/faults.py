@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from ...manifolds import PositiveScalar, SignedScalar
+from ..batch import Inputs, OwnLoss
 from ..image_text import ImageTextModel
 from ..terminal import say
-from .step import Inputs, OwnLoss, contrast, encode
+from .step import contrast, encode
 
 _NAMED = 3
 _IN_A_ROW = 10  # skipped steps after which the weights will not come back by themselves

@@ -25,6 +25,7 @@ from ...datasets.pair import number
 from ...datasets.share import is_npz
 from ...datasets.stream import skipped
 from .. import distributed
+from ..batch import AfterStep, Inputs, Level, OwnLoss
 from ..encoders.tokenizer import Tokenizer
 from ..image_text import ImageTextModel
 from ..program import program
@@ -42,13 +43,13 @@ from .checkpoint import (
     write_config,
 )
 from .config import TrainConfig, build_model, check_sizes, differences, options_digest
-from .data import Feed, load_data as load_data, open_feed, training_texts as training_texts
+from .data import Feed, open_feed
 from .ema import Ema
 from .faults import Bounds, Faults, explain
 from .interrupt import interruptible, polite_interrupt
 from .log import LOG_EVERY, Log, board_writer
 from .optim import learning_rate, parameter_groups
-from .step import AfterStep, Inputs, Level, OwnLoss, gradients, prepare
+from .step import gradients, prepare
 from .watch import watched
 
 

@@ -6,6 +6,7 @@ from torch import nn
 
 from ...losses import InfoNCE
 from ...manifolds import Sphere
+from ..design import Design, designed
 from ..image_text import ImageTextModel
 
 
@@ -22,15 +23,19 @@ class CLIP(ImageTextModel):
         embed_dim: number of coordinates of a point.
     """
 
-    def __init__(
-        self, image_encoder: nn.Module, text_encoder: nn.Module, *, embed_dim: int = 128
-    ) -> None:
+    name, summary = "clip", "unit sphere"
+
+    @staticmethod
+    def design(*, embed_dim: int = 128) -> Design:
+        """See :meth:`ImageTextModel.design`."""
         sphere = Sphere(curvature=1.0)
-        super().__init__(
-            image_encoder,
-            text_encoder,
+        return Design(
             embed_dim=embed_dim,
             manifold=sphere,
             contrastive=InfoNCE(sphere, logits="inner"),
             lift="project",
         )
+
+    @designed(design)
+    def __init__(self, image_encoder: nn.Module, text_encoder: nn.Module, design: Design) -> None:
+        super().__init__(image_encoder, text_encoder, **design.arguments())

@@ -6,6 +6,7 @@ from torch import nn
 
 from ...losses import EntailmentLoss, InfoNCE
 from ...losses.entailment.cones import Links
+from ..design import Design, designed
 from ..image_text import ImageTextModel
 from .spaces import hyperboloid
 
@@ -35,10 +36,10 @@ class HyCoCLIP(ImageTextModel):
         learn_alpha: see :class:`ImageTextModel`.
     """
 
-    def __init__(
-        self,
-        image_encoder: nn.Module,
-        text_encoder: nn.Module,
+    name, summary = "hycoclip", "meru with groups and subgroups above captions"
+
+    @staticmethod
+    def design(
         *,
         embed_dim: int = 128,
         curvature: float = -1.0,
@@ -51,11 +52,10 @@ class HyCoCLIP(ImageTextModel):
         aperture_scale: float = 0.7,
         chain_aperture_scale: float = 1.2,
         learn_alpha: bool = True,
-    ) -> None:
+    ) -> Design:
+        """See :meth:`ImageTextModel.design`."""
         space = hyperboloid(curvature, learnable=learn_curvature)
-        super().__init__(
-            image_encoder,
-            text_encoder,
+        return Design(
             embed_dim=embed_dim,
             manifold=space,
             contrastive=InfoNCE(space),
@@ -68,3 +68,7 @@ class HyCoCLIP(ImageTextModel):
             compositional=True,
             learn_alpha=learn_alpha,
         )
+
+    @designed(design)
+    def __init__(self, image_encoder: nn.Module, text_encoder: nn.Module, design: Design) -> None:
+        super().__init__(image_encoder, text_encoder, **design.arguments())

@@ -1,13 +1,13 @@
 """MERU: pictures and captions in hyperbolic space, captions above their pictures."""
 
-from typing import final
+from typing import Unpack, final
 
 from torch import nn
 
-from ...losses import EntailmentLoss, InfoNCE
-from ...losses.entailment.cones import Links
 from ...losses.pairwise.info_nce import Logits
+from ..design import Design, designed, passing_on
 from ..image_text import ImageTextModel
+from .cones import Cones, with_cones
 from .spaces import hyperboloid
 
 
@@ -40,38 +40,22 @@ class MERU(ImageTextModel):
             what is trained lies deeper in the cones, and more of what is not lies in them at all.
     """
 
-    def __init__(
-        self,
-        image_encoder: nn.Module,
-        text_encoder: nn.Module,
+    name, summary = "meru", "hyperboloid with entailment cones"
+
+    @staticmethod
+    @passing_on(with_cones)
+    def design(
         *,
         embed_dim: int = 128,
         curvature: float = -1.0,
         learn_curvature: bool = True,
         logits: Logits = "neg_dist",
-        entail_weight: float = 0.2,
-        chain_weight: float = 0.0,
-        exclude_weight: float = 0.0,
-        links: Links = "consecutive",
-        compositional: bool = False,
-        min_radius: float = 0.1,
-        aperture_scale: float = 1.0,
-        learn_alpha: bool = True,
-        fixed_radius: float | None = None,
-    ) -> None:
+        **cones: Unpack[Cones],
+    ) -> Design:
+        """See :meth:`ImageTextModel.design`."""
         space = hyperboloid(curvature, learnable=learn_curvature)
-        super().__init__(
-            image_encoder,
-            text_encoder,
-            embed_dim=embed_dim,
-            manifold=space,
-            contrastive=InfoNCE(space, logits=logits),
-            entailment=EntailmentLoss(space, min_radius=min_radius, aperture_scale=aperture_scale),
-            entail_weight=entail_weight,
-            chain_weight=chain_weight,
-            exclude_weight=exclude_weight,
-            links=links,
-            compositional=compositional,
-            learn_alpha=learn_alpha,
-            fixed_radius=fixed_radius,
-        )
+        return with_cones(space, embed_dim, logits, **cones)
+
+    @designed(design)
+    def __init__(self, image_encoder: nn.Module, text_encoder: nn.Module, design: Design) -> None:
+        super().__init__(image_encoder, text_encoder, **design.arguments())

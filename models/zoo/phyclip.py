@@ -1,6 +1,6 @@
 """PHyCLIP: a product of hyperbolic spaces under the l1 metric, each with its own curvature."""
 
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from ...losses import EntailmentLoss, InfoNCE
 from ...losses.entailment.cones import Links
 from ...manifolds import PositiveScalar, Product
+from ..design import Design, designed
 from ..image_text import MODALITIES, ImageTextModel
+from ..model_options import Option
 from .spaces import hyperboloid
 
 
@@ -35,10 +37,16 @@ class PHyCLIP(ImageTextModel):
         min_radius: see :meth:`Manifold.half_aperture`.
     """
 
-    def __init__(
-        self,
-        image_encoder: nn.Module,
-        text_encoder: nn.Module,
+    name, summary = "phyclip", "product of hyperboloids"
+    own_options: ClassVar = {
+        "factors": Option(
+            "phyclip: the number of factors, a divisor of embed-dim.",
+            unset="one for 8 coordinates",
+        )
+    }
+
+    @staticmethod
+    def design(
         *,
         embed_dim: int = 128,
         factors: int | None = None,
@@ -51,7 +59,8 @@ class PHyCLIP(ImageTextModel):
         compositional: bool = False,
         min_radius: float = 0.1,
         learn_alpha: bool = True,
-    ) -> None:
+    ) -> Design:
+        """See :meth:`ImageTextModel.design`."""
         k = max(1, embed_dim // 8) if factors is None else factors
         if k < 1 or embed_dim % k:
             raise ValueError(
@@ -65,9 +74,7 @@ class PHyCLIP(ImageTextModel):
             metric="l1",
             weights=[1 / k] * k,
         )
-        super().__init__(
-            image_encoder,
-            text_encoder,
+        return Design(
             embed_dim=embed_dim,
             manifold=space,
             contrastive=InfoNCE(space),
@@ -77,10 +84,19 @@ class PHyCLIP(ImageTextModel):
             exclude_weight=exclude_weight,
             links=links,
             compositional=compositional,
+            learn_alpha=learn_alpha,
         )
-        self.alpha = nn.ModuleDict(
-            {m: FactorScales(k, n, learnable=learn_alpha) for m in MODALITIES}
-        )
+
+    @designed(design)
+    def __init__(self, image_encoder: nn.Module, text_encoder: nn.Module, design: Design) -> None:
+        super().__init__(image_encoder, text_encoder, **design.arguments())
+        assert isinstance(design.manifold, Product)
+        k = len(design.manifold.factors)
+        scales = {
+            m: FactorScales(k, design.embed_dim // k, learnable=design.learn_alpha)
+            for m in MODALITIES
+        }
+        self.alpha = nn.ModuleDict(scales)
 
 
 class FactorScales(nn.Module):

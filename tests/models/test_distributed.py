@@ -14,10 +14,11 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from spaceforms.models import CLIP, MERU, distributed
+from spaceforms.models.batch import Inputs
 from spaceforms.models.training import loop as train_module
 from spaceforms.models.training.checkpoint import METRICS, STATE
 from spaceforms.models.training.config import TrainConfig
-from spaceforms.models.training.step import Inputs, gradients
+from spaceforms.models.training.step import gradients
 
 BATCH, WIDTH, DIM = 6, 5, 4
 

@@ -19,14 +19,16 @@ from spaceforms.models.evaluation.evaluate import (
     evaluate,
     held_out,
     image_points,
-    level_texts,
     radii_by_level,
     text_points,
 )
 from spaceforms.models.evaluation.figures import draw_run
-from spaceforms.models.training.checkpoint import EVALUATION, METRICS, MODEL, load_run
+from spaceforms.models.evaluation.hierarchy import level_texts
+from spaceforms.models.evaluation.run import load_run
+from spaceforms.models.training.checkpoint import EVALUATION, METRICS, MODEL
+from spaceforms.models.training.data import load_data
 from spaceforms.models.training.log import Log, read_log
-from spaceforms.models.training.loop import load_data, train
+from spaceforms.models.training.loop import train
 
 
 @pytest.fixture

@@ -25,10 +25,11 @@ from spaceforms.models.encoders.presets import IMAGE_SIZES, TEXT_SIZES
 from spaceforms.models.encoders.tokenizer import Tokenizer
 from spaceforms.models.encoders.transformers import ImageEncoder, TextEncoder, TextEncoderConfig
 from spaceforms.models.evaluation.evaluate import evaluate
-from spaceforms.models.registry import MODELS, OPTIONS
-from spaceforms.models.training.checkpoint import load_run
+from spaceforms.models.evaluation.run import load_run
+from spaceforms.models.registry import MODELS, options
 from spaceforms.models.training.config import TrainConfig, build_model, from_json, to_json
-from spaceforms.models.training.loop import load_data, train, train_step
+from spaceforms.models.training.data import load_data
+from spaceforms.models.training.loop import train, train_step
 from spaceforms.models.zoo.phyclip import FactorScales
 from spaceforms.models.zoo.spaces import hyperboloid, sphere
 
@@ -334,7 +335,7 @@ def test_a_configuration_of_two_models_ago_still_loads(tmp_path):
         config = TrainConfig(out=tmp_path, model=model)
         text = to_json(config)
         old = {"curvature": -1.0, "entail_weight": 0.2, "min_radius": 0.1}
-        raw = {k: v for k, v in json.loads(text).items() if k not in OPTIONS} | old
+        raw = {k: v for k, v in json.loads(text).items() if k not in options()} | old
         read = from_json(json.dumps(raw), where="here")
         assert read.model_options() == (old if model == "meru" else {})
         assert isinstance(build_model(read, 300), MERU if model == "meru" else CLIP)

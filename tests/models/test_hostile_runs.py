@@ -25,13 +25,13 @@ from spaceforms.__main__ import main
 from spaceforms.datasets import Shards, write_shards
 from spaceforms.models import distributed
 from spaceforms.models.encoders.tokenizer import Tokenizer
+from spaceforms.models.evaluation.run import load_run
 from spaceforms.models.training import checkpoint, loop as train_module
 from spaceforms.models.training.checkpoint import (
     CONFIG,
     MODEL,
     STATE,
     TOKENIZER,
-    load_run,
     own_folder,
 )
 from spaceforms.models.training.config import TrainConfig

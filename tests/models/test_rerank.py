@@ -6,9 +6,9 @@ import torch
 
 from spaceforms.losses import hard_negatives, pairwise_logits
 from spaceforms.models.evaluation.evaluate import held_out, image_points, text_points
+from spaceforms.models.evaluation.rerank import reranked
+from spaceforms.models.evaluation.run import load_run
 from spaceforms.models.tcl.matching import Features
-from spaceforms.models.tcl.rerank import reranked
-from spaceforms.models.training.checkpoint import load_run
 from spaceforms.models.training.loop import train
 
 

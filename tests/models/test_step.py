@@ -7,12 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from spaceforms.models import CLIP, MERU, HyCoCLIP, ImageEncoder, ImageEncoderConfig, Losses
+from spaceforms.models.batch import AfterStep, Inputs, Level, OwnLoss
 from spaceforms.models.training import grad_cache
 from spaceforms.models.training.ema import Ema
 from spaceforms.models.training.faults import Bounds, Faults, explain
 from spaceforms.models.training.grad_cache import cached_backward
 from spaceforms.models.training.recompute import recompute_blocks
-from spaceforms.models.training.step import AfterStep, Inputs, Level, OwnLoss, gradients
+from spaceforms.models.training.step import gradients
 
 ROWS, MICRO = 12, 4
 

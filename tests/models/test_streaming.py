@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from spaceforms.__main__ import main
 from spaceforms.datasets import CaptionMix, EmojiDataset, Pair, Shards, Stream, write_shards
 from spaceforms.datasets.stream import STATE_WIDTH, fingerprint
+from spaceforms.models.evaluation.run import load_run
 from spaceforms.models.registry import MODELS
 from spaceforms.models.training import (
     checkpoint,
@@ -24,8 +25,8 @@ from spaceforms.models.training import (
     log as log_module,
     loop as train_module,
 )
-from spaceforms.models.training.checkpoint import load_run
 from spaceforms.models.training.config import TrainConfig, build_model, check_sizes, differences
+from spaceforms.models.training.data import load_data, training_texts
 from spaceforms.models.training.loop import train
 
 
@@ -336,14 +337,14 @@ def test_a_stream_of_pairs_gets_every_option_of_its_run(tiny, small_shards, monk
 def test_processes_share_the_batches_of_the_packaged_format_in_their_order(tiny):
     config = tiny(model="clip", seed=5, languages=("en", "de"))
     whole, *parts = (feed_module.open_feed(config, *who) for who in ((0, 1), (0, 2), (1, 2)))
-    data, split = train_module.load_data(config)
+    data, split = load_data(config)
     assert whole.pairs == len(split.train) == 160
     assert whole.mix.languages == ("en", "de")
     assert whole.mix.unspoken == split.unspoken
     assert whole.dataset.augmentation == config.augmentation
     assert not whole.dataset.two_views
     assert (whole.named(), whole.start().shape) == ([], (0, STATE_WIDTH))
-    assert whole.texts() == train_module.training_texts(data, split, whole.mix)
+    assert whole.texts() == training_texts(data, split, whole.mix)
     step = 2  # the last of an epoch of three, and the first of the next one
     streams = [feed.batches(step, feed.start()) for feed in (whole, *parts)]
     for k in range(2):
@@ -356,14 +357,14 @@ def test_processes_share_the_batches_of_the_packaged_format_in_their_order(tiny)
         assert one.caption == whole.dataset.batch(order, epoch).caption
     two = feed_module.open_feed(dataclasses.replace(config, model="tcl"), 0, 1)
     assert two.dataset.two_views
-    names = train_module.training_texts(data, split, CaptionMix(languages=("de",)))
+    names = training_texts(data, split, CaptionMix(languages=("de",)))
     assert data.concepts[data.concept[split.train[0]]].name_in("de") in names
 
 
 def test_a_folder_is_no_set_of_pictures_to_hold_out_from(tiny, small_shards):
     sentence = f"{small_shards}: expected an .npz of pictures, got a folder"
     with pytest.raises(ValueError, match=sentence):
-        train_module.load_data(tiny(data=small_shards))
+        load_data(tiny(data=small_shards))
 
 
 @pytest.mark.parametrize(

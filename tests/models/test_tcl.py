@@ -22,13 +22,14 @@ from spaceforms.models import (
     TextEncoderConfig,
     distributed,
 )
+from spaceforms.models.batch import Inputs
 from spaceforms.models.evaluation.evaluate import as_table, evaluate
+from spaceforms.models.evaluation.run import load_run
 from spaceforms.models.tcl.matching import Features
 from spaceforms.models.training import loop as train_module
-from spaceforms.models.training.checkpoint import METRICS, MODEL, load_run
+from spaceforms.models.training.checkpoint import METRICS, MODEL
 from spaceforms.models.training.config import TrainConfig, build_model
 from spaceforms.models.training.loop import train
-from spaceforms.models.training.step import Inputs
 
 IMAGE = ImageEncoderConfig(size=16, widths=(8, 16), blocks=(0, 0), group=8)
 TEXT = TextEncoderConfig(vocabulary=40, context=8, width=12, layers=1)

@@ -15,11 +15,12 @@ from safetensors.torch import load_file
 from spaceforms.datasets import CaptionMix, EmojiDataset
 from spaceforms.models.encoders.tokenizer import Tokenizer
 from spaceforms.models.encoders.transformers import TextEncoderConfig
+from spaceforms.models.evaluation.run import load_run
 from spaceforms.models.training import checkpoint, loop as train_module
-from spaceforms.models.training.checkpoint import load_run
 from spaceforms.models.training.config import TrainConfig, build_model, from_json, to_json
+from spaceforms.models.training.data import load_data, training_texts
 from spaceforms.models.training.log import read_log
-from spaceforms.models.training.loop import load_data, train, training_texts
+from spaceforms.models.training.loop import train
 from spaceforms.models.training.optim import learning_rate, parameter_groups
 
 

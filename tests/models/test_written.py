@@ -22,8 +22,9 @@ from spaceforms.datasets import disk, write_shards
 from spaceforms.manifolds import Lorentz
 from spaceforms.models.encoders.frozen import Features, save_features
 from spaceforms.models.evaluation.figures import saved
+from spaceforms.models.evaluation.run import load_run
 from spaceforms.models.training import checkpoint, loop as train_module
-from spaceforms.models.training.checkpoint import CONFIG, MODEL, load_run
+from spaceforms.models.training.checkpoint import CONFIG, MODEL
 from spaceforms.models.training.config import TrainConfig
 from spaceforms.models.training.log import Log
 from spaceforms.models.training.loop import train

@@ -12,14 +12,13 @@ from torch import Tensor
 
 from ...datasets import EmojiData
 from ...datasets.augment import to_float
-from ..evaluation.retrieval import Scores
-from ..training.checkpoint import Run
-from .matching import Features
-from .model import TCL
+from ..tcl.matching import Features
+from ..tcl.model import TCL
+from .retrieval import Scores
+from .run import CHUNK, Run
 
 NEAREST = 16
 """How many are put in order."""
-_CHUNK = 512
 
 
 def can_rerank(run: Run) -> bool:
@@ -91,12 +90,12 @@ def _match(
     assert isinstance(model, TCL)
     device = model.steps.device
     tokens = run.tokenizer.encode(texts).to(device)
-    words, masks = zip(*(model.text_features(t) for t in torch.split(tokens, _CHUNK)), strict=True)
+    words, masks = zip(*(model.text_features(t) for t in torch.split(tokens, CHUNK)), strict=True)
     word, mask = torch.cat(words), torch.cat(masks)
-    parts = np.array_split(index, max(1, -(-len(index) // _CHUNK)))
+    parts = np.array_split(index, max(1, -(-len(index) // CHUNK)))
     cells = torch.cat([model.image_features(to_float(data.images[p]).to(device)) for p in parts])
     found: list[Tensor] = []
-    for k in range(0, len(rows), _CHUNK):
-        i, j = (torch.from_numpy(n[k : k + _CHUNK]).to(device) for n in (rows, columns))
+    for k in range(0, len(rows), CHUNK):
+        i, j = (torch.from_numpy(n[k : k + CHUNK]).to(device) for n in (rows, columns))
         found.append(model.match(Features(cells[i], word[j], mask[j])).double().cpu())
     return torch.cat(found).numpy()
