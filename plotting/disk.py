@@ -41,7 +41,7 @@ def disk(
     distances in units of 1/sqrt(-K).
 
     Args:
-        points: (N, m), of dimension 2 on Lorentz or PoincareBall; None for an empty disk.
+        points: (N, m), of dimension 2 on any hyperbolic model; None for an empty disk.
         manifold: the points' space.
         labels: N labels; a colour and a line of the legend for each.
         ax: where to draw; a new figure if None.

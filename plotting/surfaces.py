@@ -33,7 +33,7 @@ def hyperboloid(
     """Draw the hyperboloid in space, the time axis up, and points of the hyperbolic plane on it.
 
     Args:
-        points: (N, m), of dimension 2 on Lorentz or PoincareBall.
+        points: (N, m), of dimension 2 on any hyperbolic model.
         manifold: their space; Lorentz() if None. Drawn at curvature -1.
         labels: N labels; a colour and a line of the legend for each.
         reach: distance from the origin up to which the surface is drawn, in units of
@@ -69,7 +69,7 @@ def sphere(
     """Draw the sphere in space, its origin up, and points on it.
 
     Args:
-        points: (N, 3), of dimension 2 on a Sphere.
+        points: (N, m), of dimension 2 on any model of the sphere; (N, 3) on Sphere.
         manifold: their space; Sphere() if None. Drawn with radius 1.
         labels, ax, size: as in :func:`hyperboloid`.
 

@@ -67,6 +67,11 @@ class ChartManifold(Chart, Manifold):
         bounds: tuple[float, float] | None = None,
     ) -> None:
         nn.Module.__init__(self)
+        if not isinstance(self.signs, tuple) or not {*self.signs} <= {-1, 0, 1}:
+            raise TypeError(
+                f"{self._name}: signs is {self.signs!r}; expected a tuple of the signs of the "
+                "curvature that the class has, of -1, 0 and 1."
+            )
         self.manifold = self._space(curvature, learnable=learnable, bounds=bounds)
 
     # -- the curvature, which is the manifold's --------------------------------------------------
@@ -111,10 +116,32 @@ class ChartManifold(Chart, Manifold):
         return super()._to_unit(op, points, tangents, least=torch.float64, **options)
 
     def _embedded(self, x: Tensor, reach: float | Tensor = torch.inf) -> tuple[Tensor, Tensor]:
-        c, d = self._embed(x)
+        found = self._embed(x)
+        n = x.shape[-1] - self._extra_coordinates
+        wanted = [(*x.shape[:-1], 1), (*x.shape[:-1], n)]
+        shapes = [tuple(a.shape) for a in found] if isinstance(found, tuple) else [tuple(x.shape)]
+        if shapes != wanted:
+            raise ValueError(
+                f"{self._name}._embed: for coordinates {tuple(x.shape)} the result has the shapes "
+                f"{shapes}; expected a pair (c, d) of {wanted[0]} and {wanted[1]}."
+            )
+        c, d = found
         return within(c, d, reach) if self.sign < 0 else (c, d)
 
+    def _dropped(self, c: Tensor, d: Tensor, dtype: torch.dtype) -> Tensor:
+        x = self._drop(c, d, dtype)
+        wanted = (*d.shape[:-1], d.shape[-1] + self._extra_coordinates)
+        if x.shape != wanted:
+            raise ValueError(
+                f"{self._name}._drop: for d {tuple(d.shape)} the result has shape "
+                f"{tuple(x.shape)}; expected {wanted}, one coordinate more if the class sets "
+                "_extra_coordinates = 1."
+            )
+        return x
+
     def _to_frame(self, x: Tensor, t: Tensor, s: Tensor, v: Tensor) -> Frame:
+        # torch writes into what it differentiates, which expanded tensors do not allow.
+        x, v = x.contiguous(), v.contiguous()
         by_c, by_d = torch.func.jvp(self._embed, (x,), (v,))[1]
         if self.sign < 0:  # of (1, s)/t
             by_d = (by_d - s * by_c) * t
@@ -130,8 +157,10 @@ class ChartManifold(Chart, Manifold):
         c, d = (1 / t, s / t) if self.sign < 0 else (t, s)
         if self.sign < 0:
             by_c, by_d = -by_c / (t * t), (by_d - s * by_c / t) / t
+        at = tuple(a.contiguous() for a in torch.broadcast_tensors(c, by_c))  # type: ignore[no-untyped-call]
+        to = tuple(a.contiguous() for a in torch.broadcast_tensors(d, by_d))  # type: ignore[no-untyped-call]
         result: Tensor = torch.func.jvp(
-            lambda c, d: self._drop(c, d, c.dtype), (c, d), (by_c, by_d)
+            lambda c, d: self._drop(c, d, c.dtype), (at[0], to[0]), (at[1], to[1])
         )[1]
         return result
 
@@ -150,7 +179,7 @@ class ChartManifold(Chart, Manifold):
         c, d = _QUADRICS[self.sign][1]._embed(q)
         if self.sign < 0:
             c, d = within(c, d, self._reach(dtype, self._radius_in(q.dtype)))
-        return self._drop(c, d, dtype)
+        return self._dropped(c, d, dtype)
 
     def _out_vector(self, q: Tensor, w: Tensor) -> Tensor:
         q, w = torch.broadcast_tensors(q, w)  # type: ignore[no-untyped-call]
@@ -163,11 +192,16 @@ class ChartManifold(Chart, Manifold):
 
     def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         reach = self._reach(dtype, self._radius_in(x.dtype))
-        return self._drop(*self._embedded(x, reach), dtype)
+        return self._dropped(*self._embedded(x, reach), dtype)
 
     def _defect(self, x: Tensor) -> Tensor:
-        off = norm(self._proj(x, x.dtype) - x) / (1 + norm(x))
-        return torch.where(self._holds(x), off, torch.inf)
+        off, inside = norm(self._proj(x, x.dtype) - x) / (1 + norm(x)), self._holds(x)
+        if inside.shape != off.shape:
+            raise ValueError(
+                f"{self._name}._holds: for coordinates {tuple(x.shape)} the result has shape "
+                f"{tuple(inside.shape)}; expected {tuple(off.shape)}."
+            )
+        return torch.where(inside, off, torch.inf)
 
     def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor:
         if self._extra_coordinates == 0:

@@ -1,6 +1,9 @@
 """Manifolds that give a chart alone: every operation is that of the quadric, in their words."""
 
 import math
+import re
+import textwrap
+from pathlib import Path
 
 import pytest
 import torch
@@ -258,3 +261,64 @@ def test_a_new_manifold_is_two_methods(model):
     close(model.half_aperture(x), space.half_aperture(a))
     assert repr(model).startswith(f"{type(model).__name__}(")
     check_manifold(model, properties=["dist_value", "exp_inverts_log"], examples=5)
+
+
+def test_expanded_points_and_the_mean_go_through_derivatives_of_the_chart():
+    model = Gans(-0.7)
+    x = model.from_normal(0.4 * U)
+    one = x[:1].expand(6, -1)
+    close(model.logmap(one, x)[0], torch.zeros(3, dtype=F64))
+    close(
+        convert(model.mean(x), model, model.quadric),
+        model.quadric.mean(convert(x, model, model.quadric)),
+    )
+    assert project_disk(x, manifold=model).points.shape == (6, 2)
+
+
+WRONG = {
+    "not of length 1": ({"_embed": lambda s, x: (1 / s.t(x), x)}, r"c\^2 \+ \|d\|\^2 = "),
+    "a sign": ({"_drop": lambda s, c, d, dtype: -d / c}, r"_embed\(_drop\(c, d\)\) is .*again"),
+    "no last axis": (
+        {"_embed": lambda s, x: (1 / s.t(x)[..., 0], x / s.t(x))},
+        r"expected a pair",
+    ),
+    "a wide c": ({"_embed": lambda s, x: (x / s.t(x), x / s.t(x))}, r"expected a pair \(c, d\)"),
+    "one tensor": ({"_embed": lambda s, x: x / s.t(x)}, r"_embed: for coordinates .* pair"),
+    "a coordinate more": (
+        {"_drop": lambda s, c, d, dtype: torch.cat([c, d], -1)},
+        r"_drop: for d .*_extra_coordinates = 1",
+    ),
+    "holds of a wrong shape": ({"_holds": lambda s, x: x[..., 0] > -9}, r"_holds: .*expected"),
+    "holds nothing": ({"_holds": lambda s, x: x[..., :1] > 9}, r"_holds is false at x = "),
+    "a root at 0": (
+        {"_drop": lambda s, c, d, dtype: d / d.norm(dim=-1, keepdim=True) * (1 / c**2 - 1).sqrt()},
+        r"derivative of .* at the origin is not finite",
+    ),
+}
+
+
+@pytest.mark.parametrize("slip", WRONG)
+def test_a_slip_in_a_chart_is_named(slip):
+    body, sentence = WRONG[slip]
+    t = lambda self, x: (1 + (x * x).sum(-1, keepdim=True)).sqrt()  # noqa: E731
+    model = type("Mine", (Gans,), {"t": t, **body})()
+    with pytest.raises(ValueError, match=sentence):
+        check_manifold(model, properties=["proj_idempotent"], examples=1)
+
+
+def test_signs_are_a_tuple():
+    with pytest.raises(TypeError, match=r"Mine: signs is -1; expected a tuple"):
+        type("Mine", (Gans,), {"signs": -1})()
+
+
+def test_the_example_of_the_page_for_contributors_is_kleins_model():
+    page = (Path(__file__).resolve().parents[2] / "CONTRIBUTING.md").read_text()
+    (block,) = re.findall(r"^   ```python\n(.*?)^   ```", page, re.MULTILINE | re.DOTALL)
+    names: dict[str, type[ChartManifold]] = {}
+    exec(textwrap.dedent(block), names)  # type: ignore[arg-type]
+    model = names["BeltramiKlein"](-0.7)
+    x, y = Klein(-0.7).from_normal(U), Klein(-0.7).from_normal(V)
+    close(model.dist(x, y), Klein(-0.7).dist(x, y))
+    close(model.logmap(x, y), Klein(-0.7).logmap(x, y))
+    assert not model.is_point(torch.tensor([1.2, 0.0]))
+    check_manifold(model, properties=["proj_idempotent", "finite_values"], examples=3)

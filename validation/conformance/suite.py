@@ -17,8 +17,10 @@ from typing import Any
 import torch
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
+from ...manifolds import ChartManifold
 from . import behaviour, derivatives, distance, maps  # noqa: F401  # importing a file of properties registers them
 from .adapters import Subject, as_subject
+from .charts import check_chart
 from .example import Situation
 from .properties import PROPERTIES, Broken, Property
 from .strategies import situations
@@ -102,12 +104,15 @@ def check_manifold(
 
     Raises:
         ConformanceError: listing every property that did not, each with its smallest example.
-        ValueError: for a property that does not exist.
+        ValueError: for a property that does not exist, or a :class:`ChartManifold` whose methods
+            contradict each other.
         TypeError: for a manifold whose maps and domain are not known.
     """
     subject = as_subject(manifold)
     if not isinstance(dtype, torch.dtype):
         raise TypeError(f"check_manifold: dtype is {dtype!r}; expected one such as torch.float32.")
+    if isinstance(manifold, ChartManifold):
+        check_chart(manifold._unchecked, n)
     report = Report(subject.name, n, dtype)
     for p in _chosen(properties):
         missing = [name for name in p.needs if getattr(subject, name) is None]
