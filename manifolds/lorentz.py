@@ -49,6 +49,8 @@ class Lorentz(Manifold):
     The distance is the hyperbolic haversine in one of two forms: see
     ``hyperboloid_pair.pair_geometry``. A point may be as far from the origin as 28 R in float32 and
     236 R in float64, where |x_s| is 2^40 R and 2^340 R; maps pull longer results back to there.
+    ``expmap`` goes at most 43 R in float32 and 350 R in float64: enough from anywhere outwards, not
+    from the farthest points inwards through the origin and as far out again.
 
     Args:
         curvature: K < 0.

@@ -306,6 +306,19 @@ def test_a_slip_in_a_chart_is_named(slip):
         check_manifold(model, properties=["proj_idempotent"], examples=1)
 
 
+def test_a_sphere_whose_antipode_is_nowhere_is_named():
+    def drop(self, c, d, dtype):
+        return d * (2 / (1 + c)).sqrt()
+
+    def embed(self, x):
+        square = (x * x).sum(-1, keepdim=True)
+        return 1 - square / 2, (1 - square / 4).clamp(min=0).sqrt() * x
+
+    model = type("EqualArea", (Gans,), {"signs": (1,), "_drop": drop, "_embed": embed})(1.0)
+    with pytest.raises(ValueError, match=r"EqualArea\._drop\(-1, 0\) is not finite"):
+        check_manifold(model, properties=["proj_idempotent"], examples=1)
+
+
 def test_signs_are_a_tuple():
     with pytest.raises(TypeError, match=r"Mine: signs is -1; expected a tuple"):
         type("Mine", (Gans,), {"signs": -1})()

@@ -49,11 +49,20 @@ def check_chart(model: ChartManifold, n: int) -> None:
             f"check_manifold: {name}._holds is false at x = {x[worst].tolist()}, which _drop gave; "
             "expected true at every point."
         )
+    if model.sign > 0 and not bool(
+        model._dropped(-c[:1] / c[:1], 0 * d[:1], c.dtype).isfinite().all()
+    ):
+        raise ValueError(
+            f"check_manifold: {name}._drop(-1, 0) is not finite; expected some coordinates for the "
+            "antipode of the origin, far out if it has none."
+        )
+    zero = torch.zeros(n, dtype=torch.float64, requires_grad=True)
+    slopes = torch.autograd.functional.jacobian(model.from_normal, zero)  # type: ignore[no-untyped-call]
     origin = model._unit_origin(x).expand(n, -1)
     frames = model._out_vector(
         model._into(origin), model.quadric._lift_tangent0(torch.eye(n).double())
     )
-    if not bool(frames.isfinite().all()):
+    if not bool(frames.isfinite().all()) or not bool(slopes.isfinite().all()):
         raise ValueError(
             f"check_manifold: a derivative of {name}._embed or {name}._drop at the origin is not "
             "finite; expected every branch to be fed harmless numbers where it is not used, as in "
