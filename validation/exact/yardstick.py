@@ -109,7 +109,8 @@ def distance(model: Model, a: list[Any], b: list[Any], radius: Any) -> Any:
         return mp.sqrt(total)
     space = model.space()
     x, y = ([c / radius for c in v] for v in (a, b))
-    gap = 1 + model.sign * mp.fdot(y, y)
+    # Of an exact point too: so far out its gap has no digit left at any precision.
+    gap = min(1 + model.sign * mp.fdot(c, c) for c in (x, y))
     outside = (
         (model.sign < 0 and model.chart in ("ball", "klein") and gap <= 0)
         or (model.chart == "halfspace" and y[-1] <= 0)
