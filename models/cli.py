@@ -1,4 +1,5 @@
-"""The commands of the models: train, evaluate, plot, traverse, rank, features, probvlm, shards."""
+"""The commands of the models: train, evaluate, plot, traverse, rank, features, probvlm, shards,
+embed."""
 
 import shlex
 import sys
@@ -33,8 +34,16 @@ from .command_options import (
 from .encoders.presets import Size
 from .evaluation.run_data import all_pictures
 from .program import spoken
-from .training.checkpoint import CONFIG, check_place, evaluation_file, load_run, read_config
+from .training.checkpoint import (
+    CONFIG,
+    check_place,
+    evaluation_file,
+    load_run,
+    own_folder,
+    read_config,
+)
 from .training.config import TrainConfig
+from .training.interrupt import polite_interrupt
 
 T = TypeVar("T")
 _STOPPED = 130  # what a shell expects of a command ended by Ctrl-C
@@ -276,6 +285,28 @@ def shards(argv: Sequence[str]) -> int:
         return 0
 
     return _command("shards", lambda: _parse("shards", ShardsOptions, argv), run)
+
+
+def embed(argv: Sequence[str]) -> int:
+    """``spaceforms embed``."""
+    from .graphs.config import EmbedOptions
+    from .graphs.run import embed as embed_graph, finish
+
+    def run(options: EmbedOptions) -> int:
+        check_place(options.out)
+        again = shlex.join(word for word in argv if word not in ("--overwrite", "--resume"))
+        with own_folder(options.out), polite_interrupt() as stopped:
+            report = embed_graph(options, stopped)
+        if report is None:
+            more = f"spaceforms embed {again} --resume"
+            said = f"spaceforms embed: stopped and saved; go on with: {more}"
+            print(spoken(said), file=sys.stderr)
+            return _STOPPED
+        print(finish(options, report))
+        print(f"Written to {options.out}: vectors, names, config, report, picture.")
+        return 0
+
+    return _command("embed", lambda: _parse("embed", EmbedOptions, argv), run)
 
 
 def _parse(name: str, kind: type[T], argv: Sequence[str], default: T | None = None) -> T:
