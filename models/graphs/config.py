@@ -62,13 +62,13 @@ class EmbedOptions:
     bias: bool = False
     """One number more for each node, by which it is nearer to all: with it general nodes can be
     near everything in flat space too."""
-    epochs: Annotated[int | None, absent(INT, "1,500 steps' worth, 20 at least")] = None
+    epochs: Annotated[int | None, absent(INT, "3,000 steps' worth, 20 at least")] = None
     """Passes over all pairs."""
     minutes: Annotated[float | None, absent(FLOAT, "as --epochs says")] = None
     """In place of --epochs: as many as fit, by the speed of the first steps."""
-    batch: int = 1024
+    batch: int = 512
     """Pairs a step."""
-    negatives: int = 50
+    negatives: int = 20
     """Nodes that are no ancestor, for each pair."""
     lr: float = 0.3
     """Learning rate of Adam on normal coordinates; it falls to 0 as a cosine."""

@@ -97,6 +97,8 @@ class _Reader:
         one, two = (np.frombuffer(a, np.int64) for a in (self.first, self.second))
         if self.order == "child-parent":
             one, two = two, one
+        if (one == two).all():
+            raise ValueError(f"{self.path}: expected edges between different nodes, got none.")
         return _graph(names, one, two, np.frombuffer(self.weight, np.float64), self.notes)
 
     def wrong(self, expected: str, got: str) -> ValueError:
@@ -264,8 +266,6 @@ def _graph(
     keys, back = np.unique(parent * len(names) + child, return_inverse=True)
     if len(keys) < len(parent):
         notes.append(f"{_count(len(parent) - len(keys), 'duplicate')} merged")
-    if not len(keys):
-        raise ValueError("expected edges between different nodes, got self-loops only.")
     summed = np.bincount(back.reshape(-1), weight, len(keys)).astype(np.float64)
     return Graph(tuple(names), keys // len(names), keys % len(names), summed, tuple(notes))
 

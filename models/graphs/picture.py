@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...datasets.disk import printable
+from ...datasets.disk import printable, replacing
 from ...manifolds import Manifold, PoincareBall, recentre
 from ...plotting import disk, names, project_disk
 from .embedding import Embedding
@@ -25,6 +26,8 @@ _BRANCHES = 7  # with a colour of their own
 _STEPS = 33  # points on a geodesic
 _OFFERED, _LETTERS = 400, 32  # names that are tried, and their letters
 _SPLITS = 50
+_REACH = 5.0  # distance from the middle of the farthest point drawn, in curvature radii
+_NONE = "other"
 _BALL = PoincareBall(-1.0)
 
 
@@ -42,8 +45,11 @@ def draw(embedding: Embedding, relation: Relation, folder: Path, *, title: str) 
     path = folder / (DISK if hyperbolic else PLANE)
     general = np.argsort(-descendants(relation), kind="stable")
     layout = _on_disk(embedding, general) if hyperbolic else _on_plane(embedding, general)
-    figure = _figure(embedding, layout, general, title, hyperbolic=hyperbolic)
-    figure.savefig(path, dpi=150)
+    with warnings.catch_warnings():  # a name in letters that the font lacks is drawn as boxes
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        figure = _figure(embedding, layout, general, title, hyperbolic=hyperbolic)
+        with replacing(path) as part:
+            figure.savefig(part, dpi=150, format="png")
     return path
 
 
@@ -59,7 +65,14 @@ def _centred(embedding: Embedding, general: NDArray[np.int64]) -> Tensor:
 @torch.no_grad()
 def _on_disk(embedding: Embedding, general: NDArray[np.int64]) -> Layout:
     found = project_disk(_centred(embedding, general), manifold=embedding.manifold)
-    return Layout(found.points, found.title)
+    v = _BALL.to_normal(found.points)
+    farthest = float(v.norm(dim=-1).max())
+    if farthest <= _REACH:
+        return Layout(found.points, found.title)
+    # At ten units all points would lie on the boundary.
+    share = _REACH / farthest
+    title = f"{found.title}\ndistances from the middle drawn at {share:.0%} of their length"
+    return Layout(_BALL.from_normal(v * share), title)
 
 
 @torch.no_grad()
@@ -89,24 +102,42 @@ def _figure(
     ax = figure.add_subplot()
     xy = layout.places.numpy()
     branches = _branches(embedding, general)
-    size = float(np.clip(4000 / len(xy), 3, 24))
+    # Colours go by order: that of the largest branch is first, that of what is in none last.
+    nodes = general[np.argsort([branches[k] == _NONE for k in general], kind="stable")]
+    labels = [branches[k] for k in nodes]
+    size = float(np.clip(4000 / len(xy), 4, 24))
     if hyperbolic:
-        disk(layout.places, manifold=_BALL, labels=branches, ax=ax, size=size)
+        disk(layout.places[nodes], manifold=_BALL, labels=labels, ax=ax, size=size)
     else:
-        span = float(np.abs(xy).max()) * 1.05 or 1.0
-        ax.set(xlim=(-span, span), ylim=(-span, span), aspect="equal")
-        ax.set_axis_off()
-        for branch in dict.fromkeys(branches):
-            here = np.array([b == branch for b in branches])
-            ax.scatter(
-                xy[here, 0], xy[here, 1], s=size, linewidths=0, alpha=0.85, zorder=3, label=branch
-            )
-        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+        _plane(ax, xy[nodes], labels, size)
+    legend = ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
+    for handle in legend.legend_handles:
+        handle.set_sizes([24])
     ax.set_title(f"{title}\n{layout.title}", fontsize=9)
-    rank = np.empty(len(general), np.int64)
-    rank[general] = np.arange(len(general))
+    ax.add_collection(_edges(embedding, layout, general, hyperbolic=hyperbolic), autolim=False)
+    first = general[:_OFFERED]
+    names(xy[first], [_short(embedding.names[k]) for k in first], ax=ax, most=_NAMED, fontsize=7)
+    return figure
+
+
+def _plane(ax: Any, xy: NDArray[np.float64], labels: list[str], size: float) -> None:
+    """Points of flat coordinates, one collection a label."""
+    span = float(np.abs(xy).max()) * 1.05 or 1.0
+    ax.set(xlim=(-span, span), ylim=(-span, span), aspect="equal")
+    ax.set_axis_off()
+    for label in dict.fromkeys(labels):
+        here = np.array([other == label for other in labels])
+        ax.scatter(*xy[here].T, s=size, linewidths=0, alpha=0.85, zorder=3, label=label)
+
+
+@torch.no_grad()
+def _edges(
+    embedding: Embedding, layout: Layout, general: NDArray[np.int64], *, hyperbolic: bool
+) -> LineCollection:
+    """Geodesics of the picture for the edges, of a large graph for the most general ones."""
+    rank = _ranks(general)
     parent, child = embedding.parent, embedding.child
-    order = np.argsort((rank[parent] + rank[child]), kind="stable")[:_EDGES]
+    order = np.argsort(rank[parent] + rank[child], kind="stable")[:_EDGES]
     upper, lower = (layout.places[end[order]] for end in (parent, child))
     if hyperbolic:
         t = torch.linspace(0, 1, _STEPS, dtype=torch.float64)
@@ -114,11 +145,14 @@ def _figure(
     else:
         curves = torch.stack([upper, lower], dim=1).numpy()
     width = float(np.clip(150 / len(order), 0.25, 0.8))
-    lines = LineCollection(list(curves), colors="#555555", linewidths=width, alpha=0.5, zorder=2)
-    ax.add_collection(lines, autolim=False)
-    first = general[:_OFFERED]
-    names(xy[first], [_short(embedding.names[k]) for k in first], ax=ax, most=_NAMED, fontsize=7)
-    return figure
+    return LineCollection(list(curves), colors="#555555", linewidths=width, alpha=0.5, zorder=2)
+
+
+def _ranks(general: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of each node, how many are more general."""
+    rank = np.empty(len(general), np.int64)
+    rank[general] = np.arange(len(general))
+    return rank
 
 
 def _short(name: str) -> str:
@@ -130,8 +164,7 @@ def _short(name: str) -> str:
 def _branches(embedding: Embedding, general: NDArray[np.int64]) -> list[str]:
     """For each node the branch that it is in: below the most general node, or a piece of such."""
     parent, child = embedding.parent.numpy(), embedding.child.numpy()
-    rank = np.empty(len(general), np.int64)
-    rank[general] = np.arange(len(general))
+    rank = _ranks(general)
     heads = {int(general[0])}
     # The most general branch falls into its children until there are enough.
     for _ in range(_SPLITS):
@@ -149,4 +182,4 @@ def _branches(embedding: Embedding, general: NDArray[np.int64]) -> list[str]:
             label[level] = head
             below = np.unique(child[np.isin(parent, level)])
             level = below[label[below] == -1]
-    return ["other" if head < 0 else _short(embedding.names[head]) for head in label]
+    return [_NONE if head < 0 else _short(embedding.names[head]) for head in label]

@@ -75,6 +75,7 @@ def embed(
     seconds, pairs = _train(trainer, options, stopped)
     save_tensors(options.out / STATE, trainer.state())
     if trainer.done < trainer.steps:
+        say(f"{trainer.done:,} of {trainer.steps:,} steps are done.")
         return None
 
     embedding = _embedding(trainer, graph)
@@ -193,6 +194,7 @@ def _measure(graph: Graph, relation: Relation, embedding: Embedding) -> dict[str
         "edges": len(graph.parent),
         "pairs": len(relation.pairs),
         "nodes_measured": len(nodes),
+        "sampled": len(nodes) < int((relation.starts[1:] > relation.starts[:-1]).sum()),
         "radius": dataclasses.asdict(found),
     }
 

@@ -17,7 +17,7 @@ from .config import EmbedOptions, make_space
 from .relation import Relation
 
 _START = 0.1  # standard deviation of the first coordinates
-_STEPS, _EPOCHS = 1500, 20  # the least of both, where no number of epochs is given
+_STEPS, _EPOCHS = 3000, 20  # the least of both, where no number of epochs is given
 _PILOT = 20  # steps by which the speed is known
 _SHUFFLE, _DRAW, _INIT = range(3)  # streams of random numbers
 
@@ -65,7 +65,9 @@ class Trainer:
         if place == 0 or self._order is self.rows:
             shuffle = _generator(options.seed, _SHUFFLE, epoch)
             self._order = self.rows[torch.randperm(len(self.rows), generator=shuffle)]
-        rows = self._order[place * options.batch : (place + 1) * options.batch]
+        # Batches are of one size: a small last one would count as much as the others.
+        size = -(-len(self.rows) // self.per_epoch)
+        rows = self._order[place * size : (place + 1) * size]
         child, ancestor = relation.pairs[rows].unbind(-1)
         draw = _generator(options.seed, _DRAW, self.done)
         wrong = relation.negatives(child, options.negatives, draw)
@@ -95,14 +97,14 @@ class Trainer:
     def logits(self, child: Tensor, others: Tensor, temperature: float) -> Tensor:
         """(B,), (B, k) -> (B, k)."""
         if others.numel() < len(self.normal):  # lifted as gathered
-            x = self.space.from_normal(F.embedding(child, self.normal))
-            y = self.space.from_normal(F.embedding(others, self.normal))
+            x = self.space.from_normal(_rows(self.normal, child))
+            y = self.space.from_normal(_rows(self.normal, others))
         else:
             points = self.space.from_normal(self.normal)
-            x, y = F.embedding(child, points), F.embedding(others, points)
+            x, y = _rows(points, child), _rows(points, others)
         closeness = -self.space.dist(x[:, None], y)
         if self.bias is not None:
-            closeness = closeness + F.embedding(others, self.bias).squeeze(-1)
+            closeness = closeness + _rows(self.bias, others).squeeze(-1)
         return closeness / temperature
 
     def temperature(self, share: float) -> float:
@@ -171,6 +173,11 @@ def epochs_of(options: EmbedOptions, relation: Relation) -> int:
             began = time.perf_counter()
     each = (time.perf_counter() - began) / (_PILOT - _PILOT // 4)
     return max(int(options.minutes * 60 / (each * per_epoch)), 1)
+
+
+def _rows(table: Tensor, index: Tensor) -> Tensor:
+    """(N, m), (...) -> (..., m). Its backward pass takes a quarter of ``F.embedding``'s."""
+    return table.index_select(0, index.reshape(-1)).unflatten(0, index.shape)
 
 
 def _generator(seed: int, *stream: int) -> torch.Generator:
