@@ -72,10 +72,11 @@ class EmbedOptions:
     """Nodes that are no ancestor, for each pair."""
     lr: float = 0.3
     """Learning rate of Adam on normal coordinates; it falls to 0 as a cosine."""
-    temperature: float = 1.0
+    temperature: Annotated[float | None, absent(FLOAT, "1; 2 for --dim 1 and 2")] = None
     """Of the softmax, in units of length, at the start."""
-    final_temperature: float = 0.1
-    """That at the end. Begun at 0.1, hyperbolic points would stay in a flat solution."""
+    final_temperature: Annotated[float | None, absent(FLOAT, "0.1; 1 for --dim 1 and 2")] = None
+    """That at the end, to which it falls: begun there, points of hyperbolic space would stay where
+    it is nearly flat."""
     seed: int = 0
     """Of all that is random; on a CPU the same seed gives the same bits."""
     resume: bool = False
@@ -101,6 +102,13 @@ class EmbedOptions:
             raise ValueError("epochs and minutes are both given; expected at most one of them.")
         if self.resume and self.overwrite:
             raise ValueError("resume and overwrite are both set; expected at most one of them.")
+
+    @property
+    def temperatures(self) -> tuple[float, float]:
+        """That of the first step and that of the end."""
+        first, last = (2.0, 1.0) if self.dim <= 2 else (1.0, 0.1)
+        first = self.temperature or first
+        return first, self.final_temperature or min(first, last)
 
 
 def make_space(name: Space, curvature: float | None = None) -> Manifold:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
@@ -111,7 +111,7 @@ def _figure(
     else:
         _plane(ax, xy[nodes], labels, size)
     legend = ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
-    for handle in legend.legend_handles:
+    for handle in legend.findobj(PathCollection):
         handle.set_sizes([24])
     ax.set_title(f"{title}\n{layout.title}", fontsize=9)
     ax.add_collection(_edges(embedding, layout, general, hyperbolic=hyperbolic), autolim=False)

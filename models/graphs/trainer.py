@@ -89,8 +89,8 @@ class Trainer:
         value = float(loss.detach())
         if not math.isfinite(value):
             raise FloatingPointError(
-                f"the loss is {value} after step {self.done}; expected a finite one: try a smaller "
-                f"--lr than {options.lr:g}, or a larger --final-temperature."
+                f"the loss is {value} after step {self.done}; expected a finite one: try an --lr "
+                f"below {options.lr:g}, or a --final-temperature above {options.temperatures[1]:g}."
             )
         return len(rows), value
 
@@ -109,7 +109,7 @@ class Trainer:
 
     def temperature(self, share: float) -> float:
         """T where this share of the steps is done."""
-        first, last = self.options.temperature, self.options.final_temperature
+        first, last = self.options.temperatures
         return float(first * (last / first) ** share)
 
     @torch.no_grad()
@@ -177,7 +177,7 @@ def epochs_of(options: EmbedOptions, relation: Relation) -> int:
 
 def _rows(table: Tensor, index: Tensor) -> Tensor:
     """(N, m), (...) -> (..., m). Its backward pass takes a quarter of ``F.embedding``'s."""
-    return table.index_select(0, index.reshape(-1)).unflatten(0, index.shape)
+    return table.index_select(0, index.reshape(-1)).reshape(*index.shape, -1)
 
 
 def _generator(seed: int, *stream: int) -> torch.Generator:
