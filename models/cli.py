@@ -303,7 +303,6 @@ def embed(argv: Sequence[str]) -> int:
             print(spoken(said), file=sys.stderr)
             return _STOPPED
         print(finish(options, report))
-        print(f"Written to {options.out}: vectors, names, config, report, picture.")
         return 0
 
     return _command("embed", lambda: _parse("embed", EmbedOptions, argv), run)

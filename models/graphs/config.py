@@ -62,7 +62,7 @@ class EmbedOptions:
     bias: bool = False
     """One number more for each node, by which it is nearer to all: with it general nodes can be
     near everything in flat space too."""
-    epochs: Annotated[int | None, absent(INT, "3,000 steps' worth, 20 at least")] = None
+    epochs: Annotated[int | None, absent(INT, "3,000 steps' worth, from 20 to 1,000")] = None
     """Passes over all pairs."""
     minutes: Annotated[float | None, absent(FLOAT, "as --epochs says")] = None
     """In place of --epochs: as many as fit, by the speed of the first steps."""

@@ -18,7 +18,9 @@ from .config import EmbedOptions, differences, to_json
 from .edges import Graph, name_of, read_graph, shape_in_words
 from .embedding import (
     CONFIG,
+    NAMES,
     REPORT,
+    VECTORS,
     Embedding,
     load_tensors,
     read_json,
@@ -26,12 +28,13 @@ from .embedding import (
     save_tensors,
 )
 from .measures import graph_metric, measured_nodes, popularity, reconstruction
-from .picture import draw
+from .picture import DISK, PLANE, draw
 from .relation import Relation, relation_of
 from .report import FLAT, as_table, flat_solution
 from .trainer import Trainer, epochs_of, radii
 
 STATE = "state.safetensors"
+MADE = (VECTORS, NAMES, REPORT, DISK, PLANE)
 _SAVE_EVERY = 300.0  # seconds
 
 
@@ -70,9 +73,11 @@ def embed(
         trainer.load_state(load_tensors(options.out / STATE))
     else:
         options.out.mkdir(parents=True, exist_ok=True)
+        for name in MADE:
+            (options.out / name).unlink(missing_ok=True)
         save_tensors(options.out / STATE, trainer.state())
         write_text(options.out / CONFIG, to_json(options, epochs_made=epochs, graph=digest))
-    seconds, pairs = _train(trainer, options, stopped)
+    _train(trainer, options, stopped)
     save_tensors(options.out / STATE, trainer.state())
     if trainer.done < trainer.steps:
         say(f"{trainer.done:,} of {trainer.steps:,} steps are done.")
@@ -87,9 +92,9 @@ def embed(
     )
     report = _measure(graph, relation, embedding)
     report |= {
-        "seconds": round(seconds, 3),
+        "seconds": round(trainer.seconds, 3),
         "seconds_reading": round(read, 3),
-        "pairs_per_second": round(pairs / max(seconds, 1e-9)),
+        "pairs_per_second": round(epochs * len(trainer.rows) / max(trainer.seconds, 1e-9)),
         "epochs": epochs,
         "steps": trainer.steps,
         "curvature": curvature,
@@ -126,15 +131,12 @@ def _stored(options: EmbedOptions) -> dict[str, Any] | None:
     return stored
 
 
-def _train(
-    trainer: Trainer, options: EmbedOptions, stopped: Callable[[], bool]
-) -> tuple[float, int]:
-    """Train to the end or until stopped: seconds, and pairs learned from."""
+def _train(trainer: Trainer, options: EmbedOptions, stopped: Callable[[], bool]) -> None:
+    """Train to the end or until stopped, under a progress bar; every five minutes it is saved."""
     terminal = Terminal()
     total = trainer.steps * len(trainer.rows) // trainer.per_epoch
     done = trainer.done * len(trainer.rows) // trainer.per_epoch
-    began = saved = time.perf_counter()
-    pairs = 0
+    saved = time.perf_counter()
     bar = tqdm(
         total=total,
         initial=done,
@@ -146,14 +148,12 @@ def _train(
     )
     with bar:
         for count, loss in trainer.run(stopped):
-            pairs += count
             bar.update(count)
             if trainer.done % 20 == 0:
                 bar.set_postfix_str(f"loss {loss:.3f}", refresh=False)
             if time.perf_counter() - saved > _SAVE_EVERY:
                 save_tensors(options.out / STATE, trainer.state())
                 saved = time.perf_counter()
-    return time.perf_counter() - began, pairs
 
 
 def _embedding(trainer: Trainer, graph: Graph) -> Embedding:
@@ -200,5 +200,6 @@ def _measure(graph: Graph, relation: Relation, embedding: Embedding) -> dict[str
 
 
 def finish(options: EmbedOptions, report: dict[str, Any]) -> str:
-    """What is said at the end."""
-    return as_table(report, title=name_of(options.edges))
+    """What is said at the end: a table, and where the rest is."""
+    made = ", ".join(name for name in MADE if (options.out / name).is_file())
+    return f"{as_table(report, title=name_of(options.edges))}\nWritten to {options.out}: {made}"

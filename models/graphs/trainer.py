@@ -17,8 +17,9 @@ from .config import EmbedOptions, make_space
 from .relation import Relation
 
 _START = 0.1  # standard deviation of the first coordinates
-_STEPS, _EPOCHS = 3000, 20  # the least of both, where no number of epochs is given
-_PILOT = 20  # steps by which the speed is known
+# Where no number of epochs is given: those of so many steps, but not fewer or more than these.
+_STEPS, _LEAST, _MOST = 3000, 20, 1000
+_PILOT, _WARM = 20, 5  # steps by which the speed is known, less the first ones, which are slower
 _SHUFFLE, _DRAW, _INIT = range(3)  # streams of random numbers
 
 
@@ -47,6 +48,7 @@ class Trainer:
         self.per_epoch = -(-len(self.rows) // options.batch)
         self.steps = self.per_epoch * epochs
         self.done = 0
+        self.seconds = 0.0
         first = torch.randn(relation.nodes, options.dim, generator=_generator(options.seed, _INIT))
         self.normal = torch.nn.Parameter(_START * first)
         self.bias = torch.nn.Parameter(torch.zeros(relation.nodes, 1)) if options.bias else None
@@ -56,8 +58,11 @@ class Trainer:
 
     def run(self, stopped: Callable[[], bool]) -> Iterator[tuple[int, float]]:
         """Train on to the end or until ``stopped()``; after each step its pairs and its loss."""
+        began, before = time.perf_counter(), self.seconds
         while self.done < self.steps and not stopped():
-            yield self._step()
+            found = self._step()
+            self.seconds = before + time.perf_counter() - began
+            yield found
 
     def _step(self) -> tuple[int, float]:
         options, relation = self.options, self.relation
@@ -122,7 +127,11 @@ class Trainer:
 
     def state(self) -> dict[str, Tensor]:
         """Tensors from which :meth:`load_state` goes on to the same bits."""
-        found = {"done": torch.tensor(self.done), "steps": torch.tensor(self.steps)}
+        found = {
+            "done": torch.tensor(self.done),
+            "steps": torch.tensor(self.steps),
+            "seconds": torch.tensor(self.seconds, dtype=torch.float64),
+        }
         for k, parameter in enumerate(self._parameters()):
             found[f"{k}.value"] = parameter.detach()
             for name, value in self.optimizer.state[parameter].items():
@@ -148,6 +157,7 @@ class Trainer:
                         if name.startswith(f"{k}.") and name != f"{k}.value"
                     }
             self.done, self.steps = int(state["done"]), int(state["steps"])
+            self.seconds = float(state["seconds"])
         except (KeyError, ValueError) as error:
             raise ValueError(
                 f"expected the state of a run with these options, got that of another ({error})."
@@ -165,13 +175,13 @@ def epochs_of(options: EmbedOptions, relation: Relation) -> int:
     pairs = int((relation.room[relation.pairs[:, 0]] > 0).sum())
     per_epoch = max(-(-pairs // options.batch), 1)
     if options.minutes is None:
-        return max(-(-_STEPS // per_epoch), _EPOCHS)
+        return min(max(-(-_STEPS // per_epoch), _LEAST), _MOST)
     trial = Trainer(relation, options, -(-_PILOT // per_epoch))
-    began = time.perf_counter()
+    warm = 0.0
     for _ in trial.run(lambda: trial.done >= _PILOT):
-        if trial.done == _PILOT // 4:  # the first steps are slower
-            began = time.perf_counter()
-    each = (time.perf_counter() - began) / (_PILOT - _PILOT // 4)
+        if trial.done == _WARM:
+            warm = trial.seconds
+    each = (trial.seconds - warm) / (_PILOT - _WARM)
     return max(int(options.minutes * 60 / (each * per_epoch)), 1)
 
 
