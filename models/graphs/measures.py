@@ -11,9 +11,9 @@ from torch import Tensor
 from .edges import Graph
 from .relation import Relation, descendants
 
-_CELLS = 2**24  # numbers of a block
+_CELLS = 2**21  # distances of a block, which take ten numbers each and more
 _NODES = 20_000  # more than these, and a sample is measured
-_SAMPLE = 5_000
+_SAMPLE = 2_000
 _CHEAP = 2 * 10**9  # additions
 
 
@@ -25,7 +25,7 @@ class Reconstruction(NamedTuple):
 
 
 def measured_nodes(relation: Relation) -> Tensor:
-    """Nodes that have an ancestor and are measured: all, or of a large graph 5,000 by chance."""
+    """Nodes that have an ancestor and are measured: all, or of a large graph 2,000 by chance."""
     nodes = (relation.starts[1:] > relation.starts[:-1]).nonzero().squeeze(-1)
     if relation.nodes <= _NODES or len(nodes) <= _SAMPLE:
         return nodes

@@ -172,12 +172,13 @@ def _embedding(trainer: Trainer, graph: Graph) -> Embedding:
 def _measure(graph: Graph, relation: Relation, embedding: Embedding) -> dict[str, Any]:
     nodes = measured_nodes(relation)
     found = radii(embedding.manifold, embedding.points)
-    # The product's rounding goes with cosh^2 of the radius: 1e-9 at 9, where float32's is larger.
+    # The product's rounding goes with cosh^2 of the radius: 1e-8 at 9, where the other way's is as
+    # large in float32; farther out that is the more accurate one.
     product = found.largest < 9 or embedding.manifold.sign >= 0
+    points = embedding.points.double() if product else embedding.points
 
     def cost(block: Tensor) -> Tensor:
-        points = embedding.points.double()
-        distance = embedding.manifold.cdist(points[block], points, matmul=product)
+        distance = embedding.manifold.cdist(points[block], points, matmul=product).double()
         if embedding.bias is not None:
             distance = distance - embedding.bias.double()
         return distance
