@@ -43,7 +43,7 @@ from .training.checkpoint import (
     read_config,
 )
 from .training.config import TrainConfig
-from .training.interrupt import polite_interrupt
+from .training.interrupt import interruptible, polite_interrupt
 
 T = TypeVar("T")
 _STOPPED = 130  # what a shell expects of a command ended by Ctrl-C
@@ -290,17 +290,21 @@ def shards(argv: Sequence[str]) -> int:
 def embed(argv: Sequence[str]) -> int:
     """``spaceforms embed``."""
     from .graphs.config import EmbedOptions
-    from .graphs.run import embed as embed_graph, finish
+    from .graphs.run import STATE, embed as embed_graph, finish
 
     def run(options: EmbedOptions) -> int:
         check_place(options.out)
         again = shlex.join(word for word in argv if word not in ("--overwrite", "--resume"))
-        with own_folder(options.out), polite_interrupt() as stopped:
-            report = embed_graph(options, stopped)
+        try:
+            with interruptible(), own_folder(options.out):
+                report = embed_graph(options, polite_interrupt)
+        except KeyboardInterrupt:
+            if not (options.out / STATE).is_file():
+                raise
+            report = None
         if report is None:
-            more = f"spaceforms embed {again} --resume"
-            said = f"spaceforms embed: stopped and saved; go on with: {more}"
-            print(spoken(said), file=sys.stderr)
+            said = f"stopped and saved; go on with: spaceforms embed {again} --resume"
+            print(spoken(f"spaceforms embed: {said}"), file=sys.stderr)
             return _STOPPED
         print(finish(options, report))
         return 0

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -38,14 +39,21 @@ MADE = (VECTORS, NAMES, REPORT, DISK, PLANE)
 _SAVE_EVERY = 300.0  # seconds
 
 
-def embed(
-    options: EmbedOptions, stopped: Callable[[], bool] = lambda: False
-) -> dict[str, Any] | None:
+Interrupt = Callable[[], AbstractContextManager[Callable[[], bool]]]
+"""What is entered while points are trained, and gives a function that says when to stop."""
+
+
+def _never() -> AbstractContextManager[Callable[[], bool]]:
+    return nullcontext(lambda: False)
+
+
+def embed(options: EmbedOptions, interrupt: Interrupt = _never) -> dict[str, Any] | None:
     """Run ``spaceforms embed``: the figures of its report, or None if it was stopped.
 
     Args:
         options: what to embed, where and how.
-        stopped: asked after each step; where it says so a checkpoint is written.
+        interrupt: entered while points are trained; what it gives is asked after each step, and
+            where it says so a checkpoint is written.
 
     Raises:
         FileExistsError: the folder holds an embedding, and neither resume nor overwrite is set.
@@ -77,7 +85,8 @@ def embed(
             (options.out / name).unlink(missing_ok=True)
         save_tensors(options.out / STATE, trainer.state())
         write_text(options.out / CONFIG, to_json(options, epochs_made=epochs, graph=digest))
-    _train(trainer, options, stopped)
+    with interrupt() as stopped:
+        _train(trainer, options, stopped)
     save_tensors(options.out / STATE, trainer.state())
     if trainer.done < trainer.steps:
         say(f"{trainer.done:,} of {trainer.steps:,} steps are done.")

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from collections import deque
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -304,10 +305,11 @@ def test_a_seed_gives_the_same_bits_stopped_or_not(undrawn, tree, tmp_path, mani
         calls += 1
         return calls % 3 == 0
 
-    report = embed(options_of(tree, parts, **options), stopped)
+    report = embed(options_of(tree, parts, **options), lambda: nullcontext(stopped))
     assert report is None
     for _ in range(20):
-        report = embed(options_of(tree, parts, resume=True, **options), stopped)
+        again = options_of(tree, parts, resume=True, **options)
+        report = embed(again, lambda: nullcontext(stopped))
         if report is not None:
             break
     assert calls > 9
@@ -401,6 +403,21 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(undrawn, tree, tmp_path, caps
     assert main([*words, "--resume"]) == 0
     a, b = (load_file(folder / "vectors.safetensors") for folder in (whole, out))
     assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_ctrl_c_while_it_is_measured_ends_it_and_the_points_are_kept(
+    tree, tmp_path, capsys, monkeypatch
+):
+    def interrupt(*args, **_):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    words = ["embed", str(tree), "--out", str(tmp_path / "o"), "--dim", "2", "--epochs", "1"]
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "draw", interrupt)
+        assert main(words) == 130
+    assert f"go on with: spaceforms {' '.join(words)} --resume" in capsys.readouterr().err
+    assert main([*words, "--resume"]) == 0
+    assert (tmp_path / "o" / "disk.png").is_file()
 
 
 @pytest.mark.parametrize(
