@@ -23,6 +23,16 @@ def flat_solution(report: dict[str, Any], space: Manifold) -> bool:
     return space.sign < 0 and report["radius"]["mean"] < 2.0 and report["map"] < _GOOD
 
 
+def edge(report: dict[str, Any]) -> str:
+    """That points lie as far out as float32 holds, and would lie farther."""
+    count = report["at_the_edge"]
+    return (
+        f"{count:,} of {report['nodes']:,} points lie at the edge of what float32 holds, "
+        f"{report['radius']['largest']:.1f} curvature radii from the origin. A smaller --lr keeps "
+        "them nearer, a larger --dim gives them room."
+    )
+
+
 def as_table(report: dict[str, Any], *, title: str) -> str:
     """The report for a terminal."""
     measured = report["nodes_measured"]

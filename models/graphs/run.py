@@ -31,7 +31,7 @@ from .embedding import (
 from .measures import graph_metric, measured_nodes, popularity, reconstruction
 from .picture import DISK, PLANE, draw
 from .relation import Relation, relation_of
-from .report import FLAT, as_table, flat_solution
+from .report import FLAT, as_table, edge, flat_solution
 from .trainer import Trainer, epochs_of, radii
 
 STATE = "state.safetensors"
@@ -105,12 +105,15 @@ def embed(options: EmbedOptions, interrupt: Interrupt = _never) -> dict[str, Any
         "seconds_reading": round(read, 3),
         "pairs_per_second": round(epochs * len(trainer.rows) / max(trainer.seconds, 1e-9)),
         "epochs": epochs,
+        "at_the_edge": trainer.at_the_edge(),
         "steps": trainer.steps,
         "curvature": curvature,
         "notes": list(graph.notes),
     }
     if flat_solution(report, trainer.space):
         say(FLAT)
+    if report["at_the_edge"]:
+        say(edge(report))
     write_text(options.out / REPORT, json.dumps(report, indent=2) + "\n")
     draw(embedding, relation, options.out, title=name_of(options.edges))
     return report

@@ -16,6 +16,7 @@ from ...manifolds import Manifold
 from .config import EmbedOptions, make_space
 from .relation import Relation
 
+_ROUNDING = 1e-3  # of a distance in float32, near the edge of the space
 _START = 0.1  # standard deviation of the first coordinates
 # Where no number of epochs is given: those of so many steps, but not fewer or more than these.
 _STEPS, _LEAST, _MOST = 3000, 20, 1000
@@ -122,6 +123,17 @@ class Trainer:
         """(nodes, m)."""
         points: Tensor = self.space.from_normal(self.normal).detach()
         return points
+
+    @torch.no_grad()
+    def at_the_edge(self) -> int:
+        """How many points of hyperbolic space are farther out than their dtype holds, and were
+        pulled back."""
+        if self.space.sign >= 0:
+            return 0
+        points = self.points()
+        origin = self.space.origin(self.normal.shape[1], dtype=points.dtype)
+        wanted, got = self.normal.norm(dim=-1), self.space.dist(origin, points)
+        return int((wanted > (1 + _ROUNDING) * got).sum())
 
     # -- checkpoints ----------------------------------------------------------------------------
 

@@ -434,6 +434,16 @@ def test_options_that_cannot_work_get_a_sentence(tree, tmp_path, words, status, 
     assert sentence in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("manifold", "edge"), [("lorentz", 28.4), ("ball", 16.1)])
+def test_points_at_the_edge_of_float32_are_counted(undrawn, tree, tmp_path, manifold, edge, capsys):
+    options = options_of(tree, tmp_path / "o", lr=20.0, epochs=3, manifold=manifold)
+    report = embed(options)
+    assert 1 < report["at_the_edge"] <= 32
+    assert report["radius"]["largest"] == pytest.approx(edge, abs=0.2)
+    assert f"{report['at_the_edge']} of 32 points lie at the edge" in capsys.readouterr().err
+    assert embed(options_of(tree, tmp_path / "near"))["at_the_edge"] == 0
+
+
 def test_a_flat_solution_is_warned_of(undrawn, tree, tmp_path, capsys):
     embed(options_of(tree, tmp_path / "flat", lr=1e-3, epochs=1))
     assert "below two curvature radii" in capsys.readouterr().err
