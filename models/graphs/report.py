@@ -27,9 +27,9 @@ def edge(report: dict[str, Any]) -> str:
     """That points lie as far out as float32 holds, and would lie farther."""
     count = report["at_the_edge"]
     return (
-        f"{count:,} of {report['nodes']:,} points lie at the edge of what float32 holds, "
-        f"{report['radius']['largest']:.1f} curvature radii from the origin. A smaller --lr keeps "
-        "them nearer, a larger --dim gives them room."
+        f"At the edge of what float32 holds, {report['radius']['largest']:.1f} curvature radii "
+        f"from the origin: {count:,} of {report['nodes']:,} points. A smaller --lr keeps them "
+        "nearer, a larger --dim gives them room."
     )
 
 

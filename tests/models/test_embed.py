@@ -440,7 +440,7 @@ def test_points_at_the_edge_of_float32_are_counted(undrawn, tree, tmp_path, mani
     report = embed(options)
     assert 1 < report["at_the_edge"] <= 32
     assert report["radius"]["largest"] == pytest.approx(edge, abs=0.2)
-    assert f"{report['at_the_edge']} of 32 points lie at the edge" in capsys.readouterr().err
+    assert f"from the origin: {report['at_the_edge']} of 32 points" in capsys.readouterr().err
     assert embed(options_of(tree, tmp_path / "near"))["at_the_edge"] == 0
 
 
