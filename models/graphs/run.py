@@ -155,8 +155,8 @@ def _train(trainer: Trainer, options: EmbedOptions, stopped: Callable[[], bool])
         unit=" pairs",
         unit_scale=True,
         file=terminal,
-        disable=not terminal.isatty(),
-        dynamic_ncols=True,
+        # Where no one watches (a log file) a line now and then is enough.
+        mininterval=0.2 if terminal.isatty() else 60,
     )
     with bar:
         for count, loss in trainer.run(stopped):
