@@ -23,6 +23,11 @@ from .evaluation.tree_metrics import (
     path_scores as path_scores,
     tree_scores as tree_scores,
 )
+from .graphs.embedding import (
+    Embedding as Embedding,
+    Neighbour as Neighbour,
+    load_embedding as load_embedding,
+)
 from .image_text import ImageTextModel as ImageTextModel, Losses as Losses
 from .probvlm.baselines import PCME as PCME, PFE as PFE
 from .probvlm.model import Law as Law, ProbVLM as ProbVLM, Uncertainty as Uncertainty
@@ -43,6 +48,7 @@ __all__ = [
     "PFE",
     "TCL",
     "Ema",
+    "Embedding",
     "EuCLIP",
     "General",
     "HyCoCLIP",
@@ -54,6 +60,7 @@ __all__ = [
     "Losses",
     "Met",
     "Near",
+    "Neighbour",
     "PHyCLIP",
     "ProbVLM",
     "Ranked",
@@ -68,6 +75,7 @@ __all__ = [
     "cached_backward",
     "cone_margin",
     "cone_scores",
+    "load_embedding",
     "load_run",
     "path_scores",
     "traverse",

@@ -1,4 +1,5 @@
-"""The commands of the models: train, evaluate, plot, traverse, rank, features, probvlm, shards."""
+"""The commands of the models: train, evaluate, plot, traverse, rank, features, probvlm, shards,
+embed."""
 
 import shlex
 import sys
@@ -34,8 +35,15 @@ from .encoders.presets import Size
 from .evaluation.run import load_run
 from .evaluation.run_data import all_pictures
 from .program import spoken
-from .training.checkpoint import CONFIG, check_place, evaluation_file, read_config
+from .training.checkpoint import (
+    CONFIG,
+    check_place,
+    evaluation_file,
+    own_folder,
+    read_config,
+)
 from .training.config import TrainConfig
+from .training.interrupt import interruptible, polite_interrupt
 
 T = TypeVar("T")
 _STOPPED = 130  # what a shell expects of a command ended by Ctrl-C
@@ -277,6 +285,31 @@ def shards(argv: Sequence[str]) -> int:
         return 0
 
     return _command("shards", lambda: _parse("shards", ShardsOptions, argv), run)
+
+
+def embed(argv: Sequence[str]) -> int:
+    """``spaceforms embed``."""
+    from .graphs.config import EmbedOptions
+    from .graphs.run import STATE, embed as embed_graph, finish
+
+    def run(options: EmbedOptions) -> int:
+        check_place(options.out)
+        again = shlex.join(word for word in argv if word not in ("--overwrite", "--resume"))
+        try:
+            with interruptible(), own_folder(options.out):
+                report = embed_graph(options, polite_interrupt)
+        except KeyboardInterrupt:
+            if not (options.out / STATE).is_file():
+                raise
+            report = None
+        if report is None:
+            said = f"stopped and saved; go on with: spaceforms embed {again} --resume"
+            print(spoken(f"spaceforms embed: {said}"), file=sys.stderr)
+            return _STOPPED
+        print(finish(options, report))
+        return 0
+
+    return _command("embed", lambda: _parse("embed", EmbedOptions, argv), run)
 
 
 def _parse(name: str, kind: type[T], argv: Sequence[str], default: T | None = None) -> T:

@@ -4,7 +4,7 @@ from typing import Any
 
 import tyro
 
-PATH, INT = "PATH", "INT"
+PATH, INT, FLOAT, BOOL = "PATH", "INT", "FLOAT", "{True,False}"
 
 
 def absent(metavar: str, meaning: str, words: str | None = None) -> Any:

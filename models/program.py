@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 _COMMAND = re.compile(
-    r"\bspaceforms (?=(train|evaluate|plot|traverse|rank|features|probvlm|shards)\b)"
+    r"\bspaceforms (?=(train|evaluate|plot|traverse|rank|features|probvlm|shards|embed)\b)"
 )
 
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "features": "write what two encoders make of pictures and names, for probvlm",
     "probvlm": "say how certain a model is of each picture and text, and judge that",
     "shards": "write tar shards to train on from the emoji or from a folder of pictures",
+    "embed": "turn a list of edges into points of a space, figures and a picture",
     "certify": "measure every map against 100 digits and say whether the promise is kept",
 }
 

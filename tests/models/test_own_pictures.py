@@ -233,7 +233,8 @@ def test_a_place_that_cannot_be_written_is_told_before_data_are_read(words, tmp_
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "evaluate", "plot", "traverse", "rank", "features", "probvlm", "shards"]
+    "command",
+    ["train", "evaluate", "plot", "traverse", "rank", "features", "probvlm", "shards", "embed"],
 )
 def test_help_says_what_is_taken_in_place_of_none(command, capsys):
     assert main([command, "--help"]) == 0

@@ -1,0 +1,1 @@
+"""Graphs as points: edge lists read, embedded, measured and drawn."""

@@ -1,0 +1,57 @@
+"""The figures of an embedding as a table, and what they warn of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...manifolds import Manifold
+
+FLAT = (
+    "The mean radius is below two curvature radii: the points lie where the space is nearly flat, "
+    "and do no better than flat space would. Try more --epochs, a larger --temperature to begin "
+    "with, or a larger --lr."
+)
+_GOOD = 0.99  # of MAP: with that, a small radius is no fault
+_NAMES = {
+    "popularity": "who has more descendants, for everyone",
+    "graph_metric": "number of edges between two nodes",
+}
+
+
+def flat_solution(report: dict[str, Any], space: Manifold) -> bool:
+    """Whether hyperbolic points ended where hyperbolic space is nearly flat."""
+    return space.sign < 0 and report["radius"]["mean"] < 2.0 and report["map"] < _GOOD
+
+
+def edge(report: dict[str, Any]) -> str:
+    """That points lie as far out as float32 holds, and would lie farther."""
+    count = report["at_the_edge"]
+    return (
+        f"At the edge of what float32 holds, {report['radius']['largest']:.1f} curvature radii "
+        f"from the origin: {count:,} of {report['nodes']:,} points. A smaller --lr keeps them "
+        "nearer, a larger --dim gives them room."
+    )
+
+
+def as_table(report: dict[str, Any], *, title: str) -> str:
+    """The report for a terminal."""
+    measured = report["nodes_measured"]
+    rows = [("these distances", report["map"], report["mean_rank"])]
+    rows += [
+        (f"  without points: {_NAMES[name]}", found["map"], found["mean_rank"])
+        for name, found in report["controls"].items()
+    ]
+    width = max(len(row[0]) for row in rows)
+    radius = report["radius"]
+    lines = [
+        f"{title}: {report['nodes']:,} nodes, {report['pairs']:,} pairs",
+        f"{'ancestors ranked by':{width}}  {'MAP':>7}  {'mean rank':>9}",
+        *(f"{name:{width}}  {score:7.4f}  {rank:9.3f}" for name, score, rank in rows),
+        f"radius, in curvature radii: {radius['smallest']:.2f} to {radius['largest']:.2f}, mean "
+        f"{radius['mean']:.2f}",
+        f"{report['seconds']:.1f} s, {report['pairs_per_second']:,} pairs/s, "
+        f"{report['epochs']:,} epochs",
+    ]
+    if report["sampled"]:
+        lines.append(f"measured for {measured:,} nodes, drawn by chance, among all")
+    return "\n".join(lines)

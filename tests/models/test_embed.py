@@ -1,0 +1,472 @@
+"""The command embed: edge lists with every kind of dirt, what is learned, measured and stored."""
+
+import gzip
+import json
+import os
+import signal
+from collections import deque
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from spaceforms.__main__ import main
+from spaceforms.losses import Hierarchy
+from spaceforms.models import load_embedding
+from spaceforms.models.graphs import run as run_module, trainer as trainer_module
+from spaceforms.models.graphs.config import EmbedOptions, make_space
+from spaceforms.models.graphs.edges import components, read_graph, shape_in_words
+from spaceforms.models.graphs.measures import (
+    graph_metric,
+    measured_nodes,
+    popularity,
+    reconstruction,
+)
+from spaceforms.models.graphs.relation import relation_of
+from spaceforms.models.graphs.run import embed
+from spaceforms.models.graphs.trainer import Trainer, epochs_of
+
+SPACES = ["lorentz", "ball", "halfspace", "stereographic", "sphere", "euclidean"]
+ROWS = [("animal", "dog"), ("animal", "cat"), ("dog", "poodle"), ("plant", "oak")]
+PLAIN = "".join(f"{p}\t{c}\n" for p, c in ROWS)
+
+
+@pytest.fixture
+def graph_of(tmp_path):
+    """A function (text or bytes, name) -> the graph of such a file."""
+
+    def make(content, name="edges.tsv", **options):
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return read_graph(str(path), **options)
+
+    return make
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """The path of a list of the edges of a binary tree of 31 nodes, with a second root."""
+    path = tmp_path / "tree.txt"
+    edges = [(f"n{k // 2}", f"n{k}") for k in range(2, 32)]
+    path.write_text("".join(f"{p} {c}\n" for p, c in [*edges, ("m1", "n31")]))
+    return path
+
+
+def named(graph):
+    ends = zip(graph.parent.tolist(), graph.child.tolist(), strict=True)
+    return {(graph.names[p], graph.names[c]) for p, c in ends}
+
+
+# -- reading
+
+
+def written(pattern):
+    return "".join(pattern.format(p=p, c=c) for p, c in ROWS)
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "options"),
+    [
+        (PLAIN, "e.tsv", {}),
+        (PLAIN, "e", {}),
+        (written("{p},{c}\n"), "e.csv", {}),
+        (written("{p};{c}\n"), "e.csv", {}),
+        (written("{p} {c}\n"), "e.txt", {}),
+        (written(" {p}  {c} \n"), "e.tsv", {}),
+        (written("{p}\t{c}\r\n"), "e.tsv", {}),
+        (written("{p}\t{c}\r"), "e.tsv", {}),
+        (PLAIN.rstrip(), "e.tsv", {}),
+        ("\ufeff" + PLAIN, "e.tsv", {}),
+        ("# taxonomy\n\n  \n" + PLAIN + "\n#end", "e.tsv", {}),
+        ("parent\tchild\n" + PLAIN, "e.tsv", {}),
+        ('"Source","Target"\n' + written("{p},{c}\n"), "e.csv", {}),
+        (gzip.compress(PLAIN.encode()), "e.tsv.gz", {}),
+        (gzip.compress(PLAIN.encode()), "e.tsv", {}),
+        (written('"{p}","{c}"\n'), "e.csv", {}),
+        (written('"{p}", "{c}"\n'), "e.csv", {}),
+        (written('"{p}" "{c}"\n'), "e.txt", {}),
+        (written("{c}\t{p}\n"), "e.tsv", {"order": "child-parent"}),
+        ("child,parent\n" + written("{c},{p}\n"), "e.csv", {}),
+        (written('["{p}", "{c}"]\n'), "e.jsonl", {}),
+        (written('{{"child": "{c}", "parent": "{p}"}}\n'), "e.jsonl", {}),
+        (written('{{"child": "{c}", "parent": "{p}"}}\n'), "e.txt", {"order": "child-parent"}),
+    ],
+)
+def test_a_graph_is_the_same_however_it_is_written(graph_of, content, name, options):
+    assert named(graph_of(content, name, **options)) == set(ROWS)
+
+
+def test_names_keep_what_quotes_protect(graph_of):
+    graph = graph_of('"dog, the",animal,2\n"the ""big"" cat",animal\n', "e.csv")
+    assert named(graph) == {("dog, the", "animal"), ('the "big" cat', "animal")}
+    assert sorted(graph.weight.tolist()) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "sentence"),
+    [
+        (b"a\tb\nb\tcaf\xe9\n", "e.tsv", "e.tsv:2: expected text in UTF-8, got the byte 0xe9 at c"),
+        ("a b".encode("utf-16"), "e.txt", "e.txt:1: expected text in UTF-8, got UTF-16"),
+        (b"a b\nb\0c d\n", "e.txt", "e.txt:2: expected text, got a zero byte"),
+        ('a,b\n"b,c\nc,d\n', "e.csv", "e.csv:2: expected quotes in pairs around a name, got a quo"),
+        ("# x\na\tb\n\nc\n", "e.tsv", "e.tsv:4: expected two names and perhaps a weight, with a t"),
+        ("a b c d\n", "e.txt", "e.txt:1: expected two names and perhaps a weight, with blanks bet"),
+        ("a\t\n", "e.tsv", "e.tsv:1: expected two names, got an empty one: 'a | '"),
+        (
+            "a b 1\nb c heavy\n",
+            "e.txt",
+            "e.txt:2: expected a positive number for a weight, got",
+        ),
+        (
+            "a b 1\nb c nan\n",
+            "e.txt",
+            "e.txt:2: expected a positive number for a weight, got",
+        ),
+        ("a b -1\n", "e.txt", "e.txt:1: expected a positive number for a weight, got '-1'"),
+        ('{"parent": "a"}\n', "e.jsonl", "e.jsonl:1: expected an object"),
+        ('["a", "b"]\n{"parent"\n', "e.jsonl", "e.jsonl:2: expected an object"),
+        ('["a", ["b"]]\n', "e.jsonl", "e.jsonl:1: expected names that are text or numbers, got"),
+        ('["a", "b\\nc"]\n', "e.jsonl", "e.jsonl:1: expected names of one line"),
+        (gzip.compress(b"a b\nb c\n" * 9999)[:60], "e.gz", "e.gz: expected a whole gzip file"),
+        ("# nothing\n\n", "e.txt", "e.txt: expected edges, one a line, got none"),
+        ("", "e.txt", "e.txt: expected edges, one a line, got none"),
+        ("a a\nb b\n", "e.txt", "e.txt: expected edges between different nodes, got none"),
+    ],
+)
+def test_what_is_no_edge_is_named_by_file_and_line(graph_of, content, name, sentence):
+    with pytest.raises(ValueError, match=r"^(?s:.*)$") as caught:
+        graph_of(content, name)
+    assert sentence in str(caught.value)
+
+
+def test_what_is_left_out_or_merged_is_counted_in_words(graph_of):
+    graph = graph_of("a b 1\na b 2\nb b\nb c\nx y\n", "e.txt")
+    assert graph.notes == ("1 self-loop left out (the first: b)", "1 duplicate merged")
+    assert shape_in_words(graph) == "5 nodes, 3 edges, 2 roots, 2 components."
+    assert graph.weight.tolist() == [3, 1, 1]
+
+
+def test_a_cycle_is_named_and_is_no_error_for_the_edges_as_they_are(graph_of):
+    graph = graph_of("r a\na b\nb c\nc a\nc d\n", "e.txt")
+    with pytest.raises(ValueError, match=r"^([abc] -> ){3}[abc] is a cycle"):
+        relation_of(graph, closure=True)
+    assert len(relation_of(graph, closure=False).pairs) == 5
+
+
+def test_a_packaged_hierarchy_has_the_pairs_of_nickel_and_kiela():
+    # Two more than theirs; see load_mammals.
+    relation = relation_of(read_graph("wordnet:mammals"), closure=True)
+    assert (relation.nodes, len(relation.pairs)) == (1182, 6542)
+
+
+# -- who lies above whom
+
+
+@pytest.fixture
+def dag():
+    """The edges of a random directed acyclic graph of some components."""
+    generator = np.random.default_rng(3)
+    ends = np.unique(np.sort(generator.integers(0, 40, (60, 2)), axis=1), axis=0)
+    ends = ends[ends[:, 0] != ends[:, 1]]
+    shuffled = generator.permutation(40)[ends]
+    return "".join(f"{p} {c}\n" for p, c in shuffled)
+
+
+def test_the_closure_is_that_of_hierarchy(graph_of, dag):
+    graph = graph_of(dag, "e.txt")
+    relation = relation_of(graph, closure=True)
+    known = Hierarchy(parent=graph.parent, child=graph.child, nodes=len(graph.names))
+    assert {(p, c) for c, p in relation.pairs.tolist()} == {tuple(r) for r in known.pairs.tolist()}
+    assert relation.pairs.tolist() == sorted(relation.pairs.tolist())
+
+
+@pytest.mark.parametrize("closure", [True, False])
+def test_negatives_are_all_nodes_that_are_neither_the_child_nor_above_it(graph_of, dag, closure):
+    relation = relation_of(graph_of(dag, "e.txt"), closure=closure)
+    child = torch.arange(relation.nodes)
+    drawn = relation.negatives(child, 2000, torch.Generator().manual_seed(0))
+    for node in range(relation.nodes):
+        above = set(relation.pairs[relation.pairs[:, 0] == node, 1].tolist())
+        expected = set(range(relation.nodes)) - above - {node}
+        counts = torch.bincount(drawn[node], minlength=relation.nodes)
+        assert set(counts.nonzero().flatten().tolist()) == expected
+        # Each has 2000/len(expected) with a deviation of its root: five of them.
+        mean = 2000 / len(expected)
+        assert counts.max() < mean + 5 * mean**0.5
+        assert len(expected) == relation.room[node]
+
+
+def test_components_hang_together(graph_of, dag):
+    graph = graph_of(dag, "e.txt")
+    label = components(len(graph.names), graph.parent, graph.child)
+    ends = list(zip(graph.parent.tolist(), graph.child.tolist(), strict=True))
+    for start in range(len(graph.names)):
+        seen, waiting = {start}, [start]
+        while waiting:
+            node = waiting.pop()
+            near = {b for a, b in ends if a == node} | {a for a, b in ends if b == node}
+            waiting += near - seen
+            seen |= near
+        assert label[start] == min(seen)
+
+
+# -- measures
+
+
+def by_definition(relation, table):
+    """MAP and mean rank in loops; ties half."""
+    precisions, ranks = [], []
+    for u in range(relation.nodes):
+        above = relation.pairs[relation.pairs[:, 0] == u, 1].tolist()
+        others = [v for v in range(relation.nodes) if v != u and v not in above]
+        own = []
+        for i, d in enumerate(sorted(table[u][v] for v in above), 1):
+            wrong = sum(1.0 if table[u][v] < d else 0.5 * (table[u][v] == d) for v in others)
+            ranks.append(1 + wrong)
+            own.append(i / (i + wrong))
+        if own:
+            precisions.append(sum(own) / len(own))
+    return sum(precisions) / len(precisions), sum(ranks) / len(ranks)
+
+
+@pytest.mark.parametrize("closure", [True, False])
+@pytest.mark.parametrize("levels", [3, 10**6])  # distinct costs: many ties, hardly any
+def test_map_and_mean_rank_are_those_of_the_definition(graph_of, dag, closure, levels):
+    relation = relation_of(graph_of(dag, "e.txt"), closure=closure)
+    generator = torch.Generator().manual_seed(1)
+    size = (relation.nodes, relation.nodes)
+    table = torch.randint(levels, size, generator=generator).double()
+    found = reconstruction(relation, measured_nodes(relation), lambda nodes: table[nodes])
+    assert found == pytest.approx(by_definition(relation, table.tolist()), rel=1e-12)
+
+
+def test_controls_are_descendants_counted_and_edges_walked(graph_of, dag):
+    graph = graph_of(dag, "e.txt")
+    relation = relation_of(graph, closure=True)
+    nodes = torch.arange(relation.nodes)
+    below = [int((relation.pairs[:, 1] == v).sum()) for v in range(relation.nodes)]
+    assert popularity(relation)(nodes)[0].tolist() == [-float(b) for b in below]
+    steps = graph_metric(graph, nodes)(nodes)
+    ends = list(zip(graph.parent.tolist(), graph.child.tolist(), strict=True))
+    for start in range(relation.nodes):
+        known, waiting = {start: 0}, deque([start])
+        while waiting:
+            node = waiting.popleft()
+            for a, b in [*ends, *[(b, a) for a, b in ends]]:
+                if a == node and b not in known:
+                    known[b] = known[node] + 1
+                    waiting.append(b)
+        expected = [known.get(v, relation.nodes) for v in range(relation.nodes)]
+        assert steps[start].tolist() == expected
+
+
+# -- training
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Leave out the picture, which takes longer than the rest."""
+    monkeypatch.setattr(run_module, "draw", lambda *args, **_: None)
+
+
+def options_of(edges, out, **more):
+    given = {"dim": 3, "epochs": 4, "batch": 16, "negatives": 5} | more
+    return EmbedOptions(str(edges), Path(out), **given)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_the_loss_is_that_of_equation_6(tree, bias):
+    options = options_of(tree, "x", bias=bias, epochs=50)
+    trainer = Trainer(relation_of(read_graph(str(tree)), closure=True), options, 50)
+    for _ in trainer.run(lambda: trainer.done >= 30):
+        pass
+    child, others = torch.tensor([5, 6]), torch.tensor([[2, 9, 1], [0, 3, 4]])
+    logits = trainer.logits(child, others, 0.5)
+    points = trainer.points()
+    for i in range(2):
+        for j in range(3):
+            b = 0.0 if trainer.bias is None else float(trainer.bias[others[i, j]].detach())
+            d = float(trainer.space.dist(points[child[i]], points[others[i, j]]))
+            assert float(logits[i, j].detach()) == pytest.approx((b - d) / 0.5, rel=1e-5, abs=1e-5)
+
+
+@pytest.mark.parametrize("manifold", SPACES)
+def test_a_seed_gives_the_same_bits_stopped_or_not(undrawn, tree, tmp_path, manifold):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    options = {"manifold": manifold, "bias": manifold == "euclidean"}
+    assert embed(options_of(tree, whole, **options)) is not None
+    calls = 0
+
+    def stopped():
+        nonlocal calls
+        calls += 1
+        return calls % 3 == 0
+
+    report = embed(options_of(tree, parts, **options), lambda: nullcontext(stopped))
+    assert report is None
+    for _ in range(20):
+        again = options_of(tree, parts, resume=True, **options)
+        report = embed(again, lambda: nullcontext(stopped))
+        if report is not None:
+            break
+    assert calls > 9
+    a, b = (load_file(folder / "vectors.safetensors") for folder in (whole, parts))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert json.loads((whole / "report.json").read_text())["map"] == report["map"]
+
+
+def test_another_seed_gives_others(undrawn, tree, tmp_path):
+    for seed in (0, 1):
+        embed(options_of(tree, tmp_path / str(seed), seed=seed))
+    a, b = (load_file(tmp_path / str(s) / "vectors.safetensors")["points"] for s in (0, 1))
+    assert not torch.equal(a, b)
+
+
+def test_edges_as_they_are_may_have_weights_and_cycles(tmp_path):
+    path = tmp_path / "cycle.txt"
+    path.write_text("a b 5\nb c 1\nc a 1\nc d 2\nd e\n")
+    report = embed(options_of(path, tmp_path / "x", closure=False))
+    assert report["pairs"] == 5
+    assert load_embedding(tmp_path / "x").ancestors("d") == ["c", "b", "a"]
+
+
+def test_minutes_are_turned_into_epochs_by_the_speed(tree, monkeypatch):
+    relation = relation_of(read_graph(str(tree)), closure=True)
+    ticks = iter(range(100))
+    monkeypatch.setattr(trainer_module.time, "perf_counter", lambda: float(next(ticks)))
+    # One second a step.
+    options = options_of(tree, "x", epochs=None, minutes=1.0)
+    per_epoch = -(-len(relation.pairs) // 16)
+    assert epochs_of(options, relation) == 60 // per_epoch
+
+
+# -- the command
+
+
+def test_from_an_edge_list_to_files_and_answers(tree, tmp_path, capsys):
+    out = tmp_path / "out"
+    words = ["embed", str(tree), "--out", str(out), "--dim", "4", "--epochs", "150"]
+    assert main(words) == 0
+    printed = capsys.readouterr()
+    assert "32 nodes, 31 edges, 2 roots, 1 component" in printed.err
+    assert "who has more descendants" in printed.out
+    files = {path.name for path in out.iterdir()}
+    assert {"vectors.safetensors", "names.txt", "config.json", "report.json", "disk.png"} <= files
+    report = json.loads((out / "report.json").read_text())
+    assert report["map"] > 0.95
+    assert report["controls"]["popularity"]["map"] < report["map"]
+
+    embedding = load_embedding(out)
+    assert len(embedding) == 32
+    assert embedding.manifold.is_point(embedding.points).all()
+    assert embedding.children("n3") == ["n6", "n7"]
+    assert set(embedding.ancestors("n31")) == {"n15", "m1", "n7", "n3", "n1"}
+    near = embedding.nearest("n31", 3)
+    row = embedding.manifold.dist(embedding.points[embedding.index("n31")], embedding.points)
+    smallest = sorted(row.tolist())[1:4]
+    assert [n.distance for n in near] == pytest.approx(smallest, rel=1e-6)
+    with pytest.raises(KeyError, match=r"there is no node 'N31' among 32; did you mean 'n31'"):
+        embedding.index("N31")
+    with pytest.raises(KeyError, match=r"there is no node 'zebra' among 32\."):
+        embedding.nearest("zebra")
+
+    assert main(words) == 1
+    assert "holds an embedding already" in capsys.readouterr().err
+    assert main([*words, "--resume", "--seed", "3"]) == 1
+    assert "was begun with another seed" in capsys.readouterr().err
+    tree.write_text(tree.read_text() + "n1 n99\n")
+    assert main([*words, "--resume"]) == 1
+    assert "was begun with other edges" in capsys.readouterr().err
+
+
+def test_ctrl_c_saves_and_the_same_command_goes_on(undrawn, tree, tmp_path, capsys, monkeypatch):
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    more = ["--dim", "3", "--epochs", "5", "--batch", "16"]
+    assert main(["embed", str(tree), "--out", str(whole), *more]) == 0
+    real = Trainer._step
+
+    def interrupt(self):
+        if self.done == 7:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(self)
+
+    words = ["embed", str(tree), "--out", str(out), *more]
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_step", interrupt)
+        assert main(words) == 130
+    err = capsys.readouterr().err
+    assert f"go on with: spaceforms {' '.join(words)} --resume" in err
+    assert not (out / "vectors.safetensors").exists()
+    assert main([*words, "--resume"]) == 0
+    a, b = (load_file(folder / "vectors.safetensors") for folder in (whole, out))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_ctrl_c_while_it_is_measured_ends_it_and_the_points_are_kept(
+    tree, tmp_path, capsys, monkeypatch
+):
+    def interrupt(*args, **_):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    words = ["embed", str(tree), "--out", str(tmp_path / "o"), "--dim", "2", "--epochs", "1"]
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "draw", interrupt)
+        assert main(words) == 130
+    assert f"go on with: spaceforms {' '.join(words)} --resume" in capsys.readouterr().err
+    assert main([*words, "--resume"]) == 0
+    assert (tmp_path / "o" / "disk.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "sentence"),
+    [
+        (["--dim", "0"], 2, "dim is 0; expected at least 1."),
+        (["--lr", "-1"], 2, "lr is -1.0; expected a positive number."),
+        (["--epochs", "1", "--minutes", "1"], 2, "epochs and minutes are both given"),
+        (["--resume"], 1, "has no embedding to go on with"),
+    ],
+)
+def test_options_that_cannot_work_get_a_sentence(tree, tmp_path, words, status, sentence, capsys):
+    assert main(["embed", str(tree), "--out", str(tmp_path / "o"), *words]) == status
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("manifold", "edge"), [("lorentz", 28.4), ("ball", 16.1)])
+def test_points_at_the_edge_of_float32_are_counted(undrawn, tree, tmp_path, manifold, edge, capsys):
+    options = options_of(tree, tmp_path / "o", lr=20.0, epochs=3, manifold=manifold)
+    report = embed(options)
+    assert 1 < report["at_the_edge"] <= 32
+    assert report["radius"]["largest"] == pytest.approx(edge, abs=0.2)
+    assert f"from the origin: {report['at_the_edge']} of 32 points" in capsys.readouterr().err
+    assert embed(options_of(tree, tmp_path / "near"))["at_the_edge"] == 0
+
+
+def test_a_flat_solution_is_warned_of(undrawn, tree, tmp_path, capsys):
+    embed(options_of(tree, tmp_path / "flat", lr=1e-3, epochs=1))
+    assert "below two curvature radii" in capsys.readouterr().err
+    embed(options_of(tree, tmp_path / "sphere", lr=1e-3, epochs=1, manifold="sphere"))
+    assert "curvature radii" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("manifold", "dim"),
+    [*((name, 3) for name in SPACES), *((n, d) for n in ("ball", "sphere") for d in (1, 2))],
+)
+def test_every_space_of_every_dimension_has_a_picture(tree, tmp_path, manifold, dim):
+    embed(options_of(tree, tmp_path / "o", manifold=manifold, dim=dim, epochs=1))
+    sign = make_space(manifold).sign
+    if manifold != "stereographic":  # whose sign is learned
+        assert (tmp_path / "o" / ("disk.png" if sign < 0 else "plane.png")).stat().st_size > 10_000
+
+
+def test_names_of_all_kinds_are_drawn_and_stored(tmp_path):
+    path = tmp_path / "names.csv"
+    path.write_text(
+        '"日本","$x$_^2"\n"日本","a\x1b[31m"\n"日本","x\u2028y"\n"$x$_^2",long ' + 99 * "x"
+    )
+    embed(options_of(path, tmp_path / "o"))
+    names = load_embedding(tmp_path / "o").names
+    assert names[:4] == ("日本", "$x$_^2", "a\x1b[31m", "x\u2028y")
