@@ -434,12 +434,13 @@ def test_options_that_cannot_work_get_a_sentence(tree, tmp_path, words, status, 
     assert sentence in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("manifold", "edge"), [("lorentz", 28.4), ("ball", 16.1)])
+@pytest.mark.parametrize(("manifold", "edge"), [("lorentz", 28.4), ("ball", 15.8)])
 def test_points_at_the_edge_of_float32_are_counted(undrawn, tree, tmp_path, manifold, edge, capsys):
     options = options_of(tree, tmp_path / "o", lr=20.0, epochs=3, manifold=manifold)
     report = embed(options)
     assert 1 < report["at_the_edge"] <= 32
-    assert report["radius"]["largest"] == pytest.approx(edge, abs=0.2)
+    # The ball's edge is 1 - 3 eps; an eps more or less is 0.3 radii there.
+    assert report["radius"]["largest"] == pytest.approx(edge, abs=0.4)
     assert f"from the origin: {report['at_the_edge']} of 32 points" in capsys.readouterr().err
     assert embed(options_of(tree, tmp_path / "near"))["at_the_edge"] == 0
 
