@@ -91,7 +91,7 @@ def test_the_wheel_holds_the_rooms_their_data_and_the_licences_and_nothing_else(
         if path.suffix == ".py" or (path.is_file() and path.parent.name == "files")
     }
     wanted |= {"spaceforms/__init__.py", "spaceforms/__main__.py", "spaceforms/py.typed"}
-    wanted.add("spaceforms/validation/hard_cases.json")
+    wanted.add("spaceforms/validation/certificate/hard_cases.json")
     licences = [checkout / "LICENSE", *(checkout / "LICENSES").iterdir()]
     licences += [checkout / "datasets/files/NOTICE.md"]
     wanted |= {f"{metadata}/licenses/{path.relative_to(checkout)}" for path in licences}
