@@ -101,13 +101,14 @@ _AGAIN = (
     "Lorentz(-0.3)",
     "Stereographic(-0.5)",
     "Stereographic(0)",
+    "Klein(-0.7)",
     "Hemisphere(-0.7)",
     "ProperVelocity(-0.7)",
     "NormalCoordinates(-0.7)",
     "StereographicPlane(0.7)",
 )
 """Whose formulas the table has once more, for `make test-slow`: Stereographic's for K < 0 are the
-ball's, and of charts one with an edge, one that no rotation turns and one of a sphere are met."""
+ball's, and of charts one that no rotation turns and one of a sphere are met."""
 
 
 def once(cases) -> list:

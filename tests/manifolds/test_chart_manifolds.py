@@ -112,7 +112,7 @@ HYPERBOLIC_POINTS = {
 
 
 @each
-@pytest.mark.parametrize("checked", [False, True])
+@pytest.mark.parametrize("checked", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_every_operation_is_that_of_the_quadric(name, checked):
     (model, *of_model), (space, *of_space) = both(name)
     model = Checked(model) if checked else model
