@@ -158,7 +158,7 @@ def _promise(rows: Sequence[Row]) -> str:
                 line.append(f"| {worst.worst:.3g} ({worst.manifold}.{worst.map}) ")
             else:
                 line.append("| ")
-        bad = sum(r.not_finite for r in own if r.dtype == dtype)
+        bad = sum(r.not_finite for r in own if r.dtype == dtype and math.isfinite(r.promised))
         lines.append("".join(line) + f"| {bad} |")
     return (
         "\n".join(lines)
@@ -233,7 +233,7 @@ def _table(rows: Sequence[Row], manifold: str) -> str:
     dtypes = [d for d in DTYPES if any(r.dtype == d for r in rows)]
     lines = ["| map | " + " | ".join(dtypes) + " |", "|---" * (len(dtypes) + 1) + "|"]
     for name in DEFINITIONS:
-        if name in OPERATIONS:
+        if name in OPERATIONS or not any((r.manifold, r.map) == (manifold, name) for r in rows):
             continue
         cells = []
         for dtype in dtypes:
