@@ -15,8 +15,8 @@ from .checks import (
     expect,
 )
 from .kernels.custom_vjp import scaled_dot
-from .kernels.pair_form import Kind, Number, PairForm, PairTerm, value_of
-from .kernels.vectors import atan2_0, norm, sqrt0
+from .kernels.pair_form import Kind, PairForm, PairTerm, value_of
+from .kernels.vectors import Number, atan2_0, norm, sqrt0
 from .solvers import sampling
 from .solvers.frechet_mean import frechet_mean
 from .space_form import Context, SpaceForm, divided, times

@@ -8,17 +8,13 @@ from torch import Tensor
 from .base import Manifold
 from .kernels import hyperboloid_exp, hyperboloid_pair, hyperboloid_transport
 from .kernels.custom_vjp import direction
+from .kernels.generalized_trig import asinc
 from .kernels.geodesic import NEAR, behind, sinh_ratios
 from .kernels.hyperboloid import across_along, lift, outward, tangent, time
 from .kernels.limits import brought_within, farthest, longest
-from .kernels.special import (
-    asinh_over,
-    asinhc_at,
-    curved,
-    sinhc,
-)
-from .kernels.vectors import clip_norm, dot, norm
-from .space_form import Context, Number
+from .kernels.special import asinh_over, curved, sinhc
+from .kernels.vectors import Number, clip_norm, dot, norm
+from .space_form import Context
 
 
 @final
@@ -196,7 +192,7 @@ class Lorentz(Manifold):
         # rounding leaves of the direction's along itself r times as long.
         long = s.where(far, 1.0)
         arc = asinh_over(norm(long), k)
-        return torch.where(far, arc * direction(long), asinhc_at(square.where(~far, 0.0), k) * s)
+        return torch.where(far, arc * direction(long), asinc(k, -square.where(~far, 0.0)) * s)
 
     def _warp(self, x: Tensor, k: Number = 1.0) -> Tensor:
         length = norm(x[..., 1:])

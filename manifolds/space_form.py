@@ -13,10 +13,8 @@ from torch import Tensor, nn
 from .checks import check_bounds, check_coordinates, check_number, expect_finite
 from .kernels import unit_trig
 from .kernels.geodesic import from_nearer_end, multiple
-from .kernels.vectors import dot, norm
+from .kernels.vectors import Number, dot, norm
 from .learnable_scalar import PositiveScalar
-
-Number = float | Tensor
 
 
 class Context(NamedTuple):

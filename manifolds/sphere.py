@@ -9,8 +9,8 @@ from torch import Tensor
 from .base import Manifold
 from .kernels import sphere_exp, sphere_pair
 from .kernels.special import cosm1c, curved, sinc
-from .kernels.vectors import dot, expanded, norm, normalize, relative_to_ray
-from .space_form import Context, Number, divided, held, times
+from .kernels.vectors import Number, dot, expanded, norm, normalize, relative_to_ray
+from .space_form import Context, divided, held, times
 
 
 @final

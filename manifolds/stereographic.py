@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from .gyrovectors import Gyrovectors
-from .kernels import stereographic_maps, stereographic_points
+from .kernels import conformal, stereographic_maps, stereographic_points
 from .kernels.generalized_trig import ctn_times, log_sinc_k
-from .kernels.pair_form import Kind, Number, PairForm, PairTerm, value_by_autograd, value_of
+from .kernels.pair_form import Kind, PairForm, PairTerm, value_by_autograd, value_of
 from .kernels.stereographic_inversion import inverted, inverted_pair
-from .kernels.vectors import expanded, norm, relative_to_ray
+from .kernels.vectors import Number, expanded, norm, relative_to_ray
 from .learnable_scalar import SignedScalar
 
 
@@ -132,10 +132,10 @@ class Stereographic(Gyrovectors):
         return torch.where(inside & short, 0.0, torch.inf)
 
     def _orthonormal(self, x: Tensor, v: Tensor) -> Tensor:
-        return 2 / stereographic_points.gap(self._k(x), x) * v
+        return conformal.orthonormal(self._k(x), x, v)
 
     def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
-        return (stereographic_points.gap(self._k(x), x) / 2).square() * g
+        return conformal.raised(self._k(x), x, g)
 
     # -- distances ------------------------------------------------------------------------------
 
@@ -149,7 +149,7 @@ class Stereographic(Gyrovectors):
         return stereographic_points.sqdist(self._k(x), x, y, y - x)
 
     def _pair_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return stereographic_points.pair_features(self._k(x), x)
+        return conformal.pair_features(self._k(x), x)
 
     def pair_form(self, kind: Kind, m: int) -> PairForm:
         """See :meth:`Manifold.pair_form`; the number is K."""
@@ -165,7 +165,7 @@ class Stereographic(Gyrovectors):
         value = value_of("inner", 0, 0.0) if kind == "inner" else value_by_autograd(functions[kind])
 
         def features(x: Tensor, number: Number) -> tuple[Tensor, Tensor, Tensor]:
-            return stereographic_points.pair_features(torch.as_tensor(number).to(x), x)
+            return conformal.pair_features(torch.as_tensor(number).to(x), x)
 
         term = PairTerm(slice(0, m), features, value, k, 1.0, kind != "inner")
         return PairForm((term,))
@@ -196,7 +196,7 @@ class Stereographic(Gyrovectors):
 
     def _centroid(self, x: Tensor, w: Tensor) -> Tensor:
         k = self._k(x)
-        gap = stereographic_points.gap(k, x)
+        gap = conformal.gap(k, x)
         space, time = (w * 2 * x / gap).sum(-2), (w * (2 / gap - 1)).sum(-2)
         # On the sphere the normal coordinates of points around infinity have no useful mean.
         among = stereographic_maps.from_embedding(
@@ -206,7 +206,7 @@ class Stereographic(Gyrovectors):
 
     def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
         at, to, way = inverted_pair(self._k(x), x, y, step)
-        ratio = stereographic_points.gap(at.k, to.x) / stereographic_points.gap(at.k, at.x)
+        ratio = conformal.gap(at.k, to.x) / conformal.gap(at.k, at.x)
         return to.leave(ratio * stereographic_maps.gyration(at.k, at.x, to.x, way, at.enter(v)))
 
     def _from_normal(self, v: Tensor) -> Tensor:
@@ -233,7 +233,7 @@ class Stereographic(Gyrovectors):
     # -- volume and cones -----------------------------------------------------------------------
 
     def _warp(self, x: Tensor) -> Tensor:
-        return 2 * norm(x) / stereographic_points.gap(self._k(x), x)
+        return conformal.warp(self._k(x), x)
 
     def _log_polar(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         _, length, side, reach, ahead = relative_to_ray(x, y, step)

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from ..base import Manifold
 from ..euclidean import Euclidean
-from ..kernels.vectors import dot, norm, scale_of
+from ..kernels.vectors import Number, dot, norm, scale_of
 from ..lorentz import Lorentz
-from ..space_form import Context, Number, divided, times
+from ..space_form import Context, divided, times
 from ..sphere import Sphere
 from .chart import Chart, Frame, is_far, lateral, outward, quadric, within
 from .of_manifolds import FlatChart, LorentzChart, SphereChart

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..base import Manifold
+from ..kernels.conformal import gap
 from ..kernels.limits import brought_within, longest, rim
 from ..kernels.special import asinhc, sinc, sinc_excess, sinhc, sinhc_excess, tanhc
 from ..kernels.vectors import clip_norm, dot, norm, normalize
@@ -22,7 +23,7 @@ from .chart import (
     split,
 )
 from .chart_manifold import ChartManifold
-from .of_manifolds import BallChart, SpacePartChart, gap, huge
+from .of_manifolds import BallChart, SpacePartChart, huge
 
 
 @final
@@ -44,7 +45,7 @@ class Klein(ChartManifold):
 
     def _embed(self, x: Tensor) -> Embedded:
         if self.sign < 0:
-            return gap(x).sqrt(), x
+            return gap(-1.0, x).sqrt(), x
         x = clip_norm(x, huge(x.dtype))
         t = (1 + dot(x, x)).rsqrt()
         return t, t * x

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..base import Manifold
 from ..euclidean import Euclidean
+from ..kernels.conformal import gap
 from ..kernels.limits import brought_within, rim
 from ..kernels.vectors import clip_norm, dot, normalize
 from ..lorentz import Lorentz
@@ -78,7 +79,7 @@ class BallChart(Chart):
             x = clip_norm(x, huge(x.dtype))
         factor = 2 / (1 + dot(x, x))
         # On the sphere the other form: far out the derivative of this one would cancel.
-        return gap(x) * factor / 2 if self.sign < 0 else factor - 1, factor * x
+        return gap(-1.0, x) * factor / 2 if self.sign < 0 else factor - 1, factor * x
 
     def _drop(self, c: Tensor, d: Tensor, dtype: torch.dtype) -> Tensor:
         if self.sign < 0:
@@ -143,11 +144,6 @@ class FlatChart(Chart):
 
     def _from_frame(self, t: Tensor, s: Tensor, w: Frame) -> Tensor:
         return w.across
-
-
-def gap(x: Tensor) -> Tensor:
-    """1 - |x|^2, at least eps, as on PoincareBall and why."""
-    return (1 - dot(x, x)).clamp(min=torch.finfo(x.dtype).eps)
 
 
 def huge(dtype: torch.dtype) -> float:

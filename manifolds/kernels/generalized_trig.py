@@ -41,7 +41,7 @@ from .special import (
     tanc,
     tanhc,
 )
-from .vectors import dot, norm
+from .vectors import Number, dot, norm
 
 Function = Callable[[Tensor], Tensor]
 
@@ -73,6 +73,12 @@ def asinc_k(z: Tensor) -> Tensor:
     near = z >= -1
     halved = asinhc_halved(-z.where(near, 0.0))
     return torch.where(near, halved, asinhc(-z.where(~near, -1.0)))
+
+
+def asinc(k: Number, z: Tensor) -> Tensor:
+    """``asinc_k`` of z = k q^2 for a k that may be a tensor; for a number k < 0, by which there is
+    no derivative, in fewer steps."""
+    return asinhc(-z) if isinstance(k, float) else asinc_k(z)
 
 
 def ctn_times(z: Tensor) -> Tensor:

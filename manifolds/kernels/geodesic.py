@@ -39,9 +39,7 @@ from .custom_vjp import custom_vjp, direction
 from .hyperboloid import outward
 from .limits import longest
 from .special import asinh_squared, coshm1c, sinhc
-from .vectors import dot, largest_entry, norm
-
-Number = float | Tensor
+from .vectors import Number, dot, largest_entry, norm
 
 # Up to this sinh^2(d/2), d = 0.96, the weights are entire functions of d^2, by their series; beyond
 # they are powers of e^d.

@@ -23,9 +23,7 @@ from torch import Tensor
 
 from .custom_vjp import direction as ray_of
 from .special import curved
-from .vectors import dot, norm, relative_to_ray
-
-Number = float | Tensor
+from .vectors import Number, dot, norm, relative_to_ray
 
 
 def time(x: Tensor, k: Number = 1.0) -> Tensor:

@@ -24,9 +24,9 @@ import torch
 from torch import Tensor
 
 from .special import tanhc_missing
+from .vectors import Number
 
 Kind = Literal["dist", "sqdist", "inner"]
-Number = float | Tensor
 Pull = Callable[[Tensor], tuple[Tensor, Tensor | None]]
 
 

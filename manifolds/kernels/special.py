@@ -319,12 +319,3 @@ def asinh_squared_over(q: Tensor, k: float | Tensor) -> Tensor:
     short = q.where(near, 0.0)
     far = (k * q.where(~near, 1.0)).sqrt().asinh().square() / k
     return torch.where(near, short * asinhc_halved(k * short).square(), far)
-
-
-def asinhc_at(q: Tensor, k: float | Tensor) -> Tensor:
-    """``asinhc`` of a q with the factor k, as ``asinh_over``."""
-    if isinstance(k, float):
-        return asinhc(q)
-    near = q <= 1
-    halved = asinhc_halved(q.where(near, 0.0))
-    return torch.where(near, halved, asinhc(q.where(~near, 1.0)))

@@ -11,7 +11,7 @@ p, n         p, normal            a point of the hyperplane, and its unit normal
                                   frame at p, (..., n)
 delta        signed_length(...)   the signed distance, (..., 1)
 E, N         embedding, dual      (..., n + 1): coordinates in which sn(delta) is linear
-k, g_x       k, gap               the curvature, (); 1 + k |x|^2: see ``stereographic_points``
+k, g_x       k, gap               the curvature, (); 1 + k |x|^2: see ``conformal``
 ============ ==================== ==================================================================
 
 Domain: all k, also 0; x and p up to the edge.
@@ -25,9 +25,9 @@ import math
 import torch
 from torch import Tensor
 
+from .conformal import ROOM, gap, kdot
 from .generalized_trig import RIGHT_ANGLE, asinc_k
 from .special import long_asinh
-from .stereographic_points import ROOM, gap, kdot
 from .vectors import dot, norm, sqrt0
 
 

@@ -27,7 +27,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .stereographic_points import at_infinity, kdot
+from .conformal import kdot
+from .stereographic_points import at_infinity
 from .vectors import dot, normalize
 
 # k|x|^2 from which on the exponential map at x goes by the inversion: up to there its derivative by

@@ -29,19 +29,18 @@ import math
 import torch
 from torch import Tensor
 
-from . import ball_exp
+from . import ball_exp, conformal
+from .conformal import gap, kdot
 from .custom_vjp import direction
-from .generalized_trig import RIGHT_ANGLE, asinc_k, half_turn, tanc_k
+from .generalized_trig import RIGHT_ANGLE, half_turn, tanc_k
 from .geodesic import between, multiple
 from .limits import longest_before_tanh
 from .stereographic_points import (
     HalfDistance,
     at_infinity,
     chord,
-    gap,
     half_cosine_vector,
     half_distance,
-    kdot,
     separation,
 )
 from .vectors import binary_scale, dot, norm, normalize
@@ -61,7 +60,7 @@ _OPPOSITE = 1 / 2
 def logmap(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
     """The logarithm; at antipodes along the line to y, through the origin."""
     way = half_distance(k, x, y, step)
-    near = asinc_k(way.z) / (1 - way.z).sqrt() / gap(k, y) * separation(k, x, y, step)
+    near = conformal.log_from(k, way.z, gap(k, y), separation(k, x, y, step))
     return torch.where(way.far, gap(k, x) * way.length * _direction(way, step), near)
 
 
@@ -177,14 +176,11 @@ def midpoint(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
     across = chord(k, x, y, step)
     z = kdot(k, across, across)
     far = z > RIGHT_ANGLE
-    gap_x, gap_y = gap(k, x), gap(k, y)
-    time = (1 / gap_x + 1 / gap_y - 1).where(~far, 1.0)
-    mean = from_embedding(k, x / gap_x + y / gap_y, time, 1 - z.where(~far, 0.0), x)
-    close = 4 * z.abs() <= (1 / gap_x + 1 / gap_y).clamp(max=1)
-    above = -z.where(close, 0.0) / (1 + (1 - z.where(close, 0.0)).sqrt())  # cs(d/2) - 1
-    lean = kdot(k, step, x + y) / (gap_x * gap_y)  # 1/gap_x - 1/gap_y
-    total = (1 / gap_x + 1 / gap_y + above).where(close, 1.0)
-    middle = (x + y) / 2 - (lean * step + above * (x + y)) / (2 * total)
+    of_x, of_y = 1 / gap(k, x), 1 / gap(k, y)
+    time = (of_x + of_y - 1).where(~far, 1.0)
+    mean = from_embedding(k, of_x * x + of_y * y, time, 1 - z.where(~far, 0.0), x)
+    close = 4 * z.abs() <= (of_x + of_y).clamp(max=1)
+    middle = conformal.near_midpoint(k, x, y, step, of_x, of_y, z.where(close, 0.0))
     # From the end that is nearer the origin: the derivative by a point next to infinity is what
     # those of a long vector from it and of the way back leave of one another.
     swap = dot(x, x) > dot(y, y)
@@ -206,7 +202,7 @@ def geodesic(k: Tensor, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor
     inside = between(x, step, gap_x, gap_y, h.where(both, 0.0), t.where(both, 0.0))
     back = (k < 0) & (t < 0) & (h > _APART)
     radius = (-k).where(back, 1.0).rsqrt()
-    way = direction(separation(k, x, y, step).where(back, 1.0))
+    way = conformal.heading(k, x.where(back, 0.0), step.where(back, 1.0), gap_x)
     time = t * gap_x * radius * h.where(back, 1.0).sqrt().asinh()
     behind = ball_exp.EXPMAP_AT[x.dtype](x.where(back, 0.0), way, time.where(back, 0.0), radius)
     return torch.where(both, inside, torch.where(back, behind, along))
@@ -219,8 +215,7 @@ def from_normal(k: Tensor, v: Tensor) -> Tensor:
 
 
 def to_normal(k: Tensor, x: Tensor) -> Tensor:
-    """2 atn(|x|) x/|x|; for k < 0 by asinh, since 1 + k|x|^2 is known as well as |x| and atanh
-    would lose it; for k > 0 by atan."""
+    """2 atn(|x|) x/|x|; beyond a right angle by atan."""
     gap_x = gap(k, x)
     z = kdot(k, x, x) / gap_x
     far = z > RIGHT_ANGLE
@@ -231,7 +226,7 @@ def to_normal(k: Tensor, x: Tensor) -> Tensor:
         # one along the ray, 2/(1 + k|x|^2), as many digits as |x|/R has.
         ray = ray.sign()
     angle = (k_far.sqrt() * length).atan() * k_far.rsqrt()
-    near = asinc_k(z.where(~far, 0.0)) / gap_x.sqrt() * x
+    near = conformal.half_to_normal(k, x, gap_x, z.where(~far, 0.0))
     return 2 * torch.where(far, angle * ray, near)
 
 
@@ -242,7 +237,7 @@ def _beyond(k: Tensor, x: Tensor, y: Tensor) -> Tensor:
 def gyration(k: Tensor, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
     """gyr[y, -x] v.
 
-    Every term of the correction has a factor s. Where points may be antipodal it is two
+    Where points may be antipodal it is two
     reflections: in the plane of x and y, as complex numbers, the rotation by twice the argument of
     1 + k y x*, that is by twice the angle from x/|x| to ``half_cosine_vector``.
     """
@@ -250,11 +245,8 @@ def gyration(k: Tensor, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor
     v = v / scale
     gap_x, gap_y = gap(k, x), gap(k, y)
     beyond, some = _beyond(k, x, y), torch.ones_like(x)
-    k_sv, k_xv, k_xs = kdot(k, step, v), kdot(k, x, v), kdot(k, x, step)
-    k_x2, k_s2 = kdot(k, x, x), kdot(k, step, step)
-    a = 2 * k_xs * k_xv + gap_x * k_xv - k_x2 * k_sv
-    b = gap_x * k_sv + k_s2 * k_xv
-    near = v + 2 * (a * step - b * x) / (gap_x * gap_y - k_s2).where(~beyond, 1.0)
+    denominator = (gap_x * gap_y - kdot(k, step, step)).where(~beyond, 1.0)
+    near = conformal.gyration(k, x, step, v, gap_x, denominator)
     first, ray, other = half_cosine_vector(k, x.where(beyond, some), y.where(beyond, some))
     nowhere = (other == 0).all(-1, keepdim=True)
     other = direction(torch.where(nowhere, ray, other))

@@ -33,6 +33,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from . import conformal
+from .conformal import gap, kdot
 from .generalized_trig import RIGHT_ANGLE, asinc_k
 from .limits import brought_within, rim
 from .vectors import dot, norm, normalize, sqrt0
@@ -42,24 +44,6 @@ from .vectors import dot, norm, normalize, sqrt0
 # angle on, the form by antipodes would cancel in the derivative by k, of points next to the origin,
 # where that is a twentieth of the distance.
 _FAR = 0.75
-
-# The largest product that is summed is this times the dtype's largest number: a million of them may
-# be added, and be multiplied by a k of order 1, before the sum overflows.
-ROOM = 2.0**-20
-
-
-def kdot(k: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """k x.y, which is 0 for k = 0 whatever x and y: no square overflows, in no gradient either.
-
-    A product of two coordinates beyond ``ROOM`` is cut off: for k != 0 no point is that long.
-    """
-    largest = torch.finfo(x.dtype).max * ROOM
-    return k * (x * y).clamp(-largest, largest).sum(-1, keepdim=True)
-
-
-def gap(k: Tensor, x: Tensor) -> Tensor:
-    """1 + k|x|^2, for k < 0 at least eps, as on the ball."""
-    return (1 + kdot(k, x, x)).clamp(min=torch.finfo(x.dtype).eps)
 
 
 def log_along_ray(
@@ -83,7 +67,7 @@ def log_along_ray(
     gap = (one + kdot(k, length, length)).clamp(min=torch.finfo(ahead.dtype).eps)
     bend, turn = length * kdot(k, across, across), one + kdot(k, length, reach)
     close = 4 * (ahead * ahead + across * across) < length * length
-    left = ahead + (length * kdot(k, ahead, ahead) + bend) / gap
+    left = conformal.log_along_ray(k, gap, length, ahead, across)
     return torch.where(close, left, (ahead * turn + bend) / gap)
 
 
@@ -242,20 +226,14 @@ def sqdist_from_haversine(k: Tensor, haversine: Tensor) -> Tensor:
     return 4 * torch.where(far, length.square(), haversine * asinc_k(z).square())
 
 
-def pair_features(k: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(X, p, q) with sn(d/2)^2 = (p_x q_y + q_x p_y - X_x.X_y)/2."""
-    g = gap(k, x)
-    return 2 * x / g, 2 * dot(x, x) / g, 1 / g
-
-
 def separation(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-    """g_x s + k|s|^2 x, of the direction of log_x(y) and of length |s| cs(d/2) sqrt(g_x g_y)."""
+    """``conformal.toward``, also of a pair on the two sides of the equator."""
     # Where x is beyond the equator and y is not near it, both terms are long and their sum is not:
     # there it is written in y.
     gap_x = gap(k, x)
     apart = (gap_x > 2) & (4 * kdot(k, step, step) > gap_x)
     away = gap_x * y - (1 + 2 * kdot(k, x, y) - kdot(k, y, y)) * x
-    return torch.where(apart, away, gap_x * step + kdot(k, step, step) * x)
+    return torch.where(apart, away, conformal.toward(k, x, step, gap_x))
 
 
 def at_infinity(where: Tensor, direction: Tensor, x: Tensor) -> Tensor:

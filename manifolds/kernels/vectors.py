@@ -22,6 +22,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+Number = float | Tensor
+
 # -- products and norms ----------------------------------------------------------------------------
 
 

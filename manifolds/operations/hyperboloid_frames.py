@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ..kernels import conformal
 from ..kernels.error_free import lateral
 from ..kernels.hyperboloid import across_along, time
 from ..kernels.hyperboloid_pair import stepped_haversine
@@ -248,7 +249,7 @@ def _ray(x: Tensor) -> Tensor:
 def space_part(manifold: Manifold, x: Tensor) -> Tensor:
     """Of a point of Lorentz or PoincareBall at unit curvature, the space part."""
     # On the ball a rounding of the difference is one of |x|, and moves the point as much.
-    return x[..., 1:] if embedded(manifold) else 2 * x / _gap(x)
+    return x[..., 1:] if embedded(manifold) else 2 * x / conformal.gap(-1.0, x)
 
 
 def space_step(manifold: Manifold, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
@@ -257,7 +258,7 @@ def space_step(manifold: Manifold, x: Tensor, y: Tensor, step: Tensor) -> Tensor
         return step[..., 1:]
     # From the same rounded 1 - |x|^2 and 1 - |y|^2 as the points themselves: near the boundary the
     # difference of two other space parts would be another vector altogether.
-    gap_x, gap_y = _gap(x), _gap(y)
+    gap_x, gap_y = conformal.gap(-1.0, x), conformal.gap(-1.0, y)
     return 2 * (step + (gap_x - gap_y) / gap_x * x) / gap_y
 
 
@@ -271,7 +272,3 @@ def from_space_part(manifold: Manifold, s: Tensor) -> Tensor:
     if embedded(manifold):
         return torch.cat([torch.ones_like(s[..., :1]), s], dim=-1)
     return s / (1 + time(s))
-
-
-def _gap(x: Tensor) -> Tensor:
-    return (1 - dot(x, x)).clamp(min=torch.finfo(x.dtype).eps)

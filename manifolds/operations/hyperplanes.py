@@ -10,13 +10,12 @@ from torch import Tensor
 from ..base import Manifold, check_known, check_one
 from ..charts.through_quadric import through_quadric
 from ..checks import check_broadcast, check_coordinates, check_tensor
-from ..kernels import stereographic_hyperplanes
+from ..kernels import conformal, stereographic_hyperplanes
 from ..kernels.custom_vjp import direction, with_radius_derivative
 from ..kernels.hyperboloid import time
 from ..kernels.hyperboloid_pair import time_gap
 from ..kernels.special import asinh_over, long_asinh, tanhc_missing
 from ..kernels.vectors import dot, norm, normalize, scale_of
-from ..poincare_ball import sinh_log_along
 from ..space_form import Context, divided, times
 from . import hyperboloid_frames
 from .hyperboloid_frames import embedded, space_part
@@ -206,7 +205,7 @@ def _sine(
     frame = kept.frame(p_, kept.enter(p_, a_ / scale))
     normal, length = direction(frame), scale * norm(frame)
     if manifold.sign < 0 and type(kept) is Tangents:
-        sine = sinh_log_along(p_, x_, step, normal, call.curved.get("k", 1.0))
+        sine = conformal.sinh_log_along(-call.curved.get("k", 1.0), p_, x_, step, normal)
         return sine, sine, length, call
     towards = kept.frame(p_, kept.sine(p_, x_, step))
     sine = dot(towards, normal)

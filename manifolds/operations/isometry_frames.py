@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor
 
-from ..kernels import stereographic_maps, stereographic_points
+from ..kernels import conformal, stereographic_maps, stereographic_points
 from ..kernels.vectors import dot, norm, normalize
 from . import hyperboloid_frames
 from .hyperboloid_frames import embedded, from_space_part, space_part, space_step
@@ -166,25 +166,25 @@ class KappaTangents(Tangents):
         k = self.space._k(step)
         half = (
             stereographic_points.separation(k, b, x, step)
-            / stereographic_points.gap(k, b)
-            / stereographic_points.gap(k, x)
+            / conformal.gap(k, b)
+            / conformal.gap(k, x)
         )
         return half, stereographic_points.chord(k, b, x, step)
 
     def exp(self, c: Tensor, w: Tensor, rest: Tensor) -> Tensor:
         k, antipode = self.space._k(c), (w == 0).all(-1, keepdim=True)
         side = torch.where(antipode, rest, w)
-        k_h = stereographic_points.kdot(k, rest, rest)
+        k_h = conformal.kdot(k, rest, rest)
         # What rounding left of |w| = sn cs would count as often as the way is long.
         far = k_h < -1 / 16
         length, kept = norm(rest.where(far, 1.0)), norm(w.where(far, 1.0))
         w = w * (length * (1 - k_h).where(far, 1.0).sqrt() / kept).where(far, 1.0)
         direct = stereographic_maps.mobius_step(
-            k, c, w, rest, 1 - k_h, side, ahead=stereographic_points.gap(k, c) * w
+            k, c, w, rest, 1 - k_h, side, ahead=conformal.gap(k, c) * w
         )
         # Past the origin of a hyperbolic space and far out again: there the rounding of a sum that
         # starts at c counts as often as c is near the edge, that of a hyperboloid's point does not.
-        inwards = (stereographic_points.kdot(k, c, c) < -1 / 8) & (dot(c, w) < 0) & (k_h < -1 / 16)
+        inwards = (conformal.kdot(k, c, c) < -1 / 8) & (dot(c, w) < 0) & (k_h < -1 / 16)
         root = (-k).where(k < 0, 1.0).sqrt()
         there, w = root * c.where(inwards, 0.0), root * w.where(inwards, 0.0)
         s = space_part(self.manifold, there)
@@ -199,7 +199,7 @@ class KappaTangents(Tangents):
         height = 2 * dot(normal, w)
         there = self.exp(b, w - height * normal, rest)
         # As on the ball, where the way by b is far.
-        open_ = (k < 0) & (stereographic_points.kdot(k, b, b) < -1 / 8)
+        open_ = (k < 0) & (conformal.kdot(k, b, b) < -1 / 8)
         root = (-k).where(k < 0, 1.0).sqrt()
         point, other, way = (root * v.where(open_, 0.0) for v in (b, x, step))
         turned = hyperboloid_frames.split_carried(space_part(self.manifold, point), normal)
@@ -207,10 +207,10 @@ class KappaTangents(Tangents):
         there = torch.where(open_, mirror / root, there)
         # In coordinates (2/g - 1, 2x/g) it is linear: x and a multiple of a vector, over a number.
         # By way of b what x has in the hyperplane, and keeps, would be rounded as b is.
-        share = 2 * dot(b, normal) / stereographic_points.gap(k, b)
-        height = stereographic_points.gap(k, x) * height
+        share = 2 * dot(b, normal) / conformal.gap(k, b)
+        height = conformal.gap(k, x) * height
         below = 1 + k * share * height
-        near = (4 * below > 1) & (stereographic_points.kdot(k, x, x).abs() < 1)
+        near = (4 * below > 1) & (conformal.kdot(k, x, x).abs() < 1)
         direct = (x - height * (normal - k * share * b)) / below.where(near, 1.0)
         return torch.where(near, direct, there)
 

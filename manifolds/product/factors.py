@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from ..base import Manifold
 from ..euclidean import Euclidean
+from ..kernels.vectors import Number
 from ..lorentz import Lorentz
 from ..poincare_ball import PoincareBall
-from ..space_form import Context, Number, divided, times
+from ..space_form import Context, divided, times
 from ..sphere import Sphere
 from .layout import Layout, column
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from ..base import Manifold
-from ..kernels.vectors import norm
-from ..space_form import Context, Number, divided, times
+from ..kernels.vectors import Number, norm
+from ..space_form import Context, divided, times
 from .factors import Factors
 from .layout import side_by_side
 from .pairwise import all_distances
