@@ -36,7 +36,7 @@ import torch
 from torch import Tensor
 
 from .custom_vjp import custom_vjp, direction
-from .hyperboloid import outward
+from .hyperboloid import outward, polar
 from .limits import longest
 from .special import asinh_squared, coshm1c, sinhc
 from .vectors import Number, dot, largest_entry, norm
@@ -112,11 +112,9 @@ def behind(x: Tensor, y: Tensor, step: Tensor, h: Tensor, p: Tensor, k: Number) 
     t = (1 / k + size.square()).sqrt()  # T/sqrt k
     sinh = torch.where(short, tau * sinhc(square), (grown - 1 / grown) / 2)
     near = size * (square * coshm1c(square)) + m * t * sinh  # the component along the ray less |X|
-    start = root * (size + t)  # e^r
-    out, back = start * grown, start / grown  # e^(r + tau), e^(r - tau)
     less = dot(cross, cross) / (1 + m.abs()) / 2  # (1 - |m|)/2
     plus, minus = torch.where(m > 0, 1 - less, less), torch.where(m > 0, less, 1 - less)
-    far = plus * (out - 1 / out) / 2 + minus * (back - 1 / back) / 2
+    far = polar(plus, minus, root * (size + t), grown, -1)
     added = torch.where(short, near, far / root) / size * x + sinh / root * cross
     return torch.where(short, x + added, added)
 

@@ -68,6 +68,18 @@ def across_along(x: Tensor, v: Tensor, k: Number = 1.0) -> tuple[Tensor, Tensor]
     return across, along.where(far, component * 0)
 
 
+def polar(plus: Tensor, minus: Tensor, e_r: Tensor, e_t: Tensor, sign: int) -> Tensor:
+    """plus sinh(r + t) + minus sinh(r - t) for the sign -1, with cosh for 1; from e^r and e^t.
+
+    With plus and minus (1 + m)/2 and (1 - m)/2 it is the component along the outward ray of the
+    point at distance t in a direction of cosine m, where cosh t sinh r + m sinh t cosh r cancels.
+    """
+    # Each way as quotients of numbers above 1: next to the inverse of a quotient of e^-400 its
+    # derivative overflows.
+    out = plus * e_r * e_t + sign * (plus / e_r / e_t)
+    return (out + minus * (e_r / e_t + sign * (e_t / e_r))) / 2
+
+
 def outward(x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0) -> tuple[Tensor, Tensor]:
     """(lateral, along): a positive multiple of log_x(y) in the frame of the outward ray at x.
 

@@ -8,14 +8,14 @@ from torch import Tensor
 from ..base import Manifold
 from ..charts.through_quadric import point, through_quadric
 from ..checks import check_amount, check_broadcast, check_tensor
+from ..kernels import hyperboloid_frames
 from ..kernels.custom_vjp import direction, with_radius_derivative
 from ..kernels.hyperboloid import time
 from ..kernels.limits import farthest_apart
 from ..kernels.special import tanhc_missing
 from ..kernels.vectors import dot, norm, normalize
 from ..space_form import Context
-from .hyperboloid_frames import embedded, from_space_part, join, space_part
-from .isometry_frames import tangents
+from .moving_frame import embedded, from_space_part, space_part, tangents
 from .open_form import open_form
 
 
@@ -226,7 +226,7 @@ def ideal_point(manifold: Manifold, x: Tensor, v: Tensor) -> Tensor:
     product = t * along
     opposite = ((t * norm(across)).square() - 1) / (size - product).where(inwards, 1.0)
     radial = torch.where(inwards, opposite, size + product)
-    null = torch.where(far, ray * radial + across, s + join(s, w))
+    null = torch.where(far, ray * radial + across, s + hyperboloid_frames.join(s, w))
     return manifold._from_unit_vector(normalize(null)[0], call)
 
 

@@ -10,18 +10,16 @@ from torch import Tensor
 from ..base import Manifold, check_known, check_one
 from ..charts.through_quadric import through_quadric
 from ..checks import check_broadcast, check_coordinates, check_tensor
-from ..kernels import conformal, stereographic_hyperplanes
+from ..kernels import conformal, hyperboloid_frames, stereographic_hyperplanes
 from ..kernels.custom_vjp import direction, with_radius_derivative
 from ..kernels.hyperboloid import time
 from ..kernels.hyperboloid_pair import time_gap
 from ..kernels.special import asinh_over, long_asinh, tanhc_missing
 from ..kernels.vectors import dot, norm, normalize, scale_of
 from ..space_form import Context, divided, times
-from . import hyperboloid_frames
-from .hyperboloid_frames import embedded, space_part
 from .isometries import reflection
 from .isometries_of_products import product_of
-from .isometry_frames import Tangents, tangents
+from .moving_frame import Tangents, embedded, space_part, tangents
 
 if TYPE_CHECKING:
     from ..stereographic import Stereographic

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..base import Manifold, check_known
 from ..kernels.vectors import expanded, scale_of
-from .hyperboloid_frames import embedded
+from .moving_frame import embedded
 
 
 class Isometry(ABC):

@@ -13,7 +13,7 @@ from ..checks import check_broadcast, check_coordinates
 from ..kernels.vectors import scale_of
 from ..space_form import divided
 from .isometry import Isometry
-from .isometry_frames import tangents
+from .moving_frame import tangents
 
 
 @final

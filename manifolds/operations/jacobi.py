@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from ..base import Manifold
-from ..kernels import sphere_pair
+from ..kernels import hyperboloid_frames, sphere_pair
 from ..kernels.generalized_trig import sinc_k
-from ..kernels.hyperboloid import lift, tangent, time
+from ..kernels.hyperboloid import lift, tangent
 from ..kernels.limits import farthest_apart
 from ..kernels.special import asinhc, signed_cs, sinc, sinhc
 from ..kernels.vectors import clip_norm, dot, normalize, scale_of
@@ -24,9 +24,8 @@ from ..lorentz import Lorentz
 from ..poincare_ball import PoincareBall
 from ..space_form import divided
 from ..sphere import Sphere
-from . import hyperboloid_frames
 from .curvature_tensor import curvature_at, inner
-from .hyperboloid_frames import embedded
+from .moving_frame import HyperbolicTangents, embedded, space_part
 from .open_form import ball_of
 
 
@@ -164,23 +163,27 @@ class KeptInFrames(Kept):
     the rounding of an end point to the ball's coordinates is large in 1 - |y|^2.
     """
 
+    def __init__(self, manifold: Manifold) -> None:
+        super().__init__(manifold)
+        self.frame = HyperbolicTangents(manifold)
+
     def enter(self, x: Tensor, v: Tensor) -> Tensor:
         scale = scale_of(v)  # a product with x may overflow
-        return scale * self._entered(self._space(x), v / scale)
+        return scale * self.frame.enter(self._unit(x), v / scale)
 
     def leave(self, x: Tensor, w: Tensor) -> Tensor:
-        return self._left(self._space(x), w)
+        return self.frame.left(self._space(x), w)
 
     def product(self, x: Tensor, a: Tensor, b: Tensor) -> Tensor:
         return dot(a, b)
 
     def log(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor | None]:
-        w, h = hyperboloid_frames.sinh_log(self._space(x), self._space(y), self._step(x, y))
+        w, h = self.frame.log(*self._pair(x, y))
         ratio = asinhc(h) / (1 + h).sqrt()
         return w * ratio * curvature_at(self.manifold, x).neg().rsqrt(), ratio
 
     def transport(self, x: Tensor, y: Tensor, w: Tensor) -> Tensor:
-        return hyperboloid_frames.turned(self._space(x), self._space(y), self._step(x, y), w)
+        return self.frame.transport(*self._pair(x, y), w)
 
     def parts(self, x: Tensor, direction: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
         # What is left along the ray by itself: far out it counts more than what is across.
@@ -196,7 +199,7 @@ class KeptInFrames(Kept):
         start, w = self._space(x), self._velocity(x, v)
         if not embedded(self.manifold):
             end, moved = hyperboloid_frames.turned_along(start, w, field.whole)
-            return self._left(end, moved)
+            return self.frame.left(end, moved)
         end = divided(self.manifold.expmap(x, v), self._radius(x))[..., 1:]
         along = torch.where(field.near, -self._radius(x) * field.along, field.along)
         moved = hyperboloid_frames.moved_along(
@@ -207,7 +210,7 @@ class KeptInFrames(Kept):
     def carried_back(self, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
         start = self._space(x)
         end = self._end(x, start, v)
-        return hyperboloid_frames.turned(end, start, start - end, self._entered(end, w))
+        return hyperboloid_frames.turned(end, start, start - end, self.frame.entered(end, w))
 
     def _end(self, x: Tensor, start: Tensor, v: Tensor) -> Tensor:
         """Space part of exp_x(v)."""
@@ -222,21 +225,9 @@ class KeptInFrames(Kept):
     def _velocity(self, x: Tensor, v: Tensor) -> Tensor:
         """v by components at unit curvature."""
         scale = scale_of(v)
-        w = divided(self._entered(self._space(x), v / scale) * scale, self._radius(x))
+        w = divided(self.frame.entered(self._space(x), v / scale) * scale, self._radius(x))
         # Not beyond what two points of the dtype can be apart, where squares would overflow.
         return clip_norm(w, farthest_apart(x.dtype))
-
-    def _entered(self, s: Tensor, v: Tensor) -> Tensor:
-        if embedded(self.manifold):
-            return hyperboloid_frames.split(s, v[..., 1:])
-        # By the 1 - |x|^2 that the space part has, as on the way back: another rounding of it
-        # would be another factor.
-        return hyperboloid_frames.split_carried(s, (1 + time(s)) * v)
-
-    def _left(self, s: Tensor, w: Tensor) -> Tensor:
-        if embedded(self.manifold):
-            return tangent(s, hyperboloid_frames.join(s, w))
-        return hyperboloid_frames.join_carried(s, w) / (1 + time(s))
 
     def _radius(self, x: Tensor) -> float | Tensor:
         return self.manifold._radius_in(x.dtype)
@@ -245,11 +236,10 @@ class KeptInFrames(Kept):
         return divided(x, self._radius(x))
 
     def _space(self, x: Tensor) -> Tensor:
-        return hyperboloid_frames.space_part(self.manifold, self._unit(x))
+        return space_part(self.manifold, self._unit(x))
 
-    def _step(self, x: Tensor, y: Tensor) -> Tensor:
-        step = divided(y - x, self._radius(x))
-        return hyperboloid_frames.space_step(self.manifold, self._unit(x), self._unit(y), step)
+    def _pair(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self._unit(x), self._unit(y), divided(y - x, self._radius(x))
 
 
 _HYPERBOLOID = Lorentz(-1.0)

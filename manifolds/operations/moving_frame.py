@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor
 
-from ..kernels import conformal, stereographic_maps, stereographic_points
+from ..kernels import conformal, hyperboloid_frames, stereographic_maps, stereographic_points
+from ..kernels.hyperboloid import tangent, time
 from ..kernels.vectors import dot, norm, normalize
-from . import hyperboloid_frames
-from .hyperboloid_frames import embedded, from_space_part, space_part, space_step
 
 if TYPE_CHECKING:
     from ..base import Manifold
     from ..stereographic import Stereographic
+
+
+def embedded(manifold: Manifold) -> bool:
+    """Whether points are ambient coordinates, the origin's axis first: hyperboloid or sphere."""
+    return manifold._extra_coordinates == 1
 
 
 def tangents(manifold: Manifold) -> Tangents:
@@ -103,11 +107,21 @@ class HyperbolicTangents(Tangents):
     """
 
     def enter(self, b: Tensor, v: Tensor) -> Tensor:
+        return self.entered(space_part(self.manifold, b), v)
+
+    def entered(self, s: Tensor, v: Tensor) -> Tensor:
+        """``enter`` at the point whose space part is s."""
         if embedded(self.manifold):
-            return hyperboloid_frames.split(b[..., 1:], v[..., 1:])
-        return hyperboloid_frames.split_carried(
-            space_part(self.manifold, b), self.manifold._orthonormal(b, v)
-        )
+            return hyperboloid_frames.split(s, v[..., 1:])
+        # By the 1 - |x|^2 that the space part has, as on the way back: another rounding of it
+        # would be another factor.
+        return hyperboloid_frames.split_carried(s, (1 + time(s)) * v)
+
+    def left(self, s: Tensor, w: Tensor) -> Tensor:
+        """The inverse of ``entered``."""
+        if embedded(self.manifold):
+            return tangent(s, hyperboloid_frames.join(s, w))
+        return hyperboloid_frames.join_carried(s, w) / (1 + time(s))
 
     def frame(self, b: Tensor, w: Tensor) -> Tensor:
         return w
@@ -216,3 +230,31 @@ class KappaTangents(Tangents):
 
     def sine(self, b: Tensor, x: Tensor, step: Tensor) -> Tensor:
         return 2 * self.log(b, x, step)[0]
+
+
+def space_part(manifold: Manifold, x: Tensor) -> Tensor:
+    """Of a point of Lorentz or PoincareBall at unit curvature, the space part."""
+    # On the ball a rounding of the difference is one of |x|, and moves the point as much.
+    return x[..., 1:] if embedded(manifold) else 2 * x / conformal.gap(-1.0, x)
+
+
+def space_step(manifold: Manifold, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    """The difference of the space parts of y and x, from y - x."""
+    if embedded(manifold):
+        return step[..., 1:]
+    # From the same rounded 1 - |x|^2 and 1 - |y|^2 as the points themselves: near the boundary the
+    # difference of two other space parts would be another vector altogether.
+    gap_x, gap_y = conformal.gap(-1.0, x), conformal.gap(-1.0, y)
+    return 2 * (step + (gap_x - gap_y) / gap_x * x) / gap_y
+
+
+def from_space_part(manifold: Manifold, s: Tensor) -> Tensor:
+    """The point of this space part, not projected: on Lorentz that gives the time part."""
+    # Beyond the farthest point of either model, so the projection will pull it back; but squares of
+    # longer ones, and products in the derivative of that, overflow.
+    single, deep = s.dtype == torch.float32, embedded(manifold)
+    longest = 2.0 ** ((60 if deep else 30) if single else (400 if deep else 60))
+    s = s * (longest / norm(s.detach()).clamp(min=longest))
+    if embedded(manifold):
+        return torch.cat([torch.ones_like(s[..., :1]), s], dim=-1)
+    return s / (1 + time(s))

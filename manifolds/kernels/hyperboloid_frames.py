@@ -1,35 +1,44 @@
-"""Tangent vectors of the unit hyperboloid by their components in a frame, far out without loss.
+r"""Tangent vectors of the hyperboloid of curvature -1 by components in a frame, far out as near.
 
-The coordinates of a vector at x are T = cosh r times longer along the ray through x than across it.
+    V = a X/|X| T + L,    components (a, L),    |V|^2 = a^2 + |L|^2
+    log_X Y sinh(d)/d,    exp_X of it,    P V from X to Y as a rotation by the triangle's area
+
+==================== ==================== ==========================================================
+letter               name in the code     what it is
+==================== ==================== ==========================================================
+X, Y                 x, y                 space parts of points, (..., n)
+V                    v                    the space part of a vector, (..., n)
+(a, L)               w                    its components, (..., n + 1), the radial one first
+s                    step                 Y - X, (..., n)
+h                    h                    sinh^2(d/2), (..., 1)
+T                    time(x)              sqrt(1 + |X|^2), (..., 1)
+==================== ==================== ==========================================================
+
+The coordinates of a vector at X are T = cosh r times longer along the ray through X than across it.
 A vector kept in coordinates has no lateral digits left where T is beyond the inverse rounding; its
-components in the frame of ``hyperboloid.across_along``, (..., n + 1), radial one first, have all.
-For |x| <= 1 that frame is the one carried from the origin and the radial component 0.
+components in the frame of ``hyperboloid.across_along`` have all. For |X| <= 1 that frame is the one
+carried from the origin and the radial component 0.
 
-As in ``_hyperboloid``, points are space parts and ``step`` is y - x.
+Domain: |X| up to ``limits.farthest``; of ``sinh_exp`` no limit on d.
+Bound: 8 units of u (1 + kappa) in value, kappa the condition number.
+Proof: validation/symbolic/kernels.py, "kernels/frame, far", "kernels/frame, near"
+Proof: validation/symbolic/kernels.py, "kernels/expmap, polar"
+Certificate: Lorentz.translation, Lorentz.rotation, Lorentz.reflection, Lorentz.jacobi_field
+Certificate: Lorentz.expmap_differential, Lorentz.logmap_differential
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
-from ..kernels import conformal
-from ..kernels.error_free import lateral
-from ..kernels.hyperboloid import across_along, time
-from ..kernels.hyperboloid_pair import stepped_haversine
-from ..kernels.limits import farthest
-from ..kernels.special import coshm1c, sinhc
-from ..kernels.vectors import dot, norm, normalize, relative_to_ray
-
-if TYPE_CHECKING:
-    from ..base import Manifold
-
-
-def embedded(manifold: Manifold) -> bool:
-    """Whether points are ambient coordinates, the origin's axis first: hyperboloid or sphere."""
-    return manifold._extra_coordinates == 1
+from .error_free import lateral
+from .geodesic import exp_of
+from .hyperboloid import across_along, polar, time
+from .hyperboloid_pair import stepped_haversine
+from .limits import farthest
+from .special import coshm1c, sinhc
+from .vectors import dot, norm, normalize, relative_to_ray
 
 
 def split(x: Tensor, v: Tensor) -> Tensor:
@@ -106,11 +115,8 @@ def _radially(x: Tensor, w: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor, 
     direction, _ = normalize(w.where(inwards, -1.0))
     less = dot(direction[..., 1:], direction[..., 1:]) / (1 - direction[..., :1])  # 1 + mu
     reached = h.where(inwards, 1.0)
-    e_d = (reached.sqrt() + (1 + reached).sqrt()).square()
     e_r = size + (1 + size.square()).sqrt()
-    e_in = e_r / e_d
-    beyond = less * e_d * e_r - less / e_d / e_r
-    return ray, outer, (beyond + (2 - less) * (e_in - 1 / e_in)) / 4, inwards
+    return ray, outer, polar(less / 2, 1 - less / 2, e_r, exp_of(reached), -1), inwards
 
 
 def turned_along(x: Tensor, v: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
@@ -160,11 +166,9 @@ def moved_along(
     inwards = _far(x) & (c < 0)
     ray, size = normalize(x.where(inwards, 1.0))
     less = dot(across, across) / (1 - c.where(inwards, -1.0))  # 1 + c
-    # Both ways as quotients of numbers above 1: next to the inverse of a quotient of e^-400 its
-    # derivative overflows.
     e_r, e_t = size + (1 + size.square()).sqrt(), t.where(inwards, 1.0).exp()
-    outer = less * (e_t * e_r + 1 / e_t / e_r) - (2 - less) * (e_r / e_t + e_t / e_r)
-    velocity = torch.where(inwards, outer / 4 * ray + cosh * across, velocity)
+    outer = polar(less / 2, less / 2 - 1, e_r, e_t, 1)
+    velocity = torch.where(inwards, outer * ray + cosh * across, velocity)
     return torch.where(near, short, along * velocity + join(x, aside))
 
 
@@ -244,31 +248,3 @@ def _ray(x: Tensor) -> Tensor:
     """x/|x| far out, 0 where no ray is needed."""
     far = _far(x)
     return normalize(x.where(far, 1.0))[0].where(far, 0.0)
-
-
-def space_part(manifold: Manifold, x: Tensor) -> Tensor:
-    """Of a point of Lorentz or PoincareBall at unit curvature, the space part."""
-    # On the ball a rounding of the difference is one of |x|, and moves the point as much.
-    return x[..., 1:] if embedded(manifold) else 2 * x / conformal.gap(-1.0, x)
-
-
-def space_step(manifold: Manifold, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-    """The difference of the space parts of y and x, from y - x."""
-    if embedded(manifold):
-        return step[..., 1:]
-    # From the same rounded 1 - |x|^2 and 1 - |y|^2 as the points themselves: near the boundary the
-    # difference of two other space parts would be another vector altogether.
-    gap_x, gap_y = conformal.gap(-1.0, x), conformal.gap(-1.0, y)
-    return 2 * (step + (gap_x - gap_y) / gap_x * x) / gap_y
-
-
-def from_space_part(manifold: Manifold, s: Tensor) -> Tensor:
-    """The point of this space part, not projected: on Lorentz that gives the time part."""
-    # Beyond the farthest point of either model, so the projection will pull it back; but squares of
-    # longer ones, and products in the derivative of that, overflow.
-    single, deep = s.dtype == torch.float32, embedded(manifold)
-    longest = 2.0 ** ((60 if deep else 30) if single else (400 if deep else 60))
-    s = s * (longest / norm(s.detach()).clamp(min=longest))
-    if embedded(manifold):
-        return torch.cat([torch.ones_like(s[..., :1]), s], dim=-1)
-    return s / (1 + time(s))
