@@ -59,11 +59,6 @@ def check_integers(where: str, name: str, value: object) -> None:
     check_tensor(where, name, value, INTEGERS)
 
 
-def check_mask(where: str, name: str, value: object) -> None:
-    """Reject what is no dense boolean tensor."""
-    check_tensor(where, name, value, (torch.bool,))
-
-
 def check_amount(where: str, name: str, value: object) -> None:
     """Reject what is neither a real number nor a tensor of floating-point numbers."""
     if isinstance(value, Tensor):

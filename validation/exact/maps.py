@@ -165,10 +165,6 @@ class Space:
         metric = [[self.dot(a, b) for b in basis] for a in basis]
         return _solve(metric, g)
 
-    def free_origin(self, like: Vector) -> Vector:
-        """The origin in free coordinates."""
-        return self.drop(self.origin(self.lift(like)))
-
 
 # -- the table of maps ---------------------------------------------------------------------------
 
