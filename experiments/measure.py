@@ -22,6 +22,7 @@ import closure
 import noise
 import numpy as np
 import torch
+import wordnet
 from plan import merged
 
 Figures = dict[str, Any]
@@ -210,6 +211,7 @@ KINDS: dict[str, Callable[[Path, dict[str, Any], str], Figures]] = {
     "train": train,
     "probvlm": probvlm,
     "closure": lambda folder, options, device: _values(closure.figures(closure.Options(**options))),
+    "wordnet": lambda folder, options, device: _values(wordnet.figures(wordnet.Options(**options))),
     "noise": lambda folder, options, device: _values(noise.figures(noise.Options(**options))),
 }
 

@@ -14,6 +14,12 @@ embed_dim = [2, 4, 8]
 [variants.meru]             # each of these, paired by seed and grid
 model = "meru"
 
+[tuning]                    # settings, chosen for each variant at each point before the runs
+figure = "MAP"              # the one whose figure is highest, by one run each
+seed = 1000
+options = { choosing = true }  # of these runs alone: what no run is judged by
+grid = { lr = [0.1, 0.3] }
+
 [quick]                     # what --quick replaces
 seeds = [0]
 grid = { embed_dim = [4] }
@@ -29,15 +35,17 @@ against = []                # or over these, a mark a variant
 """
 
 import itertools
+import json
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-KINDS = ("train", "probvlm", "closure", "noise")
+KINDS = ("train", "probvlm", "closure", "noise", "wordnet")
 NEEDED = ("title", "question", "kind", "seeds", "variants")
-KEYS = {*NEEDED, "options", "grid", "quick", "claims", "tables", "picture"}
+KEYS = {*NEEDED, "options", "grid", "tuning", "quick", "claims", "tables", "picture"}
+TUNING = {"figure", "seed", "options", "grid"}
 
 
 @dataclass(frozen=True)
@@ -48,11 +56,13 @@ class RunSpec:
     at: dict[str, Any]
     seed: int
     options: dict[str, Any]
+    setting: dict[str, Any] = field(default_factory=dict)
+    """Which setting a run of the tuning tries."""
 
     @property
     def name(self) -> str:
         """The run's folder."""
-        place = "".join(f"-{key}{value}" for key, value in self.at.items())
+        place = "".join(f"-{key}{value}" for key, value in (self.at | self.setting).items())
         return f"{self.variant}{place}-seed{self.seed}"
 
 
@@ -65,6 +75,10 @@ class Plan:
     question: str
     kind: str
     runs: tuple[RunSpec, ...]
+    tuning: tuple[RunSpec, ...] = ()
+    """Runs by which each variant's settings are chosen, at each place."""
+    figure: str = ""
+    """The one by which."""
 
 
 def names() -> list[str]:
@@ -133,12 +147,71 @@ def read(name: str, *, quick: bool) -> Plan:
             merged(merged(merged(raw.get("options", {}), options), at), {"seed": seed}),
         )
         for seed in seeds
-        for point in itertools.product(*grid.values())
-        for at in [dict(zip(grid, point, strict=True))]
+        for at in points(grid)
         for variant, options in variants.items()
     ]
     runs.sort(key=lambda run: not any(concerns(claim, run) for claim in raw.get("claims", [])))
-    return Plan(name, raw["title"], raw["question"].strip(), raw["kind"], tuple(runs))
+    tuning = raw.get("tuning", {})
+    return Plan(
+        name,
+        raw["title"],
+        raw["question"].strip(),
+        raw["kind"],
+        tuple(runs),
+        tuple(_tuning(tuning, runs, where)) if tuning else (),
+        tuning.get("figure", ""),
+    )
+
+
+def points(grid: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    """Each combination of a grid's values."""
+    return [dict(zip(grid, point, strict=True)) for point in itertools.product(*grid.values())]
+
+
+def _tuning(tuning: dict[str, Any], runs: list[RunSpec], where: str) -> list[RunSpec]:
+    """One run for each variant at each place with each setting."""
+    if tuning.keys() != TUNING:
+        raise ValueError(
+            f"{where}, tuning: got {', '.join(sorted(tuning))}; expected "
+            f"{', '.join(sorted(TUNING))}."
+        )
+    if any(run.seed == tuning["seed"] for run in runs):
+        raise ValueError(f"{where}, tuning: seed is {tuning['seed']}; expected one of its own.")
+    once = {json.dumps([run.variant, run.at]): run for run in runs}.values()
+    return [
+        RunSpec(
+            run.variant,
+            run.at,
+            tuning["seed"],
+            merged(
+                merged(merged(run.options, tuning["options"]), setting), {"seed": tuning["seed"]}
+            ),
+            setting,
+        )
+        for setting in points(tuning["grid"])
+        for run in once
+        # A variant that says an option itself has it for every setting, once.
+        if not any(key in run.options and run.options[key] != setting[key] for key in setting)
+    ]
+
+
+def tuned(p: Plan, tried: list[dict[str, Any]]) -> Plan:
+    """The runs with the settings of the highest figure; those of which nothing was tried, left out.
+
+    Args:
+        tried: of each run of the tuning its variant, place, setting and ``value``.
+    """
+    best: dict[str, dict[str, Any]] = {}
+    for entry in tried:
+        key = json.dumps([entry["variant"], entry["at"]])
+        if key not in best or entry["value"] > best[key]["value"]:
+            best[key] = entry
+    runs = [
+        replace(run, options=merged(run.options, best[key]["setting"]))
+        for run in p.runs
+        if (key := json.dumps([run.variant, run.at])) in best
+    ]
+    return replace(p, runs=tuple(runs))
 
 
 def concerns(claim: dict[str, Any], run: RunSpec) -> bool:

@@ -136,6 +136,8 @@ def section(name: str, result: dict[str, Any], folder: Path) -> str:
         text += f"\n![{content['picture']['figure']}](_static/{path.name})\n"
     for title, columns in content.get("tables", {}).items():
         text += figures(title, columns, result["runs"])
+    if tried := result.get("tuning"):
+        text += settings(tried, content["tuning"]["figure"])
     reasons = "".join(
         f"\n`{run}` failed: `{(error.splitlines() or ['it did not say why'])[-1]}`.\n"
         for run, error in result["failed"].items()
@@ -170,6 +172,25 @@ def figures(title: str, columns: dict[str, str], runs: list[dict[str, Any]]) -> 
                 if any(cells):
                     rows.append((*place, variant, str(len(chosen)), *cells))
     return f"\n**{title}**\n\n" + table((*places[0], "variant", "seeds", *columns), rows)
+
+
+def settings(tried: list[dict[str, Any]], figure: str) -> str:
+    """What was tried for each variant at each place, and what was best."""
+    rows = []
+    for key in dict.fromkeys(json.dumps([t["at"], t["variant"]]) for t in tried):
+        at, variant = json.loads(key)
+        own = [t for t in tried if t["at"] == at and t["variant"] == variant]
+        best = max(own, key=lambda t: t["value"])
+        others = sorted(t["value"] for t in own)
+        words = ", ".join(f"{k} {v:g}" for k, v in best["setting"].items())
+        spread = f"{others[0]:.3f} to {others[-1]:.3f}"
+        rows.append((*map(str, at.values()), variant, str(len(own)), words, spread))
+    rows.sort()
+    head = (*tried[0]["at"], "variant", "settings tried", "chosen", f"{figure}, worst to best")
+    return (
+        "\n**Settings**, chosen for each variant at each place by one run each, on what no other "
+        "table shows\n\n" + table(head, rows)
+    )
 
 
 def known(runs: list[dict[str, Any]], figure: str) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ weights, to experiments/results/NAME.json (--quick: to FOLDER/NAME.json), from w
 """
 
 import argparse
+import dataclasses
 import json
 import math
 import os
@@ -55,12 +56,13 @@ def main() -> int:
         parser.error(str(error))
     folder = options.out / ("quick" if options.quick else "full")
     failed = 0
-    for p in plans:
+    for planned in plans:
         began = time.monotonic()
         until = began + 60 * options.minutes
-        results, errors = run(
-            p, folder / p.name, jobs=options.jobs, device=options.device, until=until
-        )
+        how = {"jobs": options.jobs, "device": options.device, "until": until}
+        p, tried, errors = tune(planned, folder / planned.name / "tuning", **how)
+        results, more = run(p, folder / p.name, **how)
+        errors |= more
         failed += len(errors)
         target = folder if options.quick else RESULTS
         target.mkdir(parents=True, exist_ok=True)
@@ -73,13 +75,14 @@ def main() -> int:
             "torch": torch.__version__,
             "machine": f"{os.cpu_count()} cores, {platform.machine()}, {options.device}",
             "seconds": round(sum(r["figures"]["values"]["seconds"] for r in results)),
-            "planned": len(p.runs),
+            "planned": len(planned.runs),
+            "tuning": tried,
             "runs": results,
             "failed": errors,
         }
         path = target / f"{p.name}.json"
         path.write_text(as_text(content), encoding="utf-8")
-        print(f"{p.name}: {len(results)} of {len(p.runs)} runs, written to {path}")
+        print(f"{p.name}: {len(results)} of {len(planned.runs)} runs, written to {path}")
         for name, text in errors.items():
             print(f"{p.name}/{name} failed:\n{text}", file=sys.stderr)
     return 1 if failed else 0
@@ -93,6 +96,21 @@ def as_text(content: dict[str, Any]) -> str:
         for key, value in content.items()
     ]
     return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def tune(
+    p: plan.Plan, folder: Path, **how: Any
+) -> tuple[plan.Plan, list[dict[str, Any]], dict[str, str]]:
+    """The plan with the settings that were best, what was tried, and what failed."""
+    if not p.tuning:
+        return p, [], {}
+    results, errors = run(dataclasses.replace(p, runs=p.tuning), folder, **how)
+    tried = [
+        {key: r[key] for key in ("variant", "at", "setting")}
+        | {"value": r["figures"]["values"][p.figure]}
+        for r in results
+    ]
+    return plan.tuned(p, tried), tried, {f"tuning/{name}": e for name, e in errors.items()}
 
 
 def run(
@@ -115,6 +133,7 @@ def run(
             bar.update()
     results = [
         {"variant": s.variant, "at": s.at, "seed": s.seed, "figures": found[s.name]}
+        | ({"setting": s.setting} if s.setting else {})
         for s in p.runs
         if s.name in found
     ]

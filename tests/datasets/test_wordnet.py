@@ -26,6 +26,23 @@ def test_mammals() -> None:
     assert ("carnivore.n.01", "dog.n.01") not in pairs
 
 
+def test_the_mammals_of_published_tables() -> None:
+    published, every = load_mammals(published=True), load_mammals()
+    assert len(published.names) == 1180
+    assert len(published.closure()) == 6540
+    assert set(every.names) - set(published.names) == {"tusker.n.01", "female_mammal.n.01"}
+
+
+def test_what_lies_below_a_noun_is_a_taxonomy_with_the_same_edges() -> None:
+    mammals = load_mammals()
+    found = load_wordnet_nouns().below("mammal.n.01")
+    assert sorted(found.names) == sorted(mammals.names)
+    one, other = ({(t.names[a], t.names[b]) for a, b in t.edges.tolist()} for t in (found, mammals))
+    assert one == other
+    with pytest.raises(ValueError, match="name is 'unicorn'; expected that of a node"):
+        mammals.below("unicorn")
+
+
 def test_several_parents_count_once() -> None:
     diamond = Taxonomy(("a", "b", "c", "d"), np.array([[3, 1], [3, 2], [1, 0], [2, 0]]))
     assert diamond.closure().tolist() == [[1, 0], [2, 0], [3, 0], [3, 1], [3, 2]]

@@ -126,7 +126,7 @@ def test_every_run_of_our_experiments_has_options_that_its_model_takes(name, qui
     p = plan.read(name, quick=quick)
     assert p.kind in measure.KINDS
     default = json.loads(to_json(TrainConfig(out=tmp_path)))
-    for run in p.runs:
+    for run in (*p.runs, *p.tuning):
         options = dict(run.options)
         if p.kind == "probvlm":
             options.pop("encoders", None)
@@ -136,7 +136,7 @@ def test_every_run_of_our_experiments_has_options_that_its_model_takes(name, qui
             method = options.pop("method")
             methods = () if method == "ttda" else (method,)
             config = ProbVLMConfig(tmp_path, tmp_path, methods=methods, **options)
-        elif p.kind in ("closure", "noise"):
+        elif p.kind in ("closure", "noise", "wordnet"):
             config = importlib.import_module(p.kind).Options(**options)
         else:
             options.pop("shuffled_hierarchy", None)
@@ -150,6 +150,57 @@ def test_claims_and_tables_of_our_experiments_are_read(name):
     assert len(claims.read(name)) == len(content["claims"]) > 0
     assert all(columns for columns in content["tables"].values())
     assert set(measure.KINDS) == set(plan.KINDS)
+
+
+TUNING = """
+[tuning]
+figure = "score"
+seed = 9
+options = { epochs = 1 }
+grid = { lr = [1, 2], "image.size" = [8] }
+"""
+
+
+def test_settings_are_tried_by_runs_of_their_own_and_the_best_ones_are_taken(write, toml):
+    write(toml.replace('"image.size" = [16, 24]', "") + TUNING)
+    with pytest.raises(ValueError, match="expected a point of the grid"):
+        claims.read("own")  # the claim names what is no longer in the grid
+    p = plan.read("own", quick=False)
+    assert len(p.tuning) == 2 * 2 * 2  # variants, places, settings
+    for tried in p.tuning:
+        assert tried.options["epochs"] == 1
+        assert tried.options["seed"] == tried.seed == 9
+        assert tried.options["lr"] == tried.setting["lr"]
+        assert tried.options["image"]["size"] == 8
+    assert len({tried.name for tried in p.tuning}) == len(p.tuning)
+    found = [
+        {"variant": t.variant, "at": t.at, "setting": t.setting, "value": value}
+        for t, value in zip(p.tuning, (0.1, 0.9, 0.5, 0.4, 0.2, 0.3, 0.7), strict=False)
+    ]
+    best = {(f["variant"], str(f["at"])): max(
+        (g for g in found if (g["variant"], g["at"]) == (f["variant"], f["at"])),
+        key=lambda g: g["value"],
+    )["setting"]["lr"] for f in found}  # fmt: skip
+    chosen = plan.tuned(p, found)
+    assert len(chosen.runs) == len(p.runs)
+    assert {r.options["lr"] for r in chosen.runs} == {1, 2}
+    for r in chosen.runs:
+        assert r.options["lr"] == best[r.variant, str(r.at)]
+        assert r.options["epochs"] == 2
+    assert not plan.tuned(p, []).runs
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("seed = 9", "seed = 3", "seed is 3; expected one of its own"),
+        ("seed = 9\n", "", "got figure, grid, options; expected figure, grid, options, seed"),
+    ],
+)
+def test_a_tuning_that_is_none_is_refused(write, toml, old, new, sentence):
+    write(toml + TUNING.replace(old, new).replace(', "image.size" = [8]', ""))
+    with pytest.raises(ValueError, match=sentence):
+        plan.read("own", quick=False)
 
 
 def test_merging_leaves_its_arguments_alone():

@@ -264,3 +264,17 @@ def test_the_command_reads_a_folder_and_writes_the_page(
     (tmp_path / "results" / "own.json").write_text(json.dumps(result(make_run)))
     report.main()
     assert (tmp_path / "page.md").read_text() == page
+
+
+def test_settings_that_were_tried_stand_with_the_one_that_was_chosen(write, make_run, tmp_path):
+    tuning = '[tuning]\nfigure = "score"\nseed = 9\noptions = {}\ngrid = { lr = [1, 2] }\n'
+    write(TOML + tuning, "own")
+    tried = [
+        {"variant": v, "at": {"embed_dim": 4}, "setting": {"lr": lr}, "value": value}
+        for v, lr, value in (("a", 1, 0.25), ("a", 2, 0.5), ("b", 1, 0.75))
+    ]
+    text = report.page({"own": result(make_run, tuning=tried)}, tmp_path)
+    assert rows(text, "**Settings**")[2:] == [
+        ["4", "a", "2", "lr 2", "0.250 to 0.500"],
+        ["4", "b", "1", "lr 1", "0.750 to 0.750"],
+    ]

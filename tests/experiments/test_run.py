@@ -126,3 +126,23 @@ def test_what_cannot_be_run_is_refused_before_anything_is(
         command(text, *words)
     assert sentence in capsys.readouterr().err
     assert made(tmp_path) == []
+
+
+def test_runs_take_the_settings_that_were_best_in_the_tuning(command):
+    tuning = """
+[tuning]
+figure = "score"
+seed = 7
+options = { probe = true }
+grid = { lr = [1, 3, 2] }
+"""
+    measured = 'options["seed"] + 0.5'
+    assert measured in MEASURE
+    text = MEASURE.replace(measured, 'options["lr"] * 10 + options["seed"]')
+    (run.plan.HERE / "measure.py").write_text(text)
+    status, results = command(PLAN + tuning)
+    assert status == 0
+    assert {t["setting"]["lr"]: t["value"] for t in results["tuning"]} == {1: 17, 3: 37, 2: 27}
+    assert len(results["tuning"]) == 6
+    assert [r["figures"]["values"]["score"] for r in results["runs"]] == [30, 30, 31, 31]
+    assert results["planned"] == 4
