@@ -68,12 +68,15 @@ def figures(options: Options) -> dict[str, float]:
     nodes = (asked.starts[1:] > asked.starts[:-1]).nonzero().squeeze(-1)
     apart = known(every, asked)
     values: dict[str, float] = {}
-    costs = {"": distance, ", popularity": popularity(shown), ", tree metric": steps(graph, nodes)}
+    costs = {"": distance}
+    if not options.choosing:
+        costs |= {", popularity": popularity(shown), ", tree metric": steps(graph, nodes)}
     for name, cost in costs.items():
         found = reconstruction(asked, nodes, without(cost, apart))
         values |= {f"MAP{name}": found.map, f"mean rank{name}": found.mean_rank}
+        if name:
+            values[f"MAP, less{name[1:]}"] = values["MAP"] - found.map
     reach = radii(trainer.space, trainer.points())
-    values["MAP, less popularity"] = values["MAP"] - values["MAP, popularity"]
     return values | {
         "mean radius": reach.mean,
         "largest radius": reach.largest,
