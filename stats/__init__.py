@@ -1,4 +1,5 @@
-"""Statistics of points: means, the median, principal components, and what is lost to them.
+"""Statistics of points: means, the median, principal components, and what is lost to them; and of
+distances: hyperbolicity, the curvature that fits, distortion, ranks.
 
 The Fréchet mean itself is a method of every manifold, :meth:`Manifold.mean`, as are
 :meth:`Manifold.midpoint` and :meth:`Manifold.geodesic`, the interpolation between two points.
@@ -9,15 +10,22 @@ from .centroids import (
     gyromidpoint as gyromidpoint,
     lorentz_centroid as lorentz_centroid,
 )
+from .curvature import BestCurvature as BestCurvature, best_curvature as best_curvature
 from .distortion import (
     Distortion as Distortion,
+    WorstDistortion as WorstDistortion,
     distortion as distortion,
     frechet_variance as frechet_variance,
+    worst_distortion as worst_distortion,
 )
 from .horopca import (
     HoroPCA as HoroPCA,
     horopca as horopca,
     horospherical_projection as horospherical_projection,
+)
+from .hyperbolicity import (
+    Hyperbolicity as Hyperbolicity,
+    delta_hyperbolicity as delta_hyperbolicity,
 )
 from .median import geometric_median as geometric_median
 from .principal import (
@@ -25,11 +33,23 @@ from .principal import (
     pga as pga,
     tangent_pca as tangent_pca,
 )
+from .ranking import (
+    Reconstruction as Reconstruction,
+    mean_average_precision as mean_average_precision,
+    mean_rank as mean_rank,
+    reconstruction as reconstruction,
+)
 
 __all__ = [
+    "BestCurvature",
     "Distortion",
     "HoroPCA",
+    "Hyperbolicity",
     "PrincipalGeodesics",
+    "Reconstruction",
+    "WorstDistortion",
+    "best_curvature",
+    "delta_hyperbolicity",
     "distortion",
     "einstein_midpoint",
     "frechet_variance",
@@ -38,6 +58,10 @@ __all__ = [
     "horopca",
     "horospherical_projection",
     "lorentz_centroid",
+    "mean_average_precision",
+    "mean_rank",
     "pga",
+    "reconstruction",
     "tangent_pca",
+    "worst_distortion",
 ]

@@ -11,6 +11,7 @@ from ..manifolds import Manifold
 from ..manifolds.base import check_manifold
 from ..manifolds.checks import check_coordinates
 from ._frame import in_radii
+from ._rows import Rows, blocks, rows_of
 from ._sets import enter
 
 _PAIRS = 20_000
@@ -50,6 +51,69 @@ def distortion(
     true = _in_radii(manifold, x)
     kept = float(_in_radii(image, y) / true) if true > 0 else 1.0
     return Distortion(relative, correlation, kept)
+
+
+class WorstDistortion(NamedTuple):
+    """The worst that a map did to a distance, either way."""
+
+    distortion: float
+    """expansion * contraction; 1 for an isometry and for a change of scale."""
+    expansion: float
+    """The largest new/true."""
+    contraction: float
+    """The largest true/new; infinite where two different points became one."""
+
+
+@torch.no_grad()
+def worst_distortion(
+    true: Tensor | Rows,
+    new: Tensor | Rows,
+    *,
+    manifold: Manifold | None = None,
+    count: int | None = None,
+    points: Tensor | None = None,
+) -> WorstDistortion:
+    r"""The multiplicative distortion :math:`\max_{ij} \frac{d'_{ij}}{d_{ij}} \cdot \max_{ij}
+    \frac{d_{ij}}{d'_{ij}}` of a map, over all pairs, in blocks of about two million distances.
+
+    It does not change when either metric is multiplied by a number (Sala et al. 2018, section 2).
+    Pairs at true distance 0, or at an infinite one (of two components of a graph), are left out;
+    without any other the map is an isometry.
+
+    Args:
+        true: (n, n), or a function that for indices (B,) gives their distances from all, (B, n).
+        new: likewise, or points (n, m) of ``manifold``.
+        manifold: the space of the new points.
+        count: n, where ``true`` is a function.
+        points: (k,) indices; pairs of these and all others are looked at, not all pairs.
+
+    Raises:
+        TypeError, ValueError: no such tables, or of two numbers of points.
+
+    >>> import torch
+    >>> line = torch.tensor([[0.0, 1, 3], [1, 0, 2], [3, 2, 0]])
+    >>> star = torch.tensor([[0.0, 1, 3], [1, 0, 4], [3, 4, 0]])
+    >>> worst_distortion(line, star)
+    WorstDistortion(distortion=2.0, expansion=2.0, contraction=1.0)
+    """
+    where = "worst_distortion"
+    before, count = rows_of(where, "true", true, None, count, metric=False)
+    after, other = rows_of(where, "new", new, manifold, count, metric=False)
+    if other != count:
+        raise ValueError(f"{where}: true has {count} points and new {other}; expected as many.")
+    if points is None:
+        points = torch.arange(count)
+    expansion, contraction = 0.0, 0.0
+    for block in blocks(points, count):
+        d, image = before(block), after(block)
+        apart = (d > 0) & d.isfinite()
+        if bool(apart.any()):
+            ratio = image[apart] / d[apart]
+            expansion = max(expansion, float(ratio.max()))
+            contraction = max(contraction, 1 / least if (least := float(ratio.min())) else torch.inf)
+    if not contraction:
+        return WorstDistortion(1.0, 1.0, 1.0)
+    return WorstDistortion(expansion * contraction, expansion, contraction)
 
 
 def frechet_variance(
