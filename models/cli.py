@@ -289,6 +289,8 @@ def shards(argv: Sequence[str]) -> int:
 
 def embed(argv: Sequence[str]) -> int:
     """``spaceforms embed``."""
+    if "--diagnose" in argv:
+        return _diagnose([word for word in argv if word != "--diagnose"])
     from .graphs.config import EmbedOptions
     from .graphs.run import STATE, embed as embed_graph, finish
 
@@ -310,6 +312,19 @@ def embed(argv: Sequence[str]) -> int:
         return 0
 
     return _command("embed", lambda: _parse("embed", EmbedOptions, argv), run)
+
+
+def _diagnose(argv: Sequence[str]) -> int:
+    """``spaceforms embed --diagnose``, which has options of its own."""
+    from .graphs.diagnosis import DiagnoseOptions, diagnose, diagnosis_in_words
+
+    def run(options: DiagnoseOptions) -> int:
+        if options.out is not None:
+            check_place(options.out)
+        print(diagnosis_in_words(diagnose(options)))
+        return 0
+
+    return _command("embed", lambda: _parse("embed --diagnose", DiagnoseOptions, argv), run)
 
 
 def _parse(name: str, kind: type[T], argv: Sequence[str], default: T | None = None) -> T:

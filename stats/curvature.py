@@ -37,6 +37,8 @@ class BestCurvature:
     wide valley decides little."""
     points: int
     """How many points were embedded."""
+    diameter: float
+    """The largest distance of these; K diameter^2 has no unit."""
 
 
 @torch.no_grad()
@@ -114,7 +116,9 @@ def best_curvature(
     unit = 1 / diameter**2
     at_end = min(k - grid[0], grid[-1] - k) < 1e-3
     profile = tuple((x * unit, s) for x, s in zip(grid, found, strict=True))
-    return BestCurvature(k * unit, stress, found[_STEPS], dim, at_end, profile, len(table))
+    return BestCurvature(
+        k * unit, stress, found[_STEPS], dim, at_end, profile, len(table), diameter
+    )
 
 
 def _golden(table: Tensor, dim: int, low: float, high: float) -> tuple[float, float]:

@@ -108,9 +108,12 @@ def delta_hyperbolicity(
     index = drawn(count, max_points, seed)
     table = table_of(where, "distances", rows, index, count)
     mean, interval, largest = _by_chance(table, seed)
-    search = _Search(table, largest, budget)
-    delta, upper = search.run()
-    diameter, looked = float(table.max()), search.looked
+    diameter, looked = float(table.max()), 0
+    delta, upper = largest, _by_tree(table)
+    if upper > delta:
+        search = _Search(table, largest, budget)
+        delta, left = search.run()
+        upper, looked = min(upper, left), search.looked
     if len(index) < count:
         reach = torch.cat([rows(part).amax(dim=1) for part in blocks(index, count)])
         diameter, upper = float(reach.max()), float(reach.min())
@@ -146,6 +149,8 @@ class _Search:
     def __init__(self, table: Tensor, delta: float, budget: int) -> None:
         self.table = table[(kept := _without_pendants(table))][:, kept]
         self.twice = 2 * delta
+        # Twice a delta of integers is one, so that a bound must be 1 above the one that is known.
+        self.least = 0.5 if bool((table == table.round()).all()) else 0.0
         self.looked, self.left = 0, budget
 
     def run(self) -> tuple[float, float]:
@@ -157,7 +162,7 @@ class _Search:
         length, order = table[a, b].sort(descending=True)
         a, b = a[order], b[order]
         start, size = 0, 8
-        while start < len(length) and float(length[start]) > self.twice:
+        while start < len(length) and float(length[start]) > self.twice + self.least:
             if self.left <= 0:
                 return self.twice / 2, float(length[start]) / 2
             part = slice(start, start + size)
@@ -172,9 +177,10 @@ class _Search:
         self.left -= 8 * from_a.numel()
         gap = (from_a - from_b).abs()
         apart = ~((gap >= along) & (from_a.maximum(from_b) > along)).any(1)
-        within = gap < along - self.twice
+        wanted = self.twice + self.least
+        within = along - gap > wanted
         farthest = self.reach.expand_as(gap).minimum(along)
-        within &= farthest + (along - from_a - from_b) / 2 > self.twice
+        within &= farthest + (along - from_a - from_b) / 2 > wanted
         counts = within.sum(1).where(apart, 0)
         for part in _of_like_size(counts):
             self._pairs_within(a[part], from_a[part], from_b[part], along[part], within[part])
@@ -193,6 +199,35 @@ class _Search:
         self.twice = max(self.twice, largest)
         self.looked += cd.numel()
         self.left -= 8 * cd.numel()
+
+
+def _by_tree(table: Tensor) -> float:
+    """A bound from above: twice the delta at a base point, bounded by Gromov's tree.
+
+    With A the products at the point, the tree of Gromov (1987, section 6.1) has for them A*, the
+    largest over chains of the least link, which is above the (max, min) product of A with itself;
+    that delta is the largest difference of the latter and A.
+    """
+    base = int(table[0].argmax())
+    out = table[base]
+    product = (out[:, None] + out - table) / 2
+    # A* by a maximum spanning tree: the chain to a new node ends with its link to the tree.
+    chains = product.clone()
+    link, parent = product[base].clone(), torch.full_like(out, base, dtype=torch.int64)
+    inside = torch.zeros(len(out), dtype=torch.bool)
+    inside[base] = True
+    for _ in range(len(out) - 1):
+        new = int(link.where(~inside, -torch.inf).argmax())
+        chain = chains[int(parent[new])].minimum(link[new])
+        chains[new] = chain.where(inside, chains[new])
+        chains[:, new] = chain.where(inside, chains[:, new])
+        inside[new] = True
+        nearer = product[new] > link
+        link, parent = link.maximum(product[new]), parent.masked_fill(nearer, new)
+    chains.diagonal().copy_(product.diagonal())
+    gap = float((chains - product).max())
+    slack = 16 * torch.finfo(table.dtype).eps * float(table.max())
+    return 2 * gap if gap > slack else 0.0
 
 
 def _of_like_size(counts: Tensor) -> list[Tensor]:

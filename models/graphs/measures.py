@@ -9,11 +9,12 @@ from torch import Tensor
 
 from ...stats import Reconstruction, reconstruction as ranked
 from .edges import Graph
+from .paths import steps_from
 from .relation import Relation, descendants
 
 _NODES = 20_000  # more than these, and a sample is measured
 _SAMPLE = 2_000
-_CHEAP = 2 * 10**9  # additions
+_CHEAP = 10**10  # distances looked at, step by step
 
 
 def measured_nodes(relation: Relation) -> Tensor:
@@ -50,25 +51,14 @@ def graph_metric(graph: Graph, nodes: Tensor) -> Callable[[Tensor], Tensor] | No
 
     What distances would be if the graph itself, and not its order, were embedded without a loss.
     """
-    one = torch.from_numpy(graph.parent)
-    two = torch.from_numpy(graph.child)
-    source, target = torch.cat([one, two]), torch.cat([two, one])
-    if len(source) * len(nodes) * 20 > _CHEAP:
-        return None
     count = len(graph.names)
+    if count * len(nodes) * 20 > _CHEAP:
+        return None
+    steps = steps_from(count, graph.parent, graph.child)
 
     def cost(block: Tensor) -> Tensor:
-        found = torch.full((count, len(block)), torch.inf, dtype=torch.float64)
-        found[block, torch.arange(len(block))] = 0
-        reached, steps = torch.isfinite(found), 0
-        while True:
-            near = torch.zeros(count, len(block)).index_add_(0, target, reached[source].float())
-            new = (near > 0) & ~reached
-            if not bool(new.any()):
-                # What is not reached is farther than all that is.
-                return found.where(reached, float(count)).T
-            steps += 1
-            found = found.masked_fill(new, steps)
-            reached = reached | new
+        found = steps(block)
+        # What is not reached is farther than all that is.
+        return found.where(found.isfinite(), float(count))
 
     return cost
