@@ -110,7 +110,9 @@ def worst_distortion(
         if bool(apart.any()):
             ratio = image[apart] / d[apart]
             expansion = max(expansion, float(ratio.max()))
-            contraction = max(contraction, 1 / least if (least := float(ratio.min())) else torch.inf)
+            contraction = max(
+                contraction, 1 / least if (least := float(ratio.min())) else torch.inf
+            )
     if not contraction:
         return WorstDistortion(1.0, 1.0, 1.0)
     return WorstDistortion(expansion * contraction, expansion, contraction)

@@ -117,9 +117,7 @@ def mean_rank(
 def _sorted(where: str, pairs: Tensor, count: int) -> Tensor:
     check_integers(where, "pairs", pairs)
     if pairs.ndim != 2 or pairs.shape[1] != 2 or not len(pairs):
-        raise ValueError(
-            f"{where}: pairs has shape {tuple(pairs.shape)}; expected (P, 2), P > 0."
-        )
+        raise ValueError(f"{where}: pairs has shape {tuple(pairs.shape)}; expected (P, 2), P > 0.")
     low, high = int(pairs.min()), int(pairs.max())
     if low < 0 or high >= count:
         raise ValueError(

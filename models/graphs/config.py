@@ -59,6 +59,14 @@ class EmbedOptions:
     (stereographic), the sphere, or flat."""
     dim: int = 10
     """Dimension of the space."""
+    method: Literal["softmax", "sarkar"] = "softmax"
+    """Train by the softmax, or put a tree in its place by Sarkar's construction, which trains
+    nothing and preserves numbers of edges (a spanning tree, of a graph that is none)."""
+    distortion: Annotated[float | None, absent(FLOAT, "what float64 holds")] = None
+    """Of sarkar: the share by which distances may be wrong at worst; its proof says how long the
+    edges must be."""
+    digits: Annotated[int | None, absent(INT, "float64")] = None
+    """Of sarkar: decimal digits of its arithmetic, in which it is measured too."""
     bias: bool = False
     """One number more for each node, by which it is nearer to all: with it general nodes can be
     near everything in flat space too."""
@@ -100,8 +108,28 @@ class EmbedOptions:
             raise ValueError(f"seed is {self.seed}; expected 0 or more.")
         if self.epochs is not None and self.minutes is not None:
             raise ValueError("epochs and minutes are both given; expected at most one of them.")
+        if self.method == "sarkar":
+            self._check_sarkar()
+        elif self.distortion is not None or self.digits is not None:
+            raise ValueError("distortion and digits are of --method sarkar; expected none of them.")
         if self.resume and self.overwrite:
             raise ValueError("resume and overwrite are both set; expected at most one of them.")
+
+    def _check_sarkar(self) -> None:
+        if self.manifold not in ("lorentz", "ball", "halfspace"):
+            raise ValueError(
+                f"manifold is {self.manifold}; expected lorentz, ball or halfspace, in which "
+                "sarkar puts a tree."
+            )
+        if self.dim < 2 or self.bias:
+            raise ValueError(
+                f"dim is {self.dim} and bias {self.bias}; expected a dim of at least 2 and no bias "
+                "for sarkar."
+            )
+        if self.distortion is not None and not 1e-3 <= self.distortion < math.inf:
+            raise ValueError(f"distortion is {self.distortion}; expected at least 0.001.")
+        if self.digits is not None and not 16 <= self.digits <= 10_000:
+            raise ValueError(f"digits is {self.digits}; expected 16 to 10,000.")
 
     @property
     def temperatures(self) -> tuple[float, float]:

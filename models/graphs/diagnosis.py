@@ -23,8 +23,8 @@ from .relation import relation_of
 
 DIAGNOSIS = "diagnosis.json"
 _WHOLE, _SAMPLE = 2_000, 800  # nodes: measured all, or so many of them by chance
-_PLACED = 250  # nodes of which the curvature is sought
-_BUDGET = 10**8  # of the search for delta: a second or two
+_PLACED = 200  # nodes of which the curvature is sought
+_BUDGET, _BESIDE = 3 * 10**9, 10**8  # of the search for delta, of the data and of the others
 _BLOCK = 64
 
 MEANING = """\
@@ -85,7 +85,9 @@ def diagnose(options: DiagnoseOptions) -> dict[str, Any]:
         child, ancestor = relation_of(graph, closure=True).pairs.numpy().T
         found["closure"] = _of_graph(ancestor, child, graph, options)
     size = found["edges"]["points"]
-    beside = {name: _figures(table, options) for name, table in _others(size, options).items()}
+    beside = {
+        name: _figures(table, options, _BESIDE) for name, table in _others(size, options).items()
+    }
     report = {
         "edges": options.edges,
         "dim": options.dim,
@@ -115,14 +117,14 @@ def _of_graph(one: Ints, two: Ints, graph: Graph, options: DiagnoseOptions) -> d
         table[start : start + _BLOCK] = block[:, chosen]
         farthest = max(farthest, float(block[block.isfinite()].max()))
     # Of a sample, the largest distance between a node of it and any other.
-    return {"nodes": within} | _figures(table, options, diameter=farthest)
+    return {"nodes": within} | _figures(table, options, _BUDGET, diameter=farthest)
 
 
 def _figures(
-    table: Tensor, options: DiagnoseOptions, diameter: float | None = None
+    table: Tensor, options: DiagnoseOptions, budget: int, diameter: float | None = None
 ) -> dict[str, Any]:
     delta = delta_hyperbolicity(
-        table, max_points=max(len(table), 1), budget=_BUDGET, seed=options.seed
+        table, max_points=max(len(table), 1), budget=budget, seed=options.seed
     )
     diameter = diameter or delta.diameter
     fit = best_curvature(table, options.dim, max_points=_PLACED, seed=options.seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ...manifolds import Manifold
@@ -49,9 +50,34 @@ def as_table(report: dict[str, Any], *, title: str) -> str:
         *(f"{name:{width}}  {score:7.4f}  {rank:9.3f}" for name, score, rank in rows),
         f"radius, in curvature radii: {radius['smallest']:.2f} to {radius['largest']:.2f}, mean "
         f"{radius['mean']:.2f}",
-        f"{report['seconds']:.1f} s, {report['pairs_per_second']:,} pairs/s, "
-        f"{report['epochs']:,} epochs",
+        *(_of_tree(report["sarkar"]) if "sarkar" in report else _of_training(report)),
     ]
     if report["sampled"]:
         lines.append(f"measured for {measured:,} nodes, drawn by chance, among all")
     return "\n".join(lines)
+
+
+def _of_training(report: dict[str, Any]) -> list[str]:
+    return [
+        f"{report['seconds']:.1f} s, {report['pairs_per_second']:,} pairs/s, "
+        f"{report['epochs']:,} epochs"
+    ]
+
+
+def _of_tree(found: dict[str, Any]) -> list[str]:
+    proven = found["proven_distortion"]
+    said = "nothing proven" if proven is None else f"at most {proven:.4f} in exact numbers"
+    lines = [
+        f"Sarkar's construction, {found['seconds']:.1f} s: edges of length {found['edge']:.4g}, "
+        f"{found['height']} levels, at most {found['degree']} edges at a node, "
+        f"{math.degrees(found['angle']):.3g} degrees apart",
+        f"{'neighbours along edges':22}  {'MAP':>7}  {'mean rank':>9}  {'worst distortion':>16}",
+    ]
+    for name, key in (("in float64, as stored", "stored"), ("in all digits", "exact")):
+        if key in found:
+            row = found[key]
+            lines.append(
+                f"{name:22}  {row['map']:7.4f}  {row['mean_rank']:9.3f}  "
+                f"{row['distortion']:16.4f}  ({said})"
+            )
+    return lines

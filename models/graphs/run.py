@@ -32,6 +32,7 @@ from .measures import graph_metric, measured_nodes, popularity, reconstruction
 from .picture import DISK, PLANE, draw
 from .relation import Relation, relation_of
 from .report import FLAT, as_table, edge, flat_solution
+from .sarkar_run import sarkar_embedding
 from .trainer import Trainer, epochs_of, radii
 
 STATE = "state.safetensors"
@@ -70,6 +71,8 @@ def embed(options: EmbedOptions, interrupt: Interrupt = _never) -> dict[str, Any
     relation = relation_of(graph, closure=options.closure)
     read = time.perf_counter() - began
     digest = graph.digest()
+    if options.method == "sarkar":
+        return _constructed(options, graph, relation, digest)
     if stored and stored.get("graph") != digest:
         raise ValueError(
             f"{options.out} was begun with other edges than those of {options.edges} now; expected "
@@ -114,6 +117,26 @@ def embed(options: EmbedOptions, interrupt: Interrupt = _never) -> dict[str, Any
         say(FLAT)
     if report["at_the_edge"]:
         say(edge(report))
+    write_text(options.out / REPORT, json.dumps(report, indent=2) + "\n")
+    draw(embedding, relation, options.out, title=name_of(options.edges))
+    return report
+
+
+def _constructed(
+    options: EmbedOptions, graph: Graph, relation: Relation, digest: str
+) -> dict[str, Any]:
+    """Points of a tree that nothing is trained for."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name in (*MADE, STATE):
+        (options.out / name).unlink(missing_ok=True)
+    embedding, found = sarkar_embedding(options, graph)
+    save_embedding(options.out, embedding)
+    write_text(options.out / CONFIG, to_json(options, graph=digest, curvature=-1.0))
+    report = _measure(graph, relation, embedding) | {
+        "sarkar": found,
+        "seconds": found["seconds"],
+        "notes": list(graph.notes),
+    }
     write_text(options.out / REPORT, json.dumps(report, indent=2) + "\n")
     draw(embedding, relation, options.out, title=name_of(options.edges))
     return report
