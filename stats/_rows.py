@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -91,7 +92,7 @@ def _check_metric(where: str, name: str, table: Tensor) -> None:
     # The two halves of a table by matrix products differ by rounding.
     slack = 64 * torch.finfo(table.dtype).eps * largest
     if not largest < torch.inf:
-        what = "NaN" if largest != largest else "infinite ones"
+        what = "NaN" if math.isnan(largest) else "infinite ones"
         raise ValueError(f"{where}: {name} holds {what}; expected finite distances.")
     if bool((table < 0).any()):
         raise ValueError(
@@ -106,7 +107,7 @@ def _check_metric(where: str, name: str, table: Tensor) -> None:
 
 def blocks(index: Tensor, count: int) -> list[Tensor]:
     """Indices in parts, of which each has rows of about two million numbers together."""
-    return list(index.split(max(1, CELLS // count)))
+    return list(torch.split(index, max(1, CELLS // count)))
 
 
 def drawn(count: int, size: int, seed: int) -> Tensor:

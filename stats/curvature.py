@@ -57,20 +57,20 @@ def best_curvature(
     does to distances, the stress :math:`\sqrt{\sum (\hat d - d)^2/\sum d^2}` over pairs (Kruskal
     1964). Distances d are those of points of the space of curvature K and dimension n if and only
     if :math:`\cosh(\sqrt{-K}\,d)` has one positive and at most n negative eigenvalues, the rest 0,
-    for K < 0; :math:`\cos(\sqrt K\,d)` at most n + 1 positive ones and none negative, for K > 0; the
-    centred :math:`-d^2/2` at most n positive ones and none negative, for K = 0 (Schoenberg 1935;
-    Wilson, Hancock, Pekalska and Duin 2014; for K < 0 Keller-Ressel and Nargang 2020, hydra). The
-    eigenvectors are then coordinates, and the stress is 0; at another K, or in too small a
+    for K < 0; :math:`\cos(\sqrt K\,d)` at most n + 1 positive ones and none negative, for K > 0;
+    the centred :math:`-d^2/2` at most n positive ones and none negative, for K = 0 (Schoenberg
+    1935; Wilson, Hancock, Pekalska and Duin 2014; for K < 0 Keller-Ressel and Nargang 2020, hydra).
+    The eigenvectors are then coordinates, and the stress is 0; at another K, or in too small a
     dimension, or of points with noise, the eigenvalues of the wrong kind and the smallest ones are
     left out. That minimises the error of the matrix, not the stress: at K where the points do not
     fit, an embedding trained for the stress misses less. In too small a dimension most of what does
     not fit looks negatively curved: distances of a cloud in many dimensions are nearly equal, as
     those between the leaves of a star.
 
-    K is searched on a grid of :math:`|K| D^2` up to 400 for K < 0 and up to :math:`\pi^2` for K > 0,
-    D the diameter, and by golden sections about the best one. Of a table multiplied by c it is
-    divided by c^2. What it does not say: of a tree distances fit the better the more negative K is
-    in enough digits (Sarkar 2011), so that its K is where the placement stops to be good, not a
+    K is searched on a grid of :math:`|K| D^2` up to 400 for K < 0 and up to :math:`\pi^2` for
+    K > 0, D the diameter, and by golden sections about the best one. Of a table multiplied by c it
+    is divided by c^2. What it does not say: of a tree distances fit the better the more negative K
+    is, in enough digits (Sarkar 2011), so that its K is where the placement stops to be good, not a
     property of the tree; and that distances fit says nothing about how well an order, or a
     neighbourhood, can be read off.
 
@@ -90,7 +90,8 @@ def best_curvature(
     >>> import torch
     >>> from spaceforms.manifolds import Sphere
     >>> sphere = Sphere(0.25)
-    >>> x = sphere.from_normal(torch.randn(30, 2, generator=torch.Generator().manual_seed(0)).double())
+    >>> v = torch.randn(30, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    >>> x = sphere.from_normal(v)
     >>> round(best_curvature(x, 2, manifold=sphere).curvature, 6)
     0.25
     """

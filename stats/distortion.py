@@ -115,7 +115,8 @@ def worst_distortion(
             )
     if not contraction:
         return WorstDistortion(1.0, 1.0, 1.0)
-    return WorstDistortion(expansion * contraction, expansion, contraction)
+    worst = torch.inf if contraction == torch.inf else expansion * contraction
+    return WorstDistortion(worst, expansion, contraction)
 
 
 def frechet_variance(

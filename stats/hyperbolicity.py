@@ -87,9 +87,9 @@ def delta_hyperbolicity(
         max_points: of more, so many are drawn and their delta among each other is found. It is
             then a lower bound, and ``upper`` the least eccentricity (the diameter is at most twice
             it).
-        budget: numbers that are computed at most; so many take about five seconds of one core. That is
-            enough for a tree, a grid, a cycle or a random graph of 2,000 nodes, and for 300 to 500
-            points of a cloud, whose deltas are hardly different.
+        budget: numbers that are computed at most; so many take about five seconds of one core.
+            That is enough for a tree, a grid, a cycle or a random graph of 2,000 nodes, and for 300
+            to 500 points of a cloud, whose deltas are hardly different.
         seed: of the quadruples for the mean, and of the sample.
 
     Raises:

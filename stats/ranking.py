@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..manifolds import Manifold
 from ..manifolds.checks import check_integers
-from ._rows import CELLS, Rows, rows_of
+from ._rows import Rows, blocks, rows_of
 
 
 class Reconstruction(NamedTuple):
@@ -64,7 +64,7 @@ def reconstruction(
     else:
         _check_points(where, points, sizes)
     precision, ranks, total = 0.0, 0.0, 0
-    for block in points.split(max(1, CELLS // count)):
+    for block in blocks(points, count):
         begin, own = starts[block], sizes[block]
         most = int(own.max())
         table = rows(block).clone(memory_format=torch.contiguous_format)
@@ -137,8 +137,8 @@ def _check_points(where: str, points: Tensor, sizes: Tensor) -> None:
         raise ValueError(f"{where}: points has shape {tuple(points.shape)}; expected (k,), k > 0.")
     if int(points.min()) < 0 or int(points.max()) >= len(sizes):
         raise ValueError(
-            f"{where}: points has indices from {int(points.min())} to {int(points.max())}; expected "
-            f"them from 0 to {len(sizes) - 1}."
+            f"{where}: points has indices from {int(points.min())} to {int(points.max())}; "
+            f"expected them from 0 to {len(sizes) - 1}."
         )
     if bool((sizes[points.long()] == 0).any()):
         raise ValueError(f"{where}: points has one without a pair; expected a related point each.")

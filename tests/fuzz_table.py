@@ -781,6 +781,14 @@ for _name, _spaces in (
     row(_S + _name, getattr(stats, _name), _spaces, free="x")(
         lambda d: _manifold(d, x=d.points(5), weights=d.rand(5))
     )
+
+
+def _table(d: Draw) -> Tensor:
+    """Distances of five points on a line."""
+    place = d.rand(5)
+    return (place[:, None] - place).abs()
+
+
 row(
     _S + "distortion",
     lambda **given: list(stats.distortion(**given)),
@@ -815,7 +823,37 @@ row(
 row(_S + "horospherical_projection", stats.horospherical_projection, HYPERBOLIC, free="x")(
     lambda d: _manifold(d, x=d.points(5), ideal_points=d.rand(2, N))
 )
-for _name in ("Distortion", "HoroPCA", "PrincipalGeodesics"):  # results
+row(
+    _S + "worst_distortion",
+    lambda **given: list(stats.worst_distortion(**given)),
+    FORMS,
+    smooth=False,
+    near=True,
+    free="new",
+)(lambda d: {"true": _table(d), "new": d.points(5), "manifold": d.space})
+row(_S + "delta_hyperbolicity", stats.delta_hyperbolicity, FORMS, smooth=False, free="distances")(
+    lambda d: {"distances": d.points(6), "manifold": d.space, "budget": 10**5}
+)
+row(_S + "best_curvature", stats.best_curvature, FORMS, smooth=False, near=True, free="distances")(
+    lambda d: {"distances": d.points(6), "dim": 2, "manifold": d.space}
+)
+for _name in ("reconstruction", "mean_rank", "mean_average_precision"):
+    row(_S + _name, getattr(stats, _name), FORMS, smooth=False, free="distances pairs")(
+        lambda d: {
+            "distances": d.points(5),
+            "pairs": torch.tensor([[0, 1], [2, 1], [2, 4]]),
+            "manifold": d.space,
+        }
+    )
+for _name in (
+    "BestCurvature",
+    "Distortion",
+    "HoroPCA",
+    "Hyperbolicity",
+    "PrincipalGeodesics",
+    "Reconstruction",
+    "WorstDistortion",
+):  # results
     row(_S + _name, lambda: torch.zeros(()))(lambda d: {})
 
 

@@ -28,18 +28,19 @@ _BUDGET, _BESIDE = 3 * 10**9, 10**8  # of the search for delta, of the data and 
 _BLOCK = 64
 
 MEANING = """\
-2 delta/diameter is 0 for a tree and 1 at worst; the mean is that of four random nodes. It judges these
-distances alone, and they are not what is trained on: ranks of ancestors are. The closure of the
-mammals of WordNet has the 1.0 of a cycle, and yet hyperbolic space of five dimensions ranks all its
-ancestors without a mistake. K is that of the best placement by eigenvectors in this dimension;
-stress is the share of the distances that it misses, to compare with that of flat space (K = 0). A
-tree fits the better the more negative K is, so that its K says no more than "negative". Whether
-curvature helps is for training to say, with the controls beside it (--manifold euclidean, --bias)."""
+2 delta/diameter is 0 for a tree and 1 at worst; the mean is that of four random nodes. It judges
+these distances alone, and they are not what is trained on: ranks of ancestors are. The closure of
+the mammals of WordNet has the 1.0 of a grid, and yet hyperbolic space of five dimensions ranks
+all its ancestors without a mistake. K is that of the best placement by eigenvectors in this
+dimension, stress the share of the distances that it misses, to compare with that of flat space
+(K = 0). A tree fits the better the more negative K is: its K says no more than "negative".
+Whether curvature helps is for training to say, with the controls beside it (--manifold euclidean,
+--bias)."""
 
 
 @dataclass(frozen=True)
 class DiagnoseOptions:
-    """How tree-like the distances of a graph are, and which curvature fits them; nothing is trained.
+    """How tree-like the distances of a graph are, and which curvature fits them, without training.
 
     Of two metrics of EDGES, the steps along its edges and those along all pairs (ancestor,
     descendant), walked either way, and of a tree, a cycle, a grid and random points of like size:
@@ -184,8 +185,9 @@ def diagnosis_in_words(report: dict[str, Any]) -> str:
     }
     rows = {name: found for name, found in named.items() if found}
     width = max(map(len, rows))
+    placed = f"placed in {dim} dimensions"
     lines = [
-        f"{'':{width}}  {'':>7}  {'':>8}  {'2 delta/diameter':^20}  {'placed in ' + str(dim) + ' dimensions':^30}",
+        f"{'':{width}}  {'':>7}  {'':>8}  {'2 delta/diameter':^20}  {placed:^30}".rstrip(),
         f"{'distances':{width}}  {'nodes':>7}  {'diameter':>8}  {'largest':>12}  {'mean':>6}  "
         f"{'K diameter^2':>12}  {'stress':>7}  {'at K=0':>7}",
     ]

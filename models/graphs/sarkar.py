@@ -1,21 +1,22 @@
 r"""Sarkar's construction: a tree in hyperbolic space without training, with a proven distortion.
 
 Each node's children are put at distance t in directions as far as can be from each other and from
-the parent (Sarkar 2011, in two dimensions; Sala, De Sa, Gu and Ré 2018 in more, by spherical codes).
-The smallest angle between two edges at a node being theta, the bound is derived as follows.
+the parent (Sarkar 2011, in two dimensions; Sala, De Sa, Gu and Ré 2018 in more, by spherical
+codes). With theta the smallest angle between two edges at a node, the bound is derived as follows.
 
-1. In a triangle with sides a, b and the angle theta between them,
-   :math:`d \ge a + b + 2 \ln\sin(\theta/2)`: by the law of cosines :math:`\cosh d = s^2 \cosh(a+b) +
-   (1-s^2)\cosh(a-b)` with :math:`s = \sin(\theta/2)`, which is at least :math:`\cosh(a + b + 2\ln s)`
-   wherever :math:`a + b + 2\ln s \ge 0`.
-2. On a way x_0, x_1, ... of edges the triangle at x_i is x_0, x_i, x_(i+1), whose angle is theta less
-   that between the edge back and the geodesic back to x_0. With the angle a/2 of the triangle
-   before and the ideal end the worst, the half b/2 of the latter has tan(a/2) tan(b/2) = exp(-t).
-   Angles therefore stay above the fixed point a = theta - b, which is
-   :math:`a = \theta/2 + \arccos(\cos(\theta/2)\coth(t/2))`, and exists if
+1. In a triangle with sides a, b and the angle theta between them d is at least
+   :math:`a + b + 2 \ln s`, :math:`s = \sin(\theta/2)`: by the law of cosines :math:`\cosh d` is
+   :math:`s^2 \cosh(a+b) + (1-s^2)\cosh(a-b)`, which is at least :math:`\cosh(a + b + 2\ln s)`
+   wherever that sum is not below 0.
+2. On a way x_0, x_1, ... of edges the angle at x_i between the geodesic back to x_0 and the next
+   edge is at least theta less that between this geodesic and the edge back. In the triangle x_0,
+   x_(i-1), x_i with the angle alpha at x_(i-1) the latter, beta, is largest for x_0 at infinity,
+   where :math:`\tan(\alpha/2)\tan(\beta/2) = e^{-t}`. Angles therefore stay above the fixed point
+   :math:`\alpha = \theta - \beta`, which is
+   :math:`\alpha = \theta/2 + \arccos(\cos(\theta/2)\coth(t/2))` and exists if
    :math:`\tanh(t/2) \ge \cos(\theta/2)`.
-3. So k edges span at least :math:`k t + 2 (k-1) \ln\sin(a/2)`, at most k t, and one edge t: the worst
-   distortion is below :math:`1/(1 + 2\ln\sin(a/2)/t)`.
+3. So k edges span at least :math:`k t + 2 (k-1) \ln\sin(\alpha/2)` and at most k t, and one edge t:
+   the worst distortion is below :math:`1/(1 + 2\ln\sin(\alpha/2)/t)`.
 
 A point at radius r that is rounded by u in proportion moves by u sinh r: float64 tells nothing from
 about r = 36 on, whatever the coordinates, and the digits that a tree takes grow with its radius.
@@ -76,7 +77,7 @@ def spanning_tree(nodes: int, one: Ints, two: Ints) -> tuple[Tree, int, int]:
         one, two: (E,), the ends of the edges.
 
     Returns:
-        The tree; how many edges of the graph are not in it; how many of its own are not the graph's.
+        The tree, how many edges of the graph are not in it, and how many are its own alone.
     """
     ends, others = np.concatenate([one, two]), np.concatenate([two, one])
     order = np.argsort(ends, kind="stable")
@@ -151,7 +152,8 @@ def directions(count: int, dim: int, seed: int = 0) -> NDArray[np.float64]:
         # A soft maximum of the cosines, which hardens.
         hard = 10.0 * 1.03**step
         optimizer.zero_grad()
-        ((cosine * hard).logsumexp((0, 1)) / hard).backward()
+        loss: Tensor = (cosine * hard).logsumexp((0, 1)) / hard
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     chosen = [0]
     gap = (best @ best[0]).clone()
@@ -336,7 +338,7 @@ def _shifted(value: Any, bits: int) -> int:
     """A number of mpmath's times 2^bits, whole."""
     sign, mantissa, exponent, _ = value._mpf_
     shift = exponent + bits
-    size = int(mantissa) << shift if shift >= 0 else int(mantissa) >> -shift
+    size: int = int(mantissa) << shift if shift >= 0 else int(mantissa) >> -shift
     return -size if sign else size
 
 

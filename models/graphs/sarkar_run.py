@@ -46,7 +46,10 @@ def sarkar_embedding(options: EmbedOptions, graph: Graph) -> tuple[Embedding, di
     if left_out:
         say(f"No tree: {left_out:,} of {len(graph.parent):,} edges are left out of a spanning one.")
     if added:
-        say(f"{added + 1:,} components: joined by {added:,} edges from the middle of the largest.")
+        say(
+            f"{added + 1:,} components: joined by {added:,} edge{'s' * (added > 1)} from the "
+            "middle of the largest."
+        )
     unit = directions(tree.degree, options.dim, options.seed)
     angle = smallest_angle(unit)
     height = max(tree.height, 1)
@@ -129,7 +132,8 @@ def _normal(points: Numbers) -> Tensor:
     if points.dtype != object:
         x = torch.from_numpy(points)
         length = x.norm(dim=-1, keepdim=True)
-        return x * (length.asinh() / length.clamp(min=1e-300))
+        scale: Tensor = length.asinh() / length.clamp(min=1e-300)
+        return x * scale
     found = np.zeros(points.shape)
     for row, x in zip(found, points, strict=True):
         length = x @ x
@@ -141,10 +145,10 @@ def _normal(points: Numbers) -> Tensor:
 
 
 def _kept(rows: Any, tree: Tree, graph: Graph, most: int) -> dict[str, float]:
-    """How neighbours along an edge rank, and the worst distortion of numbers of edges of the tree."""
+    """How neighbours along an edge rank, and the worst distortion of the tree's own metric."""
     nodes = len(graph.names)
     one, two = torch.from_numpy(graph.parent), torch.from_numpy(graph.child)
-    both = torch.stack([torch.cat([one, two]), torch.cat([two, one])], dim=1).unique(dim=0)
+    both = torch.unique(torch.stack([torch.cat([one, two]), torch.cat([two, one])], dim=1), dim=0)
     chosen = torch.arange(nodes)
     if nodes > most:
         chosen = torch.randperm(nodes, generator=torch.Generator().manual_seed(0))[:most]

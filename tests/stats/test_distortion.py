@@ -5,7 +5,7 @@ import torch
 from cases import CASES, normals, once, points, radius
 
 from spaceforms.manifolds import Euclidean, Lorentz, PoincareBall
-from spaceforms.stats import distortion, frechet_variance
+from spaceforms.stats import _rows, distortion, frechet_variance, worst_distortion
 
 F64 = torch.float64
 EPS = torch.finfo(F64).eps
@@ -81,3 +81,35 @@ def test_two_numbers_of_points_get_a_sentence():
         distortion(x, x[:3], manifold=Lorentz())
     with pytest.raises(TypeError, match=r"distortion: manifold is a str"):
         distortion(x, x, manifold="Lorentz")
+
+
+@pytest.mark.parametrize("rows", [1, 5, 1000])
+def test_the_worst_distortion_is_that_of_all_pairs_in_blocks_of_any_size(rows, monkeypatch):
+    monkeypatch.setattr(_rows, "CELLS", 12 * rows)
+    x, y = points(Lorentz(), 12, 3, seed=1), points(Euclidean(), 12, 2, seed=2)
+    true = Lorentz().cdist(x, x)
+    ratios = [
+        float((y[i] - y[j]).norm() / Lorentz().dist(x[i], x[j]))
+        for i in range(12)
+        for j in range(i)
+    ]
+    found = worst_distortion(true, y, manifold=Euclidean())
+    assert found.expansion == pytest.approx(max(ratios), rel=1e-12)
+    assert found.contraction == pytest.approx(1 / min(ratios), rel=1e-12)
+    assert found.distortion == pytest.approx(max(ratios) / min(ratios), rel=1e-12)
+    part = worst_distortion(lambda i: true[i], y, count=12, manifold=Euclidean(), points=TWO)
+    assert part.distortion <= found.distortion
+    assert worst_distortion(3 * true, true).distortion == pytest.approx(1.0)
+
+
+TWO = torch.tensor([3, 7])
+
+
+def test_points_that_fell_together_are_infinitely_contracted_and_no_distance_is_left_out():
+    true = torch.tensor([[0.0, 1, torch.inf], [1, 0, torch.inf], [torch.inf, torch.inf, 0]])
+    new = torch.tensor([[0.0, 2, 7], [2, 0, 7], [7, 7, 0]])
+    assert worst_distortion(true, new) == (1.0, 2.0, 0.5)
+    assert worst_distortion(true, 0 * new) == (torch.inf, 0.0, torch.inf)
+    assert worst_distortion(torch.zeros(3, 3), new) == (1.0, 1.0, 1.0)
+    with pytest.raises(ValueError, match="true has 3 points and new 2; expected as many"):
+        worst_distortion(true, torch.zeros(2, 2))
