@@ -41,6 +41,9 @@ class EmbedOptions:
     By a softmax over distances each node learns to be nearer to its ancestors than to other nodes
     (Nickel and Kiela 2017). Written to DIR: vectors.safetensors, names.txt, config.json,
     report.json and a picture. From Python: spaceforms.models.load_embedding(DIR).
+
+    With --diagnose nothing is trained: it says how tree-like the graph's distances are and which
+    curvature fits them; its own options are in `spaceforms embed --diagnose --help`.
     """
 
     edges: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="EDGES")]
@@ -59,8 +62,8 @@ class EmbedOptions:
     (stereographic), the sphere, or flat."""
     dim: int = 10
     """Dimension of the space."""
-    method: Literal["softmax", "sarkar"] = "softmax"
-    """Train by the softmax, or put a tree in its place by Sarkar's construction, which trains
+    method: Literal["distances", "sarkar"] = "distances"
+    """Train by distances, or put a tree in its place by Sarkar's construction, which trains
     nothing and preserves numbers of edges (a spanning tree, of a graph that is none)."""
     distortion: Annotated[float | None, absent(FLOAT, "what float64 holds")] = None
     """Of sarkar: the share by which distances may be wrong at worst; its proof says how long the

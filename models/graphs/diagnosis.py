@@ -31,7 +31,7 @@ MEANING = """\
 2 delta/diameter is 0 for a tree and 1 at worst; the mean is that of four random nodes. It judges
 these distances alone, and they are not what is trained on: ranks of ancestors are. The closure of
 the mammals of WordNet has the 1.0 of a grid, and yet hyperbolic space of five dimensions ranks
-all its ancestors without a mistake. K is that of the best placement by eigenvectors in this
+its ancestors with a MAP above 0.99. K is that of the best placement by eigenvectors in this
 dimension, stress the share of the distances that it misses, to compare with that of flat space
 (K = 0). A tree fits the better the more negative K is: its K says no more than "negative".
 Whether curvature helps is for training to say, with the controls beside it (--manifold euclidean,
