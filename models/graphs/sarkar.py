@@ -39,7 +39,7 @@ from .edges import Ints
 Numbers = NDArray[Any]
 """Of float64, or objects that are mpmath's."""
 
-_ROUNDS, _RATE = 200, 0.1  # of the repulsion of directions
+_ROUNDS, _RATE = 300, 0.2  # of the repulsion of directions
 _HELD = 1e-3  # error of a distance, in edges, that float64 is to keep
 
 
@@ -141,20 +141,17 @@ def directions(count: int, dim: int, seed: int = 0) -> NDArray[np.float64]:
     if count <= 2 * dim:
         return np.concatenate([np.eye(dim), -np.eye(dim)])[:count]
     x = torch.randn(count, dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    x = x / x.norm(dim=1, keepdim=True)
     best, farthest = x, -1.0
-    x = torch.nn.functional.normalize(x, dim=1).requires_grad_()
-    optimizer = torch.optim.Adam([x], lr=_RATE)
     for step in range(_ROUNDS):
-        unit = torch.nn.functional.normalize(x, dim=1)
-        cosine = (unit @ unit.mT).fill_diagonal_(-1)
-        if (apart := 1 - float(cosine.detach().max())) > farthest:
-            best, farthest = unit.detach().clone(), apart
-        # A soft maximum of the cosines, which hardens.
-        hard = 10.0 * 1.03**step
-        optimizer.zero_grad()
-        loss: Tensor = (cosine * hard).logsumexp((0, 1)) / hard
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        cosine = (x @ x.mT).fill_diagonal_(-2)
+        nearest = float(cosine.max())
+        if 1 - nearest > farthest:
+            best, farthest = x, 1 - nearest
+        # Down the gradient of a soft maximum of the cosines, which hardens.
+        push = ((cosine - nearest) * 10 * 1.03**step).exp() @ x
+        x = x - _RATE * (1 - step / _ROUNDS) * push / push.norm(dim=1).max()
+        x = x / x.norm(dim=1, keepdim=True)
     chosen = [0]
     gap = (best @ best[0]).clone()
     for _ in range(count - 1):
