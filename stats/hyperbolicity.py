@@ -69,7 +69,7 @@ def delta_hyperbolicity(
 
     The search is that of Cohen, Coudert and Lancin (2015) with the bounds of Borassi, Coudert,
     Crescenzi and Marino (2015): pairs (a, b) by falling distance; since 2 delta of a quadruple is
-    at most its second largest distance of the two pairs with the largest sum, it ends where d(a, b)
+    at most the smaller distance of the two pairs whose sum is the largest, it ends where d(a, b)
     falls to twice the delta found. A pair that is not far apart (a or b lies on the way from the
     other to a third point) is left out, and of c and d only those remain that keep
     :math:`d(a,b) - |d(a,c) - d(b,c)|` and
