@@ -12,11 +12,16 @@ from .entailment.cones import (
     entailment_ranking as entailment_ranking,
     exclusion as exclusion,
 )
+from .entailment.disks import disk_distance as disk_distance, disk_ranking as disk_ranking
 from .entailment.likelihood import cone_log_prob as cone_log_prob, cone_nll as cone_nll
 from .entailment.orders import (
     order_embedding as order_embedding,
     order_ranking as order_ranking,
     radial_order as radial_order,
+)
+from .entailment.shadows import (
+    shadow_distance as shadow_distance,
+    shadow_ranking as shadow_ranking,
 )
 from .pairwise.debiased import debiased_info_nce as debiased_info_nce
 from .pairwise.info_nce import info_nce as info_nce

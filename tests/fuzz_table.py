@@ -504,6 +504,48 @@ _loss("order_ranking", [None], near=True)(
         "margin": 100.0,
     }
 )
+_loss("shadow_distance", FORMS, near=True)(
+    lambda d: {
+        "parent": d.points(4),
+        "child": d.points(4),
+        "manifold": d.space,
+        "shadow": d.pick("umbral", "penumbral"),
+        "size": 0.1,
+    }
+)
+_loss("disk_distance")(
+    lambda d: {
+        "parent": d.points(4),
+        "child": d.points(4),
+        "parent_radius": d.rand(4),
+        "child_radius": d.rand(4),
+        "manifold": d.space,
+    }
+)
+_loss("shadow_ranking", FORMS, near=True)(
+    lambda d: {
+        "parent": d.points(4),
+        "child": d.points(4),
+        "negative_parent": d.points(4, 2),
+        "negative_child": d.points(4, 2),
+        "manifold": d.space,
+        "margin": 9.0,
+    }
+)
+_loss("disk_ranking")(
+    lambda d: {
+        "parent": d.points(4),
+        "child": d.points(4),
+        "parent_radius": d.rand(4),
+        "child_radius": d.rand(4),
+        "negative_parent": d.points(4, 2),
+        "negative_child": d.points(4, 2),
+        "negative_parent_radius": d.rand(4, 2),
+        "negative_child_radius": d.rand(4, 2),
+        "manifold": d.space,
+        "margin": 9.0,
+    }
+)
 _loss("radial_order")(
     lambda d: {"parent": d.points(4), "child": d.points(4), "manifold": d.space, "margin": 0.3}
 )
