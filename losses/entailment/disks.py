@@ -58,13 +58,9 @@ def disk_distance(
     where = "disk_distance"
     check_reduction(where, reduction)
     check_manifold(where, manifold)
-    p, c, r, s = in_float32(
-        where, parent=parent, child=child, parent_radius=parent_radius, child_radius=child_radius
-    )
-    check_coordinates(where, [("parent", p), ("child", c)], manifold.ambient_dim(0) + 1)
-    apart = manifold.dist(p, c)
-    check_elementwise(where, distance=apart, parent_radius=r, child_radius=s)
-    return reduce(apart - r + s, None, reduction)
+    ends = {"parent": parent, "child": child}
+    radii = {"parent_radius": parent_radius, "child_radius": child_radius}
+    return reduce(_distance(where, manifold, ends, radii), None, reduction)
 
 
 def disk_ranking(
@@ -101,12 +97,25 @@ def disk_ranking(
     """
     where = "disk_ranking"
     check_reduction(where, reduction)
-    positive = disk_distance(parent, child, parent_radius, child_radius, manifold=manifold)
-    negative = disk_distance(
-        negative_parent,
-        negative_child,
-        negative_parent_radius,
-        negative_child_radius,
-        manifold=manifold,
-    )
+    check_manifold(where, manifold)
+    ends = {"parent": parent, "child": child}
+    radii = {"parent_radius": parent_radius, "child_radius": child_radius}
+    positive = _distance(where, manifold, ends, radii)
+    ends = {"negative_parent": negative_parent, "negative_child": negative_child}
+    radii = {
+        "negative_parent_radius": negative_parent_radius,
+        "negative_child_radius": negative_child_radius,
+    }
+    negative = _distance(where, manifold, ends, radii)
     return ranked(where, positive.relu(), negative, margin, reduction)
+
+
+def _distance(
+    where: str, manifold: Manifold, ends: dict[str, Tensor], radii: dict[str, Tensor]
+) -> Tensor:
+    """Of two points and their radii, each parent first and named for errors."""
+    p, c, r, s = in_float32(where, **ends, **radii)
+    check_coordinates(where, zip(ends, (p, c), strict=True), manifold.ambient_dim(0) + 1)
+    apart = manifold.dist(p, c)
+    check_elementwise(where, distance=apart, **dict(zip(radii, (r, s), strict=True)))
+    return apart - r + s
