@@ -165,7 +165,7 @@ def _distance(
         found = torch.where(beta.cos() > 0, _asn(_sn(apart, k) * beta.sin(), k), apart)
         return found.squeeze(-1)
     c, r_c = normalize(manifold.to_normal(child))
-    p, c = torch.broadcast_tensors(p, c)
+    p, c = p + torch.zeros_like(c), c + torch.zeros_like(p)
     # By halves: the angle of nearly parallel directions has all its digits.
     angle = 2 * atan2_0(_length(p - c), _length(p + c))
     beta, sn_c = angle - alpha, _sn(r_c, k)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
+import torch
 import tyro
 
 from ...manifolds import (
@@ -17,13 +19,24 @@ from ...manifolds import (
     Lorentz,
     Manifold,
     PoincareBall,
+    Product,
     Sphere,
     Stereographic,
 )
 from ..options import BOOL, FLOAT, INT, absent
 from .edges import Order
+from .methods import METHODS
 
-Space = Literal["lorentz", "ball", "halfspace", "stereographic", "sphere", "euclidean"]
+SPACES: dict[str, Callable[[], Manifold]] = {
+    "lorentz": lambda: Lorentz(-1.0),
+    "ball": lambda: PoincareBall(-1.0),
+    "halfspace": lambda: HalfSpace(-1.0),
+    "stereographic": lambda: Stereographic(0.0, learnable=True),
+    "sphere": lambda: Sphere(1.0),
+    "euclidean": Euclidean,
+}
+_DIM = 10
+NAMES = (*METHODS, "sarkar")
 _OF_THE_PROCESS = ("edges", "out", "minutes", "resume", "overwrite")
 
 
@@ -39,8 +52,9 @@ class EmbedOptions:
     --closure False.
 
     By a softmax over distances each node learns to be nearer to its ancestors than to other nodes
-    (Nickel and Kiela 2017). Written to DIR: vectors.safetensors, names.txt, config.json,
-    report.json and a picture. From Python: spaceforms.models.load_embedding(DIR).
+    (Nickel and Kiela 2017); --method has other ways. Written to DIR: vectors.safetensors,
+    names.txt, config.json, report.json and a picture. From Python:
+    spaceforms.models.load_embedding(DIR).
 
     With --diagnose nothing is trained: it says how tree-like the graph's distances are and which
     curvature fits them; its own options are in `spaceforms embed --diagnose --help`.
@@ -57,14 +71,19 @@ class EmbedOptions:
     closure: Annotated[tyro.conf.FlagConversionOff[bool], tyro.conf.arg(metavar=BOOL)] = True
     """Learn all pairs (ancestor, descendant); False: the edges as they are, by their weights, of
     any graph."""
-    manifold: Space = "lorentz"
+    method: Annotated[str, tyro.conf.arg(metavar="{" + ",".join(NAMES) + "}")] = "distances"
+    """What is learned: nearness to ancestors (distances), the graph's own distances (stress),
+    entailment cones, shadow cones (umbral, penumbral), coordinates in order, disks in disks; or
+    put a tree in its place by Sarkar's construction, which trains nothing and preserves numbers
+    of edges (a spanning tree, of a graph that is none)."""
+    manifold: Annotated[str, tyro.conf.arg(metavar="{" + ",".join(SPACES) + "}")] = "lorentz"
     """Space of the points: hyperbolic in three models, one that learns its curvature from 0
-    (stereographic), the sphere, or flat."""
-    dim: int = 10
-    """Dimension of the space."""
-    method: Literal["distances", "sarkar"] = "distances"
-    """Train by distances, or put a tree in its place by Sarkar's construction, which trains
-    nothing and preserves numbers of edges (a spanning tree, of a graph that is none)."""
+    (stereographic), the sphere, or flat; or a product, as lorentz:5,euclidean:5."""
+    dim: int = _DIM
+    """Dimension of the space; a product says its own."""
+    wider: Annotated[int | None, absent(INT, "3; 0 for --dim above 5, and products")] = None
+    """Dimensions more at the start, which shrink to nothing: what is in each other's way in few
+    dimensions passes by in these."""
     distortion: Annotated[float | None, absent(FLOAT, "what float64 holds")] = None
     """Of sarkar: the share by which distances may be wrong at worst; its proof says how long the
     edges must be."""
@@ -73,19 +92,24 @@ class EmbedOptions:
     bias: bool = False
     """One number more for each node, by which it is nearer to all: with it general nodes can be
     near everything in flat space too."""
-    epochs: Annotated[int | None, absent(INT, "3,000 steps' worth, from 20 to 1,000")] = None
+    hidden: float = 0.0
+    """Share of the pairs that follow from others, hidden while it learns; how well they are told
+    from pairs that are none is then measured, by F1."""
+    epochs: Annotated[int | None, absent(INT, "1,500 steps' worth, from 20 to 1,000")] = None
     """Passes over all pairs."""
     minutes: Annotated[float | None, absent(FLOAT, "as --epochs says")] = None
     """In place of --epochs: as many as fit, by the speed of the first steps."""
-    batch: int = 512
+    batch: int = 1024
     """Pairs a step."""
-    negatives: int = 20
+    negatives: int = 50
     """Nodes that are no ancestor, for each pair."""
     lr: float = 0.3
     """Learning rate of Adam on normal coordinates; it falls to 0 as a cosine."""
     temperature: Annotated[float | None, absent(FLOAT, "1; 2 for --dim 1 and 2")] = None
     """Of the softmax, in units of length, at the start."""
-    final_temperature: Annotated[float | None, absent(FLOAT, "0.1; 1 for --dim 1 and 2")] = None
+    final_temperature: Annotated[float | None, absent(FLOAT, "0.1; 0.3 for --dim 3, 1 below")] = (
+        None
+    )
     """That at the end, to which it falls: begun there, points of hyperbolic space would stay where
     it is nearly flat."""
     seed: int = 0
@@ -105,6 +129,29 @@ class EmbedOptions:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} is {value}; expected a positive number.")
+        if self.wider is not None and not 0 <= self.wider <= 2**16:
+            raise ValueError(f"wider is {self.wider}; expected a whole number from 0 to {2**16:,}.")
+        if not 0 <= self.hidden < 1:
+            raise ValueError(f"hidden is {self.hidden}; expected a share of 1, below it.")
+        if self.method not in NAMES:
+            raise ValueError(f"method is {self.method!r}; expected one of {', '.join(NAMES)}.")
+        learned = METHODS.get(self.method)
+        if self.bias and (learned is None or learned.number != "bias"):
+            raise ValueError(
+                f"method is {self.method} and bias is set; expected --method distances with a bias."
+            )
+        if self.hidden and not self.closure:
+            raise ValueError("hidden and --closure False are both set; expected at most one.")
+        factors = factors_of(self.manifold)
+        if factors is not None:
+            whole = sum(dim for _, dim in factors)
+            if self.dim not in (_DIM, whole):
+                raise ValueError(f"dim is {self.dim}; expected {whole}, that of {self.manifold}.")
+            if self.wider:
+                raise ValueError(f"wider is {self.wider}; expected 0 for a product.")
+            object.__setattr__(self, "dim", whole)
+        if learned is not None:
+            learned(make_space(self.manifold))  # says so if it has none on this space
         if self.dim > 2**16:
             raise ValueError(f"dim is {self.dim}; expected at most {2**16:,}.")
         if self.seed < 0:
@@ -137,22 +184,57 @@ class EmbedOptions:
     @property
     def temperatures(self) -> tuple[float, float]:
         """That of the first step and that of the end."""
-        first, last = (2.0, 1.0) if self.dim <= 2 else (1.0, 0.1)
+        first, last = (2.0, 1.0) if self.dim <= 2 else (1.0, 0.3 if self.dim == 3 else 0.1)
         first = self.temperature or first
         return first, self.final_temperature or min(first, last)
 
+    @property
+    def more(self) -> int:
+        """The dimensions that shrink to nothing."""
+        if self.wider is not None:
+            return self.wider
+        narrow = self.dim <= 5 and factors_of(self.manifold) is None
+        return 3 if narrow and METHODS[self.method].wider else 0
 
-def make_space(name: Space, curvature: float | None = None) -> Manifold:
+
+def factors_of(manifold: str) -> list[tuple[str, int]] | None:
+    """Names and dimensions of a product's factors; None for one space.
+
+    Raises:
+        ValueError: neither a space nor a product of some.
+    """
+    if manifold in SPACES:
+        return None
+    found = []
+    for part in manifold.split(","):
+        name, _, dim = part.strip().partition(":")
+        if name not in SPACES or not dim.isdecimal() or int(dim) < 1:
+            raise ValueError(
+                f"manifold is {manifold!r}; expected {', '.join(SPACES)}, or a product of some, "
+                "each with its dimension: lorentz:5,euclidean:5."
+            )
+        found.append((name, int(dim)))
+    return found
+
+
+def make_space(manifold: str, curvature: float | list[float] | None = None) -> Manifold:
     """The space of an option, of curvature -1, 1 or 0, or of one that was learned."""
-    if name == "stereographic":
-        return Stereographic(curvature or 0.0, learnable=curvature is None)
-    if name == "lorentz":
-        return Lorentz(-1.0)
-    if name == "ball":
-        return PoincareBall(-1.0)
-    if name == "halfspace":
-        return HalfSpace(-1.0)
-    return Sphere(1.0) if name == "sphere" else Euclidean()
+    factors = factors_of(manifold)
+    if factors is not None:
+        each = curvature if isinstance(curvature, list) else [None] * len(factors)
+        spaces = [make_space(n, k) for (n, _), k in zip(factors, each, strict=True)]
+        return Product(spaces, dims=[dim for _, dim in factors])
+    if manifold == "stereographic" and isinstance(curvature, float):
+        return Stereographic(curvature)
+    return SPACES[manifold]()
+
+
+def curvature_of(space: Manifold) -> float | list[float]:
+    """As it is stored: of a product one for each factor."""
+    if isinstance(space, Product):
+        each: list[float] = space.curvatures.detach().tolist()
+        return each
+    return float(torch.as_tensor(space.curvature).detach())
 
 
 def to_json(options: EmbedOptions, **more: object) -> str:

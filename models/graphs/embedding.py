@@ -17,12 +17,16 @@ from torch import Tensor
 from ...datasets.disk import MOST_TABLE, printable, read_file, replacing, write_text
 from ...manifolds import Manifold
 from .config import make_space
+from .methods import METHODS, Nodes
 
 VECTORS, NAMES, CONFIG, REPORT = "vectors.safetensors", "names.txt", "config.json", "report.json"
 
 
+_TENSORS = ("points", "parent", "child", "bias", "radius")
+
+
 class Neighbour(NamedTuple):
-    """A node and its distance; less its bias, where there is one."""
+    """A node and its distance, less its bias where there is one; or another score."""
 
     name: str
     distance: float
@@ -37,6 +41,8 @@ class Embedding:
         manifold: their space.
         bias: (N,), by how much each node is nearer to all than its distance says; None if there is
             none.
+        radius: (N,), of the disks of ``--method disk``; None otherwise.
+        method: by which they learned.
         parent, child: (E,), the two ends of the graph's edges.
         report: the figures of ``report.json``, if it is there.
     """
@@ -50,10 +56,13 @@ class Embedding:
         parent: Tensor,
         child: Tensor,
         bias: Tensor | None = None,
+        radius: Tensor | None = None,
+        method: str = "distances",
         report: Mapping[str, Any] | None = None,
     ) -> None:
         self.names, self.points, self.manifold, self.bias = names, points, manifold, bias
         self.parent, self.child, self.report = parent, child, dict(report or {})
+        self.radius, self.method = radius, method
         self._place = {name: k for k, name in enumerate(names)}
 
     def __len__(self) -> int:
@@ -87,6 +96,22 @@ class Embedding:
         order = distance.argsort(stable=True)
         order = order[order != here][: max(k, 0)]
         return [Neighbour(self.names[i], float(distance[i])) for i in order.tolist()]
+
+    @property
+    def nodes(self) -> Nodes:
+        """Points and numbers, as the method takes them."""
+        return Nodes(self.points, self.radius if self.bias is None else self.bias)
+
+    @torch.no_grad()
+    def general(self, name: str, k: int = 10) -> list[Neighbour]:
+        """The k nodes that look most like ancestors of one, by the score of the method: by
+        distance as :meth:`nearest`, or for cones, shadows, orders and disks by how little it is
+        outside of theirs, 0 or less within."""
+        here = self.index(name)
+        cost = METHODS[self.method](self.manifold).cost(self.nodes[[here]], self.nodes).double()
+        order = cost.argsort(stable=True)
+        order = order[order != here][: max(k, 0)]
+        return [Neighbour(self.names[i], float(cost[i])) for i in order.tolist()]
 
     def children(self, name: str) -> list[str]:
         """The nodes one edge below."""
@@ -125,6 +150,8 @@ def load_embedding(folder: str | os.PathLike[str]) -> Embedding:
     vectors = load_tensors(folder / VECTORS)
     try:
         space = make_space(config["manifold"], config.get("curvature"))
+        method = str(config["method"])
+        METHODS[method]
         points, parent, child = (vectors[key] for key in ("points", "parent", "child"))
     except (KeyError, TypeError) as error:
         raise ValueError(
@@ -143,13 +170,15 @@ def load_embedding(folder: str | os.PathLike[str]) -> Embedding:
         parent=parent,
         child=child,
         bias=vectors.get("bias"),
+        radius=vectors.get("radius"),
+        method=method,
         report=report,
     )
 
 
 def save_embedding(folder: Path, embedding: Embedding) -> None:
     """Write vectors and names, each file at once or not at all."""
-    tensors = {name: getattr(embedding, name) for name in ("points", "parent", "child", "bias")}
+    tensors = {name: getattr(embedding, name) for name in _TENSORS}
     save_tensors(folder / VECTORS, {k: v for k, v in tensors.items() if v is not None})
     write_text(folder / NAMES, "".join(f"{name}\n" for name in embedding.names))
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...datasets.disk import printable, replacing
-from ...manifolds import Manifold, PoincareBall, recentre
+from ...manifolds import Manifold, PoincareBall, Product, recentre
 from ...plotting import disk, names, project_disk
 from .embedding import Embedding
 from .relation import Relation, descendants
@@ -41,7 +41,8 @@ class Layout(NamedTuple):
 
 def draw(embedding: Embedding, relation: Relation, folder: Path, *, title: str) -> Path:
     """Draw an embedding into a folder; the picture's path."""
-    hyperbolic = embedding.manifold.sign < 0
+    space = embedding.manifold
+    hyperbolic = not isinstance(space, Product) and space.sign < 0
     path = folder / (DISK if hyperbolic else PLANE)
     general = np.argsort(-descendants(relation), kind="stable")
     layout = _on_disk(embedding, general) if hyperbolic else _on_plane(embedding, general)

@@ -159,6 +159,34 @@ def _ranges(begin: Ints, end: Ints) -> Ints:
     return found
 
 
+def split(relation: Relation, graph: Graph, share: float, seed: int) -> tuple[Relation, Relation]:
+    """The pairs that are shown, and a share of those that are no edges, hidden.
+
+    Raises:
+        ValueError: no pair follows from others.
+    """
+    pairs = relation.pairs.numpy()
+    edges = np.sort(graph.child * relation.nodes + graph.parent)
+    keys = pairs[:, 0] * relation.nodes + pairs[:, 1]
+    place = np.searchsorted(edges, keys).clip(max=len(edges) - 1)
+    implied = np.flatnonzero(edges[place] != keys)
+    count = round(share * len(implied))
+    if count < 2:
+        raise ValueError(
+            f"of {len(pairs):,} pairs {len(implied):,} follow from others; expected enough of them "
+            "to hide two or more, in a hierarchy of three levels or more and with its closure."
+        )
+    generator = torch.Generator().manual_seed(seed)
+    chosen = implied[torch.randperm(len(implied), generator=generator)[:count].numpy()]
+    hidden = np.zeros(len(pairs), dtype=bool)
+    hidden[chosen] = True
+    child, ancestor = pairs.T
+    return (
+        Relation(relation.nodes, child[~hidden], ancestor[~hidden], None),
+        Relation(relation.nodes, child[hidden], ancestor[hidden], None),
+    )
+
+
 def descendants(relation: Relation) -> NDArray[np.int64]:
     """How many nodes each lies above, (nodes,)."""
     above = relation.pairs[:, 1].numpy()

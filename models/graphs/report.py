@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...manifolds import Manifold
+from ...manifolds import Manifold, Product
 
 FLAT = (
     "The mean radius is below two curvature radii: the points lie where the space is nearly flat, "
@@ -21,6 +21,8 @@ _NAMES = {
 
 def flat_solution(report: dict[str, Any], space: Manifold) -> bool:
     """Whether hyperbolic points ended where hyperbolic space is nearly flat."""
+    if isinstance(space, Product):
+        return False
     return space.sign < 0 and report["radius"]["mean"] < 2.0 and report["map"] < _GOOD
 
 
@@ -37,7 +39,7 @@ def edge(report: dict[str, Any]) -> str:
 def as_table(report: dict[str, Any], *, title: str) -> str:
     """The report for a terminal."""
     measured = report["nodes_measured"]
-    rows = [("these distances", report["map"], report["mean_rank"])]
+    rows = [("these points", report["map"], report["mean_rank"])]
     rows += [
         (f"  without points: {_NAMES[name]}", found["map"], found["mean_rank"])
         for name, found in report["controls"].items()
@@ -52,6 +54,17 @@ def as_table(report: dict[str, Any], *, title: str) -> str:
         f"{radius['mean']:.2f}",
         *(_of_tree(report["sarkar"]) if "sarkar" in report else _of_training(report)),
     ]
+    if "mean_distortion" in report:
+        lines.append(
+            f"distances over numbers of edges: {report['mean_distortion']:.1%} off 1 on the mean, "
+            f"worst distortion {report['worst_distortion']:.3f}"
+        )
+    if "hidden" in report:
+        found = report["hidden"]
+        lines.append(
+            f"{found['pairs']:,} hidden pairs: F1 {found['f1']:.4f} (of yes to all "
+            f"{found['f1_of_yes']:.4f}), MAP {found['map']:.4f}, mean rank {found['mean_rank']:.3f}"
+        )
     if report["sampled"]:
         lines.append(f"measured for {measured:,} nodes, drawn by chance, among all")
     return "\n".join(lines)

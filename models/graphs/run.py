@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from ...datasets.disk import write_text
 from ..terminal import Terminal, say
-from .config import EmbedOptions, differences, to_json
+from .config import EmbedOptions, curvature_of, differences, to_json
 from .edges import Graph, name_of, read_graph, shape_in_words
 from .embedding import (
     CONFIG,
@@ -28,9 +28,11 @@ from .embedding import (
     save_embedding,
     save_tensors,
 )
+from .links import judged
 from .measures import graph_metric, measured_nodes, popularity, reconstruction
+from .methods import METHODS
 from .picture import DISK, PLANE, draw
-from .relation import Relation, relation_of
+from .relation import Relation, relation_of, split
 from .report import FLAT, as_table, edge, flat_solution
 from .sarkar_run import sarkar_embedding
 from .trainer import Trainer, epochs_of, radii
@@ -38,6 +40,7 @@ from .trainer import Trainer, epochs_of, radii
 STATE = "state.safetensors"
 MADE = (VECTORS, NAMES, REPORT, DISK, PLANE)
 _SAVE_EVERY = 300.0  # seconds
+_CELLS = 2**19  # scores of a block, which take many numbers each
 
 
 Interrupt = Callable[[], AbstractContextManager[Callable[[], bool]]]
@@ -68,7 +71,10 @@ def embed(options: EmbedOptions, interrupt: Interrupt = _never) -> dict[str, Any
     for note in graph.notes:
         say(f"{options.edges}: {note}.")
     say(f"{options.edges}: {shape_in_words(graph)}")
-    relation = relation_of(graph, closure=options.closure)
+    whole = relation_of(graph, closure=options.closure)
+    relation, hidden = whole, None
+    if options.hidden:
+        relation, hidden = split(whole, graph, options.hidden, options.seed)
     read = time.perf_counter() - began
     digest = graph.digest()
     if options.method == "sarkar":
@@ -78,8 +84,8 @@ def embed(options: EmbedOptions, interrupt: Interrupt = _never) -> dict[str, Any
             f"{options.out} was begun with other edges than those of {options.edges} now; expected "
             "the same, or --overwrite."
         )
-    epochs = stored["epochs_made"] if stored else epochs_of(options, relation)
-    trainer = Trainer(relation, options, epochs)
+    epochs = stored["epochs_made"] if stored else epochs_of(options, graph, relation)
+    trainer = Trainer(graph, relation, options, epochs)
     if stored:
         trainer.load_state(load_tensors(options.out / STATE))
     else:
@@ -97,12 +103,14 @@ def embed(options: EmbedOptions, interrupt: Interrupt = _never) -> dict[str, Any
 
     embedding = _embedding(trainer, graph)
     save_embedding(options.out, embedding)
-    curvature = float(torch.as_tensor(trainer.space.curvature).detach())
+    curvature = curvature_of(trainer.space)
     write_text(
         options.out / CONFIG,
         to_json(options, epochs_made=epochs, graph=digest, curvature=curvature),
     )
     report = _measure(graph, relation, embedding)
+    if hidden is not None:
+        report["hidden"] = _judge(whole, relation, hidden, embedding, options.seed)
     report |= {
         "seconds": round(trainer.seconds, 3),
         "seconds_reading": round(read, 3),
@@ -112,13 +120,14 @@ def embed(options: EmbedOptions, interrupt: Interrupt = _never) -> dict[str, Any
         "steps": trainer.steps,
         "curvature": curvature,
         "notes": list(graph.notes),
+        **trainer.method.figures(embedding.nodes),
     }
-    if flat_solution(report, trainer.space):
+    if options.method == "distances" and flat_solution(report, trainer.space):
         say(FLAT)
     if report["at_the_edge"]:
         say(edge(report))
     write_text(options.out / REPORT, json.dumps(report, indent=2) + "\n")
-    draw(embedding, relation, options.out, title=name_of(options.edges))
+    draw(embedding, whole, options.out, title=name_of(options.edges))
     return report
 
 
@@ -192,33 +201,50 @@ def _train(trainer: Trainer, options: EmbedOptions, stopped: Callable[[], bool])
 
 
 def _embedding(trainer: Trainer, graph: Graph) -> Embedding:
-    bias = None if trainer.bias is None else trainer.bias.detach().squeeze(-1)
+    number = None if trainer.number is None else trainer.number.detach().squeeze(-1)
+    named = {} if number is None else {str(trainer.method.number): number}
     return Embedding(
         graph.names,
         trainer.points(),
         trainer.space,
         parent=torch.from_numpy(graph.parent),
         child=torch.from_numpy(graph.child),
-        bias=bias,
+        method=trainer.options.method,
+        bias=named.get("bias"),
+        radius=named.get("radius"),
     )
+
+
+def _cost(embedding: Embedding) -> Callable[[Tensor], Tensor]:
+    """(B,) nodes -> (B, N): by the method's score, small for ancestors."""
+    method, nodes = METHODS[embedding.method](embedding.manifold), embedding.nodes
+
+    def cost(block: Tensor) -> Tensor:
+        rows = block.tensor_split(-(-len(block) * len(embedding) // _CELLS))
+        return torch.cat([method.table(nodes[some], nodes).double() for some in rows])
+
+    return cost
+
+
+def _judge(
+    whole: Relation, known: Relation, hidden: Relation, embedding: Embedding, seed: int
+) -> dict[str, Any]:
+    method, nodes = METHODS[embedding.method](embedding.manifold), embedding.nodes
+    cost = _cost(embedding)
+    found = judged(
+        *(whole, known, hidden),
+        cost=cost,
+        score=lambda u, v: method.cost(nodes[u], nodes[v]),
+        seed=seed,
+    )
+    return found._asdict()
 
 
 @torch.no_grad()
 def _measure(graph: Graph, relation: Relation, embedding: Embedding) -> dict[str, Any]:
     nodes = measured_nodes(relation)
     found = radii(embedding.manifold, embedding.points)
-    # The product's rounding goes with cosh^2 of the radius: 1e-8 at 9, where the other way's is as
-    # large in float32; farther out that is the more accurate one.
-    product = found.largest < 9 or embedding.manifold.sign >= 0
-    points = embedding.points.double() if product else embedding.points
-
-    def cost(block: Tensor) -> Tensor:
-        distance = embedding.manifold.cdist(points[block], points, matmul=product).double()
-        if embedding.bias is not None:
-            distance = distance - embedding.bias.double()
-        return distance
-
-    result = reconstruction(relation, nodes, cost)
+    result = reconstruction(relation, nodes, _cost(embedding))
     controls = {"popularity": reconstruction(relation, nodes, popularity(relation))._asdict()}
     steps = graph_metric(graph, nodes)
     if steps is not None:

@@ -1,4 +1,4 @@
-"""Points that learn a relation: a softmax over distances, by Adam on normal coordinates."""
+"""Points that learn a graph by one of the methods, by Adam on normal coordinates."""
 
 from __future__ import annotations
 
@@ -10,34 +10,46 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from ...manifolds import Manifold
+from ...manifolds import Manifold, Product
 from .config import EmbedOptions, make_space
+from .edges import Graph
+from .methods import METHODS, Batch, Method, Nodes
+from .methods.distances import Distances
 from .relation import Relation
 
 _ROUNDING = 1e-3  # of a distance in float32, near the edge of the space
 _START = 0.1  # standard deviation of the first coordinates
+_NARROW = 0.9  # of the steps, after which points have no dimension more than they end in
+_BEGIN = 1.4  # the largest radius after distances, in units of curvature: within a hemisphere
 # Where no number of epochs is given: those of so many steps, but not fewer or more than these.
-_STEPS, _LEAST, _MOST = 3000, 20, 1000
+_STEPS, _LEAST, _MOST = 1500, 20, 1000
 _PILOT, _WARM = 20, 5  # steps by which the speed is known, less the first ones, which are slower
 _SHUFFLE, _DRAW, _INIT = range(3)  # streams of random numbers
 
 
 class Trainer:
-    r"""Points :math:`x_i` with a bias :math:`b_i`, 0 if there is none, and their optimiser.
+    r"""Normal coordinates of points, a number each if the method has one, and their optimiser.
 
-    Of each pair (u, v) the loss is :math:`-\log\operatorname{softmax}` of
-    :math:`(b_v - d(x_u, x_v))/T` among v and nodes that are no ancestor of u (Nickel and Kiela
-    2017, eq. 6). T falls geometrically from ``temperature`` to ``final_temperature``.
+    *Wider at the start.* Points have ``options.more`` dimensions more, multiplied by a factor that
+    falls from 1 to 0 in the first 90 % of the steps: in two or three dimensions nodes that are in
+    the wrong place cannot pass by those between, which hold them there.
+
+    T falls geometrically from ``temperature`` to ``final_temperature``. A method that begins with
+    distances has them at the first T; then all points are brought within a radius of 1.4, and the
+    optimiser begins anew.
 
     What is random in a step follows from the seed and the step's number alone: a run that goes on
     from a checkpoint needs nothing but these tensors and that number.
     """
 
-    def __init__(self, relation: Relation, options: EmbedOptions, epochs: int) -> None:
+    def __init__(
+        self, graph: Graph, relation: Relation, options: EmbedOptions, epochs: int
+    ) -> None:
         self.relation, self.options = relation, options
         self.space: Manifold = make_space(options.manifold)
+        self.method = METHODS[options.method](self.space)
+        self.method.prepare(graph)
         # Where every other node lies above the child there is nothing to tell apart.
         learned = relation.room[relation.pairs[:, 0]] > 0
         self.rows = learned.nonzero().squeeze(-1)
@@ -48,12 +60,16 @@ class Trainer:
             )
         self.per_epoch = -(-len(self.rows) // options.batch)
         self.steps = self.per_epoch * epochs
+        self.first = round(self.method.pretrained * self.steps)
+        """The steps in which distances are learned, where the method begins with them."""
         self.done = 0
         self.seconds = 0.0
-        first = torch.randn(relation.nodes, options.dim, generator=_generator(options.seed, _INIT))
+        size = (relation.nodes, options.dim + options.more)
+        first = torch.randn(size, generator=_generator(options.seed, _INIT))
         self.normal = torch.nn.Parameter(_START * first)
-        self.bias = torch.nn.Parameter(torch.zeros(relation.nodes, 1)) if options.bias else None
-        held = [self.normal, *([] if self.bias is None else [self.bias])]
+        own = options.bias if self.method.number == "bias" else self.method.number is not None
+        self.number = torch.nn.Parameter(torch.zeros(relation.nodes, 1)) if own else None
+        held = [self.normal, *([] if self.number is None else [self.number])]
         self.optimizer = torch.optim.Adam([*held, *self.space.parameters()], lr=options.lr)
         self._order = self.rows
 
@@ -74,20 +90,16 @@ class Trainer:
         # Batches are of one size: a small last one would count as much as the others.
         size = -(-len(self.rows) // self.per_epoch)
         rows = self._order[place * size : (place + 1) * size]
-        child, ancestor = relation.pairs[rows].unbind(-1)
+        if self.done == self.first > 0:
+            self._begin_anew()
+        method, rate, share = self._stage()
         draw = _generator(options.seed, _DRAW, self.done)
-        wrong = relation.negatives(child, options.negatives, draw)
-        others = torch.cat([ancestor[:, None], wrong], dim=1)
-
-        share = self.done / self.steps
+        batch = method.draw(relation, rows, options.negatives, draw)
         for group in self.optimizer.param_groups:
-            group["lr"] = options.lr * (1 + math.cos(math.pi * share)) / 2
-        each = F.cross_entropy(
-            self.logits(child, others, self.temperature(share)),
-            torch.zeros(len(rows), dtype=torch.int64),
-            reduction="none",
-        )
-        loss = each.mean() if relation.weight is None else (each * relation.weight[rows]).mean()
+            group["lr"] = rate * options.lr * (1 + math.cos(math.pi * share)) / 2
+        node, others = self.nodes(batch)
+        each = method.loss(node, others, batch, self.temperature(share))
+        loss = (each if batch.weight is None else each * batch.weight).mean()
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -100,40 +112,73 @@ class Trainer:
             )
         return len(rows), value
 
-    def logits(self, child: Tensor, others: Tensor, temperature: float) -> Tensor:
-        """(B,), (B, k) -> (B, k)."""
-        if others.numel() < len(self.normal):  # lifted as gathered
-            x = self.space.from_normal(_rows(self.normal, child))
-            y = self.space.from_normal(_rows(self.normal, others))
-        else:
-            points = self.space.from_normal(self.normal)
-            x, y = _rows(points, child), _rows(points, others)
-        closeness = -self.space.dist(x[:, None], y)
-        if self.bias is not None:
-            closeness = closeness + _rows(self.bias, others).squeeze(-1)
-        return closeness / temperature
+    def _stage(self) -> tuple[Method, float, float]:
+        """The method of this step, its part of the learning rate, how much of it is done."""
+        if self.done < self.first:
+            return Distances(self.space), 1.0, self.done / self.first
+        share = (self.done - self.first) / (self.steps - self.first)
+        return self.method, self.method.rate, share
+
+    @torch.no_grad()
+    def _begin_anew(self) -> None:
+        """From distances to the method: points within a radius in which cones are wide."""
+        farthest = self.normal[:, : self.options.dim].norm(dim=-1).max()
+        unit = 1.0 if isinstance(self.space, Product) else float(torch.as_tensor(self.space.radius))
+        self.normal.mul_(_BEGIN * unit / farthest)
+        self.optimizer.state.clear()
 
     def temperature(self, share: float) -> float:
-        """T where this share of the steps is done."""
+        """T where this share of the stage is done."""
         first, last = self.options.temperatures
-        return float(first * (last / first) ** share)
+        return first if self.done < self.first else float(first * (last / first) ** share)
+
+    def nodes(self, batch: Batch) -> tuple[Nodes, Nodes]:
+        """The nodes of a batch (B, 1) and the others (B, k)."""
+        node, others = batch.node[:, None], batch.others
+        if others.numel() < len(self.normal):  # lifted as gathered
+            x, y = (self._lifted(_rows(self.normal, index)) for index in (node, others))
+        else:
+            points = self._lifted(self.normal)
+            x, y = _rows(points, node), _rows(points, others)
+        if self.number is None:
+            return Nodes(x), Nodes(y)
+        a, b = (_rows(self.number, index).squeeze(-1) for index in (node, others))
+        return Nodes(x, a), Nodes(y, b)
+
+    def _lifted(self, normal: Tensor) -> Tensor:
+        """Points of normal coordinates, of which the last ones are about to vanish."""
+        dim, more = self.options.dim, self.options.more
+        share = self.done / (_NARROW * (self.first or self.steps))
+        if more == 0 or share >= 1:
+            return self.method.place(normal[..., :dim])
+        scale = torch.ones(dim + more)
+        scale[dim:] = 1 - share
+        return self.method.place(normal * scale)
 
     @torch.no_grad()
     def points(self) -> Tensor:
         """(nodes, m)."""
-        points: Tensor = self.space.from_normal(self.normal).detach()
-        return points
+        return self.method.place(self.normal[:, : self.options.dim]).detach()
 
     @torch.no_grad()
     def at_the_edge(self) -> int:
         """How many points of hyperbolic space are farther out than their dtype holds, and were
-        pulled back."""
-        if self.space.sign >= 0:
-            return 0
-        points = self.points()
-        origin = self.space.origin(self.normal.shape[1], dtype=points.dtype)
-        wanted, got = self.normal.norm(dim=-1), self.space.dist(origin, points)
-        return int((wanted > (1 + _ROUNDING) * got).sum())
+        pulled back; of a product in any factor."""
+        points, normal = self.points(), self.normal[:, : self.options.dim]
+        parts = [(self.space, points, normal)]
+        if isinstance(self.space, Product):
+            dims = self.space.dims
+            assert dims is not None
+            each = self.space.split(points)
+            parts = list(
+                zip(self.space.factors, each, torch.split(normal, list(dims), -1), strict=True)
+            )
+        beyond = torch.zeros(len(points), dtype=torch.bool)
+        for space, x, v in parts:
+            if space.sign < 0:
+                origin = space.origin(v.shape[1], dtype=x.dtype)
+                beyond |= v.norm(dim=-1) > (1 + _ROUNDING) * space.dist(origin, x)
+        return int(beyond.sum())
 
     # -- checkpoints ----------------------------------------------------------------------------
 
@@ -180,7 +225,7 @@ class Trainer:
         return [p for group in self.optimizer.param_groups for p in group["params"]]
 
 
-def epochs_of(options: EmbedOptions, relation: Relation) -> int:
+def epochs_of(options: EmbedOptions, graph: Graph, relation: Relation) -> int:
     """How many passes are made."""
     if options.epochs is not None:
         return options.epochs
@@ -188,7 +233,7 @@ def epochs_of(options: EmbedOptions, relation: Relation) -> int:
     per_epoch = max(-(-pairs // options.batch), 1)
     if options.minutes is None:
         return min(max(-(-_STEPS // per_epoch), _LEAST), _MOST)
-    trial = Trainer(relation, options, -(-_PILOT // per_epoch))
+    trial = Trainer(graph, relation, options, -(-_PILOT // per_epoch))
     warm = 0.0
     for _ in trial.run(lambda: trial.done >= _PILOT):
         if trial.done == _WARM:
@@ -221,7 +266,7 @@ class Radii:
 @torch.no_grad()
 def radii(space: Manifold, points: Tensor) -> Radii:
     """Of points (N, m)."""
-    unit = float(torch.as_tensor(space.radius))
+    unit = 1.0 if isinstance(space, Product) else float(torch.as_tensor(space.radius))
     origin = space.origin(points.shape[-1] - space.ambient_dim(0), dtype=points.dtype)
     r = space.dist(origin, points).double() / unit
     return Radii(float(r.mean()), float(r.median()), float(r.min()), float(r.max()))

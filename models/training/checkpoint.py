@@ -5,7 +5,7 @@ import dataclasses
 import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -168,12 +168,14 @@ def write_config(config: TrainConfig) -> None:
 def own_folder(folder: Path) -> Iterator[None]:
     """Make the folder of a run if it is not there, and keep other processes from training in it.
 
-    The system gives the folder free when this process ends, however it does.
+    The system gives the folder free when this process ends, however it does. A folder that was
+    made for nothing, as nothing was written into it, is removed again.
 
     Raises:
         OSError: it cannot be made.
         FileExistsError: another process trains in it.
     """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -197,6 +199,9 @@ def own_folder(folder: Path) -> Iterator[None]:
     finally:
         if handle is not None:
             os.close(handle)
+        with suppress(OSError):  # not empty, or gone
+            for path in made:
+                path.rmdir()
 
 
 def check_place(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 import os
 import signal
 from collections import deque
@@ -25,6 +26,7 @@ from spaceforms.models.graphs.measures import (
     popularity,
     reconstruction,
 )
+from spaceforms.models.graphs.methods import Batch
 from spaceforms.models.graphs.relation import relation_of
 from spaceforms.models.graphs.run import embed
 from spaceforms.models.graphs.trainer import Trainer, epochs_of
@@ -283,18 +285,23 @@ def options_of(edges, out, **more):
 
 @pytest.mark.parametrize("bias", [False, True])
 def test_the_loss_is_that_of_equation_6(tree, bias):
-    options = options_of(tree, "x", bias=bias, epochs=50)
-    trainer = Trainer(relation_of(read_graph(str(tree)), closure=True), options, 50)
+    options = options_of(tree, "x", bias=bias, epochs=50, wider=0)
+    graph = read_graph(str(tree))
+    trainer = Trainer(graph, relation_of(graph, closure=True), options, 50)
     for _ in trainer.run(lambda: trainer.done >= 30):
         pass
-    child, others = torch.tensor([5, 6]), torch.tensor([[2, 9, 1], [0, 3, 4]])
-    logits = trainer.logits(child, others, 0.5)
+    batch = Batch(torch.tensor([5, 6]), torch.tensor([[2, 9, 1], [0, 3, 4]]))
+    node, others = trainer.nodes(batch)
+    found = trainer.method.loss(node, others, batch, 0.5)
     points = trainer.points()
     for i in range(2):
-        for j in range(3):
-            b = 0.0 if trainer.bias is None else float(trainer.bias[others[i, j]].detach())
-            d = float(trainer.space.dist(points[child[i]], points[others[i, j]]))
-            assert float(logits[i, j].detach()) == pytest.approx((b - d) / 0.5, rel=1e-5, abs=1e-5)
+        logits = []
+        for v in batch.others[i]:
+            b = 0.0 if trainer.number is None else float(trainer.number[v].detach())
+            d = float(trainer.space.dist(points[batch.node[i]], points[v]))
+            logits.append((b - d) / 0.5)
+        wanted = math.log(sum(math.exp(x - logits[0]) for x in logits))
+        assert float(found[i].detach()) == pytest.approx(wanted, rel=1e-4, abs=1e-5)
 
 
 @pytest.mark.parametrize("manifold", SPACES)
@@ -338,13 +345,14 @@ def test_edges_as_they_are_may_have_weights_and_cycles(tmp_path):
 
 
 def test_minutes_are_turned_into_epochs_by_the_speed(tree, monkeypatch):
-    relation = relation_of(read_graph(str(tree)), closure=True)
+    graph = read_graph(str(tree))
+    relation = relation_of(graph, closure=True)
     ticks = iter(range(100))
     monkeypatch.setattr(trainer_module.time, "perf_counter", lambda: float(next(ticks)))
     # One second a step.
     options = options_of(tree, "x", epochs=None, minutes=1.0)
     per_epoch = -(-len(relation.pairs) // 16)
-    assert epochs_of(options, relation) == 60 // per_epoch
+    assert epochs_of(options, graph, relation) == 60 // per_epoch
 
 
 # -- the command
