@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import closure
+import embed
 import noise
 import numpy as np
 import torch
@@ -212,6 +213,9 @@ KINDS: dict[str, Callable[[Path, dict[str, Any], str], Figures]] = {
     "probvlm": probvlm,
     "closure": lambda folder, options, device: _values(closure.figures(closure.Options(**options))),
     "wordnet": lambda folder, options, device: _values(wordnet.figures(wordnet.Options(**options))),
+    "embed": lambda folder, options, device: _values(
+        embed.figures(folder, embed.Options(**options))
+    ),
     "noise": lambda folder, options, device: _values(noise.figures(noise.Options(**options))),
 }
 

@@ -58,12 +58,12 @@ def figures(options: Options) -> dict[str, float]:
     shown, asked = every, every
     if options.task == "hidden":
         shown, asked = split(graph, every, seed=options.seed, choosing=options.choosing)
-    trainer = trained(shown, options)
+    trainer = trained(graph, shown, options)
     points = trainer.points().double()
 
     def distance(block: Tensor) -> Tensor:
         found = trainer.space.cdist(points[block], points)
-        return found if trainer.bias is None else found - trainer.bias.detach().double().T
+        return found if trainer.number is None else found - trainer.number.detach().double().T
 
     nodes = (asked.starts[1:] > asked.starts[:-1]).nonzero().squeeze(-1)
     apart = known(every, asked)
@@ -109,15 +109,16 @@ def split(graph: Graph, every: Relation, *, seed: int, choosing: bool) -> tuple[
     )
 
 
-def trained(relation: Relation, options: Options) -> Trainer:
+def trained(graph: Graph, relation: Relation, options: Options) -> Trainer:
     """Points that have learned the pairs of a relation."""
     per_epoch = -(-len(relation.pairs) // options.batch)
     embed = EmbedOptions(
         edges="",
         out=Path(),
-        manifold=options.space,  # type: ignore[arg-type]
+        manifold=options.space,
         dim=options.numbers - options.bias,
         bias=options.bias,
+        wider=0,
         batch=options.batch,
         negatives=options.negatives,
         lr=options.lr,
@@ -125,7 +126,7 @@ def trained(relation: Relation, options: Options) -> Trainer:
         final_temperature=min(options.final_temperature, options.temperature),
         seed=options.seed,
     )
-    trainer = Trainer(relation, embed, max(1, round(options.steps / per_epoch)))
+    trainer = Trainer(graph, relation, embed, max(1, round(options.steps / per_epoch)))
     for _ in trainer.run(lambda: False):
         pass
     return trainer

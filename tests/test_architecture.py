@@ -22,7 +22,7 @@ def test_the_tree_on_the_page_has_the_folders_that_there_are() -> None:
     tree = re.search(r"```text\n(manifolds/.*?)```", PAGE, re.DOTALL)
     assert tree is not None
     listed, room = [], ""
-    for indent, name in re.findall(r"^( *)(\w+)/ ", tree[1], re.MULTILINE):
+    for indent, name in re.findall(r"^( *)(\w[\w/]*)/ ", tree[1], re.MULTILINE):
         room = room if indent else name
         listed.append(f"{room}/{name}" if indent else name)
     assert sorted(listed) == sorted(STRUCTURE["rooms"]())

@@ -81,7 +81,7 @@ class EmbedOptions:
     (stereographic), the sphere, or flat; or a product, as lorentz:5,euclidean:5."""
     dim: int = _DIM
     """Dimension of the space; a product says its own."""
-    wider: Annotated[int | None, absent(INT, "3; 0 for --dim above 5, and products")] = None
+    wider: Annotated[int | None, absent(INT, "2; 0 for --dim above 5, and products")] = None
     """Dimensions more at the start, which shrink to nothing: what is in each other's way in few
     dimensions passes by in these."""
     distortion: Annotated[float | None, absent(FLOAT, "what float64 holds")] = None
@@ -103,17 +103,19 @@ class EmbedOptions:
     """Pairs a step."""
     negatives: int = 50
     """Nodes that are no ancestor, for each pair."""
-    lr: float = 0.3
+    lr: Annotated[float | None, absent(FLOAT, "0.3; 1 for distances and --dim up to 3")] = None
     """Learning rate of Adam on normal coordinates; it falls to 0 as a cosine."""
-    temperature: Annotated[float | None, absent(FLOAT, "1; 2 for --dim 1 and 2")] = None
+    temperature: Annotated[float | None, absent(FLOAT, "1; 2 for --dim up to 3")] = None
     """Of the softmax, in units of length, at the start."""
-    final_temperature: Annotated[float | None, absent(FLOAT, "0.1; 0.3 for --dim 3, 1 below")] = (
-        None
-    )
+    final_temperature: Annotated[
+        float | None, absent(FLOAT, "0.1; 0.3 for --dim 3, 0.5 below that")
+    ] = None
     """That at the end, to which it falls: begun there, points of hyperbolic space would stay where
     it is nearly flat."""
     seed: int = 0
     """Of all that is random; on a CPU the same seed gives the same bits."""
+    compile: bool = False
+    """Compile a step, which takes a minute and a C++ compiler: for long runs."""
     resume: bool = False
     """Go on where Ctrl-C stopped, to the same bits as without it; with the other options as they
     were."""
@@ -184,9 +186,15 @@ class EmbedOptions:
     @property
     def temperatures(self) -> tuple[float, float]:
         """That of the first step and that of the end."""
-        first, last = (2.0, 1.0) if self.dim <= 2 else (1.0, 0.3 if self.dim == 3 else 0.1)
+        first = 2.0 if self.dim <= 3 else 1.0
+        last = 0.5 if self.dim <= 2 else 0.3 if self.dim == 3 else 0.1
         first = self.temperature or first
         return first, self.final_temperature or min(first, last)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the first step."""
+        return self.lr or (1.0 if self.dim <= 3 and self.method == "distances" else 0.3)
 
     @property
     def more(self) -> int:
@@ -194,7 +202,7 @@ class EmbedOptions:
         if self.wider is not None:
             return self.wider
         narrow = self.dim <= 5 and factors_of(self.manifold) is None
-        return 3 if narrow and METHODS[self.method].wider else 0
+        return 2 if narrow and METHODS[self.method].wider else 0
 
 
 def factors_of(manifold: str) -> list[tuple[str, int]] | None:

@@ -12,7 +12,7 @@ FLAT = (
     "and do no better than flat space would. Try more --epochs, a larger --temperature to begin "
     "with, or a larger --lr."
 )
-_GOOD = 0.99  # of MAP: with that, a small radius is no fault
+GOOD = 0.99  # of MAP: with that, a small radius is no fault, nor one at the edge
 _NAMES = {
     "popularity": "who has more descendants, for everyone",
     "graph_metric": "number of edges between two nodes",
@@ -23,7 +23,7 @@ def flat_solution(report: dict[str, Any], space: Manifold) -> bool:
     """Whether hyperbolic points ended where hyperbolic space is nearly flat."""
     if isinstance(space, Product):
         return False
-    return space.sign < 0 and report["radius"]["mean"] < 2.0 and report["map"] < _GOOD
+    return space.sign < 0 and report["radius"]["mean"] < 2.0 and report["map"] < GOOD
 
 
 def edge(report: dict[str, Any]) -> str:

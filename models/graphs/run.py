@@ -33,7 +33,7 @@ from .measures import graph_metric, measured_nodes, popularity, reconstruction
 from .methods import METHODS
 from .picture import DISK, PLANE, draw
 from .relation import Relation, relation_of, split
-from .report import FLAT, as_table, edge, flat_solution
+from .report import FLAT, GOOD, as_table, edge, flat_solution
 from .sarkar_run import sarkar_embedding
 from .trainer import Trainer, epochs_of, radii
 
@@ -124,7 +124,7 @@ def embed(options: EmbedOptions, interrupt: Interrupt = _never) -> dict[str, Any
     }
     if options.method == "distances" and flat_solution(report, trainer.space):
         say(FLAT)
-    if report["at_the_edge"]:
+    if report["at_the_edge"] and report["map"] < GOOD:
         say(edge(report))
     write_text(options.out / REPORT, json.dumps(report, indent=2) + "\n")
     draw(embedding, whole, options.out, title=name_of(options.edges))

@@ -70,8 +70,11 @@ class Trainer:
         own = options.bias if self.method.number == "bias" else self.method.number is not None
         self.number = torch.nn.Parameter(torch.zeros(relation.nodes, 1)) if own else None
         held = [self.normal, *([] if self.number is None else [self.number])]
-        self.optimizer = torch.optim.Adam([*held, *self.space.parameters()], lr=options.lr)
+        self.optimizer = torch.optim.Adam([*held, *self.space.parameters()], lr=options.rate)
         self._order = self.rows
+        self._compiled = self._losses
+        if options.compile:
+            self._compiled = torch.compile(self._losses, dynamic=False)
 
     def run(self, stopped: Callable[[], bool]) -> Iterator[tuple[int, float]]:
         """Train on to the end or until ``stopped()``; after each step its pairs and its loss."""
@@ -96,9 +99,10 @@ class Trainer:
         draw = _generator(options.seed, _DRAW, self.done)
         batch = method.draw(relation, rows, options.negatives, draw)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate * options.lr * (1 + math.cos(math.pi * share)) / 2
-        node, others = self.nodes(batch)
-        each = method.loss(node, others, batch, self.temperature(share))
+            group["lr"] = rate * options.rate * (1 + math.cos(math.pi * share)) / 2
+        # A last batch of another size would be compiled once more.
+        losses = self._compiled if len(rows) == size else self._losses
+        each = losses(method, batch, torch.tensor(self.temperature(share)), self._scale())
         loss = (each if batch.weight is None else each * batch.weight).mean()
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -108,7 +112,8 @@ class Trainer:
         if not math.isfinite(value):
             raise FloatingPointError(
                 f"the loss is {value} after step {self.done}; expected a finite one: try an --lr "
-                f"below {options.lr:g}, or a --final-temperature above {options.temperatures[1]:g}."
+                f"below {options.rate:g}, or a --final-temperature above "
+                f"{options.temperatures[1]:g}."
             )
         return len(rows), value
 
@@ -132,27 +137,38 @@ class Trainer:
         first, last = self.options.temperatures
         return first if self.done < self.first else float(first * (last / first) ** share)
 
-    def nodes(self, batch: Batch) -> tuple[Nodes, Nodes]:
-        """The nodes of a batch (B, 1) and the others (B, k)."""
+    def _losses(
+        self, method: Method, batch: Batch, temperature: Tensor, scale: Tensor | None
+    ) -> Tensor:
+        """(B,)."""
+        return method.loss(*self.nodes(batch, scale), batch, temperature)
+
+    def nodes(self, batch: Batch, scale: Tensor | None = None) -> tuple[Nodes, Nodes]:
+        """The nodes of a batch (B, 1) and the others (B, k); see :meth:`_scale`."""
         node, others = batch.node[:, None], batch.others
         if others.numel() < len(self.normal):  # lifted as gathered
-            x, y = (self._lifted(_rows(self.normal, index)) for index in (node, others))
+            x, y = (self._lifted(_rows(self.normal, index), scale) for index in (node, others))
         else:
-            points = self._lifted(self.normal)
+            points = self._lifted(self.normal, scale)
             x, y = _rows(points, node), _rows(points, others)
         if self.number is None:
             return Nodes(x), Nodes(y)
         a, b = (_rows(self.number, index).squeeze(-1) for index in (node, others))
         return Nodes(x, a), Nodes(y, b)
 
-    def _lifted(self, normal: Tensor) -> Tensor:
-        """Points of normal coordinates, of which the last ones are about to vanish."""
-        dim, more = self.options.dim, self.options.more
+    def _scale(self) -> Tensor | None:
+        """Of each coordinate, where the last ones are about to vanish; None once they have."""
         share = self.done / (_NARROW * (self.first or self.steps))
-        if more == 0 or share >= 1:
-            return self.method.place(normal[..., :dim])
-        scale = torch.ones(dim + more)
-        scale[dim:] = 1 - share
+        # A compiled step keeps its shapes, of which it would be compiled for each.
+        if self.options.more == 0 or (share >= 1 and not self.options.compile):
+            return None
+        scale = torch.ones(self.normal.shape[1])
+        scale[self.options.dim :] = max(1 - share, 0.0)
+        return scale
+
+    def _lifted(self, normal: Tensor, scale: Tensor | None) -> Tensor:
+        if scale is None:
+            return self.method.place(normal[..., : self.options.dim])
         return self.method.place(normal * scale)
 
     @torch.no_grad()

@@ -136,7 +136,7 @@ def test_every_run_of_our_experiments_has_options_that_its_model_takes(name, qui
             method = options.pop("method")
             methods = () if method == "ttda" else (method,)
             config = ProbVLMConfig(tmp_path, tmp_path, methods=methods, **options)
-        elif p.kind in ("closure", "noise", "wordnet"):
+        elif p.kind in ("closure", "noise", "wordnet", "embed"):
             config = importlib.import_module(p.kind).Options(**options)
         else:
             options.pop("shuffled_hierarchy", None)

@@ -292,7 +292,7 @@ def test_the_loss_is_that_of_equation_6(tree, bias):
         pass
     batch = Batch(torch.tensor([5, 6]), torch.tensor([[2, 9, 1], [0, 3, 4]]))
     node, others = trainer.nodes(batch)
-    found = trainer.method.loss(node, others, batch, 0.5)
+    found = trainer.method.loss(node, others, batch, torch.tensor(0.5))
     points = trainer.points()
     for i in range(2):
         logits = []

@@ -20,7 +20,7 @@ from spaceforms.manifolds import Product
 from spaceforms.models import load_embedding
 from spaceforms.models.graphs import run as run_module
 from spaceforms.models.graphs.config import EmbedOptions, make_space
-from spaceforms.models.graphs.edges import read_graph
+from spaceforms.models.graphs.edges import read_graph, shape_in_words
 from spaceforms.models.graphs.links import best_f1, f1_at, f1_of_yes, judged
 from spaceforms.models.graphs.methods import METHODS, Nodes
 from spaceforms.models.graphs.methods.cones import MIN_RADIUS
@@ -88,7 +88,7 @@ def test_the_losses_are_the_public_ones(method, manifold):
     node, others = pairs_of(space)
     if method == "order":
         node, others = (Nodes(found.place(x.points)) for x in (node, others))
-    loss = found.loss(node, others, None, 1.0)
+    loss = found.loss(node, others, None, torch.tensor(1.0))
     wanted = public(method, space, found.margin, node, others)
     torch.testing.assert_close(loss, wanted, rtol=1e-12, atol=1e-12)
     assert (loss > 0).any()
@@ -171,7 +171,7 @@ def test_what_vanishes_has_vanished_before_the_end(tree, tmp_path):
         batch = trainer.method.draw(
             trainer.relation, trainer.rows[:5], 3, torch.Generator().manual_seed(0)
         )
-        node, _ = trainer.nodes(batch)
+        node, _ = trainer.nodes(batch, trainer._scale())
         seen.append(node.points.shape[-1])
     assert (seen[0], seen[-1]) == (6, 4)
     assert seen == sorted(seen, reverse=True)
@@ -242,6 +242,24 @@ def test_hidden_pairs_are_judged_by_the_command(tree, tmp_path, capsys):
 
 
 # -- spaces and options
+
+
+def test_the_example_is_a_hierarchy_of_one_root():
+    graph = read_graph(str(Path(__file__).parents[2] / "examples/data/languages.tsv"))
+    assert graph.notes == ()
+    assert shape_in_words(graph) == "73 nodes, 81 edges, 1 root, 1 component."
+    assert relation_of(graph, closure=True).nodes == 73
+
+
+@pytest.mark.slow
+def test_a_compiled_step_is_the_plain_one(tree):
+    graph = read_graph(str(tree))
+    relation = relation_of(graph, closure=True)
+    found = []
+    for compiled in (False, True):
+        trainer = Trainer(graph, relation, options_of(tree, "x", "distances", compile=compiled), 4)
+        found.append([loss for _, loss in trainer.run(lambda t=trainer: t.done >= 4)])
+    assert found[0] == pytest.approx(found[1], rel=1e-4)
 
 
 def test_a_product_is_stored_and_read_again(tree, tmp_path):

@@ -17,7 +17,7 @@ class Distances(Method):
     summary = "a softmax over distances (Nickel and Kiela 2017)"
     number = "bias"
 
-    def loss(self, node: Nodes, others: Nodes, batch: Batch, temperature: float) -> Tensor:
+    def loss(self, node: Nodes, others: Nodes, batch: Batch, temperature: Tensor) -> Tensor:
         """The cross-entropy."""
         logits = -self.cost(node, others) / temperature
         first = torch.zeros(len(logits), dtype=torch.int64)

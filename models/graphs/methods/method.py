@@ -89,7 +89,7 @@ class Method(ABC):
         return Batch(node, torch.cat([ancestor[:, None], wrong], dim=1), weight)
 
     @abstractmethod
-    def loss(self, node: Nodes, others: Nodes, batch: Batch, temperature: float) -> Tensor:
+    def loss(self, node: Nodes, others: Nodes, batch: Batch, temperature: Tensor) -> Tensor:
         """Nodes (B, 1) and others (B, k) -> (B,)."""
 
     @abstractmethod
@@ -109,7 +109,7 @@ class MarginMethod(Method):
 
     margin: ClassVar[float] = 1.0
 
-    def loss(self, node: Nodes, others: Nodes, batch: Batch, temperature: float) -> Tensor:
+    def loss(self, node: Nodes, others: Nodes, batch: Batch, temperature: Tensor) -> Tensor:
         """Of the first of the others, an ancestor, and of the rest, which are none."""
         energy = self.cost(node, others)
         return energy[:, 0].relu() + (self.margin - energy[:, 1:]).relu().sum(-1)

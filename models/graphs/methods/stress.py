@@ -53,7 +53,7 @@ class Stress(Method):
         others = torch.randint(relation.nodes, (len(rows), negatives + 1), generator=generator)
         return Batch(self.sources[place], others, target=self.steps[place[:, None], others].float())
 
-    def loss(self, node: Nodes, others: Nodes, batch: Batch, temperature: float) -> Tensor:
+    def loss(self, node: Nodes, others: Nodes, batch: Batch, temperature: Tensor) -> Tensor:
         """The mean squared relative error; of a node with itself and others out of reach, 0."""
         assert batch.target is not None
         counted = (batch.target > 0) & (batch.target < self.steps.shape[1])
