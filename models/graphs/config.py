@@ -81,7 +81,7 @@ class EmbedOptions:
     (stereographic), the sphere, or flat; or a product, as lorentz:5,euclidean:5."""
     dim: int = _DIM
     """Dimension of the space; a product says its own."""
-    wider: Annotated[int | None, absent(INT, "2; 0 for --dim above 5, and products")] = None
+    wider: Annotated[int | None, absent(INT, "2, for --dim 3 3; 0 above 5, and products")] = None
     """Dimensions more at the start, which shrink to nothing: what is in each other's way in few
     dimensions passes by in these."""
     distortion: Annotated[float | None, absent(FLOAT, "what float64 holds")] = None
@@ -202,7 +202,9 @@ class EmbedOptions:
         if self.wider is not None:
             return self.wider
         narrow = self.dim <= 5 and factors_of(self.manifold) is None
-        return 2 if narrow and METHODS[self.method].wider else 0
+        if not (narrow and METHODS[self.method].wider):
+            return 0
+        return 3 if self.dim == 3 else 2
 
 
 def factors_of(manifold: str) -> list[tuple[str, int]] | None:
