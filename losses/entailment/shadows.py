@@ -83,7 +83,7 @@ def shadow_distance(
     >>> x = torch.tensor([[2.0, 0.0], [3.0, 0.0], [0.0, 3.0]])
     >>> found = shadow_distance(x[0], x[1:], manifold=Euclidean(), shadow="penumbral", size=1.0)
     >>> [round(value, 4) for value in found.tolist()]  # alpha = 30 degrees
-    [-0.5, 3.5981]
+    [-0.5, 3.6056]
     """
     where = "shadow_distance"
     check_reduction(where, reduction)
