@@ -81,9 +81,7 @@ class EmbedOptions:
     (stereographic), the sphere, or flat; or a product, as lorentz:5,euclidean:5."""
     dim: int = _DIM
     """Dimension of the space; a product says its own."""
-    wider: Annotated[
-        int | None, absent(INT, "2, or 3 for --dim 3; 0 above 5, and for products")
-    ] = None
+    wider: Annotated[int | None, absent(INT, "2; 3 for --dim 3; 0 above 5 or in products")] = None
     """Dimensions more at the start, which shrink to nothing: what is in each other's way in few
     dimensions passes by in these."""
     distortion: Annotated[float | None, absent(FLOAT, "what float64 holds")] = None
