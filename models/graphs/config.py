@@ -138,6 +138,8 @@ class EmbedOptions:
         if self.method not in NAMES:
             raise ValueError(f"method is {self.method!r}; expected one of {', '.join(NAMES)}.")
         learned = METHODS.get(self.method)
+        if self.hidden and learned is None:
+            raise ValueError(f"hidden is {self.hidden}; expected 0 for sarkar.")
         if self.bias and (learned is None or learned.number != "bias"):
             raise ValueError(
                 f"method is {self.method} and bias is set; expected --method distances with a bias."
@@ -202,7 +204,7 @@ class EmbedOptions:
         if self.wider is not None:
             return self.wider
         narrow = self.dim <= 5 and factors_of(self.manifold) is None
-        if not (narrow and METHODS[self.method].wider):
+        if not (narrow and self.method in METHODS and METHODS[self.method].wider):
             return 0
         return 3 if self.dim == 3 else 2
 

@@ -151,6 +151,8 @@ def load_embedding(folder: str | os.PathLike[str]) -> Embedding:
     try:
         space = make_space(config["manifold"], config.get("curvature"))
         method = str(config["method"])
+        if method == "sarkar":  # whose score is the distance
+            method = "distances"
         METHODS[method]
         points, parent, child = (vectors[key] for key in ("points", "parent", "child"))
     except (KeyError, TypeError) as error:
