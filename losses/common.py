@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..manifolds.base import check_manifold as check_manifold
 from ..manifolds.checks import check_amount, check_device, check_tensor
+from ..manifolds.kernels.pair_products import traced
 
 Reduction = Literal["none", "mean", "sum"]
 
@@ -139,12 +140,7 @@ def check_positive(where: str, name: str, value: Tensor | float, *, check: bool 
 def can_look(x: Tensor) -> bool:
     """Whether a tensor's values can be read at no cost: a device would be waited for, and a
     transform has none yet."""
-    return x.device.type == "cpu" and not torch.compiler.is_compiling() and not in_a_transform()
-
-
-def in_a_transform() -> bool:
-    """Whether a transform of ``torch.func`` runs."""
-    return torch._C._functorch.peek_interpreter_stack() is not None
+    return x.device.type == "cpu" and not traced()
 
 
 def public_names(module: dict[str, object], *modules: str) -> list[str]:

@@ -16,6 +16,7 @@ from .checks import (
 )
 from .kernels.custom_vjp import scaled_dot
 from .kernels.pair_form import Kind, PairForm, PairTerm, value_of
+from .kernels.pair_products import Products, inner_products, products_on, widest
 from .kernels.vectors import Number, atan2_0, norm, sqrt0
 from .solvers import sampling
 from .solvers.frechet_mean import frechet_mean
@@ -40,6 +41,15 @@ class Manifold(SpaceForm):
     *Defined everywhere.* No function returns NaN for a point of the manifold. Where a quantity
     is not differentiable (a distance at coincident points, an angle at its vertex) the gradient is
     the documented subgradient, 0 unless said otherwise.
+
+    *Compiled.* A method of many manifolds is one function to the compiler, which keeps eight graphs
+    of it in a process (``torch._dynamo.config.recompile_limit``) and from the ninth on runs eagerly,
+    with a warning in the log. A manifold needs up to three: one for the first shape, one for all
+    others of as many axes, and one for each other number of axes; a curvature that is not learned
+    is a constant of its graph. So of three manifolds or more, compile with ``isolate_recompiles=
+    True``, by which each call has eight of its own (an older torch.compile has no such option: raise the
+    limit there), and with
+    ``fullgraph=True``, by which the limit is an error and no silence.
 
     Every public method raises ``TypeError`` for a tensor that is not floating-point and
     ``ValueError`` for last axes that differ or are too short, leading axes that do not broadcast
@@ -194,27 +204,43 @@ class Manifold(SpaceForm):
             x, y: points.
             squared: squared distances instead.
             matmul: False computes each pair as :meth:`dist` does, with its accuracy, in memory
-                of p q m numbers. True goes through one matrix product in float64, in memory of
-                p q numbers: sn(d/2)^2 then carries an absolute error of a few 1e-16 times
-                cs(r_x) cs(r_y). For float32 input that is below float32 rounding unless points
-                closer than about 1e-6 cs(r) are compared; pairs closer than that error can
-                resolve count as coincident, distance 0 with gradient 0.
+                of p q m numbers. True goes through matrix products, in memory of p q numbers:
+                sn(d/2)^2 then carries an absolute error of a few units times cs(r_x) cs(r_y),
+                a unit as in the table below. With float64 products that is below float32
+                rounding unless points closer than about 1e-6 cs(r) are compared; pairs closer
+                than that error can resolve count as coincident, distance 0 with gradient 0.
+
+        ========================================== ===================================== ========
+        products of float32 points                 on                                    unit
+        ========================================== ===================================== ========
+        one of float64                             CPU; CUDA devices with float64 at     1e-16
+                                                   half speed; compiled, ``torch.func``
+        three of float32 (X in leading bits and    other CUDA devices, where float64 is  2e-10 to
+        the rest)                                  32 to 64 times slower                 5e-10
+        one of float32                             devices without float64 (MPS)         6e-8
+        ========================================== ===================================== ========
+
+        (Three: 2^-(24 + b), b = 7 leading bits for 512 coordinates and 8 for 128.) The choice is by
+        the device, never by values.
 
         Of one set with itself, ``cdist(x, x)``, the table is symmetric to the last bit: its upper
         half twice. (That of two objects is not, even if they are equal: a pair is seen from its
         first point, and to see it from both would take twice as long.)
         """
         self._check_sets("cdist", x, y)
-        table = self._unchecked._all_distances(x, y, squared=squared, matmul=matmul)
+        kind = _products(x, y) if matmul else None
+        table = self._unchecked._all_distances(x, y, squared=squared, matmul=kind)
         return self._result(table.triu() + table.triu(1).mT if x is y else table, "cdist")
 
-    def _all_distances(self, x: Tensor, y: Tensor, *, squared: bool, matmul: bool) -> Tensor:
-        if not matmul:
+    def _all_distances(
+        self, x: Tensor, y: Tensor, *, squared: bool, matmul: Products | None
+    ) -> Tensor:
+        if matmul is None:
             sets = [("x", x.unsqueeze(-2)), ("y", y.unsqueeze(-3))]
             (x, y), call = self._to_unit("cdist", sets, unit=False)
             pairs = self._sqdist if squared else self._dist
             return self._from_unit_scalar(pairs(x, y, call.radius), call)
-        haversine, call = self._all_pairs("cdist", x, y)
+        haversine, call = self._all_pairs("cdist", x, y, matmul)
         if squared:
             return self._from_unit_vector(self._arc_squared(haversine, **call.curved), call, 2)
         return self._from_unit_vector(self._arc(sqrt0(haversine), **call.curved), call, 1)
@@ -238,15 +264,17 @@ class Manifold(SpaceForm):
                 that product anyway.
         """
         self._check_sets("cinner", x, y)
-        return self._result(self._unchecked._all_inner(x, y, matmul=matmul), "cinner")
+        kind = _products(x, y) if matmul else None
+        return self._result(self._unchecked._all_inner(x, y, matmul=kind), "cinner")
 
-    def _all_inner(self, x: Tensor, y: Tensor, *, matmul: bool) -> Tensor:
+    def _all_inner(self, x: Tensor, y: Tensor, *, matmul: Products | None) -> Tensor:
         at_coincidence = self._form_at_coincidence or 0
         if self._form_is_dot:
             dtype = torch.promote_types(x.dtype, y.dtype)
-            return (x.double() @ y.double().mT).to(dtype)
-        if matmul:
-            haversine, call = self._all_pairs("cinner", x, y)
+            wide = torch.promote_types(dtype, widest(x.device))
+            return inner_products(x.to(wide), y.to(wide), matmul or "float64").to(dtype)
+        if matmul is not None:
+            haversine, call = self._all_pairs("cinner", x, y, matmul)
             form = at_coincidence / call.curved.get("k", 1) - 2 * haversine
             return self._from_unit_vector(form, call, 2)
         sets = [("x", x.unsqueeze(-2)), ("y", y.unsqueeze(-3))]
@@ -299,13 +327,16 @@ class Manifold(SpaceForm):
         if self._checks:
             self._check_values(op, named, [], [])
 
-    def _all_pairs(self, op: str, x: Tensor, y: Tensor) -> tuple[Tensor, Context]:
+    def _all_pairs(self, op: str, x: Tensor, y: Tensor, kind: Products) -> tuple[Tensor, Context]:
         dtype = torch.promote_types(x.dtype, y.dtype)
         # float64, not for range but because the haversine is a difference of products here: the
-        # 29 more bits pay for it. (And autocast and TF32 leave float64 alone.)
-        (xs,), call = self._to_unit(op, [("x", x)], least=torch.float64, hold=True)
-        (ys,), _ = self._to_unit(op, [("y", y)], least=torch.float64, hold=True)
-        return self._pairwise_haversine(xs, ys, **call.curved), call._replace(dtype=dtype)
+        # 29 more bits pay for it. (And autocast and TF32 leave float64 alone.) The features of the
+        # points are float64 for other products too, where there is any.
+        wide = widest(x.device)
+        (xs,), call = self._to_unit(op, [("x", x)], least=wide, hold=True)
+        (ys,), _ = self._to_unit(op, [("y", y)], least=wide, hold=True)
+        haversine = self._pairwise_haversine(xs, ys, kind, **call.curved)
+        return haversine, call._replace(dtype=dtype)
 
     # -- geodesics ------------------------------------------------------------------------------
 
@@ -554,6 +585,12 @@ class Manifold(SpaceForm):
         """
         options = {"generator": generator, "dtype": dtype, "device": device}
         return self.from_normal(sampling.random_uniform(self, size, radius, **options))
+
+
+def _products(x: Tensor, y: Tensor) -> Products:
+    """Those of all pairs of two sets: of float64 points float64, else by the device."""
+    given = torch.float64 in (x.dtype, y.dtype)
+    return "float64" if given else products_on(x.device)
 
 
 def _aperture(sn: Tensor, min_radius: float) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from .checks import check_bounds, check_coordinates, check_number, expect_finite
 from .kernels import unit_trig
 from .kernels.geodesic import from_nearer_end, multiple
+from .kernels.pair_products import Products, inner_products, noise
 from .kernels.vectors import Number, dot, norm
 from .learnable_scalar import PositiveScalar
 
@@ -208,14 +209,20 @@ class SpaceForm(nn.Module, ABC):
         distances of all pairs become one matrix product.
         """
 
-    def _pairwise_haversine(self, x: Tensor, y: Tensor, **curved: Any) -> Tensor:
-        """sn(d/2)^2 of (..., p, m) against (..., q, m) -> (..., p, q) by one matrix product."""
+    def _pairwise_haversine(
+        self, x: Tensor, y: Tensor, kind: Products = "float64", **curved: Any
+    ) -> Tensor:
+        """sn(d/2)^2 of (..., p, m) against (..., q, m) -> (..., p, q) by matrix products of a kind.
+
+        In the dtype of the points, or in float32 if the products are.
+        """
         (a, p, q), (b, r, s) = (self._pair_features(z, **curved) for z in (x, y))
         size = p * s.mT + q * r.mT
-        haversine = (size - a @ b.mT) / 2
+        haversine = (size - inner_products(a, b, kind)) / 2
         # What the cancellation leaves of equal points is noise of this size: call it zero.
-        noise = 2 * torch.finfo(x.dtype).eps * size
-        return haversine.where(haversine > noise, haversine * 0)
+        beneath = noise(kind, a.shape[-1]) * size
+        haversine = haversine.where(haversine > beneath, haversine * 0)
+        return haversine if kind == "float64" else haversine.float()
 
     @abstractmethod
     def _expmap(self, x: Tensor, v: Tensor) -> Tensor: ...

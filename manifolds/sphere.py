@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .base import Manifold
 from .kernels import sphere_exp, sphere_pair
+from .kernels.pair_products import Products, noise
 from .kernels.special import cosm1c, curved, sinc
 from .kernels.vectors import Number, dot, expanded, norm, normalize, relative_to_ray
 from .space_form import Context, divided, held, times
@@ -94,9 +95,13 @@ class Sphere(Manifold):
         square = dot(x, x)
         return x, square / 2, torch.ones_like(square)
 
-    def _pairwise_haversine(self, x: Tensor, y: Tensor, **curved: Any) -> Tensor:
-        haversine = super()._pairwise_haversine(x, y, **curved)
-        antipodal = 1 - haversine <= 4 * torch.finfo(x.dtype).eps
+    def _pairwise_haversine(
+        self, x: Tensor, y: Tensor, kind: Products = "float64", **curved: Any
+    ) -> Tensor:
+        haversine = super()._pairwise_haversine(x, y, kind, **curved)
+        # 1 - h of antipodes is noise as h of coincident points is, |X| = |Y| = 1 in both.
+        rounded = 4 * torch.finfo(haversine.dtype).eps
+        antipodal = 1 - haversine <= max(rounded, 2 * noise(kind, x.shape[-1]))
         return haversine.where(~antipodal, haversine * 0 + 1)
 
     def _expmap(self, x: Tensor, v: Tensor) -> Tensor:

@@ -60,13 +60,20 @@ def info_nce(
     Staats 2021). Values and gradients are equal up to rounding; the tiled form has no
     second derivative and runs eagerly.
 
-    *Accuracy.* float16 and bfloat16 are computed in float32, whatever autocast and TF32 say. Dense
-    logits come from one float64 product. The tiled form of float32 points takes float32 products
-    where they are good enough: they give sn(d/2)^2 to 4e-7 c(r_x) c(r_y), with c = cosh(r/R) on
-    hyperbolic space, 1 on the sphere and half of :math:`|x|^2 + |y|^2` for c c on flat space, so
-    that the logit of a pair at distance d is off by at most 4e-7 s R c c/sinh(d/R), and a
-    coincident pair by 1.3e-3 s R sqrt(c c). The positive of each row, the pair that is near, is
-    therefore taken from ``manifold.dist`` (but for tables, ``groups`` and ``"inner"``).
+    *Accuracy.* float16 and bfloat16 are computed in float32, whatever autocast and TF32 say. Logits
+    come from matrix products, of a kind that goes by the device (``Manifold.cdist`` has the table):
+    float64, or where that is slow three float32 ones (``"split"``), or one float32 one where there
+    is no float64. On a CPU the tiled form takes one float32 product where it is good enough. It
+    gives sn(d/2)^2 to 4e-7 c(r_x) c(r_y), with c = cosh(r/R) on hyperbolic space, 1 on the sphere
+    and half of :math:`|x|^2 + |y|^2` for c c on flat space, so that the logit of a pair at distance
+    d is off by at most 4e-7 s R c c/sinh(d/R), and a coincident pair by 1.3e-3 s R sqrt(c c);
+    ``"split"`` gives it to 2^-b of that, b = 7 for 512 coordinates and 8 for 128. The positive of
+    each row, the pair that is near, is therefore taken from ``manifold.dist`` (but for tables,
+    ``groups`` and ``"inner"``).
+
+    *No waiting.* On a GPU nothing looks at a value, but with ``check_finite``: the queue of the
+    device is never waited for. A column out of range or a weight below 0, an error on a CPU, is
+    then NaN in the loss.
 
     Args:
         x: points (B, m).
@@ -91,11 +98,12 @@ def info_nce(
             of (B,) and (C,). Non-negative. Under ``"mean"`` the mean is weighted.
         label_smoothing: e in [0, 1): p becomes (1 - e) p + e/n over the n compared in the row.
         decoupled: leave the positives out of the denominator (Yeh et al. 2022).
-        precision: of the products of float32 points in the tiled form. ``"auto"`` takes float32
-            where it moves no logit of a pair at distance R (1 on flat space) by more than 1e-3,
-            else float64, which halves the speed; float64 for tables and groups.
-        check_finite: raise for points that are not finite, naming tensor and row; and for scales
-            and targets below 0 on a GPU too, which would otherwise have to be waited for.
+        precision: of the products of float32 points: ``"float64"``, ``"split"`` or ``"float32"``,
+            see above. ``"auto"`` goes by the device; where that says float64, and on a CPU, the
+            tiled form takes float32 if it moves no logit of a pair at distance R (1 on flat space)
+            by more than 1e-3 (not for tables and groups), which is twice as fast.
+        check_finite: raise for points that are not finite, naming tensor and row; and for scales,
+            weights and targets out of range on a GPU too, which is then waited for.
         reduction: ``"mean"`` over rows with a positive (the mean of rows' and columns' means if
             symmetric), ``"sum"``, or ``"none"``: (B,), or (B, 2) with the columns' losses beside
             if symmetric and B = C.
@@ -124,7 +132,7 @@ def info_nce(
     problem = SoftmaxProblem(table, positives, compared, symmetric, label_smoothing, decoupled)
     sums = line_sums(problem)[: 1 + symmetric]
     losses = [cross_entropy(line, label_smoothing) for line in sums]
-    shares = weights_of(where, weights, table.shape, symmetric)
+    shares = weights_of(where, weights, table.shape, symmetric, check=check_finite)
     found = [reduced(*line, w, reduction) for line, w in zip(losses, shares, strict=False)]
     if not symmetric:
         return found[0].to(dtype)
@@ -167,9 +175,10 @@ def line_sums(
     if column is not None and table.logits == "inner":
         # An inner product is no more accurate by itself than in the table: its positives are read
         # there, as groups of one pair each (-1 is no column's number).
-        positives = Positives(groups=(column, torch.arange(columns, device=column.device)))
+        numbers = torch.arange(columns, device=column.device)
+        positives = Positives(groups=(column, numbers), refused=positives.refused)
     elif column is not None:
-        known = table.known(column)
+        known = table.known(column, positives.diagonal)
     if read is not None:
         sums = read(known)
     else:
@@ -180,7 +189,7 @@ def line_sums(
         else:
             sums = SoftmaxSums.of(sweep(table.tiled(known), reader))
     if known is None:
-        return sums
+        return _refused(sums, positives.refused)
     # The known positives, which the reader left out: one a row, any number a column.
     at = known.column.clamp(min=0)
     kept = known.column >= 0 if mask is None else mask.of_pairs(at) & (known.column >= 0)
@@ -192,7 +201,15 @@ def line_sums(
         of_columns = of_columns._replace(
             near=zero.index_add(0, at, near), mass=zero.index_add(0, at, mass)
         )
-    return SoftmaxSums(rows, of_columns)
+    return _refused(SoftmaxSums(rows, of_columns), positives.refused)
+
+
+def _refused(sums: SoftmaxSums, rows: Tensor | None) -> SoftmaxSums:
+    """NaN in the rows whose positive there is not."""
+    if rows is None:
+        return sums
+    near, mass = (x.masked_fill(rows, torch.nan) for x in (sums.rows.near, sums.rows.mass))
+    return sums._replace(rows=sums.rows._replace(near=near, mass=mass))
 
 
 class Losses(NamedTuple):

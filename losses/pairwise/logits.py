@@ -1,6 +1,7 @@
 """Logits of all pairs, in either of two ways, and the checks of what the pair losses are given."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -9,18 +10,27 @@ from torch import Tensor
 
 from ...manifolds import Manifold, PairForm
 from ...manifolds.checks import check_amount
+from ...manifolds.kernels.pair_products import (
+    Products,
+    in_a_transform,
+    products,
+    products_on,
+    traced,
+    widest,
+)
 from ..common import (
+    can_look,
     check_manifold,
     check_option,
     check_points,
     check_positive,
-    in_a_transform,
     in_float32,
 )
-from .tiled import NO_SECOND, Coefficients, KnownEntries, TiledTable, Tiling, features, spans
+from .tile_table import Coefficients, Tiling, side_of, spans
+from .tiled import NO_SECOND, KnownEntries, TiledTable
 
 Logits = Literal["neg_dist", "neg_sqdist", "inner"]
-Precision = Literal["auto", "float32", "float64"]
+Precision = Literal["auto", "float32", "split", "float64"]
 Function = Callable[[Tensor, Tensor], Tensor]
 Tile = int | Literal["auto"] | None
 
@@ -33,7 +43,7 @@ _KINDS: dict[str, Literal["dist", "sqdist", "inner"]] = {
 # is as fast as many small ones.
 _DENSE = 2**20
 _SIDE = 512
-# A logit may be off by this much by float32 products before "auto" takes float64 ones.
+# A logit may be off by this much by float32 products before "auto" takes float64 ones (on a CPU).
 _TOLERANCE = 1e-3
 
 
@@ -51,19 +61,28 @@ class Table(NamedTuple):
     """How to compute them by tiles; None for the dense way."""
     coefficients: Coefficients | None = None
     """Those of the tiles."""
+    products: Products | None = None
+    """Those of the dense way; by the device if None."""
 
     def dense(self, known: KnownEntries | None = None) -> Tensor:
         """All of them, (B, C), differentiable, with what is known better in its place."""
-        if self.logits == "inner":
-            similarity = self.manifold.cinner(self.x, self.y, matmul=True)
-        else:
-            squared = self.logits == "neg_sqdist"
-            similarity = -self.manifold.cdist(self.x, self.y, squared=squared, matmul=True)
+        with nullcontext() if self.products is None or traced() else products(self.products):
+            if self.logits == "inner":
+                similarity = self.manifold.cinner(self.x, self.y, matmul=True)
+            else:
+                squared = self.logits == "neg_sqdist"
+                similarity = -self.manifold.cdist(self.x, self.y, squared=squared, matmul=True)
         table = self.scale * similarity
         if known is None:
             return table
-        rows = (known.column >= 0).nonzero().squeeze(1)
-        return table.index_put((rows, known.column[rows]), known.value[rows].to(table.dtype))
+        rows, column = torch.arange(table.shape[0], device=table.device), known.column
+        value = known.value.to(table.dtype)
+        if not known.diagonal:
+            # A row without any puts its first entry in place of itself: which rows have one is
+            # never asked, for a GPU would have to be waited for.
+            column = column.clamp(min=0)
+            value = value.where(known.column >= 0, table[rows, column])
+        return table.index_put((rows, column), value)
 
     def tiled(self, known: KnownEntries | None) -> TiledTable:
         """All of them, for a sweep over tiles."""
@@ -71,28 +90,21 @@ class Table(NamedTuple):
         assert self.coefficients is not None
         return TiledTable(self.tiling, self.x, self.y, self.coefficients, known)
 
-    def known(self, column: Tensor) -> KnownEntries:
+    def known(self, column: Tensor, diagonal: bool = False) -> KnownEntries:
         """The logits of one column a row, (B,), with the accuracy of ``manifold.dist``.
 
         Not for ``"inner"``, which has no other accuracy by itself. -1 is for a row without any.
+        ``diagonal`` says that row i has column i.
         """
-        y = self.y
-        # Where row i has column i, y is taken as it is: a copy by index is as large as the points.
-        # (A graph that is being compiled cannot look.)
-        compiling = torch.compiler.is_compiling()
-        if (
-            compiling
-            or column.shape[0] != y.shape[0]
-            or not bool((column == torch.arange(y.shape[0], device=y.device)).all())
-        ):
-            y = y[column.clamp(min=0)]
+        # On the diagonal y is taken as it is: a copy by index is as large as the points.
+        y = self.y if diagonal else self.y[column.clamp(min=0)]
         one = self.manifold.dist if self.logits == "neg_dist" else self.manifold.sqdist
         # A manifold that learns is not cut into blocks: _ByBlocks has no gradient for its
         # parameters.
         if self.tiling is None or any(p.requires_grad for p in self.manifold.parameters()):
-            return KnownEntries(column, -self.scale * one(self.x, y))
+            return KnownEntries(column, -self.scale * one(self.x, y), diagonal)
         found: Tensor = _ByBlocks.apply(one, self.x, y)  # type: ignore[no-untyped-call]
-        return KnownEntries(column, -self.scale * found)
+        return KnownEntries(column, -self.scale * found, diagonal)
 
 
 class _ByBlocks(torch.autograd.Function):
@@ -170,7 +182,8 @@ class PairOptions:
         check_points(where, check_finite=self.check_finite, x=x, y=y)
         x, y = in_float32(where, x=x, y=y)
         rows, columns = x.shape[0], y.shape[0]
-        dense = Table(x, y, (rows, columns), manifold, self.scale, self.logits)
+        asked = None if self.precision == "auto" else self.precision
+        dense = Table(x, y, (rows, columns), manifold, self.scale, self.logits, products=asked)
         if tile is None or (tile == "auto" and rows * columns <= _DENSE):
             return dense
         if tile == "auto" and (torch.compiler.is_compiling() or in_a_transform()):
@@ -195,13 +208,15 @@ class PairOptions:
                 manifold.dist(x, x[:1])
                 manifold.dist(y, y[:1])
         coefficients = _coefficients(form, self.scale, extra, self.logits, x.device)
-        tiling = Tiling(form, _SIDE if tile == "auto" else tile, torch.float64)
+        tiling = Tiling(form, _SIDE if tile == "auto" else tile, widest(x.device))
         if x.dtype == torch.float32:
-            accurate = self.precision == "float32"
-            if self.precision == "auto":
-                accurate = apart and _rounding(tiling, coefficients, x, y) <= _TOLERANCE
-            if accurate:
-                tiling = tiling._replace(dtype=torch.float32)
+            kind = asked or products_on(x.device)
+            if asked is None and kind == "float64" and apart and can_look(x):
+                # On a CPU float32 products are the faster, where they will do.
+                enough = _rounding(tiling, coefficients, x, y) <= _TOLERANCE
+                kind = "float32" if enough else kind
+            if kind != "float64":
+                tiling = tiling._replace(dtype=torch.float32, split=kind == "split")
         return dense._replace(tiling=tiling, coefficients=coefficients)
 
 
@@ -222,7 +237,7 @@ def _coefficients(
     device: torch.device,
 ) -> Coefficients:
     def number(value: Tensor | float) -> Tensor:
-        return torch.as_tensor(value, dtype=torch.float64, device=device)
+        return torch.as_tensor(value, dtype=widest(device), device=device)
 
     s = number(scale).squeeze()
     # The scale stands before outer(sum) and the factors inside of it, so that the scale goes in by
@@ -246,7 +261,7 @@ def _rounding(tiling: Tiling, coefficients: Coefficients, x: Tensor, y: Tensor) 
     for points in (x, y):
         most = [worst.new_zeros(2) for _ in tiling.form.terms]
         for i in spans(points.shape[0], tiling.side):
-            blocks = features(tiling, points[i], coefficients.inner, right=False)
+            blocks = side_of(tiling, points[i], coefficients.inner, right=False).plain
             for k, block in enumerate(blocks):
                 most[k] = torch.maximum(most[k], block[:, -2:].amax(0))
         largest.append(torch.stack(most))

@@ -23,7 +23,8 @@ from .info_nce import SoftmaxProblem, cross_entropy, line_sums, reduced
 from .logits import Logits, PairOptions, Precision, Tile, pairwise_logits
 from .positives import Groups, Sides, mask_of, positives_of, weights_of
 from .readers import PairMask, Positives, SigmoidReader
-from .tiled import spans, sweep
+from .tile_table import spans
+from .tiled import sweep
 
 Mining = Literal["hard", "semi-hard"]
 
@@ -80,19 +81,21 @@ def sigmoid_pairs(
     device, dtype = table.x.device, table.x.dtype
     positives = positives_of(where, targets, groups, table.shape, device, check=check_finite)
     compared = mask_of(where, mask, table.shape)
-    of_rows, _ = weights_of(where, weights, table.shape, False)
+    of_rows, _ = weights_of(where, weights, table.shape, False, check=check_finite)
     # `known` are the logits of x_i and its own y_i, by manifold.dist, as in info_nce: float32
     # products would lose the digits of near pairs. An inner product has no other accuracy by
     # itself, and a table of targets has no one column a row.
     reader = SigmoidReader(table.shape[1], compared, positives)
     known = None
     if positives.column is not None and logits != "inner":
-        known = table.known(positives.column)
+        known = table.known(positives.column, positives.diagonal)
     if table.tiling is None:
         whole = table.dense(known)
         rows = reader.whole(whole, torch.as_tensor(bias, dtype=whole.dtype, device=device))
     else:
         (rows,) = sweep(table.tiled(known), reader)
+    if positives.refused is not None:
+        rows = rows.masked_fill(positives.refused, torch.nan)
     # A row without a positive counts: all of its pairs are told to be apart.
     counted = None if compared is None else compared.rows
     return reduced(rows, counted, of_rows, reduction).to(dtype)
@@ -185,7 +188,7 @@ def nt_xent(
     problem = SoftmaxProblem(table, Positives(column=partner), compared, decoupled=decoupled)
     losses = cross_entropy(line_sums(problem).rows, 0.0)
     twice = None if weights is None else torch.cat([weights, weights])
-    of_rows, _ = weights_of(where, twice, table.shape, False)
+    of_rows, _ = weights_of(where, twice, table.shape, False, check=check_finite)
     return reduced(*losses, of_rows, reduction).to(x.dtype)
 
 
@@ -237,7 +240,7 @@ def supervised_contrastive(
     itself = torch.arange(table.shape[0], device=table.x.device)
     compared = replace(taken, skip=itself)
     losses = cross_entropy(line_sums(SoftmaxProblem(table, positives, compared)).rows, 0.0)
-    of_rows, _ = weights_of(where, weights, table.shape, False)
+    of_rows, _ = weights_of(where, weights, table.shape, False, check=check_finite)
     return reduced(*losses, of_rows, reduction).to(table.x.dtype)
 
 

@@ -23,7 +23,7 @@ def positives_of(
     *,
     check: bool = False,
 ) -> Positives:
-    """What the options say belongs together; ``check`` weights on a device too."""
+    """What the options say belongs together; ``check`` looks at values on a device too."""
     rows, columns = shape
     if groups is not None:
         if targets is not None:
@@ -44,13 +44,15 @@ def positives_of(
                 f"{where}: x has {rows} points and y has {columns} with targets None; expected "
                 "equal numbers, or targets that say which belong together."
             )
-        return Positives(column=torch.arange(rows, device=device))
+        return Positives(column=torch.arange(rows, device=device), diagonal=True)
     check_real(where, "targets", targets)
     if targets.ndim == 1 and targets.shape[0] == rows and not targets.is_floating_point():
         index = targets.long()
-        # Indices are looked at on a GPU too: one out of range would read another point's logit, or
-        # stop the GPU in the middle of some later kernel.
         out = (index < -1) | (index >= columns)
+        if not (check or can_look(index)):
+            # Nobody looks: a row with an index out of range is one of NaN, where the index would
+            # read another point's logit, or stop the GPU in the middle of some later kernel.
+            return Positives(column=index.masked_fill(out, -1), refused=out)
         if bool(out.any()):
             raise ValueError(
                 f"{where}: targets have {int(index[out][0])} at row {int(out.nonzero()[0])}; "
@@ -103,16 +105,23 @@ def mask_of(where: str, mask: Sides, shape: tuple[int, int]) -> PairMask | None:
 
 
 def weights_of(
-    where: str, weights: Sides, shape: tuple[int, int], symmetric: bool
+    where: str,
+    weights: Sides,
+    shape: tuple[int, int],
+    symmetric: bool,
+    *,
+    check: bool = False,
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Those of rows and of columns."""
+    """Those of rows and of columns; NaN for one below 0 where nobody looks (on a device, but with
+    ``check``)."""
     if weights is None:
         return None, None
     if isinstance(weights, tuple):
         check_pair(where, "weights", weights)
     one, other = weights if isinstance(weights, tuple) else (weights, weights)
-    pair = (one, other if symmetric else None)
-    for side, value, size in zip(("rows", "columns"), pair, shape, strict=True):
+    pair = [one, other if symmetric else None]
+    for k, (side, size) in enumerate(zip(("rows", "columns"), shape, strict=True)):
+        value = pair[k]
         if value is None:
             continue
         check_real(where, f"weights of the {side}", value)
@@ -121,12 +130,15 @@ def weights_of(
                 f"{where}: weights of the {side} have shape {tuple(value.shape)}; expected "
                 f"({size},)."
             )
+        if not (check or can_look(value)):
+            pair[k] = value.where(value >= 0, torch.nan)
+            continue
         # NaN is not at least 0 and is refused, where "any below 0" would let it pass.
         if not bool((value >= 0).all()):
             raise ValueError(
                 f"{where}: weights of the {side} have {float(value.min())}; expected none below 0."
             )
-    return pair
+    return pair[0], pair[1]
 
 
 def check_pair(where: str, name: str, value: object) -> None:

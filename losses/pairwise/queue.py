@@ -48,6 +48,9 @@ class PointQueue(nn.Module):
         # `pushed` counts all points ever pushed: with the size it gives the place of the next one
         # and the number kept.
         self.register_buffer("pushed", torch.empty((), dtype=torch.int64))
+        # The same count as a number, so that a GPU is asked for it only after a state was loaded.
+        self._pushed: int | None = None
+        self.register_load_state_dict_post_hook(_forget)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -55,6 +58,7 @@ class PointQueue(nn.Module):
         self.points.zero_()
         self.ids.fill_(-1)
         self.pushed.zero_()
+        self._pushed = 0
 
     @property
     def manifold(self) -> Manifold:
@@ -63,7 +67,9 @@ class PointQueue(nn.Module):
 
     def __len__(self) -> int:
         """The number of points that :meth:`forward` returns."""
-        return min(int(self.pushed), self.size)
+        if self._pushed is None:
+            self._pushed = int(self.pushed)
+        return min(self._pushed, self.size)
 
     def forward(self) -> tuple[Tensor, Tensor]:
         """Points (Q, m) without gradient and their ids (Q,), Q = min(number pushed, size)."""
@@ -122,7 +128,14 @@ class PointQueue(nn.Module):
         self.points[place] = points.to(self.points)
         self.ids[place] = ids.to(self.ids)
         self.pushed += batch
+        if self._pushed is not None:
+            self._pushed += batch
 
     def extra_repr(self) -> str:
         """Manifold and size."""
         return f"{self.manifold!r}, size={self.size}"
+
+
+def _forget(queue: nn.Module, _: object) -> None:
+    """After a state was loaded: the count is the state's."""
+    queue._pushed = None  # type: ignore[assignment]

@@ -17,7 +17,8 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from .tiled import Span
+from ...manifolds.kernels.pair_products import widest
+from .tile_table import Span
 
 ALL = slice(None)
 
@@ -71,6 +72,10 @@ class Positives:
     """(B,) and (C,): those of equal number."""
     column: Tensor | None = None
     """(B,), -1 for none."""
+    diagonal: bool = False
+    """Whether row i has column i."""
+    refused: Tensor | None = None
+    """(B,) bool, rows whose column there is not: their loss is NaN. None where somebody looked."""
 
     def tile(self, i: Span, j: Span, dtype: torch.dtype) -> Tensor | None:
         """Weights of a tile; None where they are known by ``column``."""
@@ -193,10 +198,10 @@ class SoftmaxReader:
         """Nothing read."""
 
         def empty(size: int, asked: bool, value: float = 0.0) -> Tensor:
-            # Sums are float64 whatever the tiles are: a row of 1e5 logits is a sum over some 200
-            # tiles.
+            # Sums are float64 whatever the tiles are, where there is one: a row of 1e5 logits is a
+            # sum over some 200 tiles.
             shape = (size if asked else 0,)
-            return torch.full(shape, value, dtype=torch.float64, device=like.device)
+            return torch.full(shape, value, dtype=widest(like.device), device=like.device)
 
         weighed = self.positives.column is None
         found = []
@@ -303,7 +308,7 @@ class SigmoidReader:
 
     def start(self, rows: int, columns: int, like: Tensor) -> list[Tensor]:
         """Nothing read."""
-        return [torch.zeros(rows, dtype=torch.float64, device=like.device)]
+        return [torch.zeros(rows, dtype=widest(like.device), device=like.device)]
 
     def read(self, so_far: list[Tensor], tile: Tensor, i: Span, j: Span, extra: Tensor) -> None:
         """See :class:`Reader`."""

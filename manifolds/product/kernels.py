@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..base import Manifold
+from ..kernels.pair_products import Products
 from ..kernels.vectors import Number, norm
 from ..space_form import Context, divided, times
 from .factors import Factors
@@ -110,8 +111,10 @@ class ProductKernels(Factors):
     def _pair_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         self._has_no("pair features", "one form of all pairs; expected pair_form")
 
-    def _pairwise_haversine(self, x: Tensor, y: Tensor, **curved: Any) -> Tensor:
-        return all_distances(self, x, y, squared=True, matmul=True) / 4
+    def _pairwise_haversine(
+        self, x: Tensor, y: Tensor, kind: Products = "float64", **curved: Any
+    ) -> Tensor:
+        return all_distances(self, x, y, squared=True, matmul=kind) / 4
 
     # -- geodesics, transport, volume -----------------------------------------------------------
 

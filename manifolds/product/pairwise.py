@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ..base import Manifold
 from ..kernels.pair_form import Kind, PairForm
+from ..kernels.pair_products import Products, in_a_transform, widest
 from ..kernels.vectors import binary_scale, sqrt0
 from ..space_form import divided, times
 from .factors import Factors
@@ -33,7 +34,7 @@ class _Chunk(NamedTuple):
     """A number or (c, 1, 1); None for a manifold that is more than its radius."""
 
 
-def _chunks(product: Factors, x: Tensor, y: Tensor, *, matmul: bool) -> Iterator[_Chunk]:
+def _chunks(product: Factors, x: Tensor, y: Tensor, *, matmul: Products | None) -> Iterator[_Chunk]:
     leading = torch.broadcast_shapes(x.shape[:-2], y.shape[:-2])  # type: ignore[no-untyped-call]
     pairs = math.prod((*leading, x.shape[-2], y.shape[-2]))
     parts = zip(product._groups, product._layout.gather(x), product._layout.gather(y), strict=True)
@@ -53,7 +54,7 @@ def _chunks(product: Factors, x: Tensor, y: Tensor, *, matmul: bool) -> Iterator
             )
 
 
-def _distances(chunk: _Chunk, *, squared: bool, matmul: bool) -> Tensor:
+def _distances(chunk: _Chunk, *, squared: bool, matmul: Products | None) -> Tensor:
     """All distances within each factor, (..., c, p, q).
 
     As ``Manifold.cdist`` computes them, but with the radius as an argument: what is computed again
@@ -61,9 +62,10 @@ def _distances(chunk: _Chunk, *, squared: bool, matmul: bool) -> Tensor:
     """
     manifold, _, x, y, radius = chunk
     if radius is None:
-        return manifold._unchecked.cdist(x, y, squared=squared, matmul=matmul)
-    if matmul:
-        haversine = manifold._pairwise_haversine(divided(x, radius), divided(y, radius))
+        plain = manifold._unchecked
+        return plain._all_distances(x, y, squared=squared, matmul=matmul)
+    if matmul is not None:
+        haversine = manifold._pairwise_haversine(divided(x, radius), divided(y, radius), matmul)
         arc = manifold._arc_squared(haversine) if squared else manifold._arc(sqrt0(haversine))
         return times(arc, radius, 2 if squared else 1)
     own = radius.unsqueeze(-1) if isinstance(radius, Tensor) and radius.ndim > 0 else radius
@@ -71,7 +73,9 @@ def _distances(chunk: _Chunk, *, squared: bool, matmul: bool) -> Tensor:
     return pairs(x.unsqueeze(-2), y.unsqueeze(-3), own).squeeze(-1)
 
 
-def all_distances(product: Factors, x: Tensor, y: Tensor, *, squared: bool, matmul: bool) -> Tensor:
+def all_distances(
+    product: Factors, x: Tensor, y: Tensor, *, squared: bool, matmul: Products | None
+) -> Tensor:
     """See :meth:`Product.cdist`; x and y in the dtype of the computation."""
     chunks = list(_chunks(product, x, y, matmul=matmul))
 
@@ -92,7 +96,7 @@ def all_distances(product: Factors, x: Tensor, y: Tensor, *, squared: bool, matm
 
         def share(chunk: _Chunk) -> Tensor:
             over = scale.unsqueeze(-3) if isinstance(scale, Tensor) else scale
-            return (scaled(chunk).double() / over).square().sum(-3)
+            return (scaled(chunk).to(widest(x.device)) / over).square().sum(-3)
 
         return (sqrt0(_total(chunks, share)) * scale).to(x.dtype)
     if product.metric == "l1":
@@ -110,13 +114,13 @@ def all_distances(product: Factors, x: Tensor, y: Tensor, *, squared: bool, matm
     return total.square() if squared else total
 
 
-def all_inner(product: Factors, x: Tensor, y: Tensor, *, matmul: bool) -> Tensor:
+def all_inner(product: Factors, x: Tensor, y: Tensor, *, matmul: Products | None) -> Tensor:
     """See :meth:`Product.cinner`; x and y in float64."""
     parts = zip(product.factors, product._split(x), product._split(y), strict=True)
     chunks = [_Chunk(f, (i,), a, b, None) for i, (f, a, b) in enumerate(parts)]
 
     def weighted(chunk: _Chunk) -> Tensor:
-        table = chunk.manifold._unchecked.cinner(chunk.x, chunk.y, matmul=matmul)
+        table = chunk.manifold._unchecked._all_inner(chunk.x, chunk.y, matmul=matmul)
         return table * product.weights[chunk.members[0]]
 
     return _total(chunks, weighted)
@@ -147,7 +151,8 @@ def _largest(chunks: list[_Chunk], table: Callable[[_Chunk], Tensor]) -> tuple[T
 def _total(chunks: list[_Chunk], table: Callable[[_Chunk], Tensor]) -> Tensor:
     """Sum of a table over the chunks, each computed again when the gradient is asked for."""
     total: Tensor | None = None
-    again = len(chunks) > 1 and torch.is_grad_enabled() and not _in_a_transform()
+    # Under torch.func tensors cannot be dropped and computed again.
+    again = len(chunks) > 1 and torch.is_grad_enabled() and not in_a_transform()
     for chunk in chunks:
         stateless = chunk.radius is not None or not any(True for _ in chunk.manifold.parameters())
         if again and stateless:
@@ -157,11 +162,6 @@ def _total(chunks: list[_Chunk], table: Callable[[_Chunk], Tensor]) -> Tensor:
         total = part if total is None else total + part
     assert total is not None
     return total
-
-
-def _in_a_transform() -> bool:
-    """Whether torch.func is at work, in which tensors cannot be dropped and computed again."""
-    return torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def sum_of_forms(product: Factors, kind: Kind, m: int) -> PairForm | None:

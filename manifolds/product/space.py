@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..base import Manifold, check_manifold
 from ..checks import check_broadcast, check_coordinates
 from ..kernels.pair_form import Kind, PairForm
+from ..kernels.pair_products import Products, widest
 from .factors import Metric, checked_dims, checked_weights, grouped
 from .kernels import ProductKernels
 from .layout import Layout, side_by_side
@@ -289,9 +290,13 @@ class Product(ProductKernels):
         """
         return super().cdist(x, y, squared=squared, matmul=matmul)
 
-    def _all_distances(self, x: Tensor, y: Tensor, *, squared: bool, matmul: bool) -> Tensor:
+    def _all_distances(
+        self, x: Tensor, y: Tensor, *, squared: bool, matmul: Products | None
+    ) -> Tensor:
         dtype = torch.promote_types(x.dtype, y.dtype)
-        working = torch.float64 if matmul else torch.promote_types(dtype, torch.float32)
+        working = torch.promote_types(dtype, torch.float32)
+        if matmul is not None:
+            working = torch.promote_types(dtype, widest(x.device))
         (x,), call = self._to_unit("cdist", [("x", x)], least=working)
         (y,), _ = self._to_unit("cdist", [("y", y)], least=working)
         total = all_distances(self, x, y, squared=squared, matmul=matmul)
@@ -307,11 +312,12 @@ class Product(ProductKernels):
         self._needs_l2("cinner")
         return super().cinner(x, y, matmul=matmul)
 
-    def _all_inner(self, x: Tensor, y: Tensor, *, matmul: bool) -> Tensor:
+    def _all_inner(self, x: Tensor, y: Tensor, *, matmul: Products | None) -> Tensor:
         dtype = torch.promote_types(x.dtype, y.dtype)
         # float64 for a sum without one form of all pairs as well: its terms have both signs.
-        (x,), call = self._to_unit("cinner", [("x", x)], least=torch.float64)
-        (y,), _ = self._to_unit("cinner", [("y", y)], least=torch.float64)
+        wide = widest(x.device)
+        (x,), call = self._to_unit("cinner", [("x", x)], least=wide)
+        (y,), _ = self._to_unit("cinner", [("y", y)], least=wide)
         total = all_inner(self, x, y, matmul=matmul)
         return self._from_unit_vector(total, call._replace(dtype=dtype))
 
