@@ -42,14 +42,13 @@ class Manifold(SpaceForm):
     is not differentiable (a distance at coincident points, an angle at its vertex) the gradient is
     the documented subgradient, 0 unless said otherwise.
 
-    *Compiled.* A method of many manifolds is one function to the compiler, which keeps eight graphs
-    of it in a process (``torch._dynamo.config.recompile_limit``) and from the ninth on runs eagerly,
-    with a warning in the log. A manifold needs up to three: one for the first shape, one for all
-    others of as many axes, and one for each other number of axes; a curvature that is not learned
-    is a constant of its graph. So of three manifolds or more, compile with ``isolate_recompiles=
-    True``, by which each call has eight of its own (an older torch.compile has no such option: raise the
-    limit there), and with
-    ``fullgraph=True``, by which the limit is an error and no silence.
+    *Compiled.* To the compiler a method of many manifolds is one function, of which it keeps eight
+    graphs in a process (``torch._dynamo.config.recompile_limit``); from the ninth on it runs
+    eagerly, with a warning in the log. A manifold takes one for the first shape, one for all others
+    of as many axes, one for each other number of axes, and a curvature that is not learned is a
+    constant of its graph. So of three manifolds or more, compile with ``isolate_recompiles=True``,
+    by which each call has eight of its own (an older ``torch.compile`` has no such option: raise
+    the limit), and with ``fullgraph=True``, by which the limit is an error.
 
     Every public method raises ``TypeError`` for a tensor that is not floating-point and
     ``ValueError`` for last axes that differ or are too short, leading axes that do not broadcast

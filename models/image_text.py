@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ..losses.common import can_look
 from ..losses.entailment.compositional import mean_of, one_way
 from ..manifolds import PositiveScalar, Product
 from .design import Design, designed
@@ -222,13 +223,16 @@ class ImageTextModel(nn.Module):
 
         A text stands above many rows: it is contrasted once, and counts as often as it stands.
         """
-        loss = self.contrastive
-        node, count = torch.unique(level.node, return_counts=True)
-        below = node[:, None] == level.node
+        loss, points, node, count = self.contrastive, level.points, level.node, None
+        # On a device every row is contrasted, once each, which is the same mean: how many texts
+        # there are would have to be waited for.
+        if can_look(node):
+            node, count = torch.unique(level.node, return_counts=True)
+            points = points[(node[:, None] == level.node).int().argmax(1)]
         return one_way(
-            level.points[below.int().argmax(1)],
+            points,
             image,
-            below,
+            node[:, None] == level.node,
             counts=count,
             manifold=self.manifold,
             scale=loss.scale(),

@@ -220,10 +220,19 @@ class TCL(ImageTextModel):
             local_weight=design.local_weight,
         )
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+        # The same as a number: a GPU is asked for it only after a state was loaded.
+        self._taken: int | None = 0
+        self.register_load_state_dict_post_hook(_forget)
 
     def reset_parameters(self) -> None:
         """No step taken."""
         self.steps.zero_()
+        self._taken = 0
+
+    def _step(self) -> int:
+        if self._taken is None:
+            self._taken = int(self.steps)
+        return self._taken
 
     # -- points and features --------------------------------------------------------------------
 
@@ -296,7 +305,7 @@ class TCL(ImageTextModel):
         if self.matcher is not None:
             rank, _ = distributed.place()
             generator = torch.Generator(images.device)
-            generator.manual_seed(_mixed(self.seed, int(self.steps), rank))
+            generator.manual_seed(_mixed(self.seed, self._step(), rank))
             parts["matching"] = match_loss(
                 self.matcher,
                 Features(cells, words, mask),
@@ -339,15 +348,22 @@ class TCL(ImageTextModel):
         )
 
     def _alpha(self) -> float:
-        return self.distill * min(1.0, int(self.steps) / max(self.ramp, 1))
+        return self.distill * min(1.0, self._step() / max(self.ramp, 1))
 
     def after_step(self) -> None:
         """Move the momentum copies and push the keys of the step into the queues."""
-        momentum = rising_momentum(self.momentum, int(self.steps))
+        momentum = rising_momentum(self.momentum, self._step())
         for name, module in self.teacher.items():
             momentum_update(module, getattr(self, name), momentum=momentum)
         self.contrasts.push()
         self.steps += 1
+        if self._taken is not None:
+            self._taken += 1
+
+
+def _forget(model: nn.Module, _: object) -> None:
+    """After a state was loaded: the number of steps is the state's."""
+    model._taken = None  # type: ignore[assignment]
 
 
 def _mixed(*words: int) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+from processes import spawn
 
 from spaceforms.losses import info_nce, nt_xent
 from spaceforms.losses.distributed import gather, ring_info_nce
@@ -140,7 +140,7 @@ def _port() -> int:
 
 @pytest.mark.parametrize("world", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_gather_and_ring_have_the_gradients_of_one_process(world):
-    mp.spawn(_work, args=(world, _port()), nprocs=world)
+    spawn(_work, args=(world, _port()), nprocs=world)
 
 
 @pytest.mark.parametrize("case", CASES)

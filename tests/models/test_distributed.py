@@ -11,7 +11,7 @@ import sys
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+from processes import spawn
 
 from spaceforms.models import CLIP, MERU, distributed
 from spaceforms.models.batch import Inputs
@@ -86,7 +86,7 @@ def _work(rank: int, world: int, port: int, name: str, path: str) -> None:
 @pytest.mark.parametrize("name", [pytest.param("clip", marks=pytest.mark.slow), "meru"])
 def test_two_gloo_processes_have_the_gradients_of_one(name, tmp_path):
     alone = _gradients(name, 0, 1)
-    mp.spawn(_work, args=(2, _port(), name, str(tmp_path)), nprocs=2)
+    spawn(_work, args=(2, _port(), name, str(tmp_path)), nprocs=2)
     for rank, micro in itertools.product(range(2), (None, 1)):
         together = torch.load(tmp_path / f"{rank}-{micro}.pt", weights_only=True)
         assert together.keys() == alone.keys()
@@ -116,7 +116,7 @@ def _interrupted(rank: int, world: int, port: int, config: TrainConfig) -> None:
 
 def test_ctrl_c_in_one_process_stops_all_at_one_step_and_is_told_once(tiny):
     config = tiny()
-    mp.spawn(_interrupted, args=(2, _port(), config), nprocs=2)
+    spawn(_interrupted, args=(2, _port(), config), nprocs=2)
     assert torch.load(config.out / STATE, weights_only=True)["step"] == 2
     told = [(config.out.parent / f"{rank}.err").read_text() for rank in range(2)]
     assert "Stopped after step 2 of 6 and saved." in told[0]
@@ -134,7 +134,7 @@ def test_two_processes_train_on_shards_like_one(tiny, small_shards):
     data = small_shards.parent / (small_shards.name + "/shard-{000000..000006}.tar")
     alone, pair = (tiny(name, data=data, concepts=None) for name in ("alone", "pair"))
     assert train_module.train(alone)
-    mp.spawn(_trained, args=(2, _port(), dataclasses.replace(pair, micro_batch=12)), nprocs=2)
+    spawn(_trained, args=(2, _port(), dataclasses.replace(pair, micro_batch=12)), nprocs=2)
     rows = [
         [json.loads(line) for line in (config.out / METRICS).read_text().splitlines()]
         for config in (alone, pair)
