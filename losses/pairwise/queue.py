@@ -50,7 +50,7 @@ class PointQueue(nn.Module):
         self.register_buffer("pushed", torch.empty((), dtype=torch.int64))
         # The same count as a number, so that a GPU is asked for it only after a state was loaded.
         self._pushed: int | None = None
-        self.register_load_state_dict_post_hook(_forget)
+        self.register_load_state_dict_post_hook(_forget)  # type: ignore[no-untyped-call]
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

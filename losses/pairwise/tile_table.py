@@ -204,4 +204,5 @@ def _split_haversine(a: Parts, b: Parts, *, gated: bool) -> Tensor:
     if gated:
         # `size` is half of what that share is of.
         h.mul_(h > size.mul_(2 * noise("split", a.high.shape[1])))
-    return h.float()
+    found: Tensor = h.float()
+    return found

@@ -112,11 +112,10 @@ def inner_products(a: Tensor, b: Tensor, kind: Products) -> Tensor:
         product: Tensor = _Product.apply(a.float(), b.float())  # type: ignore[no-untyped-call]
         return product.to(a.dtype)
     (high, low), (other, rest) = split(a), split(b)
-    found: Tensor = _Product.apply(high, other)  # type: ignore[no-untyped-call]
-    small = _Product.apply(  # type: ignore[no-untyped-call]
-        torch.cat([high, low], -1), torch.cat([rest, b.float()], -1)
-    )
-    return found.to(a.dtype) + small
+    exact: Tensor = _Product.apply(high, other)  # type: ignore[no-untyped-call]
+    left, right = torch.cat([high, low], -1), torch.cat([rest, b.float()], -1)
+    small: Tensor = _Product.apply(left, right)  # type: ignore[no-untyped-call]
+    return exact.to(a.dtype) + small
 
 
 def split(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -222,7 +222,7 @@ class TCL(ImageTextModel):
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
         # The same as a number: a GPU is asked for it only after a state was loaded.
         self._taken: int | None = 0
-        self.register_load_state_dict_post_hook(_forget)
+        self.register_load_state_dict_post_hook(_forget)  # type: ignore[no-untyped-call]
 
     def reset_parameters(self) -> None:
         """No step taken."""
