@@ -209,18 +209,18 @@ class Manifold(SpaceForm):
                 rounding unless points closer than about 1e-6 cs(r) are compared; pairs closer
                 than that error can resolve count as coincident, distance 0 with gradient 0.
 
-        ========================================== ===================================== ========
-        products of float32 points                 on                                    unit
-        ========================================== ===================================== ========
-        one of float64                             CPU; CUDA devices with float64 at     1e-16
-                                                   half speed; compiled, ``torch.func``
-        three of float32 (X in leading bits and    other CUDA devices, where float64 is  2e-10 to
-        the rest)                                  32 to 64 times slower                 5e-10
-        one of float32                             devices without float64 (MPS)         6e-8
-        ========================================== ===================================== ========
+        ========================== =============================================== ==============
+        products of float32 points  on                                              unit
+        ========================== =============================================== ==============
+        one of float64             CPU; CUDA devices with float64 at half speed;   1e-16
+                                   wherever it is compiled or under ``torch.func``
+        three of float32           other CUDA devices (float64 32 to 64 times      2e-10 to 5e-10
+                                   slower)
+        one of float32             devices without float64 (MPS)                   6e-8
+        ========================== =============================================== ==============
 
-        (Three: 2^-(24 + b), b = 7 leading bits for 512 coordinates and 8 for 128.) The choice is by
-        the device, never by values.
+        (Three: of the leading b bits and of the rest, by which the unit is 2^-(24 + b), b = 7 for
+        512 coordinates and 8 for 128.) The choice is by the device, never by values.
 
         Of one set with itself, ``cdist(x, x)``, the table is symmetric to the last bit: its upper
         half twice. (That of two objects is not, even if they are equal: a pair is seen from its
