@@ -210,7 +210,7 @@ class Manifold(SpaceForm):
                 than that error can resolve count as coincident, distance 0 with gradient 0.
 
         ========================== =============================================== ==============
-        products of float32 points  on                                              unit
+        products of float32 points on                                              unit
         ========================== =============================================== ==============
         one of float64             CPU; CUDA devices with float64 at half speed;   1e-16
                                    wherever it is compiled or under ``torch.func``

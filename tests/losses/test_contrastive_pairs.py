@@ -237,7 +237,10 @@ def _call(change):
         ({"x": torch.ones(0, 3), "y": torch.ones(0, 3)}, r"expected at least one point in each"),
         ({"scale": -1.0}, r"scale is -1.0; expected a positive number"),
         ({"tile": 0}, r"tile is 0; expected 'auto', None or a positive number of rows"),
-        ({"precision": "half"}, r"precision is 'half'; expected one of auto, float32, float64"),
+        (
+            {"precision": "half"},
+            r"precision is 'half'; expected one of auto, float32, split, float64",
+        ),
         ({"label_smoothing": 1.0}, r"label_smoothing is 1.0; expected a number in \[0, 1\)"),
         ({"targets": torch.tensor([0, 1, -2])}, r"targets have -2 at row 2; expected columns"),
         ({"weights": torch.ones(4)}, r"weights of the rows have shape \(4,\); expected \(3,\)"),
