@@ -239,7 +239,7 @@ def _call(change):
         ({"tile": 0}, r"tile is 0; expected 'auto', None or a positive number of rows"),
         (
             {"precision": "half"},
-            r"precision is 'half'; expected one of auto, float32, split, float64",
+            r"precision is 'half'; expected one of auto, float32, split",
         ),
         ({"label_smoothing": 1.0}, r"label_smoothing is 1.0; expected a number in \[0, 1\)"),
         ({"targets": torch.tensor([0, 1, -2])}, r"targets have -2 at row 2; expected columns"),
