@@ -35,6 +35,7 @@ class Options:
     numbers: int
     seed: int
     bias: bool = False
+    wider: int = 2
     choosing: bool = False
     steps: int = 1500
     batch: int = 512
@@ -118,7 +119,7 @@ def trained(graph: Graph, relation: Relation, options: Options) -> Trainer:
         manifold=options.space,
         dim=options.numbers - options.bias,
         bias=options.bias,
-        wider=0,
+        wider=options.wider,
         batch=options.batch,
         negatives=options.negatives,
         lr=options.lr,
