@@ -81,7 +81,7 @@ def figures(options: Options) -> dict[str, float]:
     return values | {
         "mean radius": reach.mean,
         "largest radius": reach.largest,
-        "numbers": float(sum(p.numel() for p in trainer._parameters()) / every.nodes),
+        "numbers": float(points.shape[-1] - trainer.space.ambient_dim(0) + options.bias),
     }
 
 
