@@ -12,6 +12,7 @@ from ..manifolds.checks import check_amount, check_device, check_tensor
 from ..manifolds.kernels.pair_products import traced
 
 Reduction = Literal["none", "mean", "sum"]
+REDUCTIONS = get_args(Reduction)  # here, as the compiler of torch 2.6 cannot see into ``typing``
 
 
 def in_float32(where: str, **points: Tensor) -> list[Tensor]:
@@ -70,7 +71,7 @@ def check_option(where: str, name: str, value: object, choices: tuple[str, ...])
 
 def check_reduction(where: str, reduction: object) -> None:
     """Raises a ValueError for a reduction that there is not."""
-    check_option(where, "reduction", reduction, get_args(Reduction))
+    check_option(where, "reduction", reduction, REDUCTIONS)
 
 
 def check_share(where: str, name: str, value: Tensor | float) -> None:

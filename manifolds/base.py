@@ -376,7 +376,7 @@ class Manifold(SpaceForm):
         x, y, step, _, call = self._pair_to_unit("geodesic", x, y, hold=True)
         time = torch.as_tensor(t, dtype=x.dtype, device=x.device)
         check_broadcast(f"{self._name}.geodesic", "t", time, time.shape, step.shape[:-1])
-        known = isinstance(t, int | float) and 0 <= t <= 1
+        known = isinstance(t, (int, float)) and 0 <= t <= 1
         kernel = self._between if known else self._geodesic
         time = time.where(time.isfinite(), torch.nan).unsqueeze(-1)
         return self._from_unit_point(kernel(x, y, step, time, **call.curved), call)

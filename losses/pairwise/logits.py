@@ -31,6 +31,7 @@ from .tiled import NO_SECOND, KnownEntries, TiledTable
 
 Logits = Literal["neg_dist", "neg_sqdist", "inner"]
 Precision = Literal["auto", "float32", "split", "float64"]
+_LOGITS = get_args(Logits)
 Function = Callable[[Tensor, Tensor], Tensor]
 Tile = int | Literal["auto"] | None
 
@@ -145,7 +146,7 @@ def pairwise_logits(
     """
     where = "pairwise_logits"
     check_manifold(where, manifold)
-    check_option(where, "logits", logits, get_args(Logits))
+    check_option(where, "logits", logits, _LOGITS)
     check_amount(where, "scale", scale)
     x, y = in_float32(where, x=x, y=y)
     check_points(where, x=x, y=y)
@@ -167,7 +168,7 @@ class PairOptions:
 
     def __post_init__(self) -> None:
         check_manifold(self.where, self.manifold)
-        check_option(self.where, "logits", self.logits, get_args(Logits))
+        check_option(self.where, "logits", self.logits, _LOGITS)
         check_option(self.where, "precision", self.precision, get_args(Precision))
         check_positive(self.where, "scale", self.scale, check=self.check_finite)
         check_tile(self.where, self.tile)

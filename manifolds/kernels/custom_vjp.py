@@ -132,7 +132,8 @@ def custom_vjp(
         return result + log_ratio * derivative.where(holds, 0.0)
 
     def call(*inputs: Any) -> Tensor:
-        *values, radius = inputs
+        # Not ``*values, radius = inputs``: the compiler of torch 2.6 takes that list for a tuple.
+        values, radius = list(inputs[:-1]), inputs[-1]
         if not isinstance(radius, float):
             values.append(radius)
         elif radius != 1.0:
