@@ -335,7 +335,7 @@ class Manifold(SpaceForm):
         (xs,), call = self._to_unit(op, [("x", x)], least=wide, hold=True)
         (ys,), _ = self._to_unit(op, [("y", y)], least=wide, hold=True)
         haversine = self._pairwise_haversine(xs, ys, kind, **call.curved)
-        return haversine, call._replace(dtype=dtype)
+        return haversine, call.in_dtype(dtype)
 
     # -- geodesics ------------------------------------------------------------------------------
 

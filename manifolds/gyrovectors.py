@@ -101,7 +101,7 @@ class Gyrovectors(Manifold):
         dtype = torch.promote_types(m.dtype, call.dtype)
         working = torch.promote_types(dtype, torch.float32)
         product = (m.to(working) * self._to_normal(x_.to(working)).unsqueeze(-2)).sum(-1)
-        return self._from_unit_point(self._from_normal(product), call._replace(dtype=dtype))
+        return self._from_unit_point(self._from_normal(product), call.in_dtype(dtype))
 
     def gyration(self, x: Tensor, y: Tensor, v: Tensor) -> Tensor:
         r"""The gyration :math:`\mathrm{gyr}[x, y]\,v`: three (..., n) -> (..., n).

@@ -27,6 +27,10 @@ class Context(NamedTuple):
     curved: dict[str, Any]
     """What kernels are given beside their arguments: see :func:`held`."""
 
+    def in_dtype(self, dtype: torch.dtype) -> "Context":
+        """The same for a result of another dtype. (Torch 2.6 compiles no ``_replace``.)"""
+        return Context(self.op, self.radius, dtype, self.curved)
+
 
 class SpaceForm(nn.Module, ABC):
     """Curvature, the kernels of the unit space form, and the scaling around them.

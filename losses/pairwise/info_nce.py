@@ -195,11 +195,11 @@ def line_sums(
     kept = known.column >= 0 if mask is None else mask.of_pairs(at) & (known.column >= 0)
     mass = kept.to(sums.rows.lse.dtype)
     near = known.value.to(mass.dtype).where(kept, 0.0)
-    rows, of_columns = sums.rows._replace(near=near, mass=mass), sums.columns
+    rows, of_columns = sums.rows.with_positives(near, mass), sums.columns
     if problem.symmetric:
         zero = torch.zeros(columns, dtype=near.dtype, device=near.device)
-        of_columns = of_columns._replace(
-            near=zero.index_add(0, at, near), mass=zero.index_add(0, at, mass)
+        of_columns = of_columns.with_positives(
+            zero.index_add(0, at, near), zero.index_add(0, at, mass)
         )
     return _refused(SoftmaxSums(rows, of_columns), positives.refused)
 
@@ -209,7 +209,7 @@ def _refused(sums: SoftmaxSums, rows: Tensor | None) -> SoftmaxSums:
     if rows is None:
         return sums
     near, mass = (x.masked_fill(rows, torch.nan) for x in (sums.rows.near, sums.rows.mass))
-    return sums._replace(rows=sums.rows._replace(near=near, mass=mass))
+    return SoftmaxSums(sums.rows.with_positives(near, mass), sums.columns)
 
 
 class Losses(NamedTuple):

@@ -31,7 +31,7 @@ from .tiled import NO_SECOND, KnownEntries, TiledTable
 
 Logits = Literal["neg_dist", "neg_sqdist", "inner"]
 Precision = Literal["auto", "float32", "split", "float64"]
-_LOGITS = get_args(Logits)
+_LOGITS, _PRECISION = get_args(Logits), get_args(Precision)
 Function = Callable[[Tensor, Tensor], Tensor]
 Tile = int | Literal["auto"] | None
 
@@ -169,7 +169,7 @@ class PairOptions:
     def __post_init__(self) -> None:
         check_manifold(self.where, self.manifold)
         check_option(self.where, "logits", self.logits, _LOGITS)
-        check_option(self.where, "precision", self.precision, get_args(Precision))
+        check_option(self.where, "precision", self.precision, _PRECISION)
         check_positive(self.where, "scale", self.scale, check=self.check_finite)
         check_tile(self.where, self.tile)
 

@@ -100,6 +100,10 @@ class LineSums(NamedTuple):
     number: Tensor
     """How many are compared."""
 
+    def with_positives(self, near: Tensor, mass: Tensor) -> "LineSums":
+        """The same with other positives. (Torch 2.6 compiles no ``_replace``.)"""
+        return LineSums(self.lse, near, self.total, mass, self.number)
+
     def combine(self, other: Self) -> Self:
         """The sums over two parts of the lines, from those over each."""
         lse = torch.logaddexp(self.lse, other.lse)

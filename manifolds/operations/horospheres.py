@@ -267,7 +267,7 @@ def _entered(
     dtype = torch.promote_types(x.dtype, ideal.dtype)
     working = torch.promote_types(dtype, torch.float32)
     xi = direction(ideal.to(working))
-    return x_.to(working), xi, call._replace(dtype=dtype)
+    return x_.to(working), xi, call.in_dtype(dtype)
 
 
 def _length(

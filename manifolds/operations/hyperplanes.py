@@ -166,7 +166,7 @@ def logits(manifold: Manifold, x: Tensor, p: Tensor, a: Tensor, *, matmul: bool 
     else:
         cosine = ((1 - sine) * (1 + sine)).clamp(min=0).sqrt() if manifold.sign > 0 else sine
     value = length.squeeze(-1) * _arc(manifold, sine, cosine)
-    return manifold._from_unit_vector(value, call._replace(dtype=dtype), 1)
+    return manifold._from_unit_vector(value, call.in_dtype(dtype), 1)
 
 
 def _turn(manifold: Manifold, p: Tensor, x: Tensor, a: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ class Factorwise(Isometry):
     def __call__(self, x: Tensor) -> Tensor:
         _, call = self.manifold._to_unit(self._op, [("x", x)])
         image = self._each(lambda g, y: g(y), x)
-        return self.manifold._from_unit_stored(image, call._replace(dtype=image.dtype))
+        return self.manifold._from_unit_stored(image, call.in_dtype(image.dtype))
 
     def push(self, x: Tensor, v: Tensor) -> Tensor:
         """See :meth:`Isometry.push`: that of each factor."""

@@ -35,7 +35,7 @@ class Rotation(Isometry):
     def __call__(self, x: Tensor) -> Tensor:
         (x_,), call = self.manifold._to_unit(self._op, [("x", x)])
         turned = self._turned(self._op, x_)
-        call = call._replace(dtype=torch.promote_types(call.dtype, self.q.dtype))
+        call = call.in_dtype(torch.promote_types(call.dtype, self.q.dtype))
         return self.manifold._from_unit_point(turned, call)
 
     def inverse(self) -> Isometry:

@@ -300,7 +300,7 @@ class Product(ProductKernels):
         (x,), call = self._to_unit("cdist", [("x", x)], least=working)
         (y,), _ = self._to_unit("cdist", [("y", y)], least=working)
         total = all_distances(self, x, y, squared=squared, matmul=matmul)
-        return self._from_unit_vector(total, call._replace(dtype=dtype))
+        return self._from_unit_vector(total, call.in_dtype(dtype))
 
     def cinner(self, x: Tensor, y: Tensor, *, matmul: bool = False) -> Tensor:
         r"""The factors' ``cinner``, times :math:`w_i`, added up.
@@ -319,7 +319,7 @@ class Product(ProductKernels):
         (x,), call = self._to_unit("cinner", [("x", x)], least=wide)
         (y,), _ = self._to_unit("cinner", [("y", y)], least=wide)
         total = all_inner(self, x, y, matmul=matmul)
-        return self._from_unit_vector(total, call._replace(dtype=dtype))
+        return self._from_unit_vector(total, call.in_dtype(dtype))
 
     def pair_form(self, kind: Kind, m: int) -> PairForm | None:
         """See :meth:`Manifold.pair_form`: the factors' terms, each with its weight."""

@@ -149,6 +149,7 @@ def test_second_derivatives_agree_in_forward_and_in_reverse_mode(manifold, name)
 
 # Torch 2.6 says so of each number that is made a tensor on the way.
 @pytest.mark.filterwarnings("ignore:Attempted to insert a get_attr Node:UserWarning")
+@pytest.mark.filterwarnings("ignore:Node lifted_tensor_0 target:UserWarning")
 def test_dist_exports(manifold):
     class Module(torch.nn.Module):
         def __init__(self):
