@@ -130,7 +130,8 @@ def info_nce(
     positives = positives_of(where, targets, groups, table.shape, device, check=check_finite)
     compared = mask_of(where, mask, table.shape)
     problem = SoftmaxProblem(table, positives, compared, symmetric, label_smoothing, decoupled)
-    sums = line_sums(problem)[: 1 + symmetric]
+    both = line_sums(problem)
+    sums = (both.rows, both.columns) if symmetric else (both.rows,)
     losses = [cross_entropy(line, label_smoothing) for line in sums]
     shares = weights_of(where, weights, table.shape, symmetric, check=check_finite)
     found = [reduced(*line, w, reduction) for line, w in zip(losses, shares, strict=False)]
