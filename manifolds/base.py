@@ -90,8 +90,8 @@ class Manifold(SpaceForm):
 
         Shapes: (..., m) -> (..., m).
         """
-        (x,), call = self._to_unit("proj", [("x", x)])
-        return self._from_unit_point(x, call)
+        (x,), call = self._to_unit("proj", [("x", x)], unit=False)
+        return self._from_unit_stored(self._proj_at(x, call), call)
 
     def is_point(self, x: Tensor) -> Tensor:
         """Whether x is a point of the manifold up to rounding in its dtype: (..., m) -> (...) bool.
@@ -430,15 +430,13 @@ class Manifold(SpaceForm):
         Euclidean norm a has length 2 a. For features of an encoder use :meth:`from_normal`.
         """
         vectors = [("v", v)]
-        (v,), call = self._to_unit("expmap0", [], vectors, at_origin=True, hold=True)
+        (v,), call = self._to_unit("expmap0", [], vectors, at_origin=True)
         return self._from_unit_stored(self._from_normal_at(self._drop_tangent0(v), call), call)
 
     def logmap0(self, x: Tensor) -> Tensor:
         """logmap at the origin: the inverse of :meth:`expmap0`; (..., m) -> (..., m)."""
-        (x,), call = self._to_unit("logmap0", [("x", x)], hold=True)
-        return self._from_unit_vector(
-            self._lift_tangent0(self._to_normal(x, **call.curved)), call, 1
-        )
+        (x,), call = self._to_unit("logmap0", [("x", x)], unit=False)
+        return self._from_unit_vector(self._lift_tangent0(self._to_normal_at(x, call.radius)), call)
 
     def from_normal(self, v: Tensor) -> Tensor:
         """The point with normal coordinates v: exp at the origin in the standard frame.
@@ -448,7 +446,7 @@ class Manifold(SpaceForm):
         a point. from_normal(0) is the origin. Shapes: (..., n) -> (..., ambient_dim(n)).
         """
         check_coordinates(f"{self._name}.from_normal", [("v", v)], 1)
-        call = self._call("from_normal", v.dtype, hold=True)
+        call = self._call("from_normal", v.dtype)
         v = v.to(torch.promote_types(v.dtype, torch.float32))
         return self._from_unit_stored(self._from_normal_at(v, call), call)
 
@@ -457,8 +455,8 @@ class Manifold(SpaceForm):
 
         |to_normal(x)| is the distance from the origin. Shapes: (..., ambient_dim(n)) -> (..., n).
         """
-        (x,), call = self._to_unit("to_normal", [("x", x)], hold=True)
-        return self._from_unit_vector(self._to_normal(x, **call.curved), call, 1)
+        (x,), call = self._to_unit("to_normal", [("x", x)], unit=False)
+        return self._from_unit_vector(self._to_normal_at(x, call.radius), call)
 
     # -- transport and volume -------------------------------------------------------------------
 

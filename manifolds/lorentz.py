@@ -6,14 +6,19 @@ import torch
 from torch import Tensor
 
 from .base import Manifold
-from .kernels import hyperboloid_exp, hyperboloid_pair, hyperboloid_transport
-from .kernels.custom_vjp import direction
-from .kernels.generalized_trig import asinc
+from .checks import check_coordinates
+from .kernels import (
+    hyperboloid_exp,
+    hyperboloid_pair,
+    hyperboloid_transport,
+    radial_back,
+    radial_maps,
+)
 from .kernels.geodesic import NEAR, behind, sinh_ratios
-from .kernels.hyperboloid import across_along, lift, outward, tangent, time
-from .kernels.limits import brought_within, farthest, longest
-from .kernels.special import asinh_over, curved, sinhc
-from .kernels.vectors import Number, clip_norm, dot, norm
+from .kernels.hyperboloid import POINT, across_along, lift, outward, tangent, time
+from .kernels.limits import brought_within, farthest
+from .kernels.special import curved
+from .kernels.vectors import Number, dot, norm
 from .space_form import Context
 
 
@@ -80,7 +85,10 @@ class Lorentz(Manifold):
 
     def from_space(self, s: Tensor) -> Tensor:
         """The point with space part s: (..., n) -> (..., n + 1)."""
-        return self.proj(torch.cat([torch.zeros_like(s[..., :1]), s], dim=-1))
+        check_coordinates(f"{self._name}.from_space", [("s", s)], 1)
+        call = self._call("from_space", s.dtype)
+        s = s.to(torch.promote_types(s.dtype, torch.float32))
+        return self._from_unit_stored(POINT[call.dtype](s, call.radius), call)
 
     def _proj(self, x: Tensor, dtype: torch.dtype, k: Number = 1.0) -> Tensor:
         computed = farthest(x.dtype)
@@ -90,6 +98,9 @@ class Lorentz(Manifold):
         stored = torch.finfo(dtype).max / 2 / radius
         limit = stored.clamp(max=computed) if isinstance(stored, Tensor) else min(computed, stored)
         return lift(brought_within(x[..., 1:], limit), k)
+
+    def _proj_at(self, x: Tensor, call: Context) -> Tensor:
+        return POINT[call.dtype](x[..., 1:], call.radius)
 
     def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor:
         return tangent(x[..., 1:], v[..., 1:])
@@ -181,18 +192,16 @@ class Lorentz(Manifold):
     # -- origin and cones -----------------------------------------------------------------------
 
     def _from_normal(self, v: Tensor, k: Number = 1.0) -> Tensor:
-        v = clip_norm(v, longest(v.dtype))
-        return lift(sinhc(curved(dot(v, v), k)) * v, k)
+        return radial_maps.TO_HYPERBOLOID[v.dtype](v, _radius(k))
+
+    def _from_normal_at(self, v: Tensor, call: Context) -> Tensor:
+        return radial_maps.TO_HYPERBOLOID[call.dtype](v, call.radius)
 
     def _to_normal(self, x: Tensor, k: Number = 1.0) -> Tensor:
-        s = x[..., 1:]
-        square = curved(dot(s, s), k)
-        far = square > 1
-        # Far out the derivative of the product along the ray would be a small difference, and what
-        # rounding leaves of the direction's along itself r times as long.
-        long = s.where(far, 1.0)
-        arc = asinh_over(norm(long), k)
-        return torch.where(far, arc * direction(long), asinc(k, -square.where(~far, 0.0)) * s)
+        return radial_back.from_hyperboloid(x[..., 1:], _radius(k))
+
+    def _to_normal_at(self, x: Tensor, radius: float | Tensor) -> Tensor:
+        return radial_back.from_hyperboloid(x[..., 1:], radius)
 
     def _warp(self, x: Tensor, k: Number = 1.0) -> Tensor:
         length = norm(x[..., 1:])

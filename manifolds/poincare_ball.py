@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from .base import Manifold
-from .kernels import ball_exp, conformal
+from .kernels import ball_exp, conformal, radial_back, radial_maps
 from .kernels.geodesic import between, from_nearer_end
-from .kernels.limits import brought_within, longest_before_tanh, rim
-from .kernels.special import asinh_over, curved, tanhc
-from .kernels.vectors import Number, clip_norm, dot, expanded, norm, relative_to_ray
+from .kernels.limits import brought_within, rim
+from .kernels.special import asinh_over, curved
+from .kernels.vectors import Number, dot, expanded, norm, relative_to_ray
 from .space_form import Context, held, times, unit_pair
 
 
@@ -142,12 +142,16 @@ class PoincareBall(Manifold):
         return conformal.raised(-k, x, g)
 
     def _from_normal(self, v: Tensor, k: Number = 1.0) -> Tensor:
-        v = clip_norm(v / 2, longest_before_tanh(v.dtype))
-        return tanhc(curved(dot(v, v), k)) * v
+        return radial_maps.TO_BALL[v.dtype](v, _radius(k))
+
+    def _from_normal_at(self, v: Tensor, call: Context) -> Tensor:
+        return radial_maps.TO_BALL[call.dtype](v, call.radius)
 
     def _to_normal(self, x: Tensor, k: Number = 1.0) -> Tensor:
-        gap = conformal.gap(-k, x)
-        return 2 * conformal.half_to_normal(-k, x, gap, conformal.kdot(-k, x, x) / gap)
+        return radial_back.from_ball(x, _radius(k))
+
+    def _to_normal_at(self, x: Tensor, radius: float | Tensor) -> Tensor:
+        return radial_back.from_ball(x, radius)
 
     def _lift_tangent0(self, v: Tensor) -> Tensor:
         return v / 2

@@ -327,9 +327,17 @@ class SpaceForm(nn.Module, ABC):
         y = self._expmap(divided(x, call.radius), divided(v, call.radius))
         return times(self._proj(y, call.dtype), call.radius, 1)
 
+    def _proj_at(self, x: Tensor, call: Context) -> Tensor:
+        return times(self._proj(divided(x, call.radius), call.dtype), call.radius, 1)
+
     def _from_normal_at(self, v: Tensor, call: Context) -> Tensor:
-        y = self._from_normal(divided(v, call.radius), **call.curved)
-        return times(self._proj(y, call.dtype, **call.curved), call.radius, 1)
+        number, curved = self._held(call.radius)
+        y = self._from_normal(divided(v, number), **curved)
+        return times(self._proj(y, call.dtype, **curved), number, 1)
+
+    def _to_normal_at(self, x: Tensor, radius: float | Tensor) -> Tensor:
+        number, curved = self._held(radius)
+        return times(self._to_normal(divided(x, number), **curved), number, 1)
 
     def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
         """At any real t, (..., 1)."""

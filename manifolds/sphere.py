@@ -1,17 +1,15 @@
 """The sphere, embedded in Euclidean space."""
 
-import math
 from typing import Any, final
 
 import torch
 from torch import Tensor
 
 from .base import Manifold
-from .kernels import sphere_exp, sphere_pair
+from .kernels import radial_back, radial_maps, sphere_exp, sphere_pair
 from .kernels.pair_products import Products, noise
-from .kernels.special import cosm1c, curved, sinc
 from .kernels.vectors import Number, dot, expanded, norm, normalize, relative_to_ray
-from .space_form import Context, divided, held, times
+from .space_form import Context
 
 
 @final
@@ -132,21 +130,17 @@ class Sphere(Manifold):
     def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
         return self._proj_tangent(x, g)
 
-    def _from_normal(self, v: Tensor, k: Number = 1.0) -> Tensor:
-        v = _within_one_turn(v, k)
-        s = curved(dot(v, v), k)
-        return torch.cat([(1 + s * cosm1c(s)) / k**0.5, sinc(s) * v], dim=-1)
+    def _from_normal(self, v: Tensor) -> Tensor:
+        return radial_maps.TO_SPHERE[v.dtype](v, 1.0)
 
     def _from_normal_at(self, v: Tensor, call: Context) -> Tensor:
-        # Scaled in and out, the derivative of R sin(|v|/R) by R is a difference of two numbers that
-        # are R^2/|v|^2 times longer than it.
-        radius, k = held(call.radius)
-        y = self._from_normal(divided(v, radius), k)
-        return times(y / norm(y.detach()), radius, 1)
+        return radial_maps.TO_SPHERE[call.dtype](v, call.radius)
 
     def _to_normal(self, x: Tensor) -> Tensor:
-        origin = self._unit_origin(x)
-        return self._drop_tangent0(self._logmap(origin, x, x - origin))
+        return radial_back.from_sphere(x, 1.0)
+
+    def _to_normal_at(self, x: Tensor, radius: float | Tensor) -> Tensor:
+        return radial_back.from_sphere(x, radius)
 
     def _warp(self, x: Tensor) -> Tensor:
         return sphere_pair.sine_of_radius(x)
@@ -159,12 +153,3 @@ class Sphere(Manifold):
             close, x[..., :1] * ahead - sine * step[..., :1], x[..., :1] * reach - sine * y[..., :1]
         )
         return norm(side) * (sine > 0), along * (sine > 0)
-
-
-def _within_one_turn(v: Tensor, k: Number) -> Tensor:
-    """v with its length reduced modulo 2 pi: the square of a long vector would overflow."""
-    length = norm(v)
-    long = length > 2 * math.pi
-    length = length * k**0.5
-    turn = torch.remainder(length, 2 * math.pi) / length.where(long, 1.0)
-    return v * turn.where(long, 1.0)

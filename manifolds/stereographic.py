@@ -1,17 +1,56 @@
 """The kappa-stereographic model: hyperbolic, flat or spherical space by the sign of one number."""
 
-from typing import Any, final
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, cast, final
 
 import torch
 from torch import Tensor
 
+from .base import Manifold
+from .euclidean import Euclidean
 from .gyrovectors import Gyrovectors
 from .kernels import conformal, stereographic_maps, stereographic_points
 from .kernels.generalized_trig import ctn_times, log_sinc_k
+from .kernels.limits import brought_within, rim
 from .kernels.pair_form import Kind, PairForm, PairTerm, value_by_autograd, value_of
 from .kernels.stereographic_inversion import inverted, inverted_pair
 from .kernels.vectors import Number, expanded, norm, relative_to_ray
 from .learnable_scalar import SignedScalar
+from .poincare_ball import PoincareBall
+from .space_form import divided, times
+
+# The sizes of a fixed K < 0 that go by the ball. Lengths are divided by R there, whose squares
+# vanish or overflow for a K that is next to 0 or beyond all bounds.
+_AS_BALL = (1e-12, 1e12)
+
+Kernel = Callable[..., Tensor]
+
+
+def _by_one_sign(vectors: int, power: int = 1, doubled: int = 0) -> Callable[[Kernel], Kernel]:
+    """A kernel that a K of known sign takes from the ball of curvature K or from flat space.
+
+    Args:
+        vectors: how many arguments, from the first, are divided by the ball's radius R.
+        power: of R, by which the result is multiplied.
+        doubled: the power of 2 by which flat space's is: its points are half as long here.
+    """
+
+    def chosen_for(kernel: Kernel) -> Kernel:
+        @wraps(kernel)
+        def chosen(self: "Stereographic", *arguments: Any, **options: Any) -> Tensor:
+            if self._same is None:
+                return kernel(self, *arguments, **options)
+            other = getattr(self._same, kernel.__name__)
+            if self._same.sign == 0:
+                return times(other(*arguments, **options), 2.0, doubled)
+            radius = self._same.radius
+            unit = [divided(v, radius) for v in arguments[:vectors]]
+            return times(other(*unit, *arguments[vectors:], **options), radius, power)
+
+        return chosen
+
+    return chosen_for
 
 
 @final
@@ -48,8 +87,8 @@ class Stereographic(Gyrovectors):
     ``cinner`` is :math:`(\cos_K d - 1)/K = -2\,\mathrm{sn}_K^2(d/2)`: that of the other
     manifolds without its constant 1/K.
 
-    Both sides of 0 are computed to choose from: for a fixed K < 0 ``PoincareBall(K)`` has the same
-    points at a fraction of the cost.
+    A K that is fixed and has a ball, or is 0, takes the forms of :class:`PoincareBall` or of flat
+    space. Of any other K both sides of 0 are computed to choose from.
 
     At exact antipodes, possible for K > 0, every geodesic leads to y; the one through the origin is
     taken.
@@ -61,6 +100,8 @@ class Stereographic(Gyrovectors):
     """
 
     _family = "kappa"
+    _same: Manifold | None
+    """The space of a fixed K that has the same points up to a factor, and cheaper kernels."""
 
     def __init__(
         self,
@@ -82,6 +123,13 @@ class Stereographic(Gyrovectors):
 
     def _hold(self, curvature: float, learnable: bool, bounds: tuple[float, float] | None) -> None:
         self._curvature = SignedScalar(curvature, bounds=bounds, learnable=learnable)
+        same: Manifold | None = None
+        if not learnable and _AS_BALL[0] <= -curvature <= _AS_BALL[1]:
+            same = PoincareBall(curvature)
+        elif not learnable and curvature == 0:
+            same = Euclidean()
+        # Not as a submodule: it has no state, and is no part of this one but another form of it.
+        object.__setattr__(self, "_same", same)
 
     @property
     def curvature(self) -> Tensor:
@@ -116,7 +164,12 @@ class Stereographic(Gyrovectors):
     # -- points and vectors ---------------------------------------------------------------------
 
     def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        return stereographic_points.pulled_back(self._k(x), x, dtype)
+        if self._same is None:
+            return stereographic_points.pulled_back(self._k(x), x, dtype)
+        if self._same.sign == 0:
+            return x
+        most = stereographic_points.longest_norm(x.dtype, dtype)
+        return brought_within(x, min(rim(dtype) * cast(float, self._same.radius), most))
 
     def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor:
         return expanded(v, x)
@@ -139,13 +192,18 @@ class Stereographic(Gyrovectors):
 
     # -- distances ------------------------------------------------------------------------------
 
+    @_by_one_sign(3, doubled=1)
     def _half_chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return stereographic_points.chord(self._k(x), x, y, step)
 
     def _dist(self, x: Tensor, y: Tensor, radius: Number = 1.0) -> Tensor:
+        if self._same is not None:  # with R, by which not the points but their step is divided
+            return times(self._same._dist(x, y, self._same.radius), 1 + (self._same.sign == 0), 1)
         return stereographic_points.dist(self._k(x), x, y, y - x)
 
     def _sqdist(self, x: Tensor, y: Tensor, radius: Number = 1.0) -> Tensor:
+        if self._same is not None:
+            return times(self._same._sqdist(x, y, self._same.radius), 1 + (self._same.sign == 0), 2)
         return stereographic_points.sqdist(self._k(x), x, y, y - x)
 
     def _pair_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -178,18 +236,25 @@ class Stereographic(Gyrovectors):
 
     # -- maps -----------------------------------------------------------------------------------
 
+    @_by_one_sign(2)
     def _expmap(self, x: Tensor, v: Tensor) -> Tensor:
         at = inverted(self._k(x), x)
         return at.point(stereographic_maps.expmap(at.k, at.x, at.enter(v)), v)
 
+    @_by_one_sign(3)
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         at, to, way = inverted_pair(self._k(x), x, y, step)
         return at.leave(stereographic_maps.logmap(at.k, at.x, to.x, way))
+
+    @_by_one_sign(3)
+    def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
+        return super()._geodesic(x, y, step, t, **curved)
 
     def _behind(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
         at, to, way = inverted_pair(self._k(x), x, y, step)
         return at.point(stereographic_maps.geodesic(at.k, at.x, to.x, way, t), step)
 
+    @_by_one_sign(3)
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         at, to, way = inverted_pair(self._k(x), x, y, step, on_the_whole=True)
         return at.point(stereographic_maps.midpoint(at.k, at.x, to.x, way), step)
@@ -204,14 +269,17 @@ class Stereographic(Gyrovectors):
         )
         return torch.where(k > 0, among, super()._centroid(x, w))
 
+    @_by_one_sign(4)
     def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
         at, to, way = inverted_pair(self._k(x), x, y, step)
         ratio = conformal.gap(at.k, to.x) / conformal.gap(at.k, at.x)
         return to.leave(ratio * stereographic_maps.gyration(at.k, at.x, to.x, way, at.enter(v)))
 
+    @_by_one_sign(1, doubled=-1)
     def _from_normal(self, v: Tensor) -> Tensor:
         return stereographic_maps.from_normal(self._k(v), v)
 
+    @_by_one_sign(1, doubled=1)
     def _to_normal(self, x: Tensor) -> Tensor:
         return stereographic_maps.to_normal(self._k(x), x)
 

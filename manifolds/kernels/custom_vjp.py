@@ -29,6 +29,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .ranges import in_forward_mode
 from .vectors import binary_scale, dot, normalize
 
 # Compilers before torch 2.11 refuse an autograd function of this kind: there a compiled derivative
@@ -175,11 +176,6 @@ def with_radius_derivative(
 def subtract_scaled(y: Tensor, x: Tensor, factor: Tensor) -> Tensor:
     """y - factor x, in one pass."""
     return torch.addcmul(y, x, factor, value=-1)
-
-
-def in_forward_mode() -> bool:
-    """Whether derivatives are taken along with the values."""
-    return torch.autograd.forward_ad._current_level >= 0
 
 
 # -- a product that does not overflow --------------------------------------------------------------

@@ -18,10 +18,15 @@ Proof: validation/symbolic/cones.py, "cones/exterior angle: Lorentz"
 Certificate: Lorentz.norm, Lorentz.inner, Lorentz.exterior_angle
 """
 
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
-from .custom_vjp import direction as ray_of
+from .custom_vjp import custom_vjp, direction as ray_of
+from .limits import brought_within, farthest
+from .ranges import all_below
 from .special import curved
 from .vectors import Number, dot, norm, relative_to_ray
 
@@ -97,3 +102,73 @@ def outward(x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0) -> tuple[Tensor
     difference = ahead * ((size + y_radial) / total) - area * (curved(area, k) / total)
     along = torch.where(opposite, tx * y_radial - size * ty, difference)
     return lateral * (size > 0), along * (size > 0)
+
+
+# -- the point above a space part ------------------------------------------------------------------
+
+
+class Saved(NamedTuple):
+    """What the pull-back needs."""
+
+    result: Tensor
+    """(sqrt(R^2 + |x|^2), x), (..., n + 1)."""
+    beyond: Tensor
+    """1 where x is pulled back, else 0; of shape () if no row is."""
+
+
+def _point_value(x: Tensor, radius: Tensor | None, largest: float) -> Saved:
+    """Args: x (..., n); ``largest`` of the dtype that is stored in, half of its largest number."""
+    length = 1.0 if radius is None else radius
+    square = dot(x, x)
+    # Half a square, below which none is beyond: the limit is not less than the least of these.
+    least = min(farthest(x.dtype), largest / 1e3) ** 2 / 4
+    if all_below(square / (length * length) + square, least):
+        return Saved(
+            torch.cat([(length * length + square).sqrt(), x], dim=-1), square.new_zeros(())
+        )
+    limit = (farthest(x.dtype) * length + 0 * square).clamp(max=largest)
+    size = norm(x)
+    beyond = (size > limit).to(x.dtype)
+    x = brought_within(x, limit)
+    square = dot(x, x)
+    return Saved(torch.cat([(length * length + square).sqrt(), x], dim=-1), beyond)
+
+
+def _point_pull(inputs: Sequence[Tensor], saved: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
+    """g_s + g_t x/t; beyond the edge what of limit/|x| g_s is across x."""
+    at, x = Saved(*saved), inputs[0]
+    g_time, g = g[..., :1], g[..., 1:]
+    if not at.beyond.dim():
+        return (torch.addcmul(g, x, g_time / at.result[..., :1]),)
+    beyond = at.beyond > 0
+    inside = torch.addcmul(g, x.where(~beyond, 0.0), g_time / at.result[..., :1])
+    long = x.where(beyond, 1.0)
+    ray = ray_of(long)
+    across = g - dot(ray, g) * ray
+    across = across - dot(ray, across) * ray
+    return (torch.where(beyond, norm(at.result[..., 1:]) / norm(long) * across, inside),)
+
+
+def _point_radius_derivative(
+    inputs: Sequence[Tensor], saved: Sequence[Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Of sqrt(R^2 + |x|^2) it is R^2 over it; of x nothing."""
+    x, radius = inputs
+    time = radius * (radius / saved[0][..., :1])
+    return torch.cat([time, torch.zeros_like(x)], dim=-1), torch.ones_like(time) > 0
+
+
+def _point(stored: torch.dtype) -> Callable[..., Tensor]:
+    largest = torch.finfo(stored).max / 2
+
+    def value(x: Tensor, radius: Tensor | None = None) -> Saved:
+        return _point_value(x, radius, largest)
+
+    return custom_vjp(
+        value, _point_pull, scaled=1, degree=1, radius_derivative=_point_radius_derivative
+    )
+
+
+# The point with a space part, or where that is beyond the farthest that the stored dtype can hold,
+# the farthest on its ray.
+POINT = {t: _point(t) for t in (torch.float64, torch.float32, torch.bfloat16, torch.float16)}

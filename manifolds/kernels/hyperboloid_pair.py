@@ -36,8 +36,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .custom_vjp import custom_vjp, in_forward_mode, subtract_scaled
+from .custom_vjp import custom_vjp, subtract_scaled
 from .radial_split import lateral_squares, of_like_distance, outward_ray, split_radially
+from .ranges import in_forward_mode
 from .special import asinh_squared, coth_fraction, tanhc_missing
 from .vectors import dot, largest_entry, norm, relative_to_ray
 

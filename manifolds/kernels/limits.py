@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from .custom_vjp import direction
+from .ranges import all_below
 from .vectors import norm
 
 
@@ -72,6 +73,8 @@ def brought_within(x: Tensor, limit: float | Tensor) -> Tensor:
     product both overflow, and the difference is NaN.
     """
     length = norm(x.detach())
+    if all_below(length / limit, 1.0):
+        return x.clone()  # not x itself: whether a result is its argument may not depend on values
     beyond = length > limit
     ray = direction(x.where(beyond, 1.0))
     # By the length of the direction as it was rounded: next to the rim of a ball its last digits

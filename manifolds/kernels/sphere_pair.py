@@ -33,7 +33,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .custom_vjp import custom_vjp, in_forward_mode, subtract_scaled
+from .custom_vjp import custom_vjp, subtract_scaled
+from .ranges import in_forward_mode
 from .special import cot_fraction
 from .vectors import dot, normalize
 

@@ -22,6 +22,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .ranges import all_within, can_look, runs_as_written
+
 Number = float | Tensor
 
 # -- products and norms ----------------------------------------------------------------------------
@@ -32,6 +34,16 @@ def dot(x: Tensor, y: Tensor) -> Tensor:
     return (x * y).sum(-1, keepdim=True)
 
 
+def _plain_square(x: Tensor) -> Tensor | None:
+    """|x|^2, (..., 1), if it is seen that no square that counts overflows or underflows."""
+    if not can_look(x):
+        return None
+    square = dot(x, x)
+    # From 2^-40 on a square that is subnormal, below 2^-126, counts in none of the 24 digits.
+    low, high = (2.0**-40, 2.0**100) if x.dtype == torch.float32 else (2.0**-200, 2.0**900)
+    return square if all_within(square, low, high) else None
+
+
 def norm(x: Tensor) -> Tensor:
     """Euclidean norm over the last axis, kept: shape (..., 1); gradient 0 at x = 0.
 
@@ -39,6 +51,9 @@ def norm(x: Tensor) -> Tensor:
     squares loses every digit below 1e-19 and overflows above 1e19 in float32. A power of two,
     because dividing by it rounds nothing.
     """
+    square = _plain_square(x)
+    if square is not None:
+        return square.sqrt()
     scale = binary_scale(x)
     scaled = x / scale
     return sqrt0((scaled * scaled).sum(-1, keepdim=True)) * scale
@@ -50,6 +65,10 @@ def normalize(x: Tensor) -> tuple[Tensor, Tensor]:
     By the scaled vector, see ``norm``: finite coordinates have a direction even where the length is
     beyond the dtype, as that of two coordinates of 3e38 is in float32.
     """
+    square = _plain_square(x)
+    if square is not None:
+        length = square.sqrt()
+        return x / length, length
     scale = binary_scale(x)
     scaled = x / scale
     length = sqrt0(dot(scaled, scaled))
@@ -68,6 +87,17 @@ def clip_norm(v: Tensor, limit: float) -> Tensor:
         factor = factor * (limit / length).clamp(max=1)
     cut: Tensor = v * factor
     return cut
+
+
+def joined(first: Tensor, factor: Tensor, v: Tensor) -> Tensor:
+    """(first, factor v), (..., n + 1), first (..., 1): written once where nothing is recorded."""
+    if torch.is_grad_enabled() or not runs_as_written():
+        return torch.cat([first, factor * v], dim=-1)
+    shape = torch.broadcast_shapes(first.shape, factor.shape, (*v.shape[:-1], 1))
+    whole = v.new_empty((*shape[:-1], v.shape[-1] + 1))
+    whole[..., :1] = first
+    torch.mul(v, factor, out=whole[..., 1:])
+    return whole
 
 
 class RelativeToRay(NamedTuple):
@@ -143,6 +173,10 @@ def sqrt0(s: Tensor) -> Tensor:
 
 def atan2_0(y: Tensor, x: Tensor) -> Tensor:
     """atan2(y, x) with value and gradient 0 at the origin, where the angle is not defined."""
+    if can_look(y):
+        square = y.detach().square() + x.detach().square()
+        if all_within(square, 2.0**-40, 2.0**60):
+            return torch.atan2(y, x)
     # Its derivative divides by x^2 + y^2, which may overflow or vanish where their ratio is fine.
     scale = binary_scale(torch.cat([x, y], dim=-1))
     defined = (y != 0) | (x != 0)
