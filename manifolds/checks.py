@@ -116,6 +116,8 @@ def check_broadcast(
     where: str, name: str, value: Tensor, leading: Sequence[int], others: Sequence[int] | None
 ) -> torch.Size:
     """The shape that the leading axes of an argument have with those of the others, or an error."""
+    if others == leading:  # as they nearly always are; torch's answer takes as long as a kernel
+        return torch.Size(leading)
     try:
         shape: torch.Size = torch.broadcast_shapes(others, leading)  # type: ignore[no-untyped-call]
         return shape

@@ -8,6 +8,7 @@ from torch import Tensor
 from .base import Manifold
 from .checks import check_coordinates
 from .kernels import (
+    hyperboloid_dist,
     hyperboloid_exp,
     hyperboloid_pair,
     hyperboloid_transport,
@@ -128,13 +129,13 @@ class Lorentz(Manifold):
     # -- distance -------------------------------------------------------------------------------
 
     def _dist(self, x: Tensor, y: Tensor, radius: Number = 1.0) -> Tensor:
-        return hyperboloid_pair.dist(x, y, radius)
+        return hyperboloid_dist.dist(x, y, radius)
 
     def _sqdist(self, x: Tensor, y: Tensor, radius: Number = 1.0) -> Tensor:
-        return hyperboloid_pair.sqdist(x, y, radius)
+        return hyperboloid_dist.sqdist(x, y, radius)
 
     def _haversine(self, x: Tensor, y: Tensor, radius: Number = 1.0) -> Tensor:
-        return hyperboloid_pair.haversine(x, y, radius)
+        return hyperboloid_dist.haversine(x, y, radius)
 
     def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
         return hyperboloid_pair.logmap(x, y, radius)
@@ -158,7 +159,7 @@ class Lorentz(Manifold):
         return hyperboloid_pair.logmap(x, y, _radius(k))
 
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0) -> Tensor:
-        h = hyperboloid_pair.haversine(x, y, _radius(k))
+        h = hyperboloid_dist.haversine(x, y, _radius(k))
         return lift((x[..., 1:] + y[..., 1:]) / (2 * (1 + h).sqrt()), k)
 
     def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
@@ -166,7 +167,7 @@ class Lorentz(Manifold):
 
     def _behind(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
         k = curved.get("k", 1.0)
-        s, h = x[..., 1:], hyperboloid_pair.haversine(x, y, _radius(k))
+        s, h = x[..., 1:], hyperboloid_dist.haversine(x, y, _radius(k))
         # Where the ends are close their distance and the direction of the way have no derivative
         # of their own to build on: it is 0/0 where they coincide.
         far = (dot(s, s) > 1) & (h > NEAR)
@@ -178,7 +179,7 @@ class Lorentz(Manifold):
     def _between(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, k: Number = 1.0) -> Tensor:
         # Symmetric in the ends, exact at both.
         swap = t > 0.5
-        h = hyperboloid_pair.haversine(x, y, _radius(k))
+        h = hyperboloid_dist.haversine(x, y, _radius(k))
         a, b, _ = sinh_ratios(torch.where(swap, 1 - t, t), h)
         by_x, by_y = torch.where(swap, b, a), torch.where(swap, a, b)
         return lift(by_x * x[..., 1:] + by_y * y[..., 1:], k)

@@ -35,7 +35,7 @@ from torch import Tensor
 from .error_free import lateral
 from .geodesic import exp_of
 from .hyperboloid import across_along, polar, time
-from .hyperboloid_pair import stepped_haversine
+from .hyperboloid_dist import stepped_haversine
 from .limits import farthest
 from .special import coshm1c, sinhc
 from .vectors import dot, norm, normalize, relative_to_ray

@@ -1,4 +1,4 @@
-r"""A pair of points of the hyperboloid of curvature -1: distance and logarithm.
+r"""A pair of points of the hyperboloid of curvature -1, and its logarithm.
 
     h = sinh^2(d/2) = sinh^2((r_x - r_y)/2) + |X| |Y| sin^2(theta/2)      both far out
                     = (1 + T_x)/(1 + T_y) |Y - X (1 + T_y)/(1 + T_x)|^2/4   else
@@ -27,7 +27,7 @@ Bound: 8 units of u (1 + kappa) in value and 32 in gradient, kappa the condition
 Proof: validation/symbolic/kernels.py, "kernels/law of haversines"
 Proof: validation/symbolic/kernels.py, "kernels/pair, far", "kernels/pair, near"
 Not proven: the derivative by R; tests/manifolds/test_curvature_gradient.py holds it.
-Certificate: Lorentz.dist, Lorentz.sqdist, Lorentz.logmap, Lorentz.midpoint
+Certificate: Lorentz.dist, Lorentz.sqdist, Lorentz.logmap, Lorentz.transport
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ from torch import Tensor
 from .custom_vjp import custom_vjp, subtract_scaled
 from .radial_split import lateral_squares, of_like_distance, outward_ray, split_radially
 from .ranges import in_forward_mode
-from .special import asinh_squared, coth_fraction, tanhc_missing
+from .special import asinh_squared, coth_fraction
 from .vectors import dot, largest_entry, norm, relative_to_ray
 
 # Points are far out where |X|^2 is above this. The form of the others, of a point further out than
@@ -174,92 +174,16 @@ def pair_geometry(
     return PairGeometry(lateral, h, d_cosh, log_x, log_time, y_on_x, tx, ty, scale)
 
 
-def _half_distance(pair: PairGeometry) -> tuple[Tensor, Tensor, Tensor]:
+def half_distance(pair: PairGeometry) -> tuple[Tensor, Tensor, Tensor]:
     """(1 where the points differ, else 0; ``scale`` sinh(d/2), 1 where they do not; cosh(d/2))."""
     apart = (pair.haversine > 0).to(pair.haversine.dtype)
     half = (pair.haversine + (1 - apart)).sqrt()
     return apart, half, (1 + pair.haversine / (pair.scale * pair.scale)).sqrt()
 
 
-# -- functions of the distance --------------------------------------------------------------------
-
-
-class Saved(NamedTuple):
-    """What the pull-back of a function of h needs."""
-
-    result: Tensor
-    """The value, (..., 1)."""
-    lateral: Tensor
-    """As of :class:`PairGeometry`: times ``scale``, (..., n), in units of length."""
-    d_cosh: Tensor
-    """As of :class:`PairGeometry`, times ``scale``."""
-    weight: Tensor
-    """The derivative of the result by cosh d, over R^2 and over ``scale``."""
-    ratio: Tensor
-    """-T_x/T_y."""
-
-
-def _pull(inputs: Sequence[Tensor], saved: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
-    """f'(cosh d) grad cosh d: by X that is d_cosh X - lateral, by Y the same times -T_x/T_y."""
-    pair = Saved(*saved)
-    weight = pair.weight * g
-    by_x = subtract_scaled(inputs[0][..., 1:] * (weight * pair.d_cosh), pair.lateral, weight)
-    by_x = torch.cat([torch.zeros_like(weight), by_x], dim=-1)
-    return by_x, by_x * pair.ratio
-
-
-def _dist_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> Saved:
-    """R d."""
-    pair = pair_geometry(x[..., 1:], y[..., 1:], radius)
-    apart, half, cosh = _half_distance(pair)
-    d = 2 * (half / pair.scale).asinh() * apart
-    weight = 0.5 * apart / (half * cosh)  # 1/sinh d
-    if radius is not None:
-        d, weight = d * radius, weight / radius
-    return Saved(d, pair.lateral, pair.d_cosh * pair.scale, weight, -pair.tx / pair.ty)
-
-
-def _sqdist_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> Saved:
-    """R^2 d^2."""
-    pair = pair_geometry(x[..., 1:], y[..., 1:], radius)
-    apart, half, cosh = _half_distance(pair)
-    root = half / pair.scale
-    d = 2 * root.asinh() * apart
-    weight = 2 * (apart * d / (2 * root * cosh) + (1 - apart)) / pair.scale  # 2 d/sinh d
-    # Where the points coincide the second term, which is 0, has the derivatives: d^2 is 4h to
-    # leading order, and the root of 0 has none.
-    square = d * d + (1 - apart) * 4 * (pair.haversine / pair.scale) / pair.scale
-    if radius is not None:
-        square = square * radius * radius
-    return Saved(square, pair.lateral, pair.d_cosh * pair.scale, weight, -pair.tx / pair.ty)
-
-
-def _haversine_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> Saved:
-    """sinh^2(d/2)."""
-    pair = pair_geometry(x[..., 1:], y[..., 1:], radius)
-    weight = 0.5 / pair.scale
-    if radius is not None:
-        weight = weight / (radius * radius)
-    h = pair.haversine / pair.scale / pair.scale
-    return Saved(h, pair.lateral, pair.d_cosh * pair.scale, weight, -pair.tx / pair.ty)
-
-
-def _stepped_value(x: Tensor, y: Tensor, step: Tensor) -> Saved:
-    """sinh^2(d/2) of space parts at R = 1 and their difference."""
-    pair = pair_geometry(x, y, None, step)
-    h = pair.haversine / pair.scale / pair.scale
-    weight = 0.5 / pair.scale
-    return Saved(h, pair.lateral, pair.d_cosh * pair.scale, weight, -pair.tx / pair.ty)
-
-
-def _stepped_pull(
-    inputs: Sequence[Tensor], saved: Sequence[Tensor], g: Tensor
-) -> tuple[Tensor, ...]:
-    """As ``_pull``, by the points alone: the step is their difference, not a variable."""
-    pair = Saved(*saved)
-    weight = g * pair.weight
-    by_x = subtract_scaled(inputs[0] * (weight * pair.d_cosh), pair.lateral, weight)
-    return by_x, by_x * pair.ratio, torch.zeros_like(by_x)
+def twice_asinh(sinh: Tensor, cosh: Tensor) -> Tensor:
+    """2 asinh(sinh): by log1p, a tenth of the time of torch's asinh on a CPU."""
+    return 2 * (sinh + sinh * sinh / (1 + cosh)).log1p()
 
 
 # -- the derivative by the radius, R d/dR at fixed space parts ------------------------------------
@@ -284,33 +208,6 @@ def time_gap(x: Tensor, y: Tensor, area: Tensor) -> TimeGap:
     return TimeGap(dot((y - x) / (tx + ty), x + y) / area, tx, ty)
 
 
-def _dist_radius_derivative(
-    inputs: Sequence[Tensor], saved: Sequence[Tensor]
-) -> tuple[Tensor, Tensor]:
-    """2 R (d/2 - tanh(d/2) + (T_y - T_x)^2/(2 T_x T_y sinh d)).
-
-    4 sinh^2(d/2) is |X - Y|^2 - (T_x - T_y)^2, so nothing cancels anywhere.
-    """
-    x, y, radius = inputs
-    heights = time_gap(x[..., 1:], y[..., 1:], radius * radius)
-    d = saved[0] / radius
-    s = (d / 2).square()
-    apart = d > 0
-    share = heights.gap / d.where(apart, 1.0).sinh()
-    total = d * s * tanhc_missing(s) + (heights.gap / heights.tx) * (share / heights.ty)
-    return radius * total.where(apart, 0.0), torch.ones_like(apart)
-
-
-def _sqdist_radius_derivative(
-    inputs: Sequence[Tensor], saved: Sequence[Tensor]
-) -> tuple[Tensor, Tensor]:
-    """2 d times that of d."""
-    positive = saved[0] > 0
-    d = saved[0].where(positive, 1.0).sqrt()
-    derivative, everywhere = _dist_radius_derivative(inputs, [d])
-    return (2 * d * derivative).where(positive, 0.0), everywhere
-
-
 def haversine_by_log_radius(h: Tensor, x: Tensor, y: Tensor, radius: Tensor) -> Tensor:
     """R d/dR of h = sinh^2(d/2) at fixed space parts: (T_y - T_x)^2/(2 T_x T_y) - 2 h.
 
@@ -332,24 +229,6 @@ def haversine_by_log_radius(h: Tensor, x: Tensor, y: Tensor, radius: Tensor) -> 
     h_radial = (missing + radial).square() / (1 + heights.tx * heights.ty + size_x * size_y) / 2
     fall = 2 * (h_radial / heights.tx) * ((1 + h_radial) / heights.ty) + size_x * missing
     return torch.where(far, -fall, near)
-
-
-def _haversine_radius_derivative(
-    inputs: Sequence[Tensor], saved: Sequence[Tensor]
-) -> tuple[Tensor, Tensor]:
-    x, y, radius = inputs
-    derivative = haversine_by_log_radius(saved[0], x[..., 1:], y[..., 1:], radius)
-    return derivative, torch.ones_like(derivative) > 0
-
-
-stepped_haversine = custom_vjp(_stepped_value, _stepped_pull, scaled=0, degree=0)
-haversine = custom_vjp(
-    _haversine_value, _pull, scaled=2, degree=0, radius_derivative=_haversine_radius_derivative
-)
-dist = custom_vjp(_dist_value, _pull, scaled=2, degree=1, radius_derivative=_dist_radius_derivative)
-sqdist = custom_vjp(
-    _sqdist_value, _pull, scaled=2, degree=2, radius_derivative=_sqdist_radius_derivative
-)
 
 
 # -- the logarithm ---------------------------------------------------------------------------------
@@ -385,9 +264,9 @@ class SavedLog(NamedTuple):
 def _log_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> SavedLog:
     """f (Y - z X), f = d/sinh d, z = cosh d."""
     pair = pair_geometry(x[..., 1:], y[..., 1:], radius)
-    apart, half, cosh = _half_distance(pair)
+    apart, half, cosh = half_distance(pair)
     root = half / pair.scale
-    d, sinh = 2 * root.asinh(), 2 * root * cosh
+    d, sinh = twice_asinh(root, cosh), 2 * root * cosh
     f = apart * d / sinh + (1 - apart)
     z = 1 + 2 * (pair.haversine / pair.scale) / pair.scale
     s = (d * d).clamp(max=1) * apart
@@ -439,7 +318,8 @@ def _log_radius_derivative(
 ) -> tuple[Tensor, Tensor]:
     """That of f (y - z x), f = d/sinh d and z = cosh d, with the time part that it has at x."""
     x, y, radius = inputs[0][..., 1:], inputs[1][..., 1:], inputs[2]
-    h = _haversine_value(*inputs).result  # cosh d has no digits of it
+    pair = pair_geometry(x, y, radius)  # cosh d has no digits of it
+    h = pair.haversine / pair.scale / pair.scale
     d2 = 4 * asinh_squared(h)
     short = d2 <= 1
     by_log_radius = 2 * haversine_by_log_radius(h, x, y, radius)  # of z

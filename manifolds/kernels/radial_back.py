@@ -57,8 +57,8 @@ def _hyperboloid_back_value(x: Tensor, radius: Tensor | None = None) -> Saved:
         f, c = _asinh_over(s)
         return Saved(f * x, f, c, s, s.new_zeros(()))
     fits = s < huge
-    s = s.where(fits, huge).clamp(min=least(dtype))
-    f, c = _asinh_over(s)
+    s = s.where(fits, huge)
+    f, c = _asinh_over(s.clamp(min=least(dtype)))
     size = norm(x.where(~fits, 1.0)) / length
     f = torch.where(fits, f, (size.log() + math.log(2)) / size)
     return Saved(f * x, f, torch.where(fits, c, size), s, (s >= _FAR).to(dtype))
@@ -74,7 +74,7 @@ def _hyperboloid_back_slope(at: Saved) -> Tensor:
     """(1/c - f)/s: up to t = 1 by the slope of sinh(t)/t."""
     t2 = (at.f * at.f * at.s).clamp(max=1)
     near = at.f * at.f / (-at.c * coth_fraction(t2))
-    return torch.where(t2 < 1, near, (1 / at.c - at.f) / at.s)
+    return torch.where(t2 < 1, near, (1 / at.c - at.f) / at.s.clamp(min=1))
 
 
 def _back_pull(slope: Tensor, inputs: Sequence[Tensor], at: Saved, g: Tensor) -> Tensor:
@@ -109,8 +109,8 @@ def _ball_back_value(x: Tensor, radius: Tensor | None = None) -> Saved:
     """2 artanh(q)/q x, |x| = R q."""
     s, dtype = square_of(x, radius), x.dtype
     # Of a point inside the ball only the rounding of the sum of squares may bring this to 1.
-    s = s.clamp(min=least(dtype), max=1 - torch.finfo(dtype).eps)
-    q = s.sqrt()
+    s = s.clamp(max=1 - torch.finfo(dtype).eps)
+    q = s.clamp(min=least(dtype)).sqrt()
     f = 2 * q.atanh() / q
     return Saved(f * x, f, 1 - s, s, s.new_zeros(()))
 
@@ -120,7 +120,7 @@ def _ball_back_slope(at: Saved) -> Tensor:
     inverse = at.f / 2
     t2 = (inverse * inverse * at.s).clamp(max=1)
     near = -inverse.pow(3) * ball_slope(1 / inverse, t2) / at.c
-    return 2 * torch.where(t2 < 1, near, (1 / at.c - inverse) / at.s)
+    return 2 * torch.where(t2 < 1, near, (1 / at.c - inverse) / at.s.clamp(min=0.5))
 
 
 def _ball_back_pull(

@@ -102,14 +102,14 @@ def _quadric_value(v: Tensor, radius: Tensor | None, sign: int, largest: float) 
     most = longest(dtype) if sign < 0 else torch.finfo(dtype).max ** 0.25
     cut = (most * length / largest_entry(v)).clamp(max=1).detach()
     short = v * cut
-    s = square_of(short, radius).clamp(min=least(dtype))
-    t = (s.clamp(max=most * most) if sign < 0 else s).sqrt()
+    s = square_of(short, radius)
+    t = s.clamp(least(dtype), most * most if sign < 0 else torch.finfo(dtype).max).sqrt()
     c, sn = (t.cosh(), t.sinh()) if sign < 0 else (t.cos(), t.sin())
     f = sn / t
     if sign < 0:
         edge = (largest / length + 0 * s).clamp(max=farthest(dtype))
         beyond = sn > edge
-        f = torch.where(beyond, edge / s.sqrt(), f)
+        f = torch.where(beyond, edge / s.where(beyond, 1.0).sqrt(), f)
         c = torch.where(beyond, (1 + edge * edge).sqrt(), c)
     else:
         beyond = cut < 1
@@ -194,8 +194,8 @@ def _ball_value(v: Tensor, radius: Tensor | None, last: float) -> Saved:
     most = longest_before_tanh(dtype)
     cut = (2 * most * length / largest_entry(v)).clamp(max=1).detach()
     short = v * cut
-    s = (square_of(short, radius) / 4).clamp(min=least(dtype))
-    t = s.sqrt()
+    s = square_of(short, radius) / 4
+    t = s.clamp(min=least(dtype)).sqrt()
     f = t.tanh() / t / 2
     result = f * short
     size, limit = norm(result), last * length

@@ -9,7 +9,7 @@ r"""A pair of points of the unit sphere: distance, logarithm and midpoint.
 letter       name in the code     what it is
 ============ ==================== ==================================================================
 X, Y         x/R, y/R             two points, (..., n + 1)
-L            lateral/large        what of Y is across X, (..., n + 1)
+L            lateral              what of Y is across X, (..., n + 1)
 cos d, sin d cosine, sine         (..., 1)
 f            f                    d/sin d
 R, R^2       length, area         the radius: 1.0 or a tensor ()
@@ -34,13 +34,9 @@ import torch
 from torch import Tensor
 
 from .custom_vjp import custom_vjp, subtract_scaled
-from .ranges import in_forward_mode
+from .ranges import all_within, in_forward_mode
 from .special import cot_fraction
 from .vectors import dot, normalize
-
-# Points on the same side of the equator of x are taken by their difference, those on the other by
-# their sum, and those in between as they are: at 60 degrees y and y - x are of the same length.
-_COSINE_OF_NEAR = 0.5
 
 # The antipode's logarithm is towards the first axis, or towards the second where x is within 41
 # degrees of the first: across x the axis has then at least sqrt(1 - 0.75^2) = 0.66 of its length.
@@ -48,47 +44,71 @@ _COSINE_TO_AXIS = 0.75
 
 
 def _large(x: Tensor) -> float:
-    """A power of two by which what is across X is stored larger.
+    """A power of two by which what is across X is longer, so that no square of it underflows.
 
-    It is at most 1, so that no sum of squares overflows; and no longer do those of a step of 1e-20
-    underflow.
+    It is at most 1, so that no sum of squares overflows.
     """
     return 2.0**60 if x.dtype == torch.float32 else 2.0**500
 
 
 class Arc(NamedTuple):
-    """Y as seen from X, at unit curvature. All but ``lateral`` have shape (..., 1)."""
+    """Y as seen from X, at unit curvature. All but the last but one have shape (..., 1)."""
 
     lateral: Tensor
-    """What of Y is across X, times ``_large``, (..., n + 1)."""
+    """What of Y is across X, in units of length, times ``scale``, (..., n + 1)."""
     cosine: Tensor
     """cos d: Y's component along X."""
     sine: Tensor
     """sin d: the length of what is across."""
-    apart: Tensor
-    """1, or 0 where Y is X or -X."""
+    inverse_sine: Tensor
+    """1/sin d, 0 where Y is X or -X."""
     distance: Tensor
     """d."""
+    scale: Tensor
+    """A number, (): 1, or a power of two where some points are so near one another, or antipodes,
+    that squares underflow."""
+    apart: Tensor
+    """1, or 0 where Y is X or -X."""
 
 
 def arc(x: Tensor, y: Tensor, radius: Tensor | None) -> Arc:
     """Two points (..., n + 1) of the sphere of a radius, the second as seen from the first."""
-    length = 1.0 if radius is None else radius
-    area = length * length
-    large = _large(x) / length
-    product = dot(x, y) / area
-    # Near X what is across it is taken from Y - X, near -X from Y + X. From Y itself it would keep
-    # what X is off the sphere by along X: 6e-8 in float32, more than all of a shorter step.
-    nearest = (product > _COSINE_OF_NEAR).to(x.dtype) - (product < -_COSINE_OF_NEAR).to(x.dtype)
+    product = _over_area(dot(x, y), radius)
+    # By the nearest integer to cos d: near X what is across it is taken from Y - X, near -X
+    # from Y + X, and between 60 and 120 degrees from Y. From Y itself it would keep what X is off
+    # the sphere by along X: 6e-8 in float32, more than all of a shorter step.
+    nearest = product.round()
     step = subtract_scaled(y, x, nearest)
-    along = dot(step, x) / area
+    along = _over_area(dot(step, x), radius)
     lateral = subtract_scaled(step, x, along)
-    lateral = lateral * large if torch.is_grad_enabled() else lateral.mul_(large)
-    square = dot(lateral, lateral)
+    cosine = nearest + along
+    square = _over_area(dot(lateral, lateral), radius)
+    if all_within(square, _least(x), 2.0):
+        sine, one = square.sqrt(), square.new_ones(())
+        return Arc(lateral, cosine, sine, 1 / sine, torch.atan2(sine, cosine), one, one)
+    # Where squares may underflow, as those of a step of 1e-20 do, by a lateral part that is longer
+    # by a power of two. The radius is taken as one between 1 and 2.
+    if radius is None:
+        scale, unit = x.new_full((), _large(x)), None
+    else:
+        two = radius.detach().log2().floor().exp2()
+        scale, unit = _large(x) / two, radius / two
+    lateral = lateral * scale
+    square = _over_area(dot(lateral, lateral), unit)
     apart = (square > 0).to(x.dtype)
     sine = (square + (1 - apart)).sqrt() * (apart / _large(x))
-    cosine = nearest + along
-    return Arc(lateral, cosine, sine, apart, torch.atan2(sine, cosine))
+    inverse = apart / (sine + (1 - apart))
+    return Arc(lateral, cosine, sine, inverse, torch.atan2(sine, cosine), scale, apart)
+
+
+def _over_area(product: Tensor, radius: Tensor | None) -> Tensor:
+    """A product of two lengths, in units of R^2."""
+    return product if radius is None else product / (radius * radius)
+
+
+def _least(x: Tensor) -> float:
+    """sin^2 d above which no square that counts underflows."""
+    return 2.0**-40 if x.dtype == torch.float32 else 2.0**-200
 
 
 # -- distance --------------------------------------------------------------------------------------
@@ -102,7 +122,7 @@ class Saved(NamedTuple):
     lateral: Tensor
     """As of :class:`Arc`, (..., n + 1)."""
     weight: Tensor
-    """The derivative of the result by d, over sin d and over ``_large``."""
+    """The derivative of the result by d, over sin d and over what ``lateral`` is longer by."""
     cosine: Tensor
     """cos d."""
     weighted_sine: Tensor
@@ -111,24 +131,26 @@ class Saved(NamedTuple):
 
 def _dist_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> Saved:
     """R d."""
-    lateral, cosine, sine, apart, d = arc(x, y, radius)
-    length = 1.0 if radius is None else radius
-    weight = apart / (sine + (1 - apart)) / _large(x)
-    return Saved(d * length, lateral, weight, cosine, sine / length)
+    at = arc(x, y, radius)
+    weight = at.inverse_sine / at.scale if at.apart.dim() else at.inverse_sine
+    if radius is None:
+        return Saved(at.distance, at.lateral, weight, at.cosine, at.sine)
+    return Saved(at.distance * radius, at.lateral, weight / radius, at.cosine, at.sine / radius)
 
 
 def _sqdist_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> Saved:
     """R^2 d^2."""
-    lateral, cosine, sine, apart, d = arc(x, y, radius)
-    length = 1.0 if radius is None else radius
-    here = (1 - apart) * (cosine > 0).to(x.dtype)
-    slope = 2 * (apart * d / (sine + (1 - apart)) + here)  # 2 d/sin d
-    weight = slope * (length / _large(x))
+    at = arc(x, y, radius)
+    d = at.distance
+    here = (1 - at.apart) * (at.cosine > 0).to(x.dtype) if at.apart.dim() else 0.0
+    slope = 2 * (d * at.inverse_sine + here)  # 2 d/sin d
     square = d * d
     if in_forward_mode():  # where the points coincide this, which is 0, has the derivatives
-        step = lateral / _large(x)
-        square = square + here * dot(step, step)
-    return Saved(square * (length * length), lateral, weight, cosine, slope * sine * sine)
+        step = at.lateral / at.scale
+        square = square + here * _over_area(dot(step, step), radius)
+    if radius is not None:
+        square = square * (radius * radius)
+    return Saved(square, at.lateral, slope / at.scale, at.cosine, slope * at.sine * at.sine)
 
 
 def _pull(inputs: Sequence[Tensor], saved: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
@@ -159,7 +181,7 @@ def aside(ends: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class SavedLog(NamedTuple):
-    """What the pull-back of the logarithm needs. All but two have shape (..., 1)."""
+    """What the pull-back of the logarithm needs. All but three have shape (..., 1)."""
 
     result: Tensor
     """log_x(y), (..., n + 1)."""
@@ -169,31 +191,30 @@ class SavedLog(NamedTuple):
     """d/sin d."""
     cosine: Tensor
     """cos d."""
-    fall: Tensor
-    """-df/d(cos d) = (1 - d cot d)/sin^2 d where d <= 1, else of no use."""
     sine: Tensor
-    """sin d where ``far`` is 1, else 1."""
+    """sin d, 1 where the points are not apart."""
+    scale: Tensor
+    """As of :class:`Arc`, ()."""
     far: Tensor
     """1 where d > 1 and the points are no antipodes, else 0."""
 
 
 def _log_value(x: Tensor, y: Tensor, radius: Tensor | None = None) -> SavedLog:
     """f L, f = d/sin d."""
-    lateral, cosine, sine, apart, d = arc(x, y, radius)
+    lateral, cosine, sine, inverse, d, scale, apart = arc(x, y, radius)
+    far = (d > 1).to(x.dtype)
+    if not apart.dim():
+        f = d * inverse
+        return SavedLog(lateral * f, lateral, f, cosine, sine, scale, far)
     length = 1.0 if radius is None else radius
     near = (cosine > 0).to(x.dtype)
-    f = apart * d / (sine + (1 - apart)) + (1 - apart) * near
+    f = d * inverse + (1 - apart) * near
     # At the antipode any direction will do: towards an axis, less what of that is along x.
     axis, on_axis = aside(x[..., :2] / length)
     opposite = (1 - apart) * (1 - near) * torch.pi / (1 - on_axis * on_axis).sqrt()
-    large = _large(x)
-    log = subtract_scaled(lateral * (f * length / large), x, opposite * on_axis)
+    log = subtract_scaled(lateral * (f / scale), x, opposite * on_axis)
     log = torch.cat([log[..., :2] + axis * (opposite * length), log[..., 2:]], dim=-1)
-    # The plain 1 - d cot d loses 3/d^2 to cancellation: up to d = 1 by a continued fraction.
-    s = (d * d).clamp(max=1)
-    far = (d > 1).to(x.dtype) * apart
-    sine = far * sine + (1 - far)
-    return SavedLog(log, lateral, f, cosine, (1 - far) * f * f / cot_fraction(s), sine, far)
+    return SavedLog(log, lateral, f, cosine, sine + (1 - apart), scale, far * apart)
 
 
 def _log_pull(inputs: Sequence[Tensor], saved: Sequence[Tensor], g: Tensor) -> tuple[Tensor, ...]:
@@ -208,16 +229,24 @@ def _log_pull(inputs: Sequence[Tensor], saved: Sequence[Tensor], g: Tensor) -> t
     """
     at = SavedLog(*saved)
     lateral, f, cosine, far = at.lateral, at.f, at.cosine, at.far
-    x, inverse = inputs[0], 1 / (_large(inputs[0]) * at.sine)  # lateral inverse is e if far, or L
-    length = 1.0 if len(inputs) < 3 else inputs[2]
     near = 1 - far
+    # -df/d(cos d): the plain 1 - d cot d loses 3/d^2 to cancellation: up to d = 1 by a continued
+    # fraction, beyond it is not needed.
+    d = f * at.sine
+    fall = f * f / cot_fraction((d * d).clamp(max=1))
+    sine = far * at.sine + near
+    x, inverse = inputs[0], 1 / (at.scale * sine)  # lateral inverse is e if far, or L
+    length = 1.0
+    if len(inputs) > 2:
+        length = inputs[2]
+        inverse = inverse / length
     g_x, g_lateral = dot(g, x) / length, dot(g, lateral) * inverse
     rest = subtract_scaled(g, x, far * g_x / length)
     rest = subtract_scaled(rest, lateral, far * g_lateral * inverse)
     left_x, left_lateral = far * dot(rest, x) / length, far * dot(rest, lateral) * inverse
     rest = subtract_scaled(rest, x, left_x / length)
     rest = subtract_scaled(rest, lateral, left_lateral * inverse)
-    by_cosine = (far + near * at.fall) * g_lateral + f * at.sine * g_x
+    by_cosine = (far + near * fall) * g_lateral + f * sine * g_x
     # Of each gradient the part along the sphere: near the antipode the other is far longer.
     by_x = lateral * (-by_cosine * inverse)
     by_x = subtract_scaled(by_x, x, -near * f * cosine * g_x / length)
@@ -227,7 +256,7 @@ def _log_pull(inputs: Sequence[Tensor], saved: Sequence[Tensor], g: Tensor) -> t
     square = dot(lateral, lateral) * (inverse * inverse)
     across = near * (square * by_cosine + f * (cosine * g_x + g_lateral) * cosine)
     by_x = subtract_scaled(by_x, rest, f * cosine)
-    return by_x, subtract_scaled(by_y, x, (across + far * at.sine * g_lateral) / length)
+    return by_x, subtract_scaled(by_y, x, (across + far * sine * g_lateral) / length)
 
 
 logmap = custom_vjp(_log_value, _log_pull, scaled=2, degree=1)

@@ -34,14 +34,19 @@ def dot(x: Tensor, y: Tensor) -> Tensor:
     return (x * y).sum(-1, keepdim=True)
 
 
-def _plain_square(x: Tensor) -> Tensor | None:
-    """|x|^2, (..., 1), if it is seen that no square that counts overflows or underflows."""
+def _plain_square(x: Tensor) -> tuple[Tensor, Tensor] | None:
+    """(x, |x|^2), if it is seen that no square that counts overflows or underflows.
+
+    The first is a view, in which what x's uses add to its gradient comes together first, as it does
+    in the scaled vector of the form for all vectors.
+    """
     if not can_look(x):
         return None
+    x = x.view_as(x)
     square = dot(x, x)
     # From 2^-40 on a square that is subnormal, below 2^-126, counts in none of the 24 digits.
     low, high = (2.0**-40, 2.0**100) if x.dtype == torch.float32 else (2.0**-200, 2.0**900)
-    return square if all_within(square, low, high) else None
+    return (x, square) if all_within(square, low, high) else None
 
 
 def norm(x: Tensor) -> Tensor:
@@ -51,9 +56,9 @@ def norm(x: Tensor) -> Tensor:
     squares loses every digit below 1e-19 and overflows above 1e19 in float32. A power of two,
     because dividing by it rounds nothing.
     """
-    square = _plain_square(x)
-    if square is not None:
-        return square.sqrt()
+    plain = _plain_square(x)
+    if plain is not None:
+        return plain[1].sqrt()
     scale = binary_scale(x)
     scaled = x / scale
     return sqrt0((scaled * scaled).sum(-1, keepdim=True)) * scale
@@ -65,10 +70,10 @@ def normalize(x: Tensor) -> tuple[Tensor, Tensor]:
     By the scaled vector, see ``norm``: finite coordinates have a direction even where the length is
     beyond the dtype, as that of two coordinates of 3e38 is in float32.
     """
-    square = _plain_square(x)
-    if square is not None:
-        length = square.sqrt()
-        return x / length, length
+    plain = _plain_square(x)
+    if plain is not None:
+        length = plain[1].sqrt()
+        return plain[0] / length, length
     scale = binary_scale(x)
     scaled = x / scale
     length = sqrt0(dot(scaled, scaled))

@@ -39,6 +39,7 @@ from . import (
     isometries,
     kernels,
     quadric,
+    radial,
     series,
     sphere_exp_gradients,
     sphere_forms,
@@ -66,6 +67,7 @@ def derivations() -> tuple[Derivation, ...]:
         volume,
         cones,
         kernels,
+        radial,
         transport_pullback,
         frame_transport,
     )
@@ -84,6 +86,7 @@ _HEADINGS = {
     "volume": "Volume and Hessian",
     "cones": "Cones",
     "kernels": "The hyperboloid's kernels",
+    "radial": "Maps along rays",
 }
 
 _OPENING = r"""# Derivations
