@@ -26,6 +26,7 @@ Domain: |X|, |Y| up to ``limits.farthest``; coincident points are 0 apart, with 
 Bound: 8 units of u (1 + kappa) in value and 32 in gradient, kappa the condition number.
 Proof: validation/symbolic/kernels.py, "kernels/law of haversines"
 Proof: validation/symbolic/kernels.py, "kernels/pair, far", "kernels/pair, near"
+Proof: validation/symbolic/radial.py, "radial/pair by the ball"
 Not proven: the derivative by R; tests/manifolds/test_curvature_gradient.py holds it.
 Certificate: Lorentz.dist, Lorentz.sqdist, Lorentz.logmap, Lorentz.transport
 """
@@ -38,9 +39,13 @@ from torch import Tensor
 
 from .custom_vjp import custom_vjp, subtract_scaled
 from .radial_split import lateral_squares, of_like_distance, outward_ray, split_radially
-from .ranges import in_forward_mode
+from .ranges import all_below, all_within, can_look, in_forward_mode
 from .special import asinh_squared, coth_fraction
 from .vectors import dot, largest_entry, norm, relative_to_ray
+
+# Up to this |X|^2, r = 2.49, one form is good for all points that are not next to one another: the
+# ball's, whose coordinates X/(1 + T) are rounded by 1 + T times as much as a step along the ray.
+_NEAR_ENOUGH = 36.0
 
 # Points are far out where |X|^2 is above this. The form of the others, of a point further out than
 # one near the origin on its ray, loses a factor that is 9 at |X| = 1 and 4 here.
@@ -76,10 +81,75 @@ class PairGeometry(NamedTuple):
     ty: Tensor
     """Y's time part."""
     scale: Tensor
-    """1, or a power of two where the points are so near one another that squares underflow."""
+    """1, or a power of two where the points are so near one another that squares underflow; of
+    shape () if no points are so near."""
 
 
 def pair_geometry(
+    x: Tensor, y: Tensor, radius: Tensor | None, difference: Tensor | None = None
+) -> PairGeometry:
+    """Two space parts (..., n) in units of length: each pair by the form that is good for it.
+
+    Where values can be looked at, the one for all pairs is computed of those alone that need it.
+
+    Args:
+        x, y: the space parts.
+        radius: R, or None for 1.
+        difference: y - x, where that is known to more digits than x and y have.
+    """
+    if difference is not None:
+        return _by_any(x, y, radius, difference)
+    near, ordinary = _by_ball(x, y, radius)
+    if ordinary is None:
+        return near
+    looks = can_look(ordinary) and not torch.is_grad_enabled()
+    if not looks or (radius is not None and radius.dim()):
+        rest = _by_any(x, y, radius)
+        return PairGeometry(*(torch.where(ordinary, a, b) for a, b in zip(near, rest, strict=True)))
+    rows = (~ordinary).flatten().nonzero().squeeze(-1)
+    shape = near.lateral.shape
+    pairs = (z.expand(shape).reshape(-1, shape[-1])[rows] for z in (x, y))
+    rest = _by_any(*pairs, radius)
+    for name, part in zip(PairGeometry._fields, rest, strict=True):
+        whole = getattr(near, name).expand(*shape[:-1], -1).reshape(-1, part.shape[-1])
+        near = near._replace(**{name: whole.index_copy(0, rows, part).reshape(*shape[:-1], -1)})
+    return near
+
+
+def _by_ball(x: Tensor, y: Tensor, radius: Tensor | None) -> tuple[PairGeometry, Tensor | None]:
+    """By the points of the ball X/(1 + T), and where that is good, (..., 1); None for everywhere.
+
+    With L = Y - X (1 + T_y)/(1 + T_x), which is 1 + T_y times the difference of those,
+
+        h = (1 + T_x)/(1 + T_y) |L|^2/4,
+        grad_X cosh d = (X.L/(1 + T_x) + |L|^2/(1 + T_y)/2)/T_x X - L,
+        Y - cosh(d) X = (X.L/(1 + T_x) - T_x |L|^2/(1 + T_y)/2) X + L.
+    """
+    x2, y2 = dot(x, x), dot(y, y)
+    if radius is not None:
+        area = radius * radius
+        x2, y2 = x2 / area, y2 / area
+    tx, ty = (1 + x2).sqrt(), (1 + y2).sqrt()
+    above_x, above_y = 1 + tx, 1 + ty
+    y_on_x = above_y / above_x
+    lateral = subtract_scaled(y, x, y_on_x)
+    square, inner = dot(lateral, lateral), dot(x, lateral)
+    if radius is not None:
+        square, inner = square / area, inner / area
+    h = square / y_on_x / 4
+    inner_part, square_part = inner / above_x, square / above_y / 2
+    log_x = inner_part - tx * square_part
+    log_time = (inner + log_x * x2) / tx
+    d_cosh = (inner_part + square_part) / tx
+    farthest = torch.maximum(x2, y2)
+    least = 2.0**-40 if x.dtype == torch.float32 else 2.0**-200
+    everywhere = all_below(farthest, _NEAR_ENOUGH) and all_within(square, least, 2.0**60)
+    scale = h.new_ones(()) if everywhere else torch.ones_like(h)
+    pair = PairGeometry(lateral, h, d_cosh, log_x, log_time, y_on_x, tx, ty, scale)
+    return pair, None if everywhere else (farthest < _NEAR_ENOUGH) & (square > least)
+
+
+def _by_any(
     x: Tensor, y: Tensor, radius: Tensor | None, difference: Tensor | None = None
 ) -> PairGeometry:
     r"""Two space parts (..., n) in units of length, seen from the first; two forms.
@@ -176,9 +246,11 @@ def pair_geometry(
 
 def half_distance(pair: PairGeometry) -> tuple[Tensor, Tensor, Tensor]:
     """(1 where the points differ, else 0; ``scale`` sinh(d/2), 1 where they do not; cosh(d/2))."""
-    apart = (pair.haversine > 0).to(pair.haversine.dtype)
-    half = (pair.haversine + (1 - apart)).sqrt()
-    return apart, half, (1 + pair.haversine / (pair.scale * pair.scale)).sqrt()
+    h = pair.haversine
+    if not pair.scale.dim():  # none coincide
+        return pair.scale, h.sqrt(), (1 + h).sqrt()
+    apart = (h > 0).to(h.dtype)
+    return apart, (h + (1 - apart)).sqrt(), (1 + h / (pair.scale * pair.scale)).sqrt()
 
 
 def twice_asinh(sinh: Tensor, cosh: Tensor) -> Tensor:

@@ -52,7 +52,7 @@ def test_looking_at_values_changes_no_bit(space, name, lengths, dtype, monkeypat
         looked = _everything(manifold, name, *vectors)
         with monkeypatch.context() as patch:
             patch.setattr(ranges, "can_look", lambda s: False)
-            for module in ("vectors", "radial_maps", "hyperboloid_dist"):
+            for module in ("vectors", "radial_maps", "hyperboloid_pair"):
                 patch.setattr(f"spaceforms.manifolds.kernels.{module}.can_look", lambda s: False)
             blind = _everything(manifold, name, *vectors)
         for seen, unseen in zip(looked, blind, strict=True):

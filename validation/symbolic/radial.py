@@ -1,6 +1,6 @@
-"""Maps along rays, to normal coordinates and back, and the ball's form of the distance.
+"""Maps along rays, to normal coordinates and back, and a pair of points by the ball's coordinates.
 
-As `manifolds/kernels/radial_maps.py`, `radial_back.py` and `hyperboloid_dist.py` have them.
+As `manifolds/kernels/radial_maps.py`, `radial_back.py` and `hyperboloid_pair.py` have them.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from typing import Any
 import sympy as sp
 
 from .algebra import Cs, Derivation, K, Proof, Sn, equation, euclidean_dot as dot, tn
-from .kernels import HAVERSINE, NAMED_X, NAMED_Y, PLANE, P, Point, Q
+from .kernels import PLANE, Point, _prove_pair
 
 Form = Callable[..., Any]
 
@@ -70,20 +70,13 @@ def _prove_inverse_slope(form: Form) -> Proof:
     return Proof((equation(r"\tfrac{f'(q)}{q}", form(*names)),), residuals)
 
 
-def distance_by_ball(x: Point, y: Point) -> tuple[Any, Any]:
-    """(h, the gradient of cosh d by x)."""
-    lateral = y.space / (1 + y.time) - x.space / (1 + x.time)
-    q, m = dot(lateral, lateral), dot(x.space, lateral)
-    h = (1 + x.time) * (1 + y.time) * q / 4
-    return h, (1 + y.time) * ((m / (1 + x.time) + q / 2) / x.time * x.space - lateral)
-
-
-def _prove_distance_by_ball(form: Form) -> Proof:
-    h, by_x = form(P, Q)
-    exact = Q.time / P.time * P.space - Q.space
-    names = ("h", r"\nabla_x\cosh d")
-    shown = tuple(equation(n, f) for n, f in zip(names, form(NAMED_X, NAMED_Y), strict=True))
-    return Proof(shown, {"h = sinh(d/2)^2": [h - HAVERSINE], "by x": list(by_x - exact)})
+def pair_by_ball(x: Point, y: Point) -> tuple[Any, Any, Any, Any]:
+    """(h, d_cosh, log_x, lateral), as those of ``kernels``."""
+    above_x, above_y = 1 + x.time, 1 + y.time
+    lateral = y.space - above_y / above_x * x.space
+    inner, square = dot(x.space, lateral) / above_x, dot(lateral, lateral) / above_y / 2
+    h = above_x * square / 2
+    return h, (inner + square) / x.time, inner - x.time * square, lateral
 
 
 def derivations() -> Iterator[Derivation]:
@@ -112,10 +105,10 @@ def derivations() -> Iterator[Derivation]:
         _prove_inverse_slope,
     )
     yield Derivation(
-        "radial/ball's form of the distance",
-        "The haversine of two points of the hyperboloid and the gradient of $\\cosh d$ by their "
-        "difference in the ball's coordinates.",
+        "radial/pair by the ball",
+        "The haversine of two points of the hyperboloid, the gradient of $\\cosh d$ and the "
+        "direction of the logarithm, from the difference in the ball's coordinates.",
         PLANE,
-        distance_by_ball,
-        _prove_distance_by_ball,
+        pair_by_ball,
+        _prove_pair,
     )
