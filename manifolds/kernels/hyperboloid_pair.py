@@ -43,9 +43,10 @@ from .ranges import all_below, all_within, can_look, in_forward_mode
 from .special import asinh_squared, coth_fraction
 from .vectors import dot, largest_entry, norm, relative_to_ray
 
-# Up to this |X|^2, r = 2.49, one form is good for all points that are not next to one another: the
-# ball's, whose coordinates X/(1 + T) are rounded by 1 + T times as much as a step along the ray.
-_NEAR_ENOUGH = 36.0
+# Up to this |X|^2, r = 2.31, one form is good for all points that are at least 1/2 apart: that by
+# the ball, whose coordinates X/(1 + T) are rounded by T times as much as a step along the ray, and
+# by 1/d times as much as the distance, which of points nearer to one another is to keep its digits.
+_NEAR_ENOUGH, _APART = 25.0, 1 / 16
 
 # Points are far out where |X|^2 is above this. The form of the others, of a point further out than
 # one near the origin on its ray, loses a factor that is 9 at |X| = 1 and 4 here.
@@ -108,8 +109,8 @@ def pair_geometry(
         return PairGeometry(*(torch.where(ordinary, a, b) for a, b in zip(near, rest, strict=True)))
     rows = (~ordinary).flatten().nonzero().squeeze(-1)
     shape = near.lateral.shape
-    pairs = (z.expand(shape).reshape(-1, shape[-1])[rows] for z in (x, y))
-    rest = _by_any(*pairs, radius)
+    some_x, some_y = (z.expand(shape).reshape(-1, shape[-1])[rows] for z in (x, y))
+    rest = _by_any(some_x, some_y, radius)
     for name, part in zip(PairGeometry._fields, rest, strict=True):
         whole = getattr(near, name).expand(*shape[:-1], -1).reshape(-1, part.shape[-1])
         near = near._replace(**{name: whole.index_copy(0, rows, part).reshape(*shape[:-1], -1)})
@@ -142,11 +143,10 @@ def _by_ball(x: Tensor, y: Tensor, radius: Tensor | None) -> tuple[PairGeometry,
     log_time = (inner + log_x * x2) / tx
     d_cosh = (inner_part + square_part) / tx
     farthest = torch.maximum(x2, y2)
-    least = 2.0**-40 if x.dtype == torch.float32 else 2.0**-200
-    everywhere = all_below(farthest, _NEAR_ENOUGH) and all_within(square, least, 2.0**60)
+    everywhere = all_below(farthest, _NEAR_ENOUGH) and all_within(h, _APART, 2.0**60)
     scale = h.new_ones(()) if everywhere else torch.ones_like(h)
     pair = PairGeometry(lateral, h, d_cosh, log_x, log_time, y_on_x, tx, ty, scale)
-    return pair, None if everywhere else (farthest < _NEAR_ENOUGH) & (square > least)
+    return pair, None if everywhere else (farthest < _NEAR_ENOUGH) & (h > _APART)
 
 
 def _by_any(

@@ -236,9 +236,8 @@ def _log_pull(inputs: Sequence[Tensor], saved: Sequence[Tensor], g: Tensor) -> t
     fall = f * f / cot_fraction((d * d).clamp(max=1))
     sine = far * at.sine + near
     x, inverse = inputs[0], 1 / (at.scale * sine)  # lateral inverse is e if far, or L
-    length = 1.0
+    length = 1.0 if len(inputs) < 3 else inputs[2]
     if len(inputs) > 2:
-        length = inputs[2]
         inverse = inverse / length
     g_x, g_lateral = dot(g, x) / length, dot(g, lateral) * inverse
     rest = subtract_scaled(g, x, far * g_x / length)

@@ -98,7 +98,8 @@ def joined(first: Tensor, factor: Tensor, v: Tensor) -> Tensor:
     """(first, factor v), (..., n + 1), first (..., 1): written once where nothing is recorded."""
     if torch.is_grad_enabled() or not runs_as_written():
         return torch.cat([first, factor * v], dim=-1)
-    shape = torch.broadcast_shapes(first.shape, factor.shape, (*v.shape[:-1], 1))
+    shapes = first.shape, factor.shape, (*v.shape[:-1], 1)
+    shape = torch.broadcast_shapes(*shapes)  # type: ignore[no-untyped-call]
     whole = v.new_empty((*shape[:-1], v.shape[-1] + 1))
     whole[..., :1] = first
     torch.mul(v, factor, out=whole[..., 1:])

@@ -101,7 +101,7 @@ class Textbook:
         return self._from_space_Lorentz(x[..., 1:])
 
     def _from_normal_Lorentz(self, v: Tensor) -> Tensor:
-        t = self._c * v.norm(dim=-1, keepdim=True)
+        t = self._c * _norm(v)
         return self._from_space_Lorentz(t.sinh() * v / t)
 
     def _to_normal_Lorentz(self, x: Tensor) -> Tensor:
@@ -119,7 +119,7 @@ class Textbook:
 
     def _exterior_angle_Lorentz(self, x: Tensor, y: Tensor) -> Tensor:
         a = -self._k * _minkowski(x, y)
-        size = x[..., 1:].norm(dim=-1, keepdim=True)
+        size = _norm(x[..., 1:])
         cosine = (y[..., :1] + x[..., :1] * a) / (size * (a * a - 1).sqrt())
         return torch.acos(cosine).squeeze(-1)
 
@@ -129,13 +129,13 @@ class Textbook:
         return 2 / self._c * torch.atanh(self._c * self._add(-x, y).norm(dim=-1))
 
     def _expmap_PoincareBall(self, x: Tensor, v: Tensor) -> Tensor:
-        size = v.norm(dim=-1, keepdim=True)
+        size = _norm(v)
         scale = self._c / (1 + self._k * (x * x).sum(-1, keepdim=True))
         return self._add(x, (scale * size).tanh() * v / (self._c * size))
 
     def _logmap_PoincareBall(self, x: Tensor, y: Tensor) -> Tensor:
         d = self._add(-x, y)
-        size: Tensor = d.norm(dim=-1, keepdim=True)
+        size: Tensor = _norm(d)
         gap = 1 + self._k * (x * x).sum(-1, keepdim=True)
         result: Tensor = gap / self._c * torch.atanh(self._c * size) * d / size
         return result
@@ -146,16 +146,16 @@ class Textbook:
         return gap_y / gap_x * turned
 
     def _proj_PoincareBall(self, x: Tensor) -> Tensor:
-        size = x.norm(dim=-1, keepdim=True)
+        size = _norm(x)
         most = (1 - 4 * torch.finfo(x.dtype).eps) / self._c
         return torch.where(size > most, x / size * most, x)
 
     def _expmap0_PoincareBall(self, v: Tensor) -> Tensor:
-        size = self._c * v.norm(dim=-1, keepdim=True)
+        size = self._c * _norm(v)
         return size.tanh() * v / size
 
     def _logmap0_PoincareBall(self, x: Tensor) -> Tensor:
-        size = self._c * x.norm(dim=-1, keepdim=True)
+        size = self._c * _norm(x)
         return torch.atanh(size) * x / size
 
     def _from_normal_PoincareBall(self, v: Tensor) -> Tensor:
@@ -186,7 +186,7 @@ class Textbook:
         return torch.acos(self._k * (x * y).sum(-1)) / self._c
 
     def _expmap_Sphere(self, x: Tensor, v: Tensor) -> Tensor:
-        t: Tensor = self._c * v.norm(dim=-1, keepdim=True)
+        t: Tensor = self._c * _norm(v)
         return t.cos() * x + t.sin() * v / t
 
     def _logmap_Sphere(self, x: Tensor, y: Tensor) -> Tensor:
@@ -198,10 +198,10 @@ class Textbook:
         return v - self._k * yv / (1 + self._k * xy) * (x + y)
 
     def _proj_Sphere(self, x: Tensor) -> Tensor:
-        return x / (self._c * x.norm(dim=-1, keepdim=True))
+        return x / (self._c * _norm(x))
 
     def _from_normal_Sphere(self, v: Tensor) -> Tensor:
-        t = self._c * v.norm(dim=-1, keepdim=True)
+        t = self._c * _norm(v)
         return torch.cat([t.cos() / self._c, t.sin() * v / t], dim=-1)
 
     def _to_normal_Sphere(self, x: Tensor) -> Tensor:
@@ -217,7 +217,7 @@ class Textbook:
     # -- flat space --------------------------------------------------------------------------------
 
     def _dist_Euclidean(self, x: Tensor, y: Tensor) -> Tensor:
-        return (x - y).norm(dim=-1)
+        return _norm(x - y).squeeze(-1)
 
     def _expmap_Euclidean(self, x: Tensor, v: Tensor) -> Tensor:
         return x + v
@@ -231,6 +231,11 @@ class Textbook:
     def _exterior_angle_Euclidean(self, x: Tensor, y: Tensor) -> Tensor:
         x2, y2, d2 = ((a * a).sum(-1) for a in (x, y, x - y))
         return torch.acos((y2 - x2 - d2) / (2 * (x2 * d2).sqrt()))
+
+
+def _norm(x: Tensor) -> Tensor:
+    length: Tensor = x.norm(dim=-1, keepdim=True)
+    return length
 
 
 def _minkowski(x: Tensor, y: Tensor) -> Tensor:
