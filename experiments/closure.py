@@ -15,6 +15,7 @@ from torch import Tensor
 from spaceforms.datasets import load_mammals
 from spaceforms.losses import Hierarchy, entailment_ranking
 from spaceforms.manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Sphere, as_geoopt
+from spaceforms.models.graphs.links import best_f1, f1_at, f1_of_yes
 
 SPACES: dict[str, Callable[[], Manifold]] = {
     "Euclidean": Euclidean,
@@ -126,23 +127,3 @@ def sampled(pairs: Tensor, count: int, known: Tensor, generator: torch.Generator
     # Where chance hit a known pair or a loop, the pair turned round, which is none of either.
     wrong = known[result[..., 0], result[..., 1]] | (result[..., 0] == result[..., 1])
     return torch.where(wrong[..., None], pairs[:, None].flip(-1), result)
-
-
-def best_f1(score: Tensor, truth: Tensor) -> tuple[float, float]:
-    """The best F1 of ``score <= threshold`` and that threshold."""
-    order = score.argsort()
-    score, hits = score[order], truth[order].double().cumsum(0)
-    f1 = 2 * hits / (torch.arange(1, len(hits) + 1) + hits[-1])
-    k = int(f1.argmax())
-    return float(f1[k]), float(score[k])
-
-
-def f1_at(threshold: float, score: Tensor, truth: Tensor) -> float:
-    """F1 of ``score <= threshold``."""
-    chosen = score <= threshold
-    return float(2 * (chosen & truth).sum() / (chosen.sum() + truth.sum()))
-
-
-def f1_of_yes(truth: Tensor) -> float:
-    """F1 of saying yes to everything."""
-    return float(2 * truth.sum() / (truth.sum() + truth.numel()))

@@ -18,11 +18,11 @@ from spaceforms.datasets import Taxonomy, load_mammals, load_wordnet_nouns
 from spaceforms.models.graphs.config import EmbedOptions
 from spaceforms.models.graphs.edges import Graph
 from spaceforms.models.graphs.measures import graph_metric, popularity, reconstruction
-from spaceforms.models.graphs.relation import Relation, relation_of
+from spaceforms.models.graphs.relation import Relation, relation_of, split
 from spaceforms.models.graphs.trainer import Trainer, radii
 
 TASKS = ("reconstruction", "hidden")
-_SHOWN = 0.5  # of the pairs that are no direct edges
+_HIDDEN = 0.5  # of the pairs that are no direct edges
 _CHOOSING = 0.2  # of those that are hidden
 
 
@@ -58,7 +58,7 @@ def figures(options: Options) -> dict[str, float]:
     every = relation_of(graph, closure=True)
     shown, asked = every, every
     if options.task == "hidden":
-        shown, asked = split(graph, every, seed=options.seed, choosing=options.choosing)
+        shown, asked = parted(graph, every, seed=options.seed, choosing=options.choosing)
     trainer = trained(graph, shown, options)
     points = trainer.points().double()
 
@@ -90,24 +90,19 @@ def tree(*, choosing: bool) -> Taxonomy:
     return load_wordnet_nouns().below("bird.n.01") if choosing else load_mammals(published=True)
 
 
-def split(graph: Graph, every: Relation, *, seed: int, choosing: bool) -> tuple[Relation, Relation]:
+def parted(
+    graph: Graph, every: Relation, *, seed: int, choosing: bool
+) -> tuple[Relation, Relation]:
     """(what is learned, what is asked for): each direct edge and half of the rest, the other half.
 
     Of the hidden pairs a fifth is asked for where settings are chosen, else the others.
     """
-    direct = {*zip(graph.child.tolist(), graph.parent.tolist(), strict=True)}
-    pairs = every.pairs.numpy()
-    far = np.array([tuple(pair) not in direct for pair in pairs.tolist()])
-    order = np.random.default_rng(seed).permutation(np.flatnonzero(far))
-    cut = round(_SHOWN * len(order))
-    hidden = order[cut:]
-    fifth = round(_CHOOSING * len(hidden))
-    asked = np.sort(hidden[:fifth] if choosing else hidden[fifth:])
-    learned = np.ones(len(pairs), dtype=bool)
-    learned[hidden] = False
-    return tuple(  # type: ignore[return-value]
-        Relation(every.nodes, pairs[rows, 0], pairs[rows, 1], None) for rows in (learned, asked)
-    )
+    shown, hidden = split(every, graph, _HIDDEN, seed)
+    order = np.random.default_rng(seed).permutation(len(hidden.pairs))
+    fifth = round(_CHOOSING * len(order))
+    rows = np.sort(order[:fifth] if choosing else order[fifth:])
+    child, ancestor = hidden.pairs[rows].numpy().T
+    return shown, Relation(every.nodes, child, ancestor, None)
 
 
 def trained(graph: Graph, relation: Relation, options: Options) -> Trainer:

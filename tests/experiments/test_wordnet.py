@@ -23,19 +23,19 @@ def _set(relation):
 def test_hidden_pairs_are_no_direct_edges_and_are_asked_for_once(mammals):
     every = relation_of(mammals, closure=True)
     direct = {*zip(mammals.child.tolist(), mammals.parent.tolist(), strict=True)}
-    shown, test = wordnet.split(mammals, every, seed=3, choosing=False)
-    same, chosen = wordnet.split(mammals, every, seed=3, choosing=True)
+    shown, test = wordnet.parted(mammals, every, seed=3, choosing=False)
+    same, chosen = wordnet.parted(mammals, every, seed=3, choosing=True)
     assert _set(shown) == _set(same) >= direct
     assert _set(shown) | _set(test) | _set(chosen) == _set(every)
     assert len(shown.pairs) + len(test.pairs) + len(chosen.pairs) == len(every.pairs) == 6540
     assert len(chosen.pairs) == round(0.2 * (len(test.pairs) + len(chosen.pairs)))
-    assert _set(wordnet.split(mammals, every, seed=4, choosing=False)[1]) != _set(test)
+    assert _set(wordnet.parted(mammals, every, seed=4, choosing=False)[1]) != _set(test)
 
 
 def test_what_is_known_is_no_candidate(mammals):
     """A cost by which every known ancestor is nearest leaves the hidden ones first."""
     every = relation_of(mammals, closure=True)
-    _, asked = wordnet.split(mammals, every, seed=0, choosing=False)
+    _, asked = wordnet.parted(mammals, every, seed=0, choosing=False)
     apart = wordnet.known(every, asked)
     hidden = torch.zeros_like(apart)
     hidden[asked.pairs[:, 0], asked.pairs[:, 1]] = True
