@@ -44,7 +44,8 @@ _OF_THE_PROCESS = ("edges", "out", "minutes", "resume", "overwrite")
 class EmbedOptions:
     """Embed the nodes of a graph: from an edge list to vectors, numbers and a picture.
 
-    EDGES is a file of `parent child [weight]` a line, or wordnet:mammals or wordnet:nouns. Fields
+    EDGES is a file of `parent child [weight]` a line, or wordnet:mammals, wordnet:nouns or the
+    nouns below one, as wordnet:bird.n.01. Fields
     are separated by tabs, commas, semicolons or blanks, as in the first line, or lines are JSON
     ({"parent": "animal", "child": "dog"} or ["animal", "dog"]); quotes around names, a header,
     blank lines, comments (#) and gzip are understood; text is UTF-8. Self-loops are left out,
@@ -61,7 +62,7 @@ class EmbedOptions:
     """
 
     edges: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="EDGES")]
-    """A file of edges, or wordnet:mammals or wordnet:nouns."""
+    """A file of edges, or wordnet:mammals, wordnet:nouns or wordnet:NOUN."""
     out: Path
     """Folder for what is made."""
     order: Annotated[

@@ -16,7 +16,7 @@ from typing import BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets import load_mammals, load_wordnet_nouns
+from ...datasets import Taxonomy, load_mammals, load_wordnet_nouns
 from ...datasets.disk import MOST_TEXT, digest, open_file, printable
 
 Order = Literal["parent-child", "child-parent"]
@@ -53,7 +53,8 @@ def read_graph(source: str, order: Order | None = None) -> Graph:
     """Read an edge list, or take a packaged hierarchy.
 
     Args:
-        source: a path, or ``wordnet:mammals`` or ``wordnet:nouns``.
+        source: a path, or ``wordnet:mammals``, ``wordnet:nouns``, or the nouns below one of them,
+            ``wordnet:bird.n.01``.
         order: which end of an edge is written first; what the header says if None, the parent
             where there is none.
 
@@ -61,13 +62,27 @@ def read_graph(source: str, order: Order | None = None) -> Graph:
         OSError: there is no such file.
         ValueError: a line that is no edge, which the sentence names by file and number.
     """
-    if source in PACKAGED:
-        taxonomy = PACKAGED[source]()
+    if source.startswith("wordnet:"):
+        taxonomy = _packaged(source)
         weight = np.ones(len(taxonomy.edges), np.float64)
         return _graph(list(taxonomy.names), taxonomy.parent, taxonomy.child, weight, [])
-    if source.startswith("wordnet:"):
-        raise ValueError(f"edges is {source}; expected {' or '.join(PACKAGED)}, or a file.")
     return _Reader(source, order).read()
+
+
+def _packaged(source: str) -> Taxonomy:
+    """``wordnet:mammals``, ``wordnet:nouns``, or of the nouns what is below one of them."""
+    if source in PACKAGED:
+        return PACKAGED[source]()
+    nouns, name = load_wordnet_nouns(), source.removeprefix("wordnet:")
+    if name not in nouns.names:
+        raise ValueError(
+            f"edges is {source}; expected {', '.join(PACKAGED)}, wordnet: and a noun as "
+            "bird.n.01, or a file."
+        )
+    found = nouns.below(name)
+    if not len(found.edges):
+        raise ValueError(f"edges is {source}; expected a noun with others below it.")
+    return found
 
 
 class _Reader:

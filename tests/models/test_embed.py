@@ -483,3 +483,15 @@ def test_names_of_all_kinds_are_drawn_and_stored(tmp_path):
     embed(options_of(path, tmp_path / "o"))
     names = load_embedding(tmp_path / "o").names
     assert names[:4] == ("日本", "$x$_^2", "a\x1b[31m", "x\u2028y")
+
+
+def test_what_lies_below_a_noun_is_an_edge_list_of_its_own():
+    whales = read_graph("wordnet:whale.n.02")
+    assert "whale.n.02" in whales.names
+    assert "killer_whale.n.01" in whales.names
+    assert {whales.names[k] for k in whales.parent} <= set(whales.names)
+    assert "mammal.n.01" not in whales.names
+    with pytest.raises(ValueError, match=r"edges is wordnet:unicorns; expected .*bird\.n\.01"):
+        read_graph("wordnet:unicorns")
+    with pytest.raises(ValueError, match="expected a noun with others below it"):
+        read_graph("wordnet:killer_whale.n.01")
