@@ -3,6 +3,7 @@
 import pytest
 import torch
 from foreign import Klein as ForeignKlein
+from torch.autograd import gradcheck, gradgradcheck
 
 from spaceforms.manifolds import (
     Euclidean,
@@ -129,3 +130,17 @@ def normal(*size, seed=0, length=None, dtype=torch.float64):
     """Random vectors, of one length if it is given."""
     v = torch.randn(*size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return (v if length is None else length * v / v.norm(dim=-1, keepdim=True)).to(dtype)
+
+
+def derivatives_of_differences(function, inputs, *, second: bool = True, **options) -> bool:
+    """Whether first and second derivatives are those of difference quotients at 1e-6.
+
+    Along one direction of each input and output, where what is wrong in one entry of a Jacobian is
+    diluted by the others: with a hundredth of torch's tolerances, which rounding, 1e-10 of a
+    quotient, leaves room for. So it sees a thousandth of any one entry, as all entries one by one
+    at torch's tolerances do not, in a third of the time.
+    """
+    options = {"fast_mode": True, "rtol": 1e-5, "atol": 1e-7} | options
+    return gradcheck(function, inputs, **options) and (
+        not second or gradgradcheck(function, inputs, **options)
+    )

@@ -5,7 +5,7 @@ import math
 import mpmath as mp
 import pytest
 import torch
-from cases import CASES, normals, points, radius, tangent, thinned
+from cases import CASES, derivatives_of_differences, normals, points, radius, tangent, thinned
 
 from spaceforms.manifolds import (
     Checked,
@@ -336,7 +336,7 @@ def test_every_function_has_first_and_second_derivatives(manifold, name, place):
     if place == "zero":
         b, c = a.clone(), 0 * c if name == "jacobi_field" else c
     arguments = tuple(t.requires_grad_() for t in (a, b, c))
-    assert torch.autograd.gradcheck(function, arguments)
+    assert derivatives_of_differences(function, arguments, second=False)
     total = function(*arguments).square().sum()
     gradients = torch.autograd.grad(total, arguments, create_graph=True)
     second = torch.autograd.grad(sum(g.sum() for g in gradients), arguments)

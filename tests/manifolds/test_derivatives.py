@@ -2,8 +2,15 @@
 
 import pytest
 import torch
-from cases import CASES, normals, points, radius, tangent, thinned
-from torch.autograd import gradcheck, gradgradcheck
+from cases import (
+    CASES,
+    derivatives_of_differences,
+    normals,
+    points,
+    radius,
+    tangent,
+    thinned,
+)
 
 from spaceforms.manifolds import Euclidean, Lorentz, PoincareBall, Sphere
 
@@ -67,10 +74,9 @@ def test_derivatives_are_those_of_finite_differences_to_second_order(manifold, n
         b = a.clone()
     function = maps(manifold)[name]
     a, b = a.requires_grad_(), b.requires_grad_()
-    assert gradcheck(function, (a, b))
     linear = manifold.sign == 0 and name in ("transport", "logdetexp", "expmap", "midpoint")
-    if not (linear or (manifold.sign == 0 and name in ("logmap", "geodesic", "inner"))):
-        assert gradgradcheck(function, (a, b), atol=1e-4)
+    linear |= manifold.sign == 0 and name in ("logmap", "geodesic", "inner")
+    assert derivatives_of_differences(function, (a, b), second=not linear)
 
 
 def test_subgradients_at_singular_places_are_zero(manifold):
@@ -112,11 +118,10 @@ def test_a_zero_vector_gives_its_base_point_with_the_identity_as_derivative(mani
         torch.testing.assert_close(back, x, rtol=tolerance, atol=tolerance)
         if radius(manifold) == 1.0 and not isinstance(manifold, Sphere):
             assert torch.equal(back, x)
-        for point in x:
-            jacobian = torch.func.jacrev(lambda v, p=point: manifold.expmap(p, v))(zero[0])
-            w = tangent(manifold, point, torch.randn(3, dtype=dtype))
-            size = float(w.abs().max())
-            torch.testing.assert_close(jacobian @ w, w, rtol=0, atol=16 * tolerance * size)
+        jacobians = torch.func.vmap(torch.func.jacrev(lambda v, p: manifold.expmap(p, v)))(zero, x)
+        w = tangent(manifold, x, torch.randn(5, 3, dtype=dtype))
+        off = (jacobians @ w.unsqueeze(-1)).squeeze(-1) - w
+        assert (off.abs() <= 16 * tolerance * w.abs().amax(-1, keepdim=True)).all()
 
 
 def test_the_curvature_has_the_derivative_of_finite_differences():
@@ -188,4 +193,4 @@ def test_the_mean_differentiates_implicitly(manifold):
     def mean(v, w):
         return manifold.to_normal(manifold.mean(manifold.from_normal(v), w))
 
-    assert gradcheck(mean, (v, w))
+    assert derivatives_of_differences(mean, (v, w), second=False)

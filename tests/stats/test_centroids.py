@@ -4,7 +4,7 @@ import mpmath as mp
 import pytest
 import reference
 import torch
-from cases import FORMS as CASES, normals, once, points, radius
+from cases import FORMS as CASES, derivatives_of_differences, normals, once, points, radius
 
 from spaceforms.manifolds import Lorentz, PoincareBall, Sphere
 from spaceforms.stats import einstein_midpoint, gyromidpoint, lorentz_centroid
@@ -134,8 +134,7 @@ def test_the_centroid_is_differentiable_and_batches(name):
     def centroid(v, w):
         return manifold.to_normal(lorentz_centroid(manifold, manifold.from_normal(v), w))
 
-    assert torch.autograd.gradcheck(centroid, (v, w))
-    assert torch.autograd.gradgradcheck(centroid, (v, w))
+    assert derivatives_of_differences(centroid, (v, w))
 
 
 def test_the_curvature_of_a_centroid_can_be_learned():
