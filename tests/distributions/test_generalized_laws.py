@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats as st
 import torch
-from cases import CASES, points, radius
+from cases import CASES, derivatives_of_differences, points, radius
 
 from spaceforms.distributions import (
     GeneralizedGaussian,
@@ -281,7 +281,7 @@ def test_densities_and_samples_have_the_gradients_of_finite_differences(kind, sp
         return law.log_prob(manifold.from_normal(w))
 
     arguments = tuple(p.detach().clone().requires_grad_() for p in arguments)
-    assert torch.autograd.gradcheck(density, arguments)
+    assert derivatives_of_differences(density, arguments, second=False)
     # Samples move so that each keeps its chance: E f has the derivative of the density's.
     torch.manual_seed(0)
     a, b = t(0.4, True), t(1.4, True)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from cases import CASES, normals, points, radius
+from cases import CASES, derivatives_of_differences, normals, points, radius
 from torch.distributions import kl_divergence
 
 from spaceforms.distributions import (
@@ -51,15 +51,16 @@ def integral(manifold, n, function, reach):
     if n == 1:
         directions, across = torch.tensor([[1.0], [-1.0]], dtype=F64), torch.ones(2, dtype=F64)
     else:
-        phi = torch.arange(96, dtype=F64) * (2 * math.pi / 96)
+        m = 96 if n == 2 else 48  # to rounding, as the tests below see
+        phi = torch.arange(m, dtype=F64) * (2 * math.pi / m)
         circle = torch.stack([phi.cos(), phi.sin()], -1)
-        across = torch.full((96,), 2 * math.pi / 96, dtype=F64)
+        across = torch.full((m,), 2 * math.pi / m, dtype=F64)
         directions = circle
         if n == 3:
-            z, wz = legendre(48, -1.0, 1.0)
+            z, wz = legendre(24, -1.0, 1.0)
             s = (1 - z.square()).sqrt()
             directions = torch.cat(
-                [s[:, None, None] * circle, z[:, None, None].expand(-1, 96, 1)], -1
+                [s[:, None, None] * circle, z[:, None, None].expand(-1, m, 1)], -1
             ).reshape(-1, 3)
             across = (wz[:, None] * across).reshape(-1)
     x = manifold.from_normal(r[:, None, None] * directions)
@@ -226,15 +227,13 @@ def test_log_prob_and_samples_have_the_gradients_of_finite_differences(law, spac
     def density(a, b, p):
         return LAWS[law](manifold, manifold.from_normal(a), p).log_prob(manifold.from_normal(b))
 
-    assert torch.autograd.gradcheck(density, arguments)
-    if law != "UniformBall":
-        assert torch.autograd.gradgradcheck(density, arguments, atol=1e-4)
+    assert derivatives_of_differences(density, arguments, second=law != "UniformBall")
 
     def sample(a, p):
         torch.manual_seed(2)
         return LAWS[law](manifold, manifold.from_normal(a), p).rsample((5,))
 
-    assert torch.autograd.gradcheck(sample, (arguments[0], arguments[2]))
+    assert derivatives_of_differences(sample, (arguments[0], arguments[2]), second=False)
 
 
 @pytest.mark.parametrize("kind", [Lorentz, PoincareBall, Sphere])
