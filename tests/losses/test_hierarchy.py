@@ -183,7 +183,9 @@ def _felines():
     return Hierarchy(parent=[p for p, _ in own], child=[c for _, c in own])
 
 
-@pytest.mark.parametrize("space", [PoincareBall(), Lorentz(), Euclidean()], ids=str)
+@pytest.mark.parametrize(
+    "space", [PoincareBall(), Lorentz(), pytest.param(Euclidean(), marks=pytest.mark.slow)], ids=str
+)
 def test_a_tree_of_sixty_nodes_is_learned(space):
     """In three dimensions, all pairs told apart from all others: F1 above 0.95, from 0.09."""
     tree = _felines()

@@ -466,7 +466,14 @@ def test_a_flat_solution_is_warned_of(undrawn, tree, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("manifold", "dim"),
-    [*((name, 3) for name in SPACES), *((n, d) for n in ("ball", "sphere") for d in (1, 2))],
+    [
+        *(
+            # The disk of three dimensions is lorentz's.
+            pytest.param(name, 3, marks=pytest.mark.slow if name in ("ball", "halfspace") else ())
+            for name in SPACES
+        ),
+        *((n, d) for n in ("ball", "sphere") for d in (1, 2)),
+    ],
 )
 def test_every_space_of_every_dimension_has_a_picture(tree, tmp_path, manifold, dim):
     embed(options_of(tree, tmp_path / "o", manifold=manifold, dim=dim, epochs=1))

@@ -143,7 +143,7 @@ def test_the_curvature_of_a_centroid_can_be_learned():
     assert torch.autograd.grad(m.sum(), list(space.parameters()))[0].abs() > 0
 
 
-@pytest.mark.parametrize("name", FIXED)
+@pytest.mark.parametrize("name", once(FIXED))
 def test_it_goes_under_vmap_and_into_a_graph(name):
     manifold = CASES[name]
     x, w = points(manifold, 6, 5, 3, seed=1, spread=0.8), weights(6, 5)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from cases import CASES, normals, points, radius
+from cases import CASES, normals, once, points, radius
 
 from spaceforms.manifolds import Lorentz, PoincareBall, Sphere
 from spaceforms.stats import distortion, horopca, horospherical_projection, tangent_pca
@@ -10,7 +10,7 @@ from spaceforms.stats import distortion, horopca, horospherical_projection, tang
 F64 = torch.float64
 EPS = torch.finfo(F64).eps
 HYPERBOLIC = [name for name in CASES if CASES[name].sign < 0]
-each = pytest.mark.parametrize("name", HYPERBOLIC)
+each = pytest.mark.parametrize("name", once(HYPERBOLIC))
 
 
 def ideal_points(k: int, n: int, seed: int = 3) -> torch.Tensor:
