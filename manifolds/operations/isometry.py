@@ -63,7 +63,8 @@ class Isometry(ABC):
         # Raises if they do not fit.
         self.manifold._to_unit(f"{self._op}.push", [("x", x)], [("v", v)])
         dtype = torch.promote_types(x.dtype, v.dtype)
-        x, v = expanded(x.to(dtype), v), expanded(v.to(dtype), x)
+        # Contiguous: forward mode refuses a point that several vectors share.
+        x, v = expanded(x.to(dtype), v).contiguous(), expanded(v.to(dtype), x)
         scale = scale_of(v)  # linear in v, whose products with points may overflow
         image: Tensor = torch.func.jvp(self, (x,), (v / scale,))[1]
         return scale * image

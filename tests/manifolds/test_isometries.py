@@ -104,6 +104,14 @@ def test_push_is_the_derivative_along_a_geodesic_by_a_difference_quotient(manifo
     assert (manifold.norm(gx, gv - quotient) <= allowed).all()
 
 
+def test_several_vectors_at_one_point_are_pushed_as_each_by_itself(manifold):
+    x = points(manifold, 4, 3)
+    u, v = (tangent(manifold, x, normals(manifold, 4, 3, seed=s)).detach() for s in (5, 6))
+    g = some(manifold)["product"]
+    together = g.push(x, torch.stack([u, v]))
+    assert torch.equal(together, torch.stack([g.push(x, u), g.push(x, v)]))
+
+
 def test_push_is_transport_to_p_on_to_q_and_on_to_the_image(manifold):
     p, q, x = (points(manifold, 10, 3, seed=s, spread=0.7) for s in (1, 2, 3))
     v = tangent(manifold, x, normals(manifold, 10, 3, seed=4)).detach()
