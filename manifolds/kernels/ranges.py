@@ -25,6 +25,14 @@ import torch
 from torch import Tensor
 
 
+# Names that torch does not promise: in a version without one of them nothing is looked at.
+_KNOWN = (
+    hasattr(torch._C, "_len_torch_dispatch_stack")
+    and hasattr(torch._C, "_is_tracing")
+    and hasattr(getattr(torch._C, "_functorch", None), "peek_interpreter_stack")
+)
+
+
 def in_forward_mode() -> bool:
     """Whether derivatives are taken along with the values."""
     return torch.autograd.forward_ad._current_level >= 0
@@ -32,7 +40,7 @@ def in_forward_mode() -> bool:
 
 def runs_as_written() -> bool:
     """Whether no compiler, transform, forward mode, tracer or dispatch mode sees the operations."""
-    return not (
+    return _KNOWN and not (
         torch.compiler.is_compiling()
         or in_forward_mode()
         or torch._C._functorch.peek_interpreter_stack() is not None
