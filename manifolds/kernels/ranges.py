@@ -24,7 +24,6 @@ Certificate: Lorentz.from_normal, Lorentz.dist, Sphere.logmap
 import torch
 from torch import Tensor
 
-
 # Names that torch does not promise: in a version without one of them nothing is looked at.
 _KNOWN = (
     hasattr(torch._C, "_len_torch_dispatch_stack")
