@@ -10,7 +10,6 @@ from ..common import (
     check_manifold,
     check_reduction,
     in_float32,
-    reduce,
 )
 from .orders import ranked
 
@@ -22,7 +21,6 @@ def disk_distance(
     child_radius: Tensor,
     *,
     manifold: Manifold,
-    reduction: Reduction = "none",
 ) -> Tensor:
     r"""How far a child's disk reaches out of its parent's; within, minus the way to its edge.
 
@@ -40,10 +38,9 @@ def disk_distance(
         parent_radius: (...), of any sign.
         child_radius: (...), of any sign.
         manifold: the space of both.
-        reduction: ``"none"``: (...); ``"mean"`` or ``"sum"``.
 
     Returns:
-        A length with a sign, in float32 (float64 for float64 inputs).
+        (...): a length with a sign, in float32 (float64 for float64 inputs).
 
     Raises:
         ValueError: shapes that do not fit.
@@ -56,11 +53,10 @@ def disk_distance(
     -1.0
     """
     where = "disk_distance"
-    check_reduction(where, reduction)
     check_manifold(where, manifold)
     ends = {"parent": parent, "child": child}
     radii = {"parent_radius": parent_radius, "child_radius": child_radius}
-    return reduce(_distance(where, manifold, ends, radii), None, reduction)
+    return _distance(where, manifold, ends, radii)
 
 
 def disk_ranking(

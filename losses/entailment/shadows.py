@@ -11,7 +11,7 @@ from ...manifolds.base import check_one
 from ...manifolds.checks import check_coordinates, check_number
 from ...manifolds.kernels.generalized_trig import asinc_k, sinc_k
 from ...manifolds.kernels.vectors import atan2_0, normalize, sqrt0
-from ..common import Reduction, check_option, check_reduction, in_float32, reduce
+from ..common import Reduction, check_option, check_reduction, in_float32
 from .orders import ranked
 
 Shadow = Literal["umbral", "penumbral"]
@@ -25,7 +25,6 @@ def shadow_distance(
     manifold: Manifold,
     shadow: Shadow = "umbral",
     size: float = 0.1,
-    reduction: Reduction = "none",
 ) -> Tensor:
     r"""How far a child is outside its parent's shadow cone; inside, minus the way to its edge.
 
@@ -67,11 +66,10 @@ def shadow_distance(
         manifold: the space of both, of one curvature.
         shadow: which of the two.
         size: s > 0, a length.
-        reduction: ``"none"``: (...); ``"mean"`` or ``"sum"``.
 
     Returns:
-        A length with a sign, in float32 (float64 for float64 inputs): at most 0 in the cone. At
-        parent = child s - s = 0 for "umbral" and 0 for "penumbral".
+        (...): a length with a sign, in float32 (float64 for float64 inputs): at most 0 in the cone.
+        At parent = child s - s = 0 for "umbral" and 0 for "penumbral".
 
     Raises:
         TypeError: a product.
@@ -86,11 +84,9 @@ def shadow_distance(
     [-0.5, 3.6056]
     """
     where = "shadow_distance"
-    check_reduction(where, reduction)
     _check(where, manifold, shadow, size)
     parent, child = in_float32(where, parent=parent, child=child)
-    found = _distance(where, manifold, shadow, size, parent=parent, child=child)
-    return reduce(found, None, reduction)
+    return _distance(where, manifold, shadow, size, parent=parent, child=child)
 
 
 def shadow_ranking(

@@ -107,12 +107,15 @@ def _hyperboloid_back_radius_derivative(
 
 def _ball_back_value(x: Tensor, radius: Tensor | None = None) -> Saved:
     """2 artanh(q)/q x, |x| = R q."""
-    s, dtype = square_of(x, radius), x.dtype
+    # As ``dist`` has it, by the point over R: at the rim another rounding of the square would be
+    # another distance, by 0.3 R in float32.
+    unit, eps = x if radius is None else x / radius, torch.finfo(x.dtype).eps
     # Of a point inside the ball only the rounding of the sum of squares may bring this to 1.
-    s = s.clamp(max=1 - torch.finfo(dtype).eps)
-    q = s.clamp(min=least(dtype)).sqrt()
-    f = 2 * q.atanh() / q
-    return Saved(f * x, f, 1 - s, s, s.new_zeros(()))
+    s = dot(unit, unit).clamp(max=1 - eps)
+    gap = 1 - s
+    # artanh q = asinh(q/sqrt(1 - q^2)): there a rounding of q itself would be as much again.
+    f = 2 * _asinh_over((s / gap).clamp(min=least(x.dtype)))[0] / gap.sqrt()
+    return Saved(f * x, f, gap, s, s.new_zeros(()))
 
 
 def _ball_back_slope(at: Saved) -> Tensor:

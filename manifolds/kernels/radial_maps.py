@@ -123,7 +123,7 @@ def _is_ordinary(s: Tensor, length: float | Tensor, sign: int, largest: float) -
         return False
     end = 2.0**60  # of the sphere, by whose length its vectors are not cut
     if sign < 0:
-        size = length if isinstance(length, float) else length.detach().item()
+        size = length if isinstance(length, float) else length.detach().amax().item()
         end = 0.9 * math.asinh(min(largest / size, farthest(s.dtype))) ** 2
     return all_within(s, least(s.dtype), end)
 

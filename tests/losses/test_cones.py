@@ -138,7 +138,9 @@ def test_in_a_product_a_point_in_all_cones_brings_all_its_cones(seed):
         angle, aperture = space.cones(a, b)
         assert angle.shape == aperture.shape == (64, 5), name
         for k, (f, (p, q)) in enumerate(zip(flat, own, strict=True)):
-            assert torch.equal(angle[:, k], f.exterior_angle(p, q))
+            # But for the last bit: side by side with other factors it is the form for all inputs.
+            alone = f.exterior_angle(p, q)
+            assert ((angle[:, k] - alone).abs() <= 4 * 2.0**-53 * alone).all()
             assert torch.equal(aperture[:, k], f.half_aperture(p))
             excess = angle[:, k] - aperture[:, k]
             assert (excess <= _rounding(f, p, q)[:, 0]).all()

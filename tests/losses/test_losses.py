@@ -236,6 +236,8 @@ def _arguments(name: str) -> dict[str, object]:
             ("part_image", "part_text", "image_keys", "text_keys", "point", "keys"), four
         ),
         **{n: four[:, None].expand(4, 2, 4) for n in ("negative_parent", "negative_child")},
+        **dict.fromkeys(("parent_radius", "child_radius"), flat[:, 0]),
+        **dict.fromkeys(("negative_parent_radius", "negative_child_radius"), flat[:, :2]),
     }
     if name in ("generalized_gaussian_nll", "probvlm_surrogate_nll", "cross_nll"):
         known = dict.fromkeys(

@@ -192,7 +192,7 @@ def test_derivatives_are_those_of_the_lengths(space, shadow):
 
     assert gradcheck(length, (x, y))
     still = space.origin(2, dtype=F64).expand(3, -1).clone().requires_grad_()
-    shadow_distance(still, still, manifold=space, shadow=shadow, reduction="sum").backward()
+    shadow_distance(still, still, manifold=space, shadow=shadow).sum().backward()
     assert still.grad.isfinite().all()
 
 
