@@ -49,7 +49,9 @@ def distortion(
     image = manifold if image is None else image
     relative, correlation = of_pairs(x, y, manifold=manifold, image=image)
     true = _in_radii(manifold, x)
-    kept = float(_in_radii(image, y) / true) if true > 0 else 1.0
+    # Of equal points the mean is one of them but for rounding, which is no variance.
+    varied = true > 0 and bool((x != x[:1]).any())
+    kept = float(_in_radii(image, y) / true) if varied else 1.0
     return Distortion(relative, correlation, kept)
 
 

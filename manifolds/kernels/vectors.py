@@ -45,7 +45,9 @@ def _plain_square(x: Tensor) -> tuple[Tensor, Tensor] | None:
     x = x.view_as(x)
     square = dot(x, x)
     # From 2^-40 on a square that is subnormal, below 2^-126, counts in none of the 24 digits.
-    low, high = (2.0**-40, 2.0**100) if x.dtype == torch.float32 else (2.0**-200, 2.0**900)
+    # Above 2^40 the gradient by the square, 1/(2 |x|) of that by the norm, may be subnormal where
+    # that is not: of 2^-101 at |x| = 2^38 in float32.
+    low, high = (2.0**-40, 2.0**40) if x.dtype == torch.float32 else (2.0**-200, 2.0**400)
     return (x, square) if all_within(square, low, high) else None
 
 
