@@ -1,6 +1,6 @@
 """Time of each map, forward and backward, beside geoopt's and the textbook's formula.
 
-    python benchmarks/maps.py [--quick] [--compile] [--manifold M] [--map F]
+    python benchmarks/maps.py [--quick] [--compile] [--manifold M] [--map F] [--radius R]
     python benchmarks/maps.py --quick --page docs/speed.md
 
 One process, one thread, the libraries in random order, the median of the processor's time in
@@ -61,9 +61,9 @@ the ball of curvature -1 stands in the place of the textbook.
 """
 
 
-def _arguments(space: Any, name: str, shape: tuple[int, ...]) -> list[Tensor]:
+def _arguments(space: Any, name: str, shape: tuple[int, ...], radius: float) -> list[Tensor]:
     generator = torch.Generator().manual_seed(0)
-    normal = [torch.randn(shape, generator=generator) / shape[-1] ** 0.5 for _ in "xyn"]
+    normal = [radius * torch.randn(shape, generator=generator) / shape[-1] ** 0.5 for _ in "xyn"]
     x, y = (space.from_normal(n) for n in normal[:2])
     made = {"x": x, "y": y, "v": space.logmap(x, y), "n": normal[2], "o": space.logmap0(x)}
     return [made[kind].detach().requires_grad_() for kind in MAPS[name]]
@@ -96,14 +96,14 @@ def _seconds(function: Callable[..., Tensor], arguments: list[Tensor], g: Tensor
 
 
 def measure(
-    space: str, name: str, shape: tuple[int, ...], *, budget: float, compiled: bool
+    space: str, name: str, shape: tuple[int, ...], *, budget: float, compiled: bool, radius: float
 ) -> dict[str, float]:
     """Median seconds of the processor by library, of 5 to 100 runs, as there is time for."""
     torch.compiler.reset()  # or the compiler gives up on a function that it has seen too often
     functions = _functions(space, name)
     # On a ball the points of every other stereographic model, of half their length, are points too.
     drawn_on = SPACES[space] if not space.startswith("Stereographic") else ("PoincareBall", -1.0)
-    arguments = _arguments(make("spaceforms", *drawn_on), name, shape)
+    arguments = _arguments(make("spaceforms", *drawn_on), name, shape, radius)
     result = functions["spaceforms"](*arguments)
     g = torch.randn(result.shape, generator=torch.Generator().manual_seed(1))
     calls: dict[str, tuple[Callable[..., Tensor], list[Tensor], Tensor | None]] = {
@@ -135,7 +135,8 @@ def table(options: argparse.Namespace, shapes: Iterable[tuple[int, ...]], compil
                 continue
             for shape in shapes:
                 budget = 0.3 if options.quick else 1.0
-                times = measure(space, name, shape, budget=budget, compiled=compiled)
+                how = {"budget": budget, "compiled": compiled, "radius": options.radius}
+                times = measure(space, name, shape, **how)
                 ours = times["spaceforms"]
                 second = "ball" if "ball" in times else "textbook"
                 ratios = [
@@ -157,6 +158,7 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true", help="under torch.compile")
     parser.add_argument("--manifold", choices=SPACES, action="append", help="only this one")
     parser.add_argument("--map", choices=MAPS, action="append", help="only this one")
+    parser.add_argument("--radius", type=float, default=1.0, help="of the points, about")
     parser.add_argument("--page", type=Path, help="write both tables, eager and compiled, here")
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -48,6 +48,11 @@ from .vectors import dot, largest_entry, norm, relative_to_ray
 # by 1/d times as much as the distance, which of points nearer to one another is to keep its digits.
 _NEAR_ENOUGH, _APART = 25.0, 1 / 16
 
+# Farther out it is good where h > T_x T_y/64, at angles above 15 degrees: L = 2 sqrt(h T_y/T_x) is
+# rounded by 1.5 u T_y, and so h by 1.5 u sqrt(T_x T_y/h) of itself, 12 u at the most, which is an
+# absolute 12 u of a distance above 1.2. Squares of what is above the last number may overflow.
+_WIDE, _LARGEST = 64.0, 2.0**60
+
 # Points are far out where |X|^2 is above this. The form of the others, of a point further out than
 # one near the origin on its ray, loses a factor that is 9 at |X| = 1 and 4 here.
 _FAR = 0.25
@@ -112,8 +117,8 @@ def pair_geometry(
     some_x, some_y = (z.expand(shape).reshape(-1, shape[-1])[rows] for z in (x, y))
     rest = _by_any(some_x, some_y, radius)
     for name, part in zip(PairGeometry._fields, rest, strict=True):
-        whole = getattr(near, name).expand(*shape[:-1], -1).reshape(-1, part.shape[-1])
-        near = near._replace(**{name: whole.index_copy(0, rows, part).reshape(*shape[:-1], -1)})
+        if name not in ("tx", "ty"):  # both forms have the same, of the shape of one point
+            getattr(near, name).view(-1, part.shape[-1]).index_copy_(0, rows, part)
     return near
 
 
@@ -142,11 +147,17 @@ def _by_ball(x: Tensor, y: Tensor, radius: Tensor | None) -> tuple[PairGeometry,
     log_x = inner_part - tx * square_part
     log_time = (inner + log_x * x2) / tx
     d_cosh = (inner_part + square_part) / tx
-    farthest = torch.maximum(x2, y2)
-    everywhere = all_below(farthest, _NEAR_ENOUGH) and all_within(h, _APART, 2.0**60)
-    scale = h.new_ones(()) if everywhere else torch.ones_like(h)
+    # Smaller looks first: of points next to the origin the mask itself would be half the work.
+    near = all_below(x2, _NEAR_ENOUGH) and all_below(y2, _NEAR_ENOUGH)
+    ordinary = None
+    if not (near and all_within(h, _APART, _LARGEST)):
+        wide = (torch.maximum(x2, y2) < _NEAR_ENOUGH) | (tx * ty < _WIDE * h)
+        ordinary = wide & (h > _APART) & (h < _LARGEST)
+        if can_look(ordinary) and bool(ordinary.all()):
+            ordinary = None
+    scale = h.new_ones(()) if ordinary is None else torch.ones_like(h)
     pair = PairGeometry(lateral, h, d_cosh, log_x, log_time, y_on_x, tx, ty, scale)
-    return pair, None if everywhere else (farthest < _NEAR_ENOUGH) & (h > _APART)
+    return pair, ordinary
 
 
 def _by_any(
