@@ -64,9 +64,10 @@ experiments-quick: $(VENV)/.installed-dev  ## The experiments cut down to some m
 	$(BIN)/python experiments/run.py closure concepts cones embed hierarchy noise tcl uncertainty widths --quick
 	$(BIN)/python experiments/report.py runs/experiments/quick --page runs/experiments/quick/results.md
 
-experiments: $(VENV)/.installed-dev  ## All experiments, hours on two cores; rewrites docs/results.md
+experiments: $(VENV)/.installed-dev  ## All experiments, hours on two cores; rewrites docs/results.md and docs/wordnet.md
 	$(BIN)/python experiments/run.py
 	$(BIN)/python experiments/report.py
+	$(BIN)/python experiments/settled.py
 
 clean:  ## Remove what was built, and caches; environments and runs/ stay
 	rm -rf build dist docs/_build docs/_pictures docs/_generated docs/derivations.md htmlcov .coverage* .pytest_cache .mypy_cache .ruff_cache \

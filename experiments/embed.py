@@ -1,13 +1,16 @@
-"""The mammals of WordNet embedded by ``spaceforms embed``: one run of the command, its figures."""
+"""A part of WordNet embedded by ``spaceforms embed``: one run of the command, its figures."""
 
 import dataclasses
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 from spaceforms.models.graphs.config import EmbedOptions
 from spaceforms.models.graphs.run import embed
 
-Options = partial(EmbedOptions, "wordnet:mammals", Path("embedding"))
+
+def Options(edges: str = "wordnet:mammals", **options: Any) -> EmbedOptions:
+    """Those of the command, of the mammals if not said; the folder is a run's own."""
+    return EmbedOptions(edges, Path("embedding"), **options)
 
 
 def figures(folder: Path, options: EmbedOptions) -> dict[str, float]:

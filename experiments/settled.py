@@ -1,0 +1,96 @@
+"""The page on WordNet: python experiments/settled.py [RESULTS] [--page FILE]
+
+Its words and the published tables are in docs/wordnet.toml; every figure of ours is read from the
+files of run.py.
+"""
+
+import argparse
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import claims
+import numpy as np
+import plan
+from compare import value
+from report import figures, measured, table
+
+DOCS = plan.HERE.parent / "docs"
+FIGURE = re.compile(r"\{\{([^|}]+)\|([^|}]+)\|([^|}]+)\|([^|}]+)\}\}")
+
+Results = dict[str, dict[str, Any]]
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("results", nargs="?", type=Path, default=plan.HERE / "results")
+    parser.add_argument("--page", type=Path, default=DOCS / "wordnet.md")
+    options = parser.parse_args()
+    words = tomllib.loads((DOCS / "wordnet.toml").read_text(encoding="utf-8"))
+    found = {
+        name: json.loads(path.read_text(encoding="utf-8"))
+        for name in words["parts"]
+        if (path := options.results / f"{name}.json").is_file()
+    }
+    options.page.write_text(page(words, found), encoding="utf-8")
+    print(f"Written: {options.page}")
+
+
+def page(words: dict[str, Any], found: Results) -> str:
+    """The text of the page."""
+    sentences = [s for text in words["sentences"] if (s := filled(text.strip(), found))]
+    decides = "".join(
+        f"{k}. {s}\n".replace("\n", "\n   ").rstrip(" ") for k, s in enumerate(sentences, 1)
+    )
+    others = "".join(
+        f"\n**{t['title']}** ({t['source']})\n\n" + table(t["head"], t["rows"])
+        for t in words["published"]
+    )
+    ours = "".join(part(name, words["parts"][name], result) for name, result in found.items())
+    absent = [f"`{name}`" for name in words["parts"] if name not in found]
+    missing = f"\nNot run yet: {', '.join(absent)}.\n" if absent else ""
+    return (
+        f"# WordNet, settled\n{words['head']}\n## What decides\n\n{decides}"
+        f"\n## What was published\n{others}{ours}{missing}"
+        f"\n## What this does not show\n{words['not_shown']}"
+    )
+
+
+def filled(text: str, found: Results) -> str:
+    """A sentence with its figures; nothing if one of its experiments has not run."""
+    if any(name not in found for name, *_ in FIGURE.findall(text)):
+        return ""
+    return FIGURE.sub(lambda m: f"{mean(found[m[1]], m[2], m[3], m[4]):.3f}", text)
+
+
+def mean(result: dict[str, Any], variant: str, figure: str, place: str) -> float:
+    """Of a figure over the seeds of one variant at one place, as "dim=2".
+
+    Raises:
+        ValueError: no run has it.
+    """
+    key, _, at = place.partition("=")
+    runs = [r for r in result["runs"] if r["variant"] == variant and str(r["at"].get(key)) == at]
+    values = [v for r in runs if np.isfinite(v := value(r, figure))]
+    if not values:
+        raise ValueError(f"no run of {variant!r} at {place} has {figure!r}; expected one or more.")
+    return float(np.mean(values))
+
+
+def part(name: str, title: str, result: dict[str, Any]) -> str:
+    """One experiment: its tables, and what was claimed of it beforehand."""
+    content = plan.content(name)
+    text = f"\n## {title}\n\n{content['question'].strip()}\n"
+    for heading, columns in content["tables"].items():
+        text += figures(heading, columns, result["runs"])
+    judged = [(claim.text, *claim.judge(result["runs"])) for claim in claims.read(name)]
+    rows = [(text, measured(difference), verdict) for text, difference, verdict in judged]
+    text += "\n" + table(("claim", "difference, 95 % interval", "verdict"), rows)
+    return f"{text}\n`python experiments/run.py {name}`\n"
+
+
+if __name__ == "__main__":
+    main()
