@@ -18,7 +18,9 @@ version = release = spaceforms.__version__
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
@@ -29,7 +31,6 @@ exclude_patterns = ["_build", "_generated"]
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 
-# A room's public names are those its __init__ imports, in the order in which it names them.
 autodoc_default_options = {
     "members": True,
     "imported-members": True,
@@ -97,6 +98,12 @@ def write_structure(app):
     structure["write_all"](Path(app.srcdir) / "_generated")
 
 
+def write_reference(app):
+    """A page for each class or family of functions, and a summary for each room."""
+    pages = runpy.run_path(str(Path(app.srcdir) / "api_pages.py"))
+    pages["write_all"](Path(app.srcdir) / "api", Path(app.srcdir) / "_generated" / "api")
+
+
 def draw_examples(app):
     """Run the examples that draw: the pictures of the guide exist only as their output."""
     pictures = Path(app.srcdir) / "_pictures"
@@ -110,6 +117,7 @@ def setup(app):
     app.connect("builder-inited", write_derivations)
     app.connect("builder-inited", draw_examples)
     app.connect("builder-inited", write_structure)
+    app.connect("builder-inited", write_reference)
     app.connect("missing-reference", link_bare_names)
     app.connect("autodoc-process-docstring", escape_bars, priority=900)  # after napoleon
     app.connect("autodoc-process-docstring", keep_colons, priority=100)  # before it

@@ -6,6 +6,7 @@ tables, verdicts and pictures are made from the files and from the experiments' 
 
 import argparse
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -215,7 +216,9 @@ def cell(values: list[float], *, digits: int) -> str:
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+    text = "".join("| " + " | ".join(line) + " |\n" for line in lines)
+    # A mean and its spread, or two figures of one cell, stay on one line.
+    return re.sub(r"(?<=\d) ([±/]) (?=[\d.])", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def test_every_sentence_has_the_figures_of_the_files(tmp_path, monkeypatch):
 
 def test_the_page_of_nothing_has_the_published_tables_alone(tmp_path, monkeypatch):
     text = _written(tmp_path, monkeypatch, [])
-    assert "3542.3 / .024" in text
+    assert "3542.3\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}.024" in text
     assert all(f"`{name}`" in text for name in PARTS)
     assert "1. " not in text.partition("## What was published")[0]
 
