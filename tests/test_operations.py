@@ -19,7 +19,7 @@ ROOMS = (spaceforms.manifolds, spaceforms.stats, spaceforms.distributions, space
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
 def test_each_operation_is_there_and_tested(row):
-    _, here, test, _ = row
+    _, here, _, test = row
     file, name = test.strip("`").split("::")
     assert f"def {name}(" in (ROOT / "tests" / file).read_text(encoding="utf-8")
     for word in re.findall(r"`([\w.]+)`", here):
