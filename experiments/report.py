@@ -131,14 +131,17 @@ def section(name: str, result: dict[str, Any], folder: Path) -> str:
     """One experiment: question, all variants at all places, how long it took."""
     content = plan.content(name)
     text = f"\n## {content['title']}\n\n{content['question'].strip()}\n"
-    if "picture" in content and drawn(
-        path := folder / "_static" / f"results_{name}.svg", result["runs"], **content["picture"]
-    ):
-        text += f"\n![{content['picture']['figure']}](_static/{path.name})\n"
-    for title, columns in content.get("tables", {}).items():
-        text += figures(title, columns, result["runs"])
+    tables = "".join(
+        figures(title, columns, result["runs"])
+        for title, columns in content.get("tables", {}).items()
+    )
     if tried := result.get("tuning"):
-        text += settings(tried, content["tuning"]["figure"])
+        tables += settings(tried, content["tuning"]["figure"])
+    path = folder / "_static" / f"results_{name}.svg"
+    if "picture" in content and drawn(path, result["runs"], **content["picture"]):
+        text += f"\n![{content['picture']['figure']}](_static/{path.name})\n"
+        tables = folded("All figures", tables)  # the picture says it at a glance
+    text += tables
     reasons = "".join(
         f"\n`{run}` failed: `{(error.splitlines() or ['it did not say why'])[-1]}`.\n"
         for run, error in result["failed"].items()
@@ -211,6 +214,11 @@ def cell(values: list[float], *, digits: int) -> str:
     spread = f" ± {np.std(have, ddof=1):.{digits}f}" if len({*have}) > 1 else ""
     few = f" ({len(have)} of {len(values)})" if len(have) < len(values) else ""
     return f"{np.mean(have):.{digits}f}{spread}{few}"
+
+
+def folded(title: str, text: str) -> str:
+    """Text that a reader opens by a click."""
+    return f"\n<details><summary>{title}</summary>\n{text}\n</details>\n"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
