@@ -84,6 +84,8 @@ def part(name: str, title: str, result: dict[str, Any]) -> str:
     """One experiment: its tables, and what was claimed of it beforehand."""
     content = plan.content(name)
     text = f"\n## {title}\n\n{content['question'].strip()}\n"
+    if "picture" in content:  # report.py draws it
+        text += f"\n![{content['picture']['figure']}](_static/results_{name}.svg)\n"
     for heading, columns in content["tables"].items():
         text += figures(heading, columns, result["runs"])
     judged = [(claim.text, *claim.judge(result["runs"])) for claim in claims.read(name)]
