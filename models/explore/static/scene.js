@@ -1,0 +1,364 @@
+// Drawing: from a view and a camera to pixels. Lengths are CSS pixels; y grows downwards.
+const canvas = document.getElementById("canvas");
+const paint = canvas.getContext("2d", { alpha: false });
+
+// Okabe and Ito's colours in tones that stand out from either ground; the last is "other".
+const PALETTES = {
+  light: {
+    groups: ["#0069a8", "#cf5200", "#00835f", "#b04a8b", "#b57800", "#3391cf", "#6a4c93", "#7c8188"],
+    steps: ["#440154", "#46307e", "#3b518b", "#2d708e", "#21908d", "#27ad81", "#5cc863", "#a5cb2d"],
+  },
+  dark: {
+    groups: ["#4aa8e8", "#ff8a3d", "#2cc79a", "#e58cc0", "#f0b429", "#8fd0ff", "#b39ddb", "#8b939d"],
+    steps: ["#fde725", "#b5de2b", "#6ece58", "#35b779", "#1f9e89", "#3189a0", "#4a78b0", "#7468b8"],
+  },
+};
+
+const scene = {
+  width: 0, height: 0, ratio: 1,
+  view: Space.home(), camera: { k: 1, x: 0, y: 0 }, fit: { k: 1, x: 0, y: 0 },
+  share: hyperbolic ? data.share : 1 / (nodes.farthest || 1),
+  points: null,
+  z: new Float64Array(2 * nodes.count),
+  x: new Float32Array(nodes.count), y: new Float32Array(nodes.count),
+  near: new Float32Array(nodes.count), // the conformal factor of the disk, 1 in the middle
+  size: new Float32Array(nodes.count), // radius of the dot, 0 if it is not drawn
+  weight: new Float32Array(nodes.count),
+  scheme: schemes[0], hidden: new Set(), colours: [], theme: "light",
+  selected: -1, hovered: -1, way: [], nearest: [],
+  moving: false, labels: [],
+};
+
+const picture = data.pictures && { ...data.pictures, of: unpack(data.pictures.of, Int32Array), image: new Image() };
+const pictureOf = (i) => (picture ? picture.of[i] : -1);
+
+function reshape() {
+  scene.points = Space.prepare(nodes.r.map((r) => r * scene.share), nodes.t);
+  const most = nodes.below.reduce((a, b) => Math.max(a, b), 0);
+  const few = Math.min(5, Math.max(1.7, 52 / nodes.count ** 0.36));
+  for (let i = 0; i < nodes.count; i++) {
+    const general = most ? Math.log1p(nodes.below[i]) / Math.log1p(most) : 0;
+    scene.weight[i] = few * (0.8 + 1.1 * general);
+  }
+}
+
+function recolour() {
+  const names = scene.scheme.names, palette = PALETTES[scene.theme];
+  if (scene.scheme.ordered) {
+    const n = Math.max(names.length - 1, 1);
+    scene.colours = names.map((_, k) => palette.steps[Math.round((k * (palette.steps.length - 1)) / n)]);
+  } else {
+    scene.colours = names.map((name, k) => (name === "other" ? palette.groups[7] : palette.groups[k % 8]));
+  }
+  const style = getComputedStyle(document.documentElement);
+  scene.ink = Object.fromEntries(["paper", "disk", "rim", "ink", "soft", "accent", "line"]
+    .map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  // Edges by the class of their lower end, so that each class is one path.
+  const of = scene.scheme.of;
+  scene.edges = Array.from({ length: edges.count }, (_, e) => e).sort((a, b) => of[edges.child[a]] - of[edges.child[b]]);
+}
+
+const shown = (i) => !scene.hidden.has(scene.scheme.of[i]);
+
+function project() {
+  Space.placeAll(scene.view, scene.points, scene.z);
+  const { k, x, y } = scene.camera, z = scene.z;
+  const zoom = k / scene.fit.k;
+  for (let i = 0; i < nodes.count; i++) {
+    const u = z[2 * i], v = z[2 * i + 1];
+    scene.x[i] = x + k * u;
+    scene.y[i] = y - k * v;
+    const f = hyperbolic ? Math.max(0, 1 - u * u - v * v) : 1;
+    scene.near[i] = f;
+    scene.size[i] = scene.weight[i] * Math.sqrt(Math.min(1.5, f * zoom)) + 0.35;
+  }
+}
+
+// A geodesic between two nodes into a path; false if it is too short or out of sight.
+function geodesic(path, a, b, least) {
+  const ax = scene.x[a], ay = scene.y[a], bx = scene.x[b], by = scene.y[b];
+  const dx = bx - ax, dy = by - ay, span = Math.abs(dx) + Math.abs(dy);
+  if (span < least) return false;
+  // An arc stays within half of its chord of the chord's box.
+  const w = scene.width + span / 2, h = scene.height + span / 2;
+  if ((ax < -span / 2 && bx < -span / 2) || (ay < -span / 2 && by < -span / 2) || (ax > w && bx > w) || (ay > h && by > h)) return false;
+  path.moveTo(ax, ay);
+  let bend = 0;
+  if (hyperbolic) {
+    const z = scene.z, px = z[2 * a], py = z[2 * a + 1], qx = z[2 * b], qy = z[2 * b + 1];
+    bend = -Math.atan2(py * qx - px * qy, 1 - px * qx - py * qy); // as Geometry.arc, upside down
+  }
+  curve(path, ax, ay, bx, by, bend, span);
+  return true;
+}
+
+function curve(path, ax, ay, bx, by, bend, span) {
+  if (Math.abs(bend) * span < 1.2) return path.lineTo(bx, by);
+  if (Math.abs(bend) > Math.PI / 4) {
+    const half = Math.tan(bend / 2) / 2;
+    const mx = (ax + bx) / 2 + (by - ay) * half, my = (ay + by) / 2 - (bx - ax) * half;
+    curve(path, ax, ay, mx, my, bend / 2, span / 2);
+    return curve(path, mx, my, bx, by, bend / 2, span / 2);
+  }
+  const c = Geometry.controls(ax, ay, bx, by, bend);
+  return path.bezierCurveTo(c[0], c[1], c[2], c[3], bx, by);
+}
+
+const WIDTHS = [{ from: 0, width: 0.5, alpha: 0.34 }, { from: 0.12, width: 0.8, alpha: 0.46 }, { from: 0.45, width: 1.2, alpha: 0.52 }];
+
+function drawEdges() {
+  const least = edges.count > 5000 ? (scene.moving ? 4 : 1.6) : 1;
+  const zoom = scene.camera.k / scene.fit.k, of = scene.scheme.of;
+  const faint = edges.count > 5000 ? 0.7 : 1;
+  let e = 0;
+  while (e < scene.edges.length) {
+    const kind = of[edges.child[scene.edges[e]]];
+    const paths = [null, null, null];
+    for (; e < scene.edges.length; e++) {
+      const a = edges.parent[scene.edges[e]], b = edges.child[scene.edges[e]];
+      if (of[b] !== kind) break;
+      if (scene.hidden.has(kind) || !shown(a)) continue;
+      const f = Math.min(1, (zoom * (scene.near[a] + scene.near[b])) / 2);
+      const tier = f < WIDTHS[1].from ? 0 : f < WIDTHS[2].from ? 1 : 2;
+      paths[tier] ||= new Path2D();
+      geodesic(paths[tier], a, b, least);
+    }
+    paint.strokeStyle = scene.colours[kind];
+    for (let tier = 0; tier < 3; tier++) {
+      if (!paths[tier]) continue;
+      paint.lineWidth = WIDTHS[tier].width;
+      paint.globalAlpha = WIDTHS[tier].alpha * faint;
+      paint.stroke(paths[tier]);
+    }
+  }
+  paint.globalAlpha = 1;
+}
+
+// One pixel is taken by the most general node on it: what piles up at the rim is drawn once.
+let taken = new Uint8Array(0);
+
+function drawPoints() {
+  const w = Math.ceil(scene.width), h = Math.ceil(scene.height);
+  if (taken.length !== w * h) taken = new Uint8Array(w * h);
+  else taken.fill(0);
+  const kinds = scene.colours.length, of = scene.scheme.of;
+  const tiers = Array.from({ length: 3 }, () => Array.from({ length: kinds }, () => []));
+  for (const i of nodes.order) {
+    const x = scene.x[i], y = scene.y[i], s = scene.size[i];
+    if (!(x > -s && y > -s && x < w + s && y < h + s) || scene.hidden.has(of[i])) continue;
+    const cell = (Math.min(h - 1, Math.max(0, y)) | 0) * w + (Math.min(w - 1, Math.max(0, x)) | 0);
+    if (taken[cell]) {
+      if (s < 3) continue;
+    }
+    taken[cell] = 1;
+    tiers[s < 1.25 ? 0 : s < 3 ? 1 : 2][of[i]].push(i);
+  }
+  for (let kind = 0; kind < kinds; kind++) {
+    paint.fillStyle = scene.colours[kind];
+    for (const i of tiers[0][kind]) {
+      const s = scene.size[i];
+      paint.fillRect(scene.x[i] - s, scene.y[i] - s, 2 * s, 2 * s);
+    }
+  }
+  paint.strokeStyle = scene.ink.disk;
+  for (const tier of [1, 2]) {
+    for (let kind = 0; kind < kinds; kind++) {
+      if (!tiers[tier][kind].length) continue;
+      const path = new Path2D();
+      for (const i of tiers[tier][kind].reverse()) dot(path, i, scene.size[i]);
+      paint.fillStyle = scene.colours[kind];
+      if (tier === 2) {
+        paint.lineWidth = 2;
+        paint.stroke(path);
+      }
+      paint.fill(path);
+    }
+  }
+}
+
+function dot(path, i, size) {
+  path.moveTo(scene.x[i] + size, scene.y[i]);
+  path.arc(scene.x[i], scene.y[i], size, 0, 2 * Math.PI);
+}
+
+function drawSelection() {
+  const ring = (i, size, width) => {
+    const path = new Path2D();
+    dot(path, i, size);
+    paint.fillStyle = scene.colours[scene.scheme.of[i]];
+    paint.fill(path);
+    paint.lineWidth = width;
+    paint.strokeStyle = scene.ink.ink;
+    paint.stroke(path);
+  };
+  if (scene.selected >= 0) {
+    const near = new Path2D(), way = new Path2D();
+    for (const { node } of scene.nearest) geodesic(near, scene.selected, node, 1);
+    for (let j = 1; j < scene.way.length; j++) geodesic(way, scene.way[j - 1], scene.way[j], 0.5);
+    paint.lineCap = "round";
+    paint.lineWidth = 1.4;
+    paint.strokeStyle = scene.ink.soft;
+    paint.setLineDash([1, 4.5]);
+    paint.stroke(near);
+    paint.setLineDash([]);
+    paint.strokeStyle = scene.ink.disk;
+    paint.lineWidth = 6;
+    paint.stroke(way);
+    paint.strokeStyle = scene.ink.accent;
+    paint.lineWidth = 2.6;
+    paint.stroke(way);
+    for (const { node } of scene.nearest) ring(node, Math.max(3, scene.size[node]), 1.2);
+    for (const i of scene.way) ring(i, Math.max(3.2, scene.size[i]), 1.6);
+    ring(scene.selected, Math.max(6, scene.size[scene.selected] + 1.5), 2.4);
+  }
+  if (scene.hovered >= 0) ring(scene.hovered, Math.max(5, scene.size[scene.hovered] + 1.5), 1.8);
+}
+
+// Names and pictures take cells of four pixels; what finds none free is left out.
+const CELL = 4;
+let cells = new Uint8Array(0), columns = 0, lines = 0;
+
+function room(x, y, w, h, take) {
+  const left = Math.floor(x / CELL), right = Math.ceil((x + w) / CELL);
+  const top = Math.floor(y / CELL), bottom = Math.ceil((y + h) / CELL);
+  if (left < 0 || top < 0 || right > columns || bottom > lines) return false;
+  for (let row = top; row < bottom; row++) {
+    for (let c = left; c < right; c++) if (cells[row * columns + c]) return false;
+  }
+  if (take) for (let row = top; row < bottom; row++) cells.fill(1, row * columns + left, row * columns + right);
+  return true;
+}
+
+function clearRoom() {
+  columns = Math.ceil(scene.width / CELL);
+  lines = Math.ceil(scene.height / CELL);
+  if (cells.length !== columns * lines) cells = new Uint8Array(columns * lines);
+  else cells.fill(0);
+  for (const box of scene.covered || []) room(box.x, box.y, box.w, box.h, true);
+}
+
+const FONTS = [[650, 14.5], [600, 12.5], [450, 11.5]].map(([weight, px]) => ({
+  px, font: `${weight} ${px}px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Noto Sans CJK JP", sans-serif`, widths: new Map(),
+}));
+const MOST_LETTERS = 34;
+
+function shortened(i) {
+  const letters = Array.from(nodes.names[i]);
+  return letters.length > MOST_LETTERS ? `${letters.slice(0, MOST_LETTERS - 1).join("")}…` : nodes.names[i];
+}
+
+function widthOf(i, style) {
+  if (!style.widths.has(i)) {
+    paint.font = style.font;
+    style.widths.set(i, paint.measureText(shortened(i)).width);
+  }
+  return style.widths.get(i);
+}
+
+// Who may be named: what is selected and hovered, then general nodes, then what is large here.
+function candidates() {
+  const first = scene.selected < 0 ? [] : [scene.selected, ...scene.way, ...scene.nearest.map((n) => n.node)];
+  if (scene.hovered >= 0) first.unshift(scene.hovered);
+  const general = [], local = [], zoom = scene.camera.k / scene.fit.k;
+  for (const i of nodes.order) {
+    const x = scene.x[i], y = scene.y[i];
+    if (x < 0 || y < 0 || x > scene.width || y > scene.height || !shown(i)) continue;
+    const f = Math.min(1, scene.near[i] * zoom);
+    if (f < 0.1) continue;
+    if (nodes.below[i] > 0 && general.length < 240) general.push(i);
+    else if (f > 0.2) local.push(i);
+  }
+  if (!edges.count && picture) return { first, rest: local };
+  local.sort((a, b) => scene.near[b] - scene.near[a]);
+  return { first, rest: general.concat(local.slice(0, 240)) };
+}
+
+function drawLabels() {
+  clearRoom();
+  const { first, rest } = candidates();
+  const limit = Math.round(Math.min(60, Math.max(16, (scene.width * scene.height) / 21000)));
+  const named = new Set(), zoom = scene.camera.k / scene.fit.k;
+  scene.labels = [];
+  if (picture) drawPictures(first.concat(rest));
+  for (const i of rest) { // no name covers a large dot
+    const s = scene.size[i] - 2;
+    if (s > 1.5) room(scene.x[i] - s, scene.y[i] - s, 2 * s, 2 * s, true);
+  }
+  paint.lineJoin = "round";
+  paint.textBaseline = "middle";
+  const label = (i, style, always) => {
+    if (named.has(i) || !nodes.names[i]) return;
+    const w = widthOf(i, style), h = style.px + 3, gap = Math.max(scene.size[i], always ? 6 : 0) + 5;
+    const x = scene.x[i], y = scene.y[i];
+    const right = [x + gap, y - h / 2], left = [x - gap - w, y - h / 2];
+    const spots = x < scene.camera.x ? [left, right] : [right, left];
+    spots.push([x - w / 2, y - gap - h], [x - w / 2, y + gap]);
+    const spot = spots.find(([a, b]) => room(a - 2, b, w + 4, h, false));
+    if (!spot) return;
+    room(spot[0] - 2, spot[1], w + 4, h, true);
+    named.add(i);
+    scene.labels.push({ node: i, x: spot[0], y: spot[1], w, h, style });
+  };
+  for (const i of first) label(i, i === scene.selected || i === scene.hovered ? FONTS[0] : FONTS[1], true);
+  for (const i of rest) {
+    if (named.size >= limit + first.length) break;
+    const f = Math.min(1, scene.near[i] * zoom), general = nodes.below[i] / (nodes.count || 1);
+    label(i, f > 0.5 && general > 0.02 ? FONTS[0] : f > 0.3 && nodes.below[i] ? FONTS[1] : FONTS[2], false);
+  }
+  for (const { node, x, y, h, style } of scene.labels) {
+    paint.font = style.font;
+    paint.strokeStyle = scene.ink.disk;
+    paint.globalAlpha = 0.88;
+    paint.lineWidth = 3.5;
+    paint.strokeText(shortened(node), x, y + h / 2);
+    paint.globalAlpha = 1;
+    paint.fillStyle = scene.ink.ink;
+    paint.fillText(shortened(node), x, y + h / 2);
+  }
+}
+
+function drawPictures(order) {
+  if (!picture.image.complete) return;
+  const { side, columns: across } = picture;
+  let drawn = 0;
+  for (const i of order) {
+    const p = picture.of[i];
+    if (p < 0) continue;
+    const size = i === scene.selected ? 44 : 14 + 22 * Math.min(1, scene.near[i] * (scene.camera.k / scene.fit.k));
+    const x = scene.x[i] - size / 2, y = scene.y[i] - size / 2;
+    if (!room(x, y, size, size, true)) continue;
+    if (scene.theme === "dark") {
+      paint.fillStyle = "#fff";
+      paint.beginPath();
+      paint.roundRect(x - 1, y - 1, size + 2, size + 2, 5);
+      paint.fill();
+    }
+    paint.drawImage(picture.image, (p % across) * side, Math.floor(p / across) * side, side, side, x, y, size, size);
+    if (++drawn >= 160) break;
+  }
+}
+
+function draw() {
+  project();
+  const { width, height, camera, ink } = scene;
+  paint.setTransform(scene.ratio, 0, 0, scene.ratio, 0, 0);
+  paint.fillStyle = hyperbolic ? ink.paper : ink.disk;
+  paint.fillRect(0, 0, width, height);
+  if (hyperbolic) {
+    paint.beginPath();
+    paint.arc(camera.x, camera.y, camera.k, 0, 2 * Math.PI);
+    paint.fillStyle = ink.disk;
+    paint.fill();
+  }
+  drawEdges();
+  if (hyperbolic) {
+    paint.beginPath();
+    paint.arc(camera.x, camera.y, camera.k, 0, 2 * Math.PI);
+    paint.strokeStyle = ink.rim;
+    paint.lineWidth = 1.5;
+    paint.stroke();
+  }
+  drawPoints();
+  drawSelection();
+  drawLabels();
+}
