@@ -1,5 +1,5 @@
 """The commands of the models: train, evaluate, plot, traverse, rank, features, probvlm, shards,
-embed."""
+embed, explore."""
 
 import shlex
 import sys
@@ -312,6 +312,20 @@ def embed(argv: Sequence[str]) -> int:
         return 0
 
     return _command("embed", lambda: _parse("embed", EmbedOptions, argv), run)
+
+
+def explore(argv: Sequence[str]) -> int:
+    """``spaceforms explore``."""
+    from .explore.options import ExploreOptions
+    from .explore.run import explore as write_page
+
+    def run(options: ExploreOptions) -> int:
+        check_place(options.out.parent)
+        count = write_page(options)
+        print(f"Written to {options.out}: {count:,} points. Open it in a browser.")
+        return 0
+
+    return _command("explore", lambda: _parse("explore", ExploreOptions, argv), run)
 
 
 def _diagnose(argv: Sequence[str]) -> int:

@@ -116,7 +116,7 @@ def _run(folder: Path, data: Path | None) -> Cloud:
     levels = points_by_level(run, pictures, index)
     texts = level_texts(pictures, index)
     texts["picture"] = [pictures.names[c] for c in pictures.concept[index]]
-    words = len(sum((texts[level] for level in levels if level != "picture"), []))
+    words = sum(len(texts[level]) for level in levels if level != "picture")
     image_of = np.full(words + len(index), -1)
     image_of[words:] = np.arange(len(index))
     return Cloud(
@@ -133,6 +133,11 @@ def _run(folder: Path, data: Path | None) -> Cloud:
 
 
 def _file(path: Path, options: ExploreOptions) -> Cloud:
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path}: expected a folder that `spaceforms embed` or `spaceforms train` wrote, or a "
+            "file of points, found no such thing."
+        )
     suffix = path.suffix.lower()
     names: Sequence[str] | None = None
     if suffix == ".safetensors":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,7 +16,8 @@ _SPARE = 8  # candidates more than are wanted
 _BALL = PoincareBall(-1.0)
 
 
-class Near(NamedTuple):
+@dataclass(frozen=True)
+class Near:
     """Neighbours of N points."""
 
     index: NDArray[np.int64]
@@ -55,10 +56,8 @@ def nearest(
     wanted = min(k + _SPARE, count - 1)
     rows = max(1, _CELLS // count)
     found: list[tuple[Tensor, Tensor, Tensor]] = []
-    for here in torch.arange(count).split(rows):
-        table = torch.cdist(
-            places[here], places, compute_mode="donot_use_mm_for_euclid_dist"
-        )
+    for here in torch.split(torch.arange(count), rows):
+        table = torch.cdist(places[here], places, compute_mode="donot_use_mm_for_euclid_dist")
         if weight is not None:
             table *= weight
         if bias is not None:  # the rows' own weight counts now
@@ -80,8 +79,8 @@ def nearest(
                 inner.where(best.isfinite(), -1),
             )
         )
-    index, distance, inwards = (torch.cat(part).numpy() for part in zip(*found, strict=True))
-    return Near(index, distance, inwards)
+    whole = (torch.cat(part).numpy() for part in zip(*found, strict=True))
+    return Near(*whole)
 
 
 def _chart(points: Tensor, manifold: Manifold) -> tuple[Tensor, Tensor | None]:

@@ -21,7 +21,6 @@ from ...manifolds import (
 )
 from ..options import FLOAT, PATH, absent
 
-
 _CURVED: dict[str, Callable[[float], Manifold]] = {
     "lorentz": Lorentz,
     "ball": PoincareBall,
@@ -71,9 +70,7 @@ class ExploreOptions:
 
     def __post_init__(self) -> None:
         if self.manifold not in SPACES:
-            raise ValueError(
-                f"manifold is {self.manifold!r}; expected one of {', '.join(SPACES)}."
-            )
+            raise ValueError(f"manifold is {self.manifold!r}; expected one of {', '.join(SPACES)}.")
         if self.curvature is not None and not math.isfinite(self.curvature):
             raise ValueError(f"curvature is {self.curvature}; expected a finite number.")
         if not 0 <= self.nearest <= 100:
@@ -84,7 +81,9 @@ def space_of(options: ExploreOptions) -> Manifold:
     """The space of a file of points."""
     name, curvature = options.manifold, options.curvature
     if name in _CURVED:
-        return _CURVED[name]((1.0 if name == "sphere" else -1.0) if curvature is None else curvature)
+        return _CURVED[name](
+            (1.0 if name == "sphere" else -1.0) if curvature is None else curvature
+        )
     if curvature:
         raise ValueError(f"curvature is {curvature}; expected 0 or none for {name}.")
     return Euclidean()

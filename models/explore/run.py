@@ -52,9 +52,7 @@ def page_data(cloud: Cloud, *, nearest_count: int = 8) -> dict[str, Any]:
         groups=cloud.labels if cloud.levels else None,
     )
     radius = torch.from_numpy(layout.polar[:, 0].copy())
-    near = nearest(
-        cloud.points, manifold=manifold, k=nearest_count, radius=radius, bias=cloud.bias
-    )
+    near = nearest(cloud.points, manifold=manifold, k=nearest_count, radius=radius, bias=cloud.bias)
     farthest = float(radius.max())
     data: dict[str, Any] = {
         "title": clean(cloud.title),
@@ -86,7 +84,11 @@ def page_data(cloud: Cloud, *, nearest_count: int = 8) -> dict[str, Any]:
             "order": packed(tree.order, "u4"),
         }
     else:
-        data["order"] = packed(np.argsort(layout.polar[:, 0], kind="stable"), "u4")
+        level = np.zeros(count, np.int64)
+        if cloud.levels and cloud.labels is not None:  # the general ones come first
+            place = {name: k for k, name in enumerate(dict.fromkeys(cloud.labels))}
+            level = np.array([place[label] for label in cloud.labels])
+        data["order"] = packed(np.lexsort((layout.polar[:, 0], level)), "u4")
     data["groups"] = groups
     if cloud.images is not None and cloud.image_of is not None:
         data["pictures"] = atlas(cloud.images) | {"of": packed(cloud.image_of, "i4")}

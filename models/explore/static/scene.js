@@ -27,6 +27,7 @@ const scene = {
   scheme: schemes[0], hidden: new Set(), colours: [], theme: "light",
   selected: -1, hovered: -1, way: [], nearest: [],
   moving: false, labels: [],
+  covered: [], // boxes of the page that lie over the picture
 };
 
 const picture = data.pictures && { ...data.pictures, of: unpack(data.pictures.of, Int32Array), image: new Image() };
@@ -53,6 +54,7 @@ function recolour() {
   const style = getComputedStyle(document.documentElement);
   scene.ink = Object.fromEntries(["paper", "disk", "rim", "ink", "soft", "accent", "line"]
     .map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  dots = new Map();
   // Edges by the class of their lower end, so that each class is one path.
   const of = scene.scheme.of;
   scene.edges = Array.from({ length: edges.count }, (_, e) => e).sort((a, b) => of[edges.child[a]] - of[edges.child[b]]);
@@ -63,14 +65,14 @@ const shown = (i) => !scene.hidden.has(scene.scheme.of[i]);
 function project() {
   Space.placeAll(scene.view, scene.points, scene.z);
   const { k, x, y } = scene.camera, z = scene.z;
-  const zoom = k / scene.fit.k;
+  const zoom = k / scene.fit.k, small = Math.min(1.15, Math.sqrt(scene.fit.k / 380));
   for (let i = 0; i < nodes.count; i++) {
     const u = z[2 * i], v = z[2 * i + 1];
     scene.x[i] = x + k * u;
     scene.y[i] = y - k * v;
     const f = hyperbolic ? Math.max(0, 1 - u * u - v * v) : 1;
     scene.near[i] = f;
-    scene.size[i] = scene.weight[i] * Math.sqrt(Math.min(1.5, f * zoom)) + 0.35;
+    scene.size[i] = scene.weight[i] * small * Math.sqrt(Math.min(1.5, f * zoom)) + 0.35;
   }
 }
 
@@ -136,43 +138,63 @@ function drawEdges() {
 
 // One pixel is taken by the most general node on it: what piles up at the rim is drawn once.
 let taken = new Uint8Array(0);
+const drawn = new Uint32Array(nodes.count);
+
+// Dots as small pictures, a colour and a size each, which are quicker than circles.
+let dots = new Map();
+
+function dotOf(kind, size) {
+  const key = kind * 64 + Math.min(63, Math.round(size * 4));
+  if (!dots.has(key)) {
+    const radius = (key % 64) / 4, ground = radius > 2.4 ? 1.1 : 0;
+    const side = Math.ceil(2 * (radius + ground)) + 2;
+    const made = document.createElement("canvas");
+    made.width = made.height = Math.ceil(side * scene.ratio);
+    const brush = made.getContext("2d");
+    brush.scale(scene.ratio, scene.ratio);
+    const middle = made.width / scene.ratio / 2;
+    const circle = (r, colour) => {
+      brush.beginPath();
+      brush.arc(middle, middle, r, 0, 2 * Math.PI);
+      brush.fillStyle = colour;
+      brush.fill();
+    };
+    if (ground) circle(radius + ground, scene.ink.disk);
+    circle(radius, scene.colours[kind]);
+    dots.set(key, { made, middle, side: made.width / scene.ratio });
+  }
+  return dots.get(key);
+}
 
 function drawPoints() {
-  const w = Math.ceil(scene.width), h = Math.ceil(scene.height);
+  const w = Math.ceil(scene.width), h = Math.ceil(scene.height), of = scene.scheme.of;
   if (taken.length !== w * h) taken = new Uint8Array(w * h);
   else taken.fill(0);
-  const kinds = scene.colours.length, of = scene.scheme.of;
-  const tiers = Array.from({ length: 3 }, () => Array.from({ length: kinds }, () => []));
+  let count = 0;
   for (const i of nodes.order) {
     const x = scene.x[i], y = scene.y[i], s = scene.size[i];
     if (!(x > -s && y > -s && x < w + s && y < h + s) || scene.hidden.has(of[i])) continue;
     const cell = (Math.min(h - 1, Math.max(0, y)) | 0) * w + (Math.min(w - 1, Math.max(0, x)) | 0);
-    if (taken[cell]) {
-      if (s < 3) continue;
-    }
+    if (taken[cell] && s < 3) continue;
     taken[cell] = 1;
-    tiers[s < 1.25 ? 0 : s < 3 ? 1 : 2][of[i]].push(i);
+    drawn[count++] = i;
   }
-  for (let kind = 0; kind < kinds; kind++) {
-    paint.fillStyle = scene.colours[kind];
-    for (const i of tiers[0][kind]) {
-      const s = scene.size[i];
-      paint.fillRect(scene.x[i] - s, scene.y[i] - s, 2 * s, 2 * s);
+  // The least general first, the largest on top. Small ones are squares on whole pixels.
+  let colour = -1;
+  for (let k = count - 1; k >= 0; k--) {
+    const i = drawn[k], s = scene.size[i], kind = of[i];
+    if (s < 1.25) {
+      if (kind !== colour) paint.fillStyle = scene.colours[kind];
+      colour = kind;
+      const side = Math.max(1, Math.round(1.7 * s));
+      paint.fillRect(Math.round(scene.x[i] - side / 2), Math.round(scene.y[i] - side / 2), side, side);
     }
   }
-  paint.strokeStyle = scene.ink.disk;
-  for (const tier of [1, 2]) {
-    for (let kind = 0; kind < kinds; kind++) {
-      if (!tiers[tier][kind].length) continue;
-      const path = new Path2D();
-      for (const i of tiers[tier][kind].reverse()) dot(path, i, scene.size[i]);
-      paint.fillStyle = scene.colours[kind];
-      if (tier === 2) {
-        paint.lineWidth = 2;
-        paint.stroke(path);
-      }
-      paint.fill(path);
-    }
+  for (let k = count - 1; k >= 0; k--) {
+    const i = drawn[k], s = scene.size[i];
+    if (s < 1.25) continue;
+    const { made, middle, side } = dotOf(of[i], s);
+    paint.drawImage(made, scene.x[i] - middle, scene.y[i] - middle, side, side);
   }
 }
 
@@ -229,12 +251,21 @@ function room(x, y, w, h, take) {
   return true;
 }
 
+// Takes all cells of a box, whatever is on them.
+function block(x, y, w, h) {
+  const left = Math.max(0, Math.floor(x / CELL)), right = Math.min(columns, Math.ceil((x + w) / CELL));
+  const bottom = Math.min(lines, Math.ceil((y + h) / CELL));
+  for (let row = Math.max(0, Math.floor(y / CELL)); row < bottom; row++) {
+    if (right > left) cells.fill(1, row * columns + left, row * columns + right);
+  }
+}
+
 function clearRoom() {
   columns = Math.ceil(scene.width / CELL);
   lines = Math.ceil(scene.height / CELL);
   if (cells.length !== columns * lines) cells = new Uint8Array(columns * lines);
   else cells.fill(0);
-  for (const box of scene.covered || []) room(box.x, box.y, box.w, box.h, true);
+  for (const box of scene.covered) block(box.x, box.y, box.width, box.height);
 }
 
 const FONTS = [[650, 14.5], [600, 12.5], [450, 11.5]].map(([weight, px]) => ({
@@ -264,11 +295,11 @@ function candidates() {
     const x = scene.x[i], y = scene.y[i];
     if (x < 0 || y < 0 || x > scene.width || y > scene.height || !shown(i)) continue;
     const f = Math.min(1, scene.near[i] * zoom);
-    if (f < 0.1) continue;
+    if (f < (pictureOf(i) < 0 ? 0.1 : 0.015)) continue;
     if (nodes.below[i] > 0 && general.length < 240) general.push(i);
-    else if (f > 0.2) local.push(i);
+    else if (f > 0.2 || pictureOf(i) >= 0) local.push(i);
   }
-  if (!edges.count && picture) return { first, rest: local };
+  if (!edges.count) return { first, rest: local };
   local.sort((a, b) => scene.near[b] - scene.near[a]);
   return { first, rest: general.concat(local.slice(0, 240)) };
 }
@@ -279,10 +310,10 @@ function drawLabels() {
   const limit = Math.round(Math.min(60, Math.max(16, (scene.width * scene.height) / 21000)));
   const named = new Set(), zoom = scene.camera.k / scene.fit.k;
   scene.labels = [];
-  if (picture) drawPictures(first.concat(rest));
+  if (picture) for (const i of drawPictures(first.concat(rest))) if (i !== scene.selected && i !== scene.hovered) named.add(i);
   for (const i of rest) { // no name covers a large dot
     const s = scene.size[i] - 2;
-    if (s > 1.5) room(scene.x[i] - s, scene.y[i] - s, 2 * s, 2 * s, true);
+    if (s > 1.5) block(scene.x[i] - s, scene.y[i] - s, 2 * s, 2 * s);
   }
   paint.lineJoin = "round";
   paint.textBaseline = "middle";
@@ -301,7 +332,7 @@ function drawLabels() {
   };
   for (const i of first) label(i, i === scene.selected || i === scene.hovered ? FONTS[0] : FONTS[1], true);
   for (const i of rest) {
-    if (named.size >= limit + first.length) break;
+    if (scene.labels.length >= limit + first.length) break;
     const f = Math.min(1, scene.near[i] * zoom), general = nodes.below[i] / (nodes.count || 1);
     label(i, f > 0.5 && general > 0.02 ? FONTS[0] : f > 0.3 && nodes.below[i] ? FONTS[1] : FONTS[2], false);
   }
@@ -318,13 +349,13 @@ function drawLabels() {
 }
 
 function drawPictures(order) {
-  if (!picture.image.complete) return;
+  const drawn = new Set();
+  if (!picture.image.complete) return drawn;
   const { side, columns: across } = picture;
-  let drawn = 0;
   for (const i of order) {
     const p = picture.of[i];
-    if (p < 0) continue;
-    const size = i === scene.selected ? 44 : 14 + 22 * Math.min(1, scene.near[i] * (scene.camera.k / scene.fit.k));
+    if (p < 0 || drawn.has(i)) continue;
+    const size = i === scene.selected ? 44 : 15 + 22 * Math.min(1, scene.near[i] * (scene.camera.k / scene.fit.k));
     const x = scene.x[i] - size / 2, y = scene.y[i] - size / 2;
     if (!room(x, y, size, size, true)) continue;
     if (scene.theme === "dark") {
@@ -334,8 +365,10 @@ function drawPictures(order) {
       paint.fill();
     }
     paint.drawImage(picture.image, (p % across) * side, Math.floor(p / across) * side, side, side, x, y, size, size);
-    if (++drawn >= 160) break;
+    drawn.add(i);
+    if (drawn.size >= 200) break;
   }
+  return drawn;
 }
 
 function draw() {

@@ -38,6 +38,8 @@ function refit(slowly) {
   const old = scene.fit, { camera } = scene;
   const whole = camera.k === old.k && camera.x === old.x && camera.y === old.y;
   scene.fit = fitted();
+  scene.covered = [...document.querySelectorAll("header, section, nav, aside")]
+    .filter((card) => !card.hidden).map((card) => card.getBoundingClientRect());
   if (flight) return;
   if (!whole) scene.camera = bounded(camera);
   else if (slowly && hyperbolic) fly(middle());
@@ -50,6 +52,7 @@ const middle = () => (hyperbolic ? { r: scene.view.r, t: scene.view.t } : null);
 function resize() {
   const box = canvas.getBoundingClientRect();
   Object.assign(scene, { width: box.width, height: box.height, ratio: Math.min(devicePixelRatio || 1, 2) });
+  dots.clear(); // of another ratio
   canvas.width = Math.round(box.width * scene.ratio);
   canvas.height = Math.round(box.height * scene.ratio);
   refit(false);
@@ -125,10 +128,8 @@ function choose(i, going) {
   scene.way = i < 0 ? [] : wayOf(i);
   scene.nearest = i < 0 ? [] : nearOf(i);
   showPanel();
-  if (i >= 0 && going) {
-    scene.fit = fitted();
-    fly(pointOf(i));
-  } else refit(true);
+  if (i >= 0 && going) fly(pointOf(i));
+  refit(true);
   refresh();
 }
 
