@@ -89,6 +89,12 @@ function placeAt(x, y) {
   return [u, v];
 }
 
+// Takes a view, unless it is farther out than anything that there is to see.
+function turnTo(view) {
+  if (hyperbolic && view.r > scene.share * nodes.farthest + 6 && view.r > scene.view.r) return;
+  scene.view = view;
+}
+
 // -- flights --------------------------------------------------------------------------------
 
 function fly(point, home) {
@@ -192,7 +198,7 @@ function pull() {
     const k = Math.min(CLOSEST * scene.fit.k, Math.max(FARTHEST * scene.fit.k, c.k * s)), f = k / c.k;
     scene.camera = bounded({ k, x: grip.x + (c.x - grip.x) * f, y: grip.y + (c.y - grip.y) * f });
   }
-  scene.view = Space.dragged(grip.view, grip.place, placeAt(now.x, now.y));
+  turnTo(Space.dragged(grip.view, grip.place, placeAt(now.x, now.y)));
   scene.moving = true;
   refresh();
 }
@@ -261,7 +267,7 @@ function press(event) {
   if (walk) {
     flight = null;
     const far = (event.shiftKey ? 0.5 : 0.16) * (fit.k / scene.camera.k);
-    scene.view = Space.dragged(scene.view, [0, 0], [walk[0] * far, walk[1] * far]);
+    turnTo(Space.dragged(scene.view, [0, 0], [walk[0] * far, walk[1] * far]));
     refresh();
   } else if (event.key === "+" || event.key === "=") zoomAt(fit.x, fit.y, 1.3);
   else if (event.key === "-" || event.key === "_") zoomAt(fit.x, fit.y, 1 / 1.3);
