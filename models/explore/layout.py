@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...manifolds import Manifold, PoincareBall, Product
+from ...manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Product, Stereographic
 from ...plotting import project_disk
 from ...stats import tangent_pca
 
@@ -37,6 +37,19 @@ def check_space(manifold: Manifold, source: object) -> None:
             "no disk or plane shows its distances. `spaceforms embed` and `spaceforms plot` draw "
             "other spaces."
         )
+
+
+@torch.no_grad()
+def of_one_sign(points: Tensor, manifold: Manifold) -> tuple[Tensor, Manifold]:
+    """Points of ``Stereographic``, whose unit of length is 1 whatever its curvature, on the space
+    of the same curvature whose unit is 1/sqrt(abs(K)); others as they are."""
+    if not isinstance(manifold, Stereographic):
+        return points, manifold
+    v = manifold.to_normal(points.double())
+    if manifold.sign == 0:
+        return v, Euclidean()
+    space = Lorentz(float(manifold.curvature))
+    return space.from_normal(v), space
 
 
 @torch.no_grad()

@@ -62,7 +62,7 @@ def nearest(
             table *= weight
         if bias is not None:  # the rows' own weight counts now
             length = table if weight is None else 2 * (table * weight[here, None]).asinh()
-            scale = torch.as_tensor(manifold.radius).double()
+            scale = float(manifold.radius)
             table = (length if weight is None else length * scale) - bias.double()
         table[torch.arange(len(here)), here] = torch.inf
         candidates = table.topk(wanted, largest=False).indices
@@ -88,5 +88,5 @@ def _chart(points: Tensor, manifold: Manifold) -> tuple[Tensor, Tensor | None]:
     v = manifold.to_normal(points.double())
     if manifold.sign == 0:
         return v, None
-    v = v / torch.as_tensor(manifold.radius).double()
+    v = v / float(manifold.radius)
     return _BALL.from_normal(v), (v.norm(dim=-1) / 2).cosh()

@@ -11,7 +11,7 @@ import torch
 from ...datasets.disk import clean, write_text
 from ...manifolds import Manifold
 from .cloud import Cloud, read_cloud
-from .layout import check_space, lay_out
+from .layout import check_space, lay_out, of_one_sign
 from .near import nearest
 from .options import ExploreOptions
 from .page import atlas, packed, write_html
@@ -40,28 +40,29 @@ def explore(options: ExploreOptions) -> int:
 @torch.no_grad()
 def page_data(cloud: Cloud, *, nearest_count: int = 8) -> dict[str, Any]:
     """What the page is told, as static/data.js reads it."""
-    manifold, count = cloud.manifold, len(cloud.points)
+    words, count = _in_words(cloud.manifold), len(cloud.points)
+    points, manifold = of_one_sign(cloud.points, cloud.manifold)
     tree = spanning_tree(count, cloud.parent, cloud.child) if len(cloud.parent) else None
     center = cloud.center
     if center is None and tree is not None:
-        center = cloud.points[int(tree.order[0])]
+        center = points[int(tree.order[0])]
     layout = lay_out(
-        cloud.points,
+        points,
         manifold=manifold,
         center=center,
         groups=cloud.labels if cloud.levels else None,
     )
     radius = torch.from_numpy(layout.polar[:, 0].copy())
-    near = nearest(cloud.points, manifold=manifold, k=nearest_count, radius=radius, bias=cloud.bias)
+    near = nearest(points, manifold=manifold, k=nearest_count, radius=radius, bias=cloud.bias)
     farthest = float(radius.max())
     data: dict[str, Any] = {
         "title": clean(cloud.title),
         "space": "hyperbolic" if layout.hyperbolic else "flat",
-        "manifold": _in_words(manifold),
+        "manifold": words,
         "note": layout.note,
         "names": [clean(name) for name in cloud.names],
         "polar": packed(layout.polar, "f8"),
-        "unit": float(torch.as_tensor(manifold.radius)) if layout.hyperbolic else 1.0,
+        "unit": float(manifold.radius) if layout.hyperbolic else 1.0,
         "share": min(1.0, _REACH / farthest) if layout.hyperbolic and farthest > 0 else 1.0,
         "near": packed(near.index, "u4"),
         "distance": packed(near.distance, "f4"),
@@ -113,4 +114,4 @@ def _in_words(manifold: Manifold) -> str:
     name = type(manifold).__name__
     if manifold.sign == 0:
         return name
-    return f"{name}, curvature {float(torch.as_tensor(manifold.curvature)):.4g}"
+    return f"{name}, curvature {float(manifold.curvature):.4g}"
