@@ -17,7 +17,7 @@ from .options import ExploreOptions
 from .page import atlas, packed, write_html
 from .tree import branches, spanning_tree
 
-_REACH = 5.0  # distance from the middle at which the farthest point is first drawn
+_REACH = 3.2  # distance from the middle at which half of the points are first drawn, or nearer
 _GROUPS = 8  # colours that are told apart
 _NONE = "other"
 
@@ -54,7 +54,7 @@ def page_data(cloud: Cloud, *, nearest_count: int = 8) -> dict[str, Any]:
     )
     radius = torch.from_numpy(layout.polar[:, 0].copy())
     near = nearest(points, manifold=manifold, k=nearest_count, radius=radius, bias=cloud.bias)
-    farthest = float(radius.max())
+    middle = float(radius.median())
     data: dict[str, Any] = {
         "title": clean(cloud.title),
         "space": "hyperbolic" if layout.hyperbolic else "flat",
@@ -63,7 +63,7 @@ def page_data(cloud: Cloud, *, nearest_count: int = 8) -> dict[str, Any]:
         "names": [clean(name) for name in cloud.names],
         "polar": packed(layout.polar, "f8"),
         "unit": float(manifold.radius) if layout.hyperbolic else 1.0,
-        "share": min(1.0, _REACH / farthest) if layout.hyperbolic and farthest > 0 else 1.0,
+        "share": min(1.0, _REACH / middle) if layout.hyperbolic and middle > 0 else 1.0,
         "near": packed(near.index, "u4"),
         "distance": packed(near.distance, "f4"),
         "up": packed(near.inwards if tree is None else tree.up, "i4"),

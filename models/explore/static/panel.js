@@ -15,7 +15,9 @@ function describe() {
   const count = amount(nodes.count, "point");
   $("facts").textContent = edges.count ? `${count}, ${amount(edges.count, "edge")}` : count;
   const steps = edges.count ? "" : " The way inwards goes from each point to the nearest one that is nearer to the middle.";
-  $("note").textContent = `${data.manifold}. ${data.note}${steps}` +
+  const scale = !hyperbolic || scene.share === 1 ? "" :
+    " Distances from the middle are drawn shorter than they are, at the share above; at 100 % none is.";
+  $("note").textContent = `${data.manifold}. ${data.note}${scale}${steps}` +
     (data.biased ? " Distances are less the bias of the nearer point." : "");
 }
 

@@ -108,8 +108,13 @@ function curve(path, ax, ay, bx, by, bend, span) {
 
 const WIDTHS = [{ from: 0, width: 0.5, alpha: 0.34 }, { from: 0.12, width: 0.8, alpha: 0.46 }, { from: 0.45, width: 1.2, alpha: 0.52 }];
 
+const MOST_MOVING = 5000;
+const rank = new Uint32Array(nodes.count);
+nodes.order.forEach((i, k) => { rank[i] = k; });
+
 function drawEdges() {
-  const least = edges.count > 5000 ? (scene.moving ? 4 : 1.6) : 1;
+  const least = edges.count > 5000 ? (scene.moving ? 3 : 1.6) : 1;
+  const last = scene.moving ? MOST_MOVING : Infinity; // while it moves, those of general nodes
   const zoom = scene.camera.k / scene.fit.k, of = scene.scheme.of;
   const faint = edges.count > 5000 ? 0.7 : 1;
   let e = 0;
@@ -119,7 +124,7 @@ function drawEdges() {
     for (; e < scene.edges.length; e++) {
       const a = edges.parent[scene.edges[e]], b = edges.child[scene.edges[e]];
       if (of[b] !== kind) break;
-      if (scene.hidden.has(kind) || !shown(a)) continue;
+      if (rank[b] > last || scene.hidden.has(kind) || !shown(a)) continue;
       const f = Math.min(1, (zoom * (scene.near[a] + scene.near[b])) / 2);
       const tier = f < WIDTHS[1].from ? 0 : f < WIDTHS[2].from ? 1 : 2;
       paths[tier] ||= new Path2D();
@@ -171,10 +176,11 @@ function drawPoints() {
   if (taken.length !== w * h) taken = new Uint8Array(w * h);
   else taken.fill(0);
   let count = 0;
+  const coarse = scene.moving && nodes.count > MOST_MOVING ? 1 : 0; // then of four pixels one
   for (const i of nodes.order) {
     const x = scene.x[i], y = scene.y[i], s = scene.size[i];
     if (!(x > -s && y > -s && x < w + s && y < h + s) || scene.hidden.has(of[i])) continue;
-    const cell = (Math.min(h - 1, Math.max(0, y)) | 0) * w + (Math.min(w - 1, Math.max(0, x)) | 0);
+    const cell = (Math.min(h - 1, Math.max(0, y)) >> coarse) * w + (Math.min(w - 1, Math.max(0, x)) >> coarse);
     if (taken[cell] && s < 3) continue;
     taken[cell] = 1;
     drawn[count++] = i;
@@ -268,7 +274,7 @@ function clearRoom() {
   for (const box of scene.covered) block(box.x, box.y, box.width, box.height);
 }
 
-const FONTS = [[650, 14.5], [600, 12.5], [450, 11.5]].map(([weight, px]) => ({
+const FONTS = [[650, 14.5], [550, 12.5], [450, 11.5]].map(([weight, px]) => ({
   px, font: `${weight} ${px}px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Noto Sans CJK JP", sans-serif`, widths: new Map(),
 }));
 const MOST_LETTERS = 34;
@@ -286,22 +292,28 @@ function widthOf(i, style) {
   return style.widths.get(i);
 }
 
+// By how much more than others a node stands for: by those below it, or by the first level.
+function general(i) {
+  if (edges.count) return nodes.below[i] / nodes.count;
+  return schemes[0].title === "Level" && schemes[0].of[i] === 0 ? 1 : 0;
+}
+
 // Who may be named: what is selected and hovered, then general nodes, then what is large here.
 function candidates() {
   const first = scene.selected < 0 ? [] : [scene.selected, ...scene.way, ...scene.nearest.map((n) => n.node)];
   if (scene.hovered >= 0) first.unshift(scene.hovered);
-  const general = [], local = [], zoom = scene.camera.k / scene.fit.k;
+  const wide = [], local = [], zoom = scene.camera.k / scene.fit.k;
   for (const i of nodes.order) {
     const x = scene.x[i], y = scene.y[i];
     if (x < 0 || y < 0 || x > scene.width || y > scene.height || !shown(i)) continue;
     const f = Math.min(1, scene.near[i] * zoom);
     if (f < (pictureOf(i) < 0 ? 0.1 : 0.015)) continue;
-    if (nodes.below[i] > 0 && general.length < 240) general.push(i);
+    if (nodes.below[i] > 0 && wide.length < 240) wide.push(i);
     else if (f > 0.2 || pictureOf(i) >= 0) local.push(i);
   }
   if (!edges.count) return { first, rest: local };
   local.sort((a, b) => scene.near[b] - scene.near[a]);
-  return { first, rest: general.concat(local.slice(0, 240)) };
+  return { first, rest: wide.concat(local.slice(0, 240)) };
 }
 
 function drawLabels() {
@@ -333,8 +345,8 @@ function drawLabels() {
   for (const i of first) label(i, i === scene.selected || i === scene.hovered ? FONTS[0] : FONTS[1], true);
   for (const i of rest) {
     if (scene.labels.length >= limit + first.length) break;
-    const f = Math.min(1, scene.near[i] * zoom), general = nodes.below[i] / (nodes.count || 1);
-    label(i, f > 0.5 && general > 0.02 ? FONTS[0] : f > 0.3 && nodes.below[i] ? FONTS[1] : FONTS[2], false);
+    const f = Math.min(1, scene.near[i] * zoom);
+    label(i, f > 0.5 && general(i) > 0.02 ? FONTS[0] : f > 0.3 && general(i) > 0.003 ? FONTS[1] : FONTS[2], false);
   }
   for (const { node, x, y, h, style } of scene.labels) {
     paint.font = style.font;

@@ -301,6 +301,7 @@ function setShare(share) {
   flight = null;
   reshape();
   $("percent").textContent = `${(share * 100).toPrecision(2)} %`.replace(/^1\.0e\+2/, "100");
+  describe();
   refresh();
 }
 
@@ -347,7 +348,6 @@ function listenToButtons() {
 
 function start() {
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  describe();
   reshape();
   setTheme(dark.matches ? "dark" : "light");
   dark.addEventListener("change", (event) => setTheme(event.matches ? "dark" : "light"));
