@@ -22,6 +22,9 @@ class Layout(NamedTuple):
 
     polar: NDArray[np.float64]
     """(N, 2): distance from the middle, in units of 1/sqrt(abs(K)), and direction."""
+    radius: NDArray[np.float64]
+    """(N,), distances from the middle of the points themselves, in the same units. On the disk
+    these are the drawn ones."""
     hyperbolic: bool
     """The Poincaré disk; the plane otherwise."""
     note: str
@@ -81,19 +84,24 @@ def lay_out(
                 f"Drawn from {dim} dimensions: {found.name}. Mean distortion of distances "
                 f"{found.distortion:.0%}, rank correlation {found.rank_correlation:.2f}."
             )
-        return Layout(_polar(v), True, note)
+        polar = _polar(v)
+        return Layout(polar, polar[:, 0], True, note)
     note = "Distances are those of the points themselves."
+    points = points.double()
     if dim <= 2:
-        v = points.double() - (0 if center is None else center.double())
+        v = points - (0 if center is None else center.double())
+        radius = v.norm(dim=-1)
     else:
-        parts = tangent_pca(manifold, points.double(), min(2, len(points)), mean=center)
-        v = parts.transform(points.double())
+        parts = tangent_pca(manifold, points, min(2, len(points)), mean=center)
+        v = parts.transform(points)
+        radius = manifold.dist(parts.mean, points)
         share = float(parts.explained_variance_ratio.sum())
         note = (
             f"Drawn from {dim} dimensions: the first two principal components, {share:.0%} of the "
             "variance."
         )
-    return Layout(_polar(torch.nn.functional.pad(v, (0, 2 - v.shape[1]))), False, note)
+    polar = _polar(torch.nn.functional.pad(v, (0, 2 - v.shape[1])))
+    return Layout(polar, radius.numpy(), False, note)
 
 
 def _polar(v: Tensor) -> NDArray[np.float64]:

@@ -52,7 +52,7 @@ def page_data(cloud: Cloud, *, nearest_count: int = 8) -> dict[str, Any]:
         center=center,
         groups=cloud.labels if cloud.levels else None,
     )
-    radius = torch.from_numpy(layout.polar[:, 0].copy())
+    radius = torch.from_numpy(layout.radius.copy())
     near = nearest(points, manifold=manifold, k=nearest_count, radius=radius, bias=cloud.bias)
     middle = float(radius.median())
     data: dict[str, Any] = {
@@ -62,6 +62,7 @@ def page_data(cloud: Cloud, *, nearest_count: int = 8) -> dict[str, Any]:
         "note": layout.note,
         "names": [clean(name) for name in cloud.names],
         "polar": packed(layout.polar, "f8"),
+        "radius": packed(layout.radius, "f4"),
         "unit": float(manifold.radius) if layout.hyperbolic else 1.0,
         "share": min(1.0, _REACH / middle) if layout.hyperbolic and middle > 0 else 1.0,
         "near": packed(near.index, "u4"),
@@ -89,7 +90,7 @@ def page_data(cloud: Cloud, *, nearest_count: int = 8) -> dict[str, Any]:
         if cloud.levels and cloud.labels is not None:  # the general ones come first
             place = {name: k for k, name in enumerate(dict.fromkeys(cloud.labels))}
             level = np.array([place[label] for label in cloud.labels])
-        data["order"] = packed(np.lexsort((layout.polar[:, 0], level)), "u4")
+        data["order"] = packed(np.lexsort((layout.radius, level)), "u4")
     data["groups"] = groups
     if cloud.images is not None and cloud.image_of is not None:
         data["pictures"] = atlas(cloud.images) | {"of": packed(cloud.image_of, "i4")}

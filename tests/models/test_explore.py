@@ -232,6 +232,7 @@ def test_a_plane_says_what_it_lost():
     share = (x - x.mean(0)).square().sum(0)
     assert f"{float(share[:2].sum() / share.sum()):.0%} of the variance" in found.note
     v = found.polar[:, :1] * np.stack([np.cos(found.polar[:, 1]), np.sin(found.polar[:, 1])], 1)
+    assert found.radius == pytest.approx((x - x.mean(0)).norm(dim=-1).numpy())
     gram = (x - x.mean(0))[:, :2]
     assert v @ v.T == pytest.approx((gram @ gram.T).numpy(), abs=0.5)
 

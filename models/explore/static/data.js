@@ -23,7 +23,7 @@ const nodes = (() => {
   }
   const near = unpack(data.near, Uint32Array);
   return {
-    count, r, t, farthest, near, names: data.names, k: near.length / Math.max(count, 1),
+    count, r, t, farthest, near, radius: unpack(data.radius, Float32Array), names: data.names, k: near.length / Math.max(count, 1),
     distance: unpack(data.distance, Float32Array), up: unpack(data.up, Int32Array),
     order: unpack(data.order, Uint32Array), depth: unpack(data.depth, Uint16Array),
     below: unpack(data.below, Uint32Array),
@@ -75,11 +75,11 @@ const schemes = (() => {
     }
     made.push({ title: "Depth", names, ordered: true, of: nodes.depth.map((d) => Math.floor(d / width)) });
   }
-  const step = nodes.farthest * data.unit / bins || 1;
+  const step = nodes.radius.reduce((a, b) => Math.max(a, b), 0) * data.unit / bins || 1;
   made.push({
     title: "Distance from the middle", ordered: true,
     names: Array.from({ length: bins }, (_, k) => `${(k * step).toPrecision(2)} to ${((k + 1) * step).toPrecision(2)}`),
-    of: Uint8Array.from(nodes.r, (r) => Math.min(bins - 1, Math.floor(r * data.unit / step))),
+    of: Uint8Array.from(nodes.radius, (r) => Math.min(bins - 1, Math.floor(r * data.unit / step))),
   });
   return made;
 })();

@@ -38,7 +38,7 @@ function face(element, i, size) {
 function placeInWords(i) {
   const words = [scene.scheme.names[scene.scheme.of[i]]];
   if (scene.scheme.ordered) words[0] = `${scene.scheme.title.toLowerCase()} ${words[0]}`;
-  words.push(`${length(nodes.r[i] * data.unit)} from the middle`);
+  words.push(`${length(nodes.radius[i] * data.unit)} from the middle`);
   return words.join(" · ");
 }
 

@@ -116,7 +116,7 @@ function drawEdges() {
   const least = edges.count > 5000 ? (scene.moving ? 3 : 1.6) : 1;
   const last = scene.moving ? MOST_MOVING : Infinity; // while it moves, those of general nodes
   const zoom = scene.camera.k / scene.fit.k, of = scene.scheme.of;
-  const faint = edges.count > 5000 ? 0.7 : 1;
+  const faint = Math.min(1, Math.max(0.42, (1500 / edges.count) ** 0.35)); // many cover more
   let e = 0;
   while (e < scene.edges.length) {
     const kind = of[edges.child[scene.edges[e]]];
