@@ -54,7 +54,8 @@ def browser(tmp_path_factory):
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "page.html"
-    path.write_text(write_html(page_data(cloud())), encoding="utf-8")
+    data = page_data(cloud()) | {"share": 1.0}  # true to scale
+    path.write_text(write_html(data), encoding="utf-8")
     return path
 
 
@@ -202,6 +203,28 @@ def test_search_flies_to_a_point(page):
     page.key("Escape")
     page.type("zebra")
     assert text(page, "results") == "No such name"
+
+
+def test_lengths_are_drawn_at_a_share_that_a_slider_sets(browser, tmp_path):
+    browser.resize(1280, 800)
+    browser.prefer("light", motion="reduce")
+    path = tmp_path / "shrunk.html"
+    path.write_text(write_html(page_data(cloud())), encoding="utf-8")
+    browser.open(path)
+    # Half of the nodes are leaves, at 4.4: they are drawn at 3.2 first.
+    assert text(browser, "percent") == "73 %"
+    v = B.to_normal(spread(B))
+    assert drawn(browser).numpy() == pytest.approx(B.from_normal(v * 3.2 / 4.4).numpy(), abs=1e-12)
+    assert "drawn shorter than they are" in text(browser, "note")
+    browser.run(
+        "(() => { const s = document.getElementById('share'); s.value = '1';"
+        " s.dispatchEvent(new Event('input')); })()"
+    )
+    settle(browser)
+    assert text(browser, "percent") == "100 %"
+    assert drawn(browser).numpy() == pytest.approx(spread(B).numpy(), abs=1e-12)
+    assert "shorter" not in text(browser, "note")
+    assert not browser.errors
 
 
 def test_a_flight_follows_the_geodesic(page):
