@@ -47,7 +47,7 @@ def packed(array: NDArray[Any], kind: str) -> str:
 
 
 def atlas(images: NDArray[np.uint8]) -> dict[str, Any]:
-    """Pictures (P, S, S, 3) in one, in rows; a WebP as a data URL, its columns and their side."""
+    """Pictures (P, S, S, 3) in one, in rows; a WebP as a data URL, with how many and how large."""
     from PIL import Image
 
     count, side = len(images), images.shape[1]
@@ -60,7 +60,7 @@ def atlas(images: NDArray[np.uint8]) -> dict[str, Any]:
     picture = Image.fromarray(whole.reshape(rows * side, columns * side, 3))
     picture.save(buffer, format="WEBP", quality=80)
     source = "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
-    return {"source": source, "columns": columns, "side": side}
+    return {"source": source, "columns": columns, "rows": rows, "side": side}
 
 
 def _text(name: str) -> str:

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from spaceforms.__main__ import main
 from spaceforms.datasets import load_mammals
 from spaceforms.manifolds import Euclidean, HalfSpace, Lorentz, PoincareBall, Product, Stereographic
+from spaceforms.models import load_run
 from spaceforms.models.explore.cloud import Cloud
 from spaceforms.models.explore.layout import lay_out
 from spaceforms.models.explore.near import nearest
@@ -22,6 +23,7 @@ from spaceforms.models.explore.page import STATIC, as_json, atlas, write_html
 from spaceforms.models.explore.run import page_data
 from spaceforms.models.explore.tree import branches, spanning_tree
 from spaceforms.models.graphs.embedding import Embedding, save_embedding
+from spaceforms.models.training.loop import train
 
 L = Lorentz(-1.0)
 HOSTILE = "</script><script>alert(1)</script><!-- & \"'` \u2028 犬 \ud83d\udc36"
@@ -148,7 +150,8 @@ def test_pictures_are_tiles_of_one():
     from io import BytesIO
 
     whole = np.asarray(Image.open(BytesIO(raw)).convert("RGB"))
-    assert (found["columns"], found["side"], whole.shape) == (3, 8, (16, 24, 3))
+    assert [found[k] for k in ("columns", "rows", "side")] == [3, 2, 8]
+    assert whole.shape == (16, 24, 3)
     for k in range(5):
         row, column = divmod(k, 3)
         tile = whole[8 * row + 2 : 8 * row + 6, 8 * column + 2 : 8 * column + 6]
@@ -301,6 +304,28 @@ def test_an_embedding_becomes_a_page(tmp_path, capsys):
         while (here := array(data["up"], "i4")[here]) >= 0:
             way.append(data["names"][here])
         assert way == found.ancestors(name)  # of a tree
+
+
+def test_a_run_becomes_a_page_with_its_pictures(tiny, tmp_path):
+    config = tiny(epochs=1)
+    assert train(config)
+    data = told(page_of(tmp_path, config.out))
+    (group,) = data["groups"]
+    assert group["title"] == "Level"
+    assert group["names"] == ["group", "subgroup", "name", "picture"]
+    level, shown = array(group["of"], "u1"), array(data["pictures"]["of"], "i4")
+    assert ((shown >= 0) == (level == 3)).all()
+    assert shown.max() + 1 == (level == 3).sum() == 40  # a vendor's, which was held out
+    first = array(data["order"], "u4")[0]
+    assert level[first] == 0
+    run = load_run(config.out)
+    radius = array(data["radius"], "f4")[level == 2] * data["unit"]
+    names = [name for name, k in zip(data["names"], level, strict=True) if k == 2]
+    true = run.manifold.dist(run.root, run.encode_texts(names))
+    assert radius == pytest.approx(true.numpy(), rel=1e-4)
+    assert (
+        main(["explore", str(config.out), "--curvature", "-1", "--out", str(tmp_path / "x")]) == 1
+    )
 
 
 def test_tables_arrays_and_tensors_are_read_alike(tmp_path):

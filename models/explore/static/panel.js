@@ -26,11 +26,11 @@ function face(element, i, size) {
   const p = i < 0 ? -1 : pictureOf(i);
   element.hidden = p < 0;
   if (p < 0) return;
-  const scale = size / picture.side, rows = Math.ceil((Math.max(...picture.of) + 1) / picture.columns);
+  const scale = size / picture.side;
   Object.assign(element.style, {
     width: `${size}px`, height: `${size}px`,
     backgroundImage: `url("${picture.source}")`,
-    backgroundSize: `${picture.columns * picture.side * scale}px ${rows * picture.side * scale}px`,
+    backgroundSize: `${picture.columns * picture.side * scale}px ${picture.rows * picture.side * scale}px`,
     backgroundPosition: `${-(p % picture.columns) * size}px ${-Math.floor(p / picture.columns) * size}px`,
   });
 }

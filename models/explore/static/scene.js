@@ -54,7 +54,7 @@ function recolour() {
   const style = getComputedStyle(document.documentElement);
   scene.ink = Object.fromEntries(["paper", "disk", "rim", "ink", "soft", "accent", "line"]
     .map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
-  dots = new Map();
+  dots.clear();
   // Edges by the class of their lower end, so that each class is one path.
   const of = scene.scheme.of;
   scene.edges = Array.from({ length: edges.count }, (_, e) => e).sort((a, b) => of[edges.child[a]] - of[edges.child[b]]);
@@ -108,12 +108,12 @@ function curve(path, ax, ay, bx, by, bend, span) {
 
 const WIDTHS = [{ from: 0, width: 0.5, alpha: 0.34 }, { from: 0.12, width: 0.8, alpha: 0.46 }, { from: 0.45, width: 1.2, alpha: 0.52 }];
 
-const MOST_MOVING = 5000;
+const MOST_MOVING = 2500;
 const rank = new Uint32Array(nodes.count);
 nodes.order.forEach((i, k) => { rank[i] = k; });
 
 function drawEdges() {
-  const least = edges.count > 5000 ? (scene.moving ? 3 : 1.6) : 1;
+  const least = edges.count > 5000 ? (scene.moving ? 5 : 1.6) : 1;
   const last = scene.moving ? MOST_MOVING : Infinity; // while it moves, those of general nodes
   const zoom = scene.camera.k / scene.fit.k, of = scene.scheme.of;
   const faint = Math.min(1, Math.max(0.42, (1500 / edges.count) ** 0.35)); // many cover more
@@ -146,7 +146,7 @@ let taken = new Uint8Array(0);
 const drawn = new Uint32Array(nodes.count);
 
 // Dots as small pictures, a colour and a size each, which are quicker than circles.
-let dots = new Map();
+const dots = new Map();
 
 function dotOf(kind, size) {
   const key = kind * 64 + Math.min(63, Math.round(size * 4));
@@ -176,7 +176,7 @@ function drawPoints() {
   if (taken.length !== w * h) taken = new Uint8Array(w * h);
   else taken.fill(0);
   let count = 0;
-  const coarse = scene.moving && nodes.count > MOST_MOVING ? 1 : 0; // then of four pixels one
+  const coarse = scene.moving && nodes.count > 2 * MOST_MOVING ? 1 : 0; // then of four pixels one
   for (const i of nodes.order) {
     const x = scene.x[i], y = scene.y[i], s = scene.size[i];
     if (!(x > -s && y > -s && x < w + s && y < h + s) || scene.hidden.has(of[i])) continue;
@@ -322,13 +322,12 @@ function drawLabels() {
   const limit = Math.round(Math.min(60, Math.max(16, (scene.width * scene.height) / 21000)));
   const named = new Set(), zoom = scene.camera.k / scene.fit.k;
   scene.labels = [];
+  Object.assign(paint, { lineJoin: "round", lineWidth: 3.5, textBaseline: "middle" });
   if (picture) for (const i of drawPictures(first.concat(rest))) if (i !== scene.selected && i !== scene.hovered) named.add(i);
   for (const i of rest) { // no name covers a large dot
     const s = scene.size[i] - 2;
     if (s > 1.5) block(scene.x[i] - s, scene.y[i] - s, 2 * s, 2 * s);
   }
-  paint.lineJoin = "round";
-  paint.textBaseline = "middle";
   const label = (i, style, always) => {
     if (named.has(i) || !nodes.names[i]) return;
     const w = widthOf(i, style), h = style.px + 3, gap = Math.max(scene.size[i], always ? 6 : 0) + 5;
@@ -348,14 +347,19 @@ function drawLabels() {
     const f = Math.min(1, scene.near[i] * zoom);
     label(i, f > 0.5 && general(i) > 0.02 ? FONTS[0] : f > 0.3 && general(i) > 0.003 ? FONTS[1] : FONTS[2], false);
   }
+  // A halo keeps letters apart from lines; while much moves, a veil does, which is quicker.
+  const veiled = scene.moving && nodes.count > 2 * MOST_MOVING;
+  paint.strokeStyle = paint.fillStyle = scene.ink.disk;
+  paint.globalAlpha = veiled ? 0.6 : 0.88;
+  for (const { node, x, y, w, h, style } of scene.labels) {
+    paint.font = style.font;
+    if (veiled) paint.fillRect(x - 2, y + 1, w + 4, h - 2);
+    else paint.strokeText(shortened(node), x, y + h / 2);
+  }
+  paint.globalAlpha = 1;
+  paint.fillStyle = scene.ink.ink;
   for (const { node, x, y, h, style } of scene.labels) {
     paint.font = style.font;
-    paint.strokeStyle = scene.ink.disk;
-    paint.globalAlpha = 0.88;
-    paint.lineWidth = 3.5;
-    paint.strokeText(shortened(node), x, y + h / 2);
-    paint.globalAlpha = 1;
-    paint.fillStyle = scene.ink.ink;
     paint.fillText(shortened(node), x, y + h / 2);
   }
 }
