@@ -186,10 +186,11 @@ function drawPoints() {
     drawn[count++] = i;
   }
   // The least general first, the largest on top. Small ones are squares on whole pixels.
+  const least = 1.25 / scene.ratio;
   let colour = -1;
   for (let k = count - 1; k >= 0; k--) {
     const i = drawn[k], s = scene.size[i], kind = of[i];
-    if (s < 1.25) {
+    if (s < least) {
       if (kind !== colour) paint.fillStyle = scene.colours[kind];
       colour = kind;
       const side = Math.max(1, Math.round(1.7 * s));
@@ -198,7 +199,7 @@ function drawPoints() {
   }
   for (let k = count - 1; k >= 0; k--) {
     const i = drawn[k], s = scene.size[i];
-    if (s < 1.25) continue;
+    if (s < least) continue;
     const { made, middle, side } = dotOf(of[i], s);
     paint.drawImage(made, scene.x[i] - middle, scene.y[i] - middle, side, side);
   }
