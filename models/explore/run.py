@@ -115,4 +115,4 @@ def _in_words(manifold: Manifold) -> str:
     name = type(manifold).__name__
     if manifold.sign == 0:
         return name
-    return f"{name}, curvature {float(manifold.curvature):.4g}"
+    return f"{name}, curvature {float(manifold.curvature):.4g}".replace("-", "−")
