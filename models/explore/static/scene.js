@@ -133,7 +133,7 @@ function drawEdges() {
     paint.strokeStyle = scene.colours[kind];
     for (let tier = 0; tier < 3; tier++) {
       if (!paths[tier]) continue;
-      paint.lineWidth = WIDTHS[tier].width;
+      paint.lineWidth = Math.min(WIDTHS[tier].width, edges.count > 5000 ? 1 : 2); // up to 1 is much quicker
       paint.globalAlpha = WIDTHS[tier].alpha * faint;
       paint.stroke(paths[tier]);
     }
@@ -186,7 +186,7 @@ function drawPoints() {
     drawn[count++] = i;
   }
   // The least general first, the largest on top. Small ones are squares on whole pixels.
-  const least = 1.25 / scene.ratio;
+  const least = (coarse ? 2.4 : 1.25) / scene.ratio;
   let colour = -1;
   for (let k = count - 1; k >= 0; k--) {
     const i = drawn[k], s = scene.size[i], kind = of[i];
