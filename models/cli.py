@@ -1,5 +1,5 @@
 """The commands of the models: train, evaluate, plot, traverse, rank, features, probvlm, shards,
-embed."""
+embed, explore."""
 
 import shlex
 import sys
@@ -291,7 +291,7 @@ def embed(argv: Sequence[str]) -> int:
     """``spaceforms embed``."""
     if "--diagnose" in argv:
         return _diagnose([word for word in argv if word != "--diagnose"])
-    from .graphs.config import EmbedOptions
+    from .graphs.config import EmbedOptions, factors_of
     from .graphs.run import STATE, embed as embed_graph, finish
 
     def run(options: EmbedOptions) -> int:
@@ -309,9 +309,26 @@ def embed(argv: Sequence[str]) -> int:
             print(spoken(f"spaceforms embed: {said}"), file=sys.stderr)
             return _STOPPED
         print(finish(options, report))
+        if options.manifold != "sphere" and factors_of(options.manifold) is None:
+            out = shlex.quote(str(options.out))
+            print(spoken(f"To look at it in a browser: spaceforms explore {out} --out {out}.html"))
         return 0
 
     return _command("embed", lambda: _parse("embed", EmbedOptions, argv), run)
+
+
+def explore(argv: Sequence[str]) -> int:
+    """``spaceforms explore``."""
+    from .explore.options import ExploreOptions
+    from .explore.run import explore as write_page
+
+    def run(options: ExploreOptions) -> int:
+        check_place(options.out.parent)
+        count = write_page(options)
+        print(f"Written to {options.out}: {count:,} points. Open it in a browser.")
+        return 0
+
+    return _command("explore", lambda: _parse("explore", ExploreOptions, argv), run)
 
 
 def _diagnose(argv: Sequence[str]) -> int:

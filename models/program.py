@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 _COMMAND = re.compile(
-    r"\bspaceforms (?=(train|evaluate|plot|traverse|rank|features|probvlm|shards|embed)\b)"
+    r"\bspaceforms "
+    r"(?=(train|evaluate|plot|traverse|rank|features|probvlm|shards|embed|explore)\b)"
 )
 
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "probvlm": "say how certain a model is of each picture and text, and judge that",
     "shards": "write tar shards to train on from the emoji or from a folder of pictures",
     "embed": "turn a list of edges into points of a space, figures and a picture",
+    "explore": "write a page on which points are looked at in a browser, without a network",
     "certify": "measure every map against 100 digits and say whether the promise is kept",
 }
 
