@@ -1,4 +1,4 @@
-"""Sixteen dimensions on the disk, with what the projection costs in the title.
+"""Sixteen dimensions on the disk, with what the projection costs under the picture.
 
 Run ``python examples/plot_projection.py``; it writes ``projection.png`` and ``radii.png``.
 """
@@ -6,8 +6,8 @@ Run ``python examples/plot_projection.py``; it writes ``projection.png`` and ``r
 import torch
 from matplotlib.figure import Figure
 
-from spaceforms.manifolds import Lorentz, PoincareBall
-from spaceforms.plotting import disk, names, project_disk, radius_histogram
+from spaceforms.manifolds import Lorentz
+from spaceforms.plotting import caption, disk, names, project_disk, radius_histogram, save
 
 TOPICS, PER_TOPIC, DIMENSION = 6, 60, 16
 
@@ -26,19 +26,20 @@ def main() -> None:
     labels = ["topic"] * TOPICS + [f"of {t}" for t in range(TOPICS) for _ in range(PER_TOPIC)]
 
     flat = project_disk(points, manifold=manifold)
-    plane = PoincareBall(-1.0)
-    figure = Figure(figsize=(8, 6.6), layout="constrained")
+    figure = Figure(figsize=(6.4, 5.8), layout="constrained")
     ax = figure.add_subplot()
-    disk(flat.points, manifold=plane, labels=labels, ax=ax, rings=(1, 2, 3))
-    ax.set_title(flat.title, fontsize=9)
-    names(flat.points[:TOPICS], [f"topic {t}" for t in range(TOPICS)], ax=ax, manifold=plane)
-    figure.savefig("projection.png", dpi=150)
+    disk(flat.points, manifold=flat.manifold, labels=labels, ax=ax, rings=(1, 2, 3))
+    caption(ax, flat.title)
+    names(
+        flat.points[:TOPICS], [f"topic {t}" for t in range(TOPICS)], ax=ax, manifold=flat.manifold
+    )
+    save(figure, "projection.png")
 
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    figure = Figure(figsize=(5, 2.8), layout="constrained")
     origin = manifold.origin(DIMENSION)
     radii = {"topic": manifold.dist(origin, topics), "example": manifold.dist(origin, examples)}
     radius_histogram(radii, ax=figure.add_subplot())
-    figure.savefig("radii.png", dpi=150)
+    save(figure, "radii.png")
 
 
 if __name__ == "__main__":

@@ -1,41 +1,28 @@
-"""A binary tree on the Poincaré disk: its edges as geodesics, its levels by colour.
+"""An edge list as a tree on the Poincaré disk: programming languages by what they grew out of.
 
-Run ``python examples/plot_tree.py``; it writes ``tree.png``. Each level lies at one distance from
-the root, and the room for leaves grows with it as it does in no flat picture.
+Run ``python examples/plot_tree.py``; it writes ``tree.png``. Every edge has the same hyperbolic
+length, and no two of the tree's edges cross; a language of several parents hangs on the first.
 """
 
-import math
+from pathlib import Path
 
-import torch
+from matplotlib.figure import Figure
 
-from spaceforms.manifolds import PoincareBall
-from spaceforms.plotting import disk, geodesics
+from spaceforms.plotting import caption, draw_tree, save
 
-DEPTH, STEP = 6, 1.0
+LIST = Path(__file__).parent / "data" / "languages.tsv"
 
 
 def main() -> None:
-    """Draw a complete binary tree with level d at distance d from the root."""
-    manifold = PoincareBall(-1.0)
-    nodes, levels = [torch.zeros(1, 2, dtype=torch.float64)], ["root"]
-    for depth in range(1, DEPTH + 1):
-        angle = (torch.arange(2**depth, dtype=torch.float64) + 0.5) * 2 * math.pi / 2**depth
-        nodes.append(depth * STEP * torch.stack([angle.cos(), angle.sin()], dim=-1))
-        levels += [f"level {depth}"] * 2**depth
-    points = manifold.from_normal(torch.cat(nodes))
-    children = torch.arange(1, len(points))
-    picture = disk(points, manifold=manifold, labels=levels, rings=(1, 2, 3))
-    geodesics(
-        points[(children - 1) // 2],
-        points[children],
-        manifold=manifold,
-        ax=picture.ax,
-        color="#999999",
-        linewidth=0.7,
-    )
-    picture.ax.set_title("A binary tree, its levels one unit of length apart")
-    figure = picture.ax.get_figure(root=True)
-    figure.savefig("tree.png", dpi=150)
+    """Read the list and draw it."""
+    lines = [line for line in LIST.read_text().splitlines() if not line.startswith("#")]
+    edges = [tuple(line.split("\t")) for line in lines]
+    figure = Figure(figsize=(6, 6.3), layout="constrained")
+    ax = figure.add_subplot()
+    count = len({name for edge in edges for name in edge})
+    caption(ax, f"{count} languages by level; edges from further parents are faint")
+    draw_tree(edges, ax=ax)
+    save(figure, "tree.png")
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ from .command_options import (
 from .encoders.presets import Size
 from .evaluation.run import load_run
 from .evaluation.run_data import all_pictures
+from .options import formats_of
 from .program import spoken
 from .training.checkpoint import (
     CONFIG,
@@ -126,11 +127,14 @@ def plot(argv: Sequence[str]) -> int:
         from .evaluation.figures import LOSSES, draw_run
         from .evaluation.run_data import NothingHeldOut
 
+        formats = formats_of(options.format)
+        run = load_run(options.folder)
         try:
-            for path in draw_run(load_run(options.folder), data=options.data, dpi=options.dpi):
+            for path in draw_run(run, data=options.data, dpi=options.dpi, formats=formats):
                 print(f"Drawn: {path}")
         except NothingHeldOut as error:
-            print(f"Drawn: {options.folder / LOSSES}")
+            for kind in formats:
+                print(f"Drawn: {options.folder / LOSSES}.{kind}")
             print(f"spaceforms plot: the points are not drawn. {error}", file=sys.stderr)
         return 0
 

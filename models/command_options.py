@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import tyro
 
 from .evaluation.run_data import MOST
-from .options import INT, PATH, absent
+from .options import FORMATS, INT, PATH, absent, formats_of
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,11 @@ class PlotOptions:
     ones if not given. The losses need none."""
     dpi: int = 150
     """Dots an inch."""
+    format: Annotated[str, tyro.conf.arg(metavar=FORMATS)] = "png"
+    """Of the pictures: one format, or some with commas between."""
+
+    def __post_init__(self) -> None:
+        formats_of(self.format)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import Any
 import tyro
 
 PATH, INT, FLOAT, BOOL = "PATH", "INT", "FLOAT", "{True,False}"
+FORMATS = "{png,svg,pdf}"
 
 
 def absent(metavar: str, meaning: str, words: str | None = None) -> Any:
@@ -15,3 +16,17 @@ def absent(metavar: str, meaning: str, words: str | None = None) -> Any:
         return f"(default: {meaning if default == 'None' else default})"
 
     return tyro.conf.arg(metavar=metavar, help=words, help_behavior_hint=hint)
+
+
+def formats_of(text: str) -> tuple[str, ...]:
+    """Formats of pictures, given with commas between.
+
+    Raises:
+        ValueError: one that is not drawn.
+    """
+    found = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if not set(found) <= {"png", "svg", "pdf"}:
+        raise ValueError(
+            f"format is {text!r}; expected png, svg or pdf, or some of them with commas between."
+        )
+    return found

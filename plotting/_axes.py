@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,20 +12,14 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..manifolds import Manifold, PoincareBall
+from ..manifolds import Manifold
 
-# Okabe & Ito's colours, told apart by colour-blind readers too; when they run out, the next marker.
-COLOURS = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F6000", "#4D4D4D",
-)  # fmt: skip
-MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*")
 INK = "#333333"
 FAINT = "#BBBBBB"
-_BALL = PoincareBall(-1.0)
 
 
 def axes(
-    ax: Axes | None, where: str, *, solid: bool = False, width: float = 6.0, height: float = 6.0
+    ax: Axes | None, where: str, *, solid: bool = False, width: float = 5.0, height: float = 5.0
 ) -> Any:
     """``ax``, or the axes of a new figure that no pyplot window knows."""
     if ax is None:
@@ -59,12 +52,6 @@ def is_solid(ax: Any) -> bool:
     return getattr(ax, "name", "") == "3d"
 
 
-def one_scale(ax: Any) -> None:
-    """Give the three axes of a solid picture one scale, and the vertical one's name its room."""
-    limits = (ax.get_xlim(), ax.get_ylim(), ax.get_zlim())
-    ax.set_box_aspect([high - low for low, high in limits], zoom=0.85)
-
-
 def at_rest(manifold: Manifold) -> Manifold:
     """A copy of a manifold on the CPU: a picture neither moves the caller's nor trains it."""
     return copy.deepcopy(manifold).cpu().requires_grad_(False)
@@ -75,16 +62,6 @@ def unit_of_length(manifold: Manifold) -> float:
     return float(torch.as_tensor(manifold.radius, dtype=torch.float64).detach())
 
 
-def on_disk(points: Tensor, manifold: Manifold, where: str) -> NDArray[np.float64]:
-    """Hyperbolic points of dimension 2 in the unit disk: (..., m) -> (..., 2)."""
-    if manifold.sign >= 0:
-        raise ValueError(
-            f"{where}: manifold is {manifold}; expected a hyperbolic one, Lorentz or PoincareBall "
-            "(project_disk brings points of any manifold to the disk)."
-        )
-    return array(_BALL.from_normal(_plane(points, manifold, where)))
-
-
 def on_surface(points: Tensor, manifold: Manifold, where: str) -> NDArray[np.float64]:
     """Points of a surface in space, the axis of the origin up: (..., m) -> (..., 3)."""
     if manifold.sign == 0:
@@ -92,7 +69,7 @@ def on_surface(points: Tensor, manifold: Manifold, where: str) -> NDArray[np.flo
             f"{where}: manifold is {manifold}; expected a curved one on a 3-D axes, Lorentz, "
             "PoincareBall or Sphere."
         )
-    v = _plane(points, manifold, where)
+    v = in_plane(points, manifold, where)
     r = v.norm(dim=-1, keepdim=True)
     if manifold.sign > 0:
         along, share = r.cos(), torch.sinc(r / torch.pi)
@@ -129,7 +106,7 @@ def at_hand(points: Tensor, manifold: Manifold, where: str, name: str = "points"
 
 
 @torch.no_grad()
-def _plane(points: Tensor, manifold: Manifold, where: str) -> Tensor:
+def in_plane(points: Tensor, manifold: Manifold, where: str) -> Tensor:
     """Normal coordinates of points of dimension 2 at unit curvature, in float64 on the CPU."""
     points = at_hand(points, manifold, where)
     n = points.shape[-1] - manifold.ambient_dim(0)
@@ -139,52 +116,3 @@ def _plane(points: Tensor, manifold: Manifold, where: str) -> Tensor:
             "expected dimension 2 (project them first with project_disk)."
         )
     return at_rest(manifold).to_normal(points) / unit_of_length(manifold)
-
-
-def on_page(places: Any, manifold: Manifold | None, where: str) -> NDArray[np.float64]:
-    """Places given in the coordinates of a 2-D axes, or as points of the hyperbolic plane."""
-    if manifold is not None:
-        return on_disk(places, manifold, where)
-    xy = array(places)
-    if xy.ndim != 2 or xy.shape[1] != 2:
-        raise ValueError(
-            f"{where}: places have shape {xy.shape} without a manifold; expected (N, 2), or the "
-            "manifold that they are points of."
-        )
-    return xy
-
-
-def drawn(points: Tensor, manifold: Manifold, ax: Any, where: str) -> NDArray[np.float64]:
-    """Points in the coordinates of the picture that ``ax`` holds."""
-    return (on_surface if is_solid(ax) else on_disk)(points, manifold, where)
-
-
-def scatter_by_label(
-    ax: Any,
-    xyz: NDArray[np.float64],
-    labels: Sequence[object] | None,
-    where: str,
-    **style: Any,
-) -> list[Any]:
-    """One collection a label, in order of appearance, with a legend; one if there are no labels."""
-    if labels is None:
-        return [ax.scatter(*xyz.T, color=COLOURS[0], **style)]
-    if len(labels) != len(xyz):
-        raise ValueError(
-            f"{where}: there are {len(labels)} labels for {len(xyz)} points; expected as many."
-        )
-    texts = np.array([_text(label) for label in labels], dtype=object)
-    artists = []
-    for k, group in enumerate(dict.fromkeys(texts)):
-        chosen = xyz[texts == group]
-        colour = COLOURS[k % len(COLOURS)]
-        marker = MARKERS[k // len(COLOURS) % len(MARKERS)]
-        artists.append(ax.scatter(*chosen.T, color=colour, marker=marker, label=group, **style))
-    if artists:
-        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-    return artists
-
-
-def _text(label: object) -> str:
-    """A label as a reader wants it: 3 for tensor(3)."""
-    return str(label.item() if isinstance(label, Tensor) else label)

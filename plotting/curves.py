@@ -6,20 +6,26 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from mpl_toolkits.mplot3d.art3d import Poly3DCollection
+from matplotlib.collections import LineCollection
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ._axes import COLOURS, an_axes, at_hand, at_rest, drawn, is_solid, one_scale, unit_of_length
+from ._axes import an_axes, at_hand, at_rest, is_solid, unit_of_length
+from ._charts import drawn
+from ._colour import COLOURS
+from ._solid import Lines, Shade, grown
 
 _STEPS = 129  # points on a curve: a turn of a few degrees between two where it bends most
+_FLAT = 5e-5  # of the width of the axes, by which a curve of fewer points may miss the geodesic
 _RAYS = 65  # rays from an apex that fill its cone
 
 
 class Cone(NamedTuple):
     """Artists of :func:`cone`."""
 
-    sides: list[Any]
+    sides: Any
+    """The two sides, one collection."""
     fill: Any
 
 
@@ -29,10 +35,11 @@ def geodesics(
     *,
     manifold: Manifold,
     ax: Any = None,
-    color: str = COLOURS[0],
-    linewidth: float = 1.0,
+    color: Any = COLOURS[0],
+    linewidth: Any = 1.0,
     alpha: float = 1.0,
-) -> list[Any]:
+    zorder: float = 2.0,
+) -> Any:
     """Draw the geodesic segments from x to y, as the manifold's own ``geodesic`` has them.
 
     Args:
@@ -40,24 +47,60 @@ def geodesics(
         manifold: their space.
         ax: axes of :func:`disk`, :func:`hyperboloid` or :func:`sphere`; a new disk, or for a
             Sphere a new sphere, if None.
-        color, linewidth, alpha: of the lines.
+        color, linewidth: of the lines; one, or N.
+        alpha, zorder: of the lines.
 
     Returns:
-        One line a pair.
+        One collection of lines, a line a pair: as many as 100,000 are drawn in a second or two.
     """
     where = "plotting.geodesics"
     x, y = (at_hand(p, manifold, where, name) for name, p in (("x", x), ("y", y)))
     x, y = (p.reshape(-1, p.shape[-1]) for p in (x, y))
-    t = torch.linspace(0, 1, _STEPS, dtype=torch.float64)
-    with torch.no_grad():
-        path = at_rest(manifold).geodesic(x[:, None], y[:, None], t)
+    count = max(len(x), len(y))
+    x, y = (p.expand(count, -1) if len(p) == 1 else p for p in (x, y))
     ax = _picture(ax, manifold, where)
-    curves = drawn(path, manifold, ax, where)
-    style = {"color": color, "linewidth": linewidth, "alpha": alpha, "solid_capstyle": "round"}
-    lines = [ax.plot(*curve.T, **style)[0] for curve in curves]
+    manifold = at_rest(manifold)
+    style = {
+        "colors": color, "linewidths": linewidth, "alpha": alpha, "zorder": zorder,
+        "capstyle": "round",
+    }  # fmt: skip
     if is_solid(ax):
-        one_scale(ax)  # the curves may have widened its limits
-    return lines
+        curves = drawn(_paths(x, y, manifold, _STEPS), manifold, ax, where)
+        lines = ax.add_collection(Lines(curves, **style), autolim=False)
+        grown(ax, curves)
+        return lines
+    return ax.add_collection(
+        LineCollection(_curves(x, y, manifold, ax, where), **style), autolim=False
+    )
+
+
+def _curves(
+    x: Tensor, y: Tensor, manifold: Manifold, ax: Any, where: str
+) -> list[NDArray[np.float64]]:
+    """Geodesics on the page, each of as many points as it needs to look smooth."""
+    rough = drawn(_paths(x, y, manifold, 9), manifold, ax, where)
+    # Of a smooth curve the error of a chord falls as the square of the number of chords.
+    chord, off = rough[:, 2::2] - rough[:, :-2:2], rough[:, 1:-1:2] - rough[:, :-2:2]
+    length = np.linalg.norm(chord, axis=-1)
+    across = np.abs(chord[..., 0] * off[..., 1] - chord[..., 1] * off[..., 0])
+    bend = (across / np.where(length > 0, length, 1.0)).max(1)
+    left, right = ax.get_xlim()
+    wanted = np.sqrt(bend / (_FLAT * (right - left)))
+    steps = np.select([wanted < 1e-3, wanted < 1, wanted < 4], [2, 9, 33], _STEPS)
+    curves: list[Any] = [None] * len(rough)
+    for count in (2, 9, 33, _STEPS):
+        (chosen,) = np.nonzero(steps == count)
+        if len(chosen):
+            path = _paths(x[chosen], y[chosen], manifold, count)
+            for k, curve in zip(chosen, drawn(path, manifold, ax, where), strict=True):
+                curves[k] = curve
+    return curves
+
+
+@torch.no_grad()
+def _paths(x: Tensor, y: Tensor, manifold: Manifold, count: int) -> Tensor:
+    t = torch.linspace(0, 1, count, dtype=torch.float64)
+    return manifold.geodesic(x[:, None], y[:, None], t)
 
 
 def cone(
@@ -95,14 +138,23 @@ def cone(
     if reach is None:
         reach = 1.0 if solid else 14.0
     rays = drawn(_rays(apex, manifold, min_radius, reach, _RAYS), manifold, ax, "plotting.cone")
-    sides = [ax.plot(*ray.T, color=color, linewidth=1.0)[0] for ray in (rays[0], rays[-1])]
-    outline = np.concatenate([rays[0], rays[:, -1], rays[-1, ::-1]])
-    style = {"facecolor": color, "alpha": alpha, "linewidth": 0}
     if solid:
-        fill = ax.add_collection3d(Poly3DCollection([outline], **style))
-        one_scale(ax)
+        sides = ax.add_collection(Lines(rays[[0, -1]], colors=color, linewidths=1.0), autolim=False)
+        corners = rays[::4, ::4]  # a patch of them bends by a few degrees
+        patches = np.stack(
+            [corners[:-1, :-1], corners[1:, :-1], corners[1:, 1:], corners[:-1, 1:]], axis=2
+        )
+        inside = Shade(
+            patches.reshape(-1, 4, 3), facecolor=color, alpha=alpha, linewidth=0, zorder=1.1
+        )
+        fill = ax.add_collection(inside, autolim=False)
+        grown(ax, rays)
     else:
-        (fill,) = ax.fill(*outline.T, zorder=0, **style)
+        sides = ax.add_collection(
+            LineCollection(list(rays[[0, -1]]), colors=color, linewidths=1.0), autolim=False
+        )
+        outline = np.concatenate([rays[0], rays[:, -1], rays[-1, ::-1]])
+        (fill,) = ax.fill(*outline.T, zorder=0, facecolor=color, alpha=alpha, linewidth=0)
     return Cone(sides, fill)
 
 

@@ -1,8 +1,7 @@
-"""The Poincaré disk."""
+"""The hyperbolic plane on paper: the Poincaré disk, the Klein disk, the half-plane."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -11,16 +10,17 @@ from matplotlib.patches import Circle
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ._axes import FAINT, INK, axes, on_disk, scatter_by_label
-
-_ANGLE = 0.2  # from the vertical, where rings carry their numbers
+from ._axes import axes
+from ._charts import chart_of, hold, on_chart, rings as draw_rings
+from ._colour import scatter
 
 
 class Disk(NamedTuple):
     """Artists of :func:`disk`."""
 
     ax: Axes
-    boundary: Circle
+    boundary: Any
+    """The rim: a circle, on the half-plane a line; None where the chart is all of the plane."""
     points: list[Any]
     rings: list[Circle]
 
@@ -30,77 +30,75 @@ def disk(
     *,
     manifold: Manifold,
     labels: Sequence[object] | None = None,
+    color: Any = None,
     ax: Axes | None = None,
     size: float = 18.0,
+    sizes: Any = None,
     rings: Sequence[float] = (),
     reach: float | None = None,
+    chart: str = "poincare",
+    title: str | None = None,
+    order: Sequence[object] | None = None,
+    key: bool = True,
 ) -> Disk:
-    """Draw the Poincaré disk and points of the hyperbolic plane on it.
+    """Draw the hyperbolic plane and points of it on the Poincaré disk, or in another chart.
 
-    The disk is that of curvature -1 whatever the manifold's: a picture of curvature K shows
-    distances in units of 1/sqrt(-K).
+    The picture is that of curvature -1 whatever the manifold's: of curvature K it shows distances
+    in units of 1/sqrt(abs(K)). What is drawn on the axes later, geodesics, cones, names, is drawn
+    in the same chart.
 
     Args:
-        points: (N, m), of dimension 2 on any hyperbolic model; None for an empty disk.
+        points: (N, m), of dimension 2 on any model of the space; None for an empty picture.
         manifold: the points' space.
         labels: N labels; a colour and a line of the legend for each.
+        color: one colour; or for each point a label (as ``labels``), a whole number (an ordered
+            level: from dark to light, with a legend, with a bar if there are more than 12) or a
+            floating-point number (a bar). Instead of ``labels``.
         ax: where to draw; a new figure if None.
         size: area of a marker in square points.
+        sizes: N of them instead.
         rings: distances from the origin at which to draw a faint circle with its number.
         reach: show the disk only up to this distance from the origin, for points that all lie near
             it; ``rings`` then keep the scale in sight. The whole disk if None.
+        chart: "poincare", where angles are true; "klein", where geodesics are straight;
+            "half-plane", the origin at (0, 1); or "normal", normal coordinates at the origin, where
+            distances and directions from it are true: also of the sphere and of flat space, which
+            have no other chart here.
+        title: of the legend or of the bar.
+        order: labels that come first in the legend, and take the first colours, in this order;
+            the others follow as they appear.
+        key: whether to draw the legend or the bar.
 
     Returns:
-        The axes, the boundary circle, one collection a label and one circle a ring (by distance).
+        The axes, the boundary, one collection a label or level (or a single one) and one circle a
+        ring (by distance).
 
     Raises:
         TypeError: points that are no tensor, an ax that is no Axes.
         ValueError: points not of dimension 2 or not of the manifold, a manifold that is not
-            hyperbolic, too few labels, an ax of 3 dimensions.
+            hyperbolic in a chart that is, labels, colours or sizes that are not one a point, an ax
+            of 3 dimensions.
     """
-    if manifold.sign >= 0:
-        raise ValueError(
-            f"plotting.disk: manifold is {manifold}; expected a hyperbolic one, Lorentz or "
-            "PoincareBall (project_disk brings points of any manifold to the disk)."
-        )
+    where = "plotting.disk"
+    shown = chart_of(chart, manifold, where)
     if reach is not None and not reach > 0:
-        raise ValueError(f"plotting.disk: reach is {reach}; expected a positive distance.")
-    xy = None if points is None else on_disk(points, manifold, "plotting.disk").reshape(-1, 2)
-    ax = axes(ax, "plotting.disk", width=6.0 if labels is None else 7.4)
-    boundary = Circle((0, 0), 1, fill=False, edgecolor=INK, linewidth=1.2)
-    ax.add_patch(boundary)
-    half = 1.03 * (1.0 if reach is None else math.tanh(reach / 2))
-    ax.set(xlim=(-half, half), ylim=(-half, half), aspect="equal")
-    ax.set_axis_off()
-    circles = _rings(ax, rings, half)
+        raise ValueError(f"{where}: reach is {reach}; expected a positive distance.")
+    xy = None if points is None else on_chart(points, manifold, shown, where).reshape(-1, 2)
+    wide = labels is not None or color is not None
+    ax = axes(ax, where, width=6.2 if wide else 5.0)
+    hold(ax, shown)
+    boundary = shown.frame(ax, xy, reach)
+    circles = draw_rings(ax, shown, rings)
     artists: list[Any] = []
     if xy is not None:
-        style = {"s": size, "linewidths": 0, "alpha": 0.85, "zorder": 3}
-        artists = scatter_by_label(ax, xy, labels, "plotting.disk", **style)
+        style: dict[str, Any] = {"labels": labels, "color": color, "size": size, "sizes": sizes}
+        style |= {
+            "title": title,
+            "order": order,
+            "key": key,
+            "linewidths": 0,
+            "alpha": 0.9,
+            "zorder": 3,
+        }
+        artists = scatter(ax, xy, where, **style)
     return Disk(ax, boundary, artists, circles)
-
-
-def _rings(ax: Axes, distances: Sequence[float], half: float) -> list[Circle]:
-    """Circles about the origin with their hyperbolic radius on them, where there is room for it."""
-    circles = []
-    written = 0.0
-    for distance in sorted(distances):
-        radius = math.tanh(distance / 2)
-        circle = Circle((0, 0), radius, fill=False, edgecolor=FAINT, linewidth=0.6, zorder=0.5)
-        ax.add_patch(circle)
-        circles.append(circle)
-        if min(radius - written, 1 - radius) > 0.05 * half:
-            written = radius
-            ax.text(
-                radius * math.sin(_ANGLE),
-                radius * math.cos(_ANGLE),
-                f"{distance:g}",
-                color="#777777",
-                fontsize=7,
-                horizontalalignment="center",
-                verticalalignment="center",
-                clip_on=True,
-                zorder=0.6,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-            )
-    return circles

@@ -1,37 +1,60 @@
-"""From many dimensions to the disk, saying how much was lost."""
+"""From many dimensions to two, saying how much was lost."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..manifolds import Manifold, PoincareBall
+from ..manifolds import Euclidean, Manifold, PoincareBall, Sphere
+from ..stats import horopca
 from ..stats.distortion import of_pairs
 from ._axes import at_hand, at_rest, unit_of_length
 
+PLANES: dict[int, Callable[[], Manifold]] = {
+    -1: lambda: PoincareBall(-1.0),
+    0: Euclidean,
+    1: lambda: Sphere(1.0),
+}
+"""Of dimension two, by the sign of their curvature."""
+METHODS = ("components", "horopca")
+
 
 class Projection(NamedTuple):
-    """Points on the disk and what the projection did to them."""
+    """Points of two dimensions and what the projection did to them."""
 
     points: Tensor
-    """(N, 2), in the unit Poincaré ball."""
+    """(N, m), of ``manifold``: (N, 2) of the unit Poincaré ball or of flat space, (N, 3) of the
+    unit sphere."""
     name: str
     """The method in a few words, for a title."""
     distortion: float
     """Mean over pairs of abs(drawn/true - 1); true distances in units of 1/sqrt(abs(K))."""
     rank_correlation: float
     """Spearman's correlation of drawn and true distances."""
+    manifold: Manifold
+    """The plane that the points are of: hyperbolic, spherical or flat as their space was, of
+    curvature -1, 1 or 0."""
+
+    @property
+    def chart(self) -> str:
+        """Of :func:`disk`, in which they can be drawn."""
+        return "poincare" if self.manifold.sign < 0 else "normal"
+
+    @property
+    def losses(self) -> str:
+        """What the picture costs, in a few words."""
+        return (
+            f"mean distortion of distances {self.distortion:.0%}, "
+            f"rank correlation {self.rank_correlation:.2f}"
+        )
 
     @property
     def title(self) -> str:
-        """Name and losses, to be put over the picture."""
-        return (
-            f"{self.name}\nmean distortion of distances {self.distortion:.0%}, "
-            f"rank correlation {self.rank_correlation:.2f}"
-        )
+        """Name and losses, to be put over or under the picture."""
+        return f"{self.name}\n{self.losses}"
 
 
 @torch.no_grad()
@@ -41,15 +64,18 @@ def project_disk(
     manifold: Manifold,
     center: Tensor | None = None,
     groups: Sequence[object] | None = None,
+    method: str = "components",
 ) -> Projection:
-    """Bring points of any manifold and dimension to the Poincaré disk.
+    """Bring points of any manifold and dimension to the plane of their kind.
 
-    The distance of each point from the centre is kept (up to 36 units of 1/sqrt(abs(K)), where
-    float64 ends the disk). Its direction is that of its first two principal components in the
-    tangent space at the centre, after the mean is taken away: points of contrastive models all lie
-    in one narrow cone, and without that the picture would be one dot. What is lost is the common
-    direction and what lies across the two components, and the result says how much: more than 100
-    coordinates do not fit into two. Points of dimension 1 or 2 keep their direction too.
+    Hyperbolic points come to the Poincaré disk, those of a sphere to the sphere of two dimensions,
+    flat ones to flat space, all in units of 1/sqrt(abs(K)). The distance of each point from the
+    centre is kept (on the disk up to 36, where float64 ends it). Its direction is that of its first
+    two principal components in the tangent space at the centre, after the mean is taken away:
+    points of contrastive models all lie in one narrow cone, and without that the picture would be
+    one dot. What is lost is the common direction and what lies across the two components, and the
+    result says how much: more than 100 coordinates do not fit into two. Points of dimension 1 or 2
+    keep their direction too.
 
     Args:
         points: (N, m).
@@ -58,6 +84,9 @@ def project_disk(
         groups: N labels (modalities, levels). Each group then loses its own mean, and the
             components are those of what is left: a gap between modalities would be the first
             component otherwise.
+        method: "components", as said; or "horopca" of hyperbolic points (:func:`stats.horopca`,
+            Chami et al. 2021), which keeps Busemann functions of two ideal points in place of the
+            radius. ``center``, the Fréchet mean if None, is in the middle then.
 
     The measured losses are over all pairs, or 20,000 of them drawn with a fixed seed.
     """
@@ -73,6 +102,14 @@ def project_disk(
         raise ValueError(
             f"{where}: there are {len(groups)} groups for {len(x)} points; expected as many."
         )
+    if method not in METHODS:
+        raise ValueError(f"{where}: method is {method!r}; expected one of {', '.join(METHODS)}.")
+    if method == "horopca" and (manifold.sign >= 0 or groups is not None or n < 2):
+        raise ValueError(
+            f"{where}: method is 'horopca' on {manifold} in dimension {n}"
+            + ("" if groups is None else " with groups")
+            + "; expected hyperbolic points of dimension 2 or more, and no groups."
+        )
     manifold = at_rest(manifold)
     radius = unit_of_length(manifold)
     base = manifold.origin(n, dtype=torch.float64)
@@ -83,6 +120,8 @@ def project_disk(
                 f"{where}: center has shape {tuple(base.shape)}; expected one point, "
                 f"({x.shape[1]},)."
             )
+    if method == "horopca":
+        return _horopca(x, manifold, None if center is None else base)
     tangents = manifold.transport0_inverse(base, manifold.logmap(base, x))
     v = manifold.to_normal(manifold.expmap0(tangents)) / radius
     r = manifold.dist(base, x).unsqueeze(-1) / radius
@@ -91,10 +130,19 @@ def project_disk(
         v = _components(_centred(v, groups))
         name = "radius kept, direction by the first two principal components"
         name += " of what is left after the mean" + ("" if groups is None else " of each level")
-    ball = PoincareBall(-1.0)
-    flat = ball.from_normal(r * _directions(torch.nn.functional.pad(v, (0, 2 - v.shape[1]))))
-    distortion, correlation = of_pairs(x, flat, manifold=manifold, image=ball)
-    return Projection(flat, name, distortion, correlation)
+    plane = PLANES[(manifold.sign > 0) - (manifold.sign < 0)]()
+    flat = plane.from_normal(r * _directions(torch.nn.functional.pad(v, (0, 2 - v.shape[1]))))
+    distortion, correlation = of_pairs(x, flat, manifold=manifold, image=plane)
+    return Projection(flat, name, distortion, correlation, plane)
+
+
+def _horopca(x: Tensor, manifold: Manifold, mean: Tensor | None) -> Projection:
+    found = horopca(manifold, x, 2, mean=mean)
+    plane = PLANES[-1]()
+    flat = plane.from_normal(manifold.to_normal(found.transform(x)) / unit_of_length(manifold))
+    distortion, correlation = of_pairs(x, flat, manifold=manifold, image=plane)
+    name = "horospherical projection to two principal ideal points"
+    return Projection(flat, name, distortion, correlation, plane)
 
 
 def _centred(v: Tensor, groups: Sequence[object] | None) -> Tensor:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.colors import to_rgb
 from torch import Tensor
 
 from ..manifolds import Lorentz, Manifold, Sphere
-from ._axes import FAINT, axes, on_surface, one_scale, scatter_by_label
+from ._axes import axes, on_surface
+from ._colour import scatter
+from ._solid import Faces, Lines, Quadric, grown, hold
+
+_PAPER, _SHADE = "#FFFFFF", "#8FA3B5"  # of the surface where light falls on it and where none does
+_LIGHT = np.array([0.35, -0.5, 0.79])
+_GRATICULE = "#8C9AA8"
+_VIEW = (24.0, -60.0)  # elevation and azimuth in degrees
 
 
 class Surface(NamedTuple):
@@ -18,7 +26,10 @@ class Surface(NamedTuple):
 
     ax: Any
     wireframe: Any
+    """Circles about the origin and rays, one collection."""
     points: list[Any]
+    surface: Any
+    """The shaded surface."""
 
 
 def hyperboloid(
@@ -26,20 +37,27 @@ def hyperboloid(
     *,
     manifold: Manifold | None = None,
     labels: Sequence[object] | None = None,
+    color: Any = None,
     reach: float | None = None,
     ax: Any = None,
     size: float = 18.0,
+    sizes: Any = None,
+    title: str | None = None,
+    key: bool = True,
+    view: tuple[float, float] = _VIEW,
 ) -> Surface:
     """Draw the hyperboloid in space, the time axis up, and points of the hyperbolic plane on it.
+
+    What the surface hides is faint, from wherever it is looked at (``ax.view_init``).
 
     Args:
         points: (N, m), of dimension 2 on any hyperbolic model.
         manifold: their space; Lorentz() if None. Drawn at curvature -1.
-        labels: N labels; a colour and a line of the legend for each.
+        labels, color, size, sizes, title, key: as in :func:`disk`.
         reach: distance from the origin up to which the surface is drawn, in units of
             1/sqrt(-K); up to the farthest point, at least 1.5, if None.
         ax: a 3-D axes; a new figure if None.
-        size: area of a marker in square points.
+        view: elevation and azimuth of the eye in degrees.
 
     Raises:
         ValueError: points not of dimension 2, a manifold that is not hyperbolic.
@@ -52,10 +70,17 @@ def hyperboloid(
     if reach is None:
         farthest = 0.0 if xyz is None or not xyz.size else math.acosh(xyz[..., 2].max())
         reach = max(1.5, 1.05 * farthest)
-    ax = axes(ax, where, solid=True, width=6.0 if labels is None else 7.4)
-    wireframe = _wireframe(ax, np.sinh, np.cosh, np.linspace(0, reach, 13))
-    _name_axes(ax, "time")
-    return _with_points(ax, wireframe, xyz, labels, size, where)
+    ax = axes(ax, where, solid=True, width=_width(labels, color))
+    wireframe, surface = _surface(ax, np.sinh, np.cosh, reach, view, Quadric(-1, math.cosh(reach)))
+    style = {
+        "labels": labels,
+        "color": color,
+        "size": size,
+        "sizes": sizes,
+        "title": title,
+        "key": key,
+    }
+    return Surface(ax, wireframe, _points(ax, xyz, where, **style), surface)
 
 
 def sphere(
@@ -63,15 +88,22 @@ def sphere(
     *,
     manifold: Manifold | None = None,
     labels: Sequence[object] | None = None,
+    color: Any = None,
     ax: Any = None,
     size: float = 18.0,
+    sizes: Any = None,
+    title: str | None = None,
+    key: bool = True,
+    view: tuple[float, float] = _VIEW,
 ) -> Surface:
     """Draw the sphere in space, its origin up, and points on it.
+
+    What the surface hides is faint, from wherever it is looked at (``ax.view_init``).
 
     Args:
         points: (N, m), of dimension 2 on any model of the sphere; (N, 3) on Sphere.
         manifold: their space; Sphere() if None. Drawn with radius 1.
-        labels, ax, size: as in :func:`hyperboloid`.
+        labels, color, ax, size, sizes, title, key, view: as in :func:`hyperboloid`.
 
     Raises:
         ValueError: points not of dimension 2, a manifold that is not a sphere.
@@ -81,40 +113,66 @@ def sphere(
     if manifold.sign <= 0:
         raise ValueError(f"{where}: manifold is {manifold}; expected a Sphere.")
     xyz = None if points is None else on_surface(points, manifold, where)
-    ax = axes(ax, where, solid=True, width=6.0 if labels is None else 7.4)
-    wireframe = _wireframe(ax, np.sin, np.cos, np.linspace(0, np.pi, 25))
-    _name_axes(ax, "towards the origin")
-    return _with_points(ax, wireframe, xyz, labels, size, where)
+    ax = axes(ax, where, solid=True, width=_width(labels, color))
+    wireframe, surface = _surface(ax, np.sin, np.cos, math.pi, view, Quadric(1, 1.0))
+    style = {
+        "labels": labels,
+        "color": color,
+        "size": size,
+        "sizes": sizes,
+        "title": title,
+        "key": key,
+    }
+    return Surface(ax, wireframe, _points(ax, xyz, where, **style), surface)
 
 
-def _wireframe(ax: Any, sn: Any, cs: Any, distances: Any) -> Any:
-    """Circles about the origin at the given distances, and rays."""
-    r, angles = np.meshgrid(distances, np.linspace(0, 2 * np.pi, 49))
-    x, y, z = sn(r) * np.cos(angles), sn(r) * np.sin(angles), cs(r)
-    count = len(distances) - 1
-    return ax.plot_wireframe(x, y, z, rcount=24, ccount=count, color=FAINT, linewidth=0.5)
+def _width(labels: Any, color: Any) -> float:
+    return 5.0 if labels is None and color is None else 6.2
 
 
-def _with_points(
-    ax: Any, wireframe: Any, xyz: Any, labels: Sequence[object] | None, size: float, where: str
-) -> Surface:
-    artists: list[Any] = []
-    if xyz is not None:
-        style = {"s": size, "linewidths": 0, "depthshade": False}
-        artists = scatter_by_label(ax, xyz.reshape(-1, 3), labels, where, **style)
-    one_scale(ax)
-    return Surface(ax, wireframe, artists)
-
-
-def _name_axes(ax: Any, up: str) -> None:
+def _surface(
+    ax: Any,
+    sn: Callable[[Any], Any],
+    cs: Callable[[Any], Any],
+    reach: float,
+    view: Any,
+    shape: Quadric,
+) -> tuple[Any, Any]:
+    """The surface up to a distance from its origin, and circles and rays on it."""
+    ax.computed_zorder = False  # points lie on the surface, not behind what of it is nearer
+    ax.set_proj_type("ortho")
+    ax.view_init(elev=view[0], azim=view[1])
+    ax.set_axis_off()
     ax.patch.set_visible(False)  # it would cover the neighbour's labels
-    ax.set(xlabel="first coordinate", ylabel="second coordinate", zlabel=up)
-    for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
-        axis.set_major_locator(_few_ticks())
-        axis.pane.set_visible(False)
+    hold(ax, shape)
+
+    def at(r: Any, angle: Any) -> Any:
+        r, angle = np.broadcast_arrays(r, angle)
+        return np.stack([sn(r) * np.cos(angle), sn(r) * np.sin(angle), cs(r)], axis=-1)
+
+    turn, out = np.linspace(0, 2 * np.pi, 73), np.linspace(0, reach, 37)
+    grid = at(out, turn[:, None])
+    sign = float(shape.sign)
+    normal = (grid[:-1, :-1] + grid[1:, 1:]) * np.array([1.0, 1.0, sign]) * sign
+    normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
+    bright = (0.5 + 0.5 * (normal @ (_LIGHT / np.linalg.norm(_LIGHT)))[..., None]) ** 0.8
+    shades = np.array(to_rgb(_SHADE)) * (1 - bright) + np.array(to_rgb(_PAPER)) * bright
+    corners = np.stack([grid[:-1, :-1], grid[1:, :-1], grid[1:, 1:], grid[:-1, 1:]], axis=2)
+    surface = Faces(corners.reshape(-1, 4, 3), shades.reshape(-1, 3), zorder=1)
+    ax.add_collection(surface, autolim=False)
+    circles = at(np.linspace(0, reach, 7)[1:, None], np.linspace(0, 2 * np.pi, 97))
+    rays = at(np.linspace(0, reach, 97), np.arange(12)[:, None] * np.pi / 6)
+    lines = Lines(
+        np.concatenate([circles, rays]), colors=_GRATICULE, linewidths=0.4, alpha=0.8, zorder=1.2
+    )
+    ax.add_collection(lines, autolim=False)
+    grown(ax, grid)
+    return lines, surface
 
 
-def _few_ticks() -> Any:
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(4, steps=[1, 2, 5, 10], prune="both")
+def _points(ax: Any, xyz: Any, where: str, **style: Any) -> list[Any]:
+    if xyz is None:
+        return []
+    found = scatter(ax, xyz.reshape(-1, 3), where, linewidths=0, zorder=3, **style)
+    grown(ax, xyz)
+    return found

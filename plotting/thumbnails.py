@@ -10,7 +10,8 @@ from matplotlib.transforms import Bbox, TransformedBbox
 from numpy.typing import NDArray
 
 from ..manifolds import Manifold
-from ._axes import axes, on_page
+from ._axes import axes
+from ._charts import on_page
 
 
 def thumbnails(
@@ -36,7 +37,12 @@ def thumbnails(
         The artists and the indices of what was drawn.
     """
     where = "plotting.thumbnails"
-    xy = on_page(places, manifold, where)
+    if ax is None and manifold is not None:
+        from .disk import disk
+
+        ax = disk(manifold=manifold, chart="poincare" if manifold.sign < 0 else "normal").ax
+    ax = axes(ax, where)
+    xy = on_page(places, manifold, ax, where)
     images = np.asarray(images)
     if len(xy) != len(images):
         raise ValueError(
@@ -47,11 +53,6 @@ def thumbnails(
             f"{where}: images have shape {images.shape} and dtype {images.dtype}; expected "
             "(N, H, W, 3) of uint8."
         )
-    if ax is None and manifold is not None:
-        from .disk import disk
-
-        ax = disk(manifold=manifold).ax
-    ax = axes(ax, where)
     kept = _apart(xy, size, most)
     artists = []
     for k in kept:

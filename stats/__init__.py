@@ -38,6 +38,7 @@ from .ranking import (
     mean_average_precision as mean_average_precision,
     mean_rank as mean_rank,
     reconstruction as reconstruction,
+    related_ranks as related_ranks,
 )
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "mean_rank",
     "pga",
     "reconstruction",
+    "related_ranks",
     "tangent_pca",
     "worst_distortion",
 ]

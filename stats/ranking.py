@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -54,7 +55,48 @@ def reconstruction(
     >>> reconstruction(line, torch.tensor([[0, 1], [2, 0]]))
     Reconstruction(map=0.75, mean_rank=1.5)
     """
-    where = "reconstruction"
+    precision, ranks, measured, total = 0.0, 0.0, 0, 0
+    for within, nearer in _nearer("reconstruction", distances, pairs, manifold, count, points):
+        own = within.sum(1)
+        i = torch.arange(1, within.shape[1] + 1)
+        precision += float((i / (i + nearer)).where(within, 0.0).sum(1).div(own).sum())
+        ranks += float((nearer + 1).where(within, 0.0).sum())
+        measured, total = measured + len(own), total + int(own.sum())
+    return Reconstruction(precision / measured, ranks / total)
+
+
+@torch.no_grad()
+def related_ranks(
+    distances: Tensor | Rows,
+    pairs: Tensor,
+    *,
+    manifold: Manifold | None = None,
+    count: int | None = None,
+    points: Tensor | None = None,
+) -> Tensor:
+    """The ranks whose mean is :func:`mean_rank`, of all pairs: (R,) float64, by their points.
+
+    Arguments, errors and ties as for :func:`reconstruction`; the ranks of one point's related ones
+    are in their order.
+
+    >>> import torch
+    >>> line = torch.tensor([[0.0, 1, 3], [1, 0, 2], [3, 2, 0]])
+    >>> related_ranks(line, torch.tensor([[0, 1], [2, 0]]))
+    tensor([1., 2.], dtype=torch.float64)
+    """
+    found = _nearer("related_ranks", distances, pairs, manifold, count, points)
+    return torch.cat([(nearer + 1)[within] for within, nearer in found])
+
+
+def _nearer(
+    where: str,
+    distances: Tensor | Rows,
+    pairs: Tensor,
+    manifold: Manifold | None,
+    count: int | None,
+    points: Tensor | None,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """By blocks of points: which of (B, most) are related ones, and how many others are nearer."""
     rows, count = rows_of(where, "distances", distances, manifold, count, metric=False)
     pairs = _sorted(where, pairs, count)
     sizes = torch.bincount(pairs[:, 0], minlength=count)
@@ -63,7 +105,6 @@ def reconstruction(
         points = sizes.nonzero().squeeze(-1)
     else:
         _check_points(where, points, sizes)
-    precision, ranks, total = 0.0, 0.0, 0
     for block in blocks(points, count):
         begin, own = starts[block], sizes[block]
         most = int(own.max())
@@ -83,11 +124,7 @@ def reconstruction(
             counts = torch.zeros(len(own), most + 1, dtype=torch.float64)
             counts.scatter_add_(1, behind, torch.ones_like(table))
             nearer += counts.cumsum(1)[:, :most] / 2
-        i = torch.arange(1, most + 1)
-        precision += float((i / (i + nearer)).where(within, 0.0).sum(1).div(own).sum())
-        ranks += float((nearer + 1).where(within, 0.0).sum())
-        total += int(own.sum())
-    return Reconstruction(precision / len(points), ranks / total)
+        yield within, nearer
 
 
 def mean_average_precision(

@@ -15,8 +15,18 @@ from torch import Tensor
 
 from ...datasets import EmojiData
 from ...datasets.disk import replacing
-from ...manifolds import Euclidean, PoincareBall, Product
-from ...plotting import disk, loss_curves, names, project_disk, radius_histogram, thumbnails
+from ...manifolds import Euclidean, Manifold, Product
+from ...plotting import (
+    Projection,
+    caption,
+    disk,
+    loss_curves,
+    names,
+    project_disk,
+    radius_histogram,
+    save,
+    thumbnails,
+)
 from ..training.checkpoint import METRICS, check_place
 from ..training.log import LOG_EVERY, read_log
 from .evaluate import LEVELS, points_by_level, radii_by_level
@@ -25,18 +35,30 @@ from .run import Run
 from .run_data import run_pictures
 
 LOSSES, EMBEDDING, PICTURES, RADII = (
-    "loss.png",
-    "disk_labels.png",
-    "disk_pictures.png",
-    "radius.png",
+    "loss",
+    "disk_labels",
+    "disk_pictures",
+    "radius",
 )
+"""Names of the files, less the format."""
 MOST_DRAWN = 2000
 """Pictures of a folder or of shards that are drawn at most."""
 _FEW = 100  # points of a level, which are then drawn larger and on top
+_PLANES = {
+    -1: "the Poincaré disk",
+    0: "flat space",
+    1: "the sphere, in normal coordinates at the middle",
+}
 _WHOLE = 2.5  # from this distance on the whole disk is shown: a part would cut its boundary
 
 
-def draw_run(run: Run, *, data: Path | None = None, dpi: int = 150) -> list[Path]:
+def draw_run(
+    run: Run,
+    *,
+    data: Path | None = None,
+    dpi: int = 150,
+    formats: Sequence[str] = ("png",),
+) -> list[Path]:
     """Draw all pictures of a run into its folder; their paths.
 
     Args:
@@ -45,12 +67,21 @@ def draw_run(run: Run, *, data: Path | None = None, dpi: int = 150) -> list[Path
             :func:`~spaceforms.models.evaluation.run_data.run_pictures`, whose errors are raised
             when the losses are drawn already.
         dpi: dots an inch.
+        formats: "png", "svg", "pdf".
     """
     if dpi < 1:
         raise ValueError(f"dpi is {dpi}; expected at least 1.")
     check_place(run.folder)
     name = run.config.model.upper()
-    paths = [saved(_losses(run, name), run.folder / LOSSES, dpi)]  # which needs no pictures
+
+    def written(figures: dict[str, Figure]) -> list[Path]:
+        return [
+            saved(figure, run.folder / f"{file}.{kind}", dpi)
+            for file, figure in figures.items()
+            for kind in formats
+        ]
+
+    paths = written({LOSSES: _losses(run, name)})  # which needs no pictures
     pictures, tests, seen, _ = run_pictures(run, data, most=MOST_DRAWN)
     index = next(iter(tests.values()))  # the main test set
     kind = "held-out pictures" if seen.startswith("no") else "pictures"
@@ -58,13 +89,13 @@ def draw_run(run: Run, *, data: Path | None = None, dpi: int = 150) -> list[Path
         RADII: _radii(run, pictures, index, name),
         **_embedding(run, pictures, index, name, kind),
     }
-    return paths + [saved(figure, run.folder / file, dpi) for file, figure in figures.items()]
+    return paths + written(figures)
 
 
 def saved(figure: Figure, path: Path, dpi: int) -> Path:
     """Write a picture, whole or not at all; its path."""
     with replacing(path) as part:
-        figure.savefig(part, dpi=dpi, format=path.suffix[1:])
+        save(figure, part, dpi=dpi, format=path.suffix[1:])
     return path
 
 
@@ -83,7 +114,7 @@ def _losses(run: Run, name: str) -> Figure:
 
 
 def _radii(run: Run, data: EmojiData, index: NDArray[np.int64], name: str) -> Figure:
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     ax = figure.add_subplot()
     root = "root (the origin)" if run.model.lifting == "normal" else "root (the empty caption)"
     radius_histogram(radii_by_level(run, data, index), ax=ax, label=root)
@@ -109,41 +140,49 @@ def _embedding(
     split = torch.split(flat.points, [len(points) for points in levels.values()])
     places = dict(zip(levels, split, strict=True))
     texts = level_texts(data, index)
+    plane = _PLANES[flat.manifold.sign]
+    said = f"On {plane}: {flat.title}"
 
     words = [level for level in reversed(LEVELS) if level in texts]
-    with_labels, ax = _disk(places, (*words, "picture"), size=9.0)
-    ax.set_title(f"{name} on the Poincaré disk\n{flat.title}", fontsize=9)
-    _write(ax, places, texts, most=12)
+    with_labels, ax = _disk(places, (*words, "picture"), flat, size=9.0)
+    ax.set_title(name)
+    caption(ax, said)
+    _write(ax, places, flat.manifold, texts, most=12)
 
-    with_pictures, ax = _disk(places, words, size=4.0)
-    ax.set_title(f"{name}, {kind} on the Poincaré disk\n{flat.title}", fontsize=9)
+    with_pictures, ax = _disk(places, words, flat, size=4.0)
+    ax.set_title(f"{name}, {kind}")
+    caption(ax, said)
     chosen = _shuffled(len(index))
     thumbnails(
         places["picture"][chosen],
         data.images[index[chosen]],
         ax=ax,
+        manifold=flat.manifold,
         size=0.055 * ax.get_xlim()[1],
         most=400,
     )
-    _write(ax, places, texts, most=30)
+    _write(ax, places, flat.manifold, texts, most=30)
     return {EMBEDDING: with_labels, PICTURES: with_pictures}
 
 
-def _disk(places: dict[str, Tensor], order: Sequence[str], *, size: float) -> tuple[Figure, Axes]:
-    """The points of some levels, as much of the disk as all levels need, with circles as scale."""
-    figure = Figure(figsize=(9.5, 8.4), layout="constrained")
+def _disk(
+    places: dict[str, Tensor], order: Sequence[str], flat: Projection, *, size: float
+) -> tuple[Figure, Axes]:
+    """The points of some levels, as much of the plane as all levels need, with circles as scale."""
+    figure = Figure(figsize=(8.4, 7.4), layout="constrained")
     ax = figure.add_subplot()
-    ball = PoincareBall(-1.0)
-    reach = 1.08 * max(float(ball.to_normal(x).norm(dim=-1).max()) for x in places.values())
+    space = flat.manifold
+    reach = 1.08 * max(float(space.to_normal(x).norm(dim=-1).max()) for x in places.values())
     rings = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(0, reach)
     drawn = disk(
         torch.cat([places[level] for level in order]),
-        manifold=ball,
+        manifold=space,
         labels=[level for level in order for _ in places[level]],
         ax=ax,
         size=size,
         rings=[float(r) for r in rings if 0 < r <= reach],
-        reach=reach if reach < _WHOLE else None,
+        reach=reach if reach < _WHOLE or space.sign == 0 else None,
+        chart=flat.chart,
     )
     for level, dots in zip(order, drawn.points, strict=True):
         if len(places[level]) < _FEW:
@@ -151,14 +190,16 @@ def _disk(places: dict[str, Tensor], order: Sequence[str], *, size: float) -> tu
     return figure, ax
 
 
-def _write(ax: Axes, places: dict[str, Tensor], texts: dict[str, list[str]], *, most: int) -> None:
+def _write(
+    ax: Axes, places: dict[str, Tensor], space: Manifold, texts: dict[str, list[str]], *, most: int
+) -> None:
     """Write some words beside their points, the most general first and largest."""
     for level, fontsize in zip(LEVELS, (9.5, 8.0, 6.5), strict=False):
         if level not in texts:
             continue
         chosen = _shuffled(len(texts[level]))
         words = [texts[level][k] for k in chosen]
-        names(places[level][chosen], words, ax=ax, most=most, fontsize=fontsize)
+        names(places[level][chosen], words, ax=ax, manifold=space, most=most, fontsize=fontsize)
 
 
 def _shuffled(count: int) -> NDArray[np.int64]:

@@ -23,7 +23,7 @@ from ...manifolds import (
     Sphere,
     Stereographic,
 )
-from ..options import BOOL, FLOAT, INT, absent
+from ..options import BOOL, FLOAT, FORMATS, INT, absent, formats_of
 from .edges import Order
 from .methods import METHODS
 
@@ -37,7 +37,7 @@ SPACES: dict[str, Callable[[], Manifold]] = {
 }
 _DIM = 10
 NAMES = (*METHODS, "sarkar")
-_OF_THE_PROCESS = ("edges", "out", "minutes", "resume", "overwrite")
+_OF_THE_PROCESS = ("edges", "out", "format", "minutes", "resume", "overwrite")
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,8 @@ class EmbedOptions:
     ] = None
     """That at the end, to which it falls: begun there, points of hyperbolic space would stay where
     it is nearly flat."""
+    format: Annotated[str, tyro.conf.arg(metavar=FORMATS)] = "png"
+    """Of the pictures: one format, or some with commas between."""
     seed: int = 0
     """Of all that is random; on a CPU the same seed gives the same bits."""
     compile: bool = False
@@ -161,6 +163,7 @@ class EmbedOptions:
             raise ValueError(f"dim is {self.dim}; expected at most {2**16:,}.")
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}; expected 0 or more.")
+        formats_of(self.format)
         if self.epochs is not None and self.minutes is not None:
             raise ValueError("epochs and minutes are both given; expected at most one of them.")
         if self.method == "sarkar":

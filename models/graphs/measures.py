@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ...stats import Reconstruction, reconstruction as ranked
+from ...stats import Reconstruction, reconstruction as ranked, related_ranks
 from .edges import Graph
 from .paths import steps_from
 from .relation import Relation, descendants
@@ -38,6 +38,11 @@ def reconstruction(
         cost: (B,) nodes -> (B, nodes) in float64, small for ancestors.
     """
     return ranked(cost, relation.pairs, count=relation.nodes, points=nodes)
+
+
+def ranks(relation: Relation, nodes: Tensor, cost: Callable[[Tensor], Tensor]) -> Tensor:
+    """Those whose mean :func:`reconstruction` has, of each ancestor of each node."""
+    return related_ranks(cost, relation.pairs, count=relation.nodes, points=nodes)
 
 
 def popularity(relation: Relation) -> Callable[[Tensor], Tensor]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ...datasets.disk import write_text
+from ..options import formats_of
 from ..terminal import Terminal, say
 from .config import EmbedOptions, curvature_of, differences, to_json
 from .edges import Graph, name_of, read_graph, shape_in_words
@@ -29,16 +30,17 @@ from .embedding import (
     save_tensors,
 )
 from .links import judged
-from .measures import graph_metric, measured_nodes, popularity, reconstruction
+from .measures import graph_metric, measured_nodes, popularity, ranks, reconstruction
 from .methods import METHODS
-from .picture import DISK, PLANE, draw
+from .picture import PICTURES, draw
 from .relation import Relation, relation_of, split
 from .report import FLAT, GOOD, as_table, edge, flat_solution
 from .sarkar_run import sarkar_embedding
 from .trainer import Trainer, epochs_of, radii
 
 STATE = "state.safetensors"
-MADE = (VECTORS, NAMES, REPORT, DISK, PLANE)
+FORMATS = ("png", "svg", "pdf")
+MADE = (VECTORS, NAMES, REPORT, *(f"{name}.{kind}" for name in PICTURES for kind in FORMATS))
 _SAVE_EVERY = 300.0  # seconds
 _CELLS = 2**19  # scores of a block, which take many numbers each
 
@@ -127,7 +129,7 @@ def embed(options: EmbedOptions, interrupt: Interrupt = _never) -> dict[str, Any
     if report["at_the_edge"] and report["map"] < GOOD:
         say(edge(report))
     write_text(options.out / REPORT, json.dumps(report, indent=2) + "\n")
-    draw(embedding, whole, options.out, title=name_of(options.edges))
+    _draw(embedding, whole, options)
     return report
 
 
@@ -147,8 +149,24 @@ def _constructed(
         "notes": list(graph.notes),
     }
     write_text(options.out / REPORT, json.dumps(report, indent=2) + "\n")
-    draw(embedding, relation, options.out, title=name_of(options.edges))
+    _draw(embedding, relation, options)
     return report
+
+
+@torch.no_grad()
+def _draw(embedding: Embedding, relation: Relation, options: EmbedOptions) -> None:
+    nodes = measured_nodes(relation)
+    draw(
+        embedding,
+        relation,
+        options.out,
+        title=name_of(options.edges),
+        formats=formats_of(options.format),
+        ranks={
+            "these points": ranks(relation, nodes, _cost(embedding)),
+            "without points: more descendants": ranks(relation, nodes, popularity(relation)),
+        },
+    )
 
 
 def _stored(options: EmbedOptions) -> dict[str, Any] | None:

@@ -177,17 +177,16 @@ def test_evaluate_passes_its_options_on_and_names_the_file_it_wrote(calls, capsy
 
 
 def test_plot_and_traverse_pass_their_options_on(calls, capsys, tmp_path):
-    seen = calls(
-        figures, "draw_run", lambda run, data, dpi: [run.folder / "a.png", run.folder / "b.png"]
-    )
+    paths = [tmp_path / "a.png", tmp_path / "b.png"]
+    seen = calls(figures, "draw_run", lambda run, data, dpi, formats: paths)
     way = walk_module.Walk("dog", torch.zeros(3, 2, 2), ["dog", "animal", "root"], [0.0, 0.5, 1.0])
     calls(walk_module, "walk", [way, way._replace(title="cat", captions=["cat"])])
     calls(walk_module, "draw")
-    assert main(["plot", str(tmp_path), "--dpi", "33"]) == 0
-    assert seen["draw_run"][1] == {"data": None, "dpi": 33}
+    assert main(["plot", str(tmp_path), "--dpi", "33", "--format", "svg, pdf,svg"]) == 0
+    assert seen["draw_run"][1] == {"data": None, "dpi": 33, "formats": ("svg", "pdf")}
     assert capsys.readouterr().out == f"Drawn: {tmp_path}/a.png\nDrawn: {tmp_path}/b.png\n"
     assert main(["plot", str(tmp_path)]) == 0
-    assert seen["draw_run"][1] == {"data": None, "dpi": 150}
+    assert seen["draw_run"][1] == {"data": None, "dpi": 150, "formats": ("png",)}
     capsys.readouterr()
     assert main(["traverse", str(tmp_path)]) == 0
     (run, images), options = seen["walk"]

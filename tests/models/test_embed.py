@@ -4,6 +4,7 @@ import gzip
 import json
 import math
 import os
+import re
 import signal
 from collections import deque
 from contextlib import nullcontext
@@ -17,9 +18,14 @@ from safetensors.torch import load_file
 from spaceforms.__main__ import main
 from spaceforms.losses import Hierarchy
 from spaceforms.models import load_embedding
-from spaceforms.models.graphs import run as run_module, trainer as trainer_module
+from spaceforms.models.graphs import (
+    picture as picture_module,
+    run as run_module,
+    trainer as trainer_module,
+)
 from spaceforms.models.graphs.config import EmbedOptions, make_space
 from spaceforms.models.graphs.edges import components, read_graph, shape_in_words
+from spaceforms.models.graphs.embedding import Embedding
 from spaceforms.models.graphs.measures import (
     graph_metric,
     measured_nodes,
@@ -27,7 +33,7 @@ from spaceforms.models.graphs.measures import (
     reconstruction,
 )
 from spaceforms.models.graphs.methods import Batch
-from spaceforms.models.graphs.relation import relation_of
+from spaceforms.models.graphs.relation import descendants, relation_of
 from spaceforms.models.graphs.run import embed
 from spaceforms.models.graphs.trainer import Trainer, epochs_of
 
@@ -366,7 +372,9 @@ def test_from_an_edge_list_to_files_and_answers(tree, tmp_path, capsys):
     assert "32 nodes, 31 edges, 2 roots, 1 component" in printed.err
     assert "who has more descendants" in printed.out
     files = {path.name for path in out.iterdir()}
-    assert {"vectors.safetensors", "names.txt", "config.json", "report.json", "disk.png"} <= files
+    made = {"vectors.safetensors", "names.txt", "config.json", "report.json"}
+    assert made | {"disk.png", "tree.png", "ranks.png"} <= files
+    assert "disk.png, tree.png, ranks.png" in printed.out
     report = json.loads((out / "report.json").read_text())
     assert report["map"] > 0.95
     assert report["controls"]["popularity"]["map"] < report["map"]
@@ -480,6 +488,45 @@ def test_every_space_of_every_dimension_has_a_picture(tree, tmp_path, manifold, 
     sign = make_space(manifold).sign
     if manifold != "stereographic":  # whose sign is learned
         assert (tmp_path / "o" / ("disk.png" if sign < 0 else "plane.png")).stat().st_size > 10_000
+
+
+def test_pictures_are_in_the_formats_asked_for_and_a_graph_with_a_cycle_has_no_tree(
+    tmp_path, capsys
+):
+    path = tmp_path / "cycle.tsv"
+    path.write_text("a b\nb c\nc a\n")
+    out = tmp_path / "o"
+    words = ["--closure", "False", "--epochs", "1", "--format", "svg,pdf", "--dim", "2"]
+    assert main(["embed", str(path), "--out", str(out), *words]) == 0
+    drawn = {p.name for p in out.iterdir() if p.suffix in (".svg", ".pdf", ".png")}
+    assert drawn == {"disk.svg", "disk.pdf", "ranks.svg", "ranks.pdf"}
+    assert (out / "disk.pdf").read_bytes().startswith(b"%PDF")
+    assert main(["embed", str(path), "--out", str(out), "--format", "jpg"]) == 2
+    assert "format is 'jpg'; expected png, svg or pdf" in capsys.readouterr().err
+
+
+def test_what_is_drawn_says_what_was_done_and_the_tree_is_that_of_the_edges(tree):
+    graph = read_graph(str(tree))
+    relation = relation_of(graph, closure=True)
+    space = make_space("lorentz")
+    far = torch.randn(len(graph.names), 4, generator=torch.Generator().manual_seed(0)) * 4
+    ends = {"parent": torch.from_numpy(graph.parent), "child": torch.from_numpy(graph.child)}
+    embedding = Embedding(graph.names, space.from_normal(far), space, **ends)
+    general = np.argsort(-descendants(relation), kind="stable")
+    layout = picture_module._on_plane(embedding, general, hyperbolic=True)
+    r = layout.plane.to_normal(layout.places).norm(dim=-1)
+    assert float(r.max()) == pytest.approx(3.2)  # of a small graph, well within the rim
+    assert float(r[general[0]]) == pytest.approx(0, abs=1e-6)
+    share = re.search(r"drawn at (\d+)% of their length", layout.said)
+    farthest = float(space.dist(embedding.points[general[0]], embedding.points).max())
+    assert int(share[1]) == round(100 * 3.2 / farthest)
+    branches = picture_module._branches(embedding, general)
+    ax = picture_module._tree(embedding, branches, "a title").axes[0]
+    assert ax.get_title() == "a title"
+    assert "nothing is learned" in ax.texts[0].get_text()
+    written = {t.get_text() for t in ax.texts[1:]}
+    assert len(written) > 25
+    assert written <= set(graph.names)
 
 
 def test_names_of_all_kinds_are_drawn_and_stored(tmp_path):

@@ -156,6 +156,10 @@ def test_of_a_run_that_held_nothing_out_only_the_losses_are_drawn(
         told = capsys.readouterr()
         assert "its split 'concept' holds none out. Expected" in told.err
     assert told.out == f"Drawn: {config.out / 'loss.png'}\n"  # which needs no pictures
+    assert main(["plot", str(config.out), "--format", "svg,pdf"]) == 0
+    drawn = [config.out / f"loss.{kind}" for kind in ("svg", "pdf")]
+    assert capsys.readouterr().out == "".join(f"Drawn: {path}\n" for path in drawn)
+    assert all(path.stat().st_size > 1000 for path in drawn)
 
 
 def test_what_cannot_be_drawn_gets_a_sentence(trained, capsys):
@@ -430,13 +434,15 @@ def test_what_a_run_holds_out_is_drawn_with_its_words_and_its_scale(trained):
         labels = [t.get_text() for t in ax.get_legend().get_texts()]
         assert labels == ["name", "subgroup", "group", "picture"][:levels]
         assert ax.get_title().startswith("CLIP")
-        assert "mean distortion of distances" in ax.get_title()
         texts = [t.get_text() for t in ax.texts if not t.get_text().replace(".", "").isdigit()]
+        (said,) = (t for t in texts if t.startswith("On the sphere, in normal coordinates"))
+        assert "distortion" in said
+        texts.remove(said)
         known = {t for level in level_texts(data, index).values() for t in level}
         assert 0 < len(texts) <= most
         assert set(texts) <= known
     pictures = found[figures.PICTURES].axes[0].findobj(BboxImage)
     assert 0 < len(pictures) <= len(index)
     title = figures._radii(run, data, index, "CLIP").axes[0]
-    assert [t.get_text() for t in title.get_legend().get_texts()][-1] == "root (the empty caption)"
+    assert [t.get_text() for t in title.texts][-1] == "root (the empty caption)"
     assert figures._losses(run, "CLIP").axes[0].get_title() == "CLIP: training losses"

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgba
 
 from spaceforms.manifolds import Euclidean, Lorentz, PoincareBall, Sphere
 from spaceforms.plotting import cone, cone_sides, disk, geodesics, hyperboloid, sphere
@@ -24,10 +25,9 @@ def _points(manifold, count=12, seed=0):
 @pytest.mark.parametrize("manifold", HYPERBOLIC, ids=str)
 def test_a_geodesic_on_the_disk_lies_on_a_circle_orthogonal_to_the_boundary(manifold):
     x, y = _points(manifold, seed=1), _points(manifold, seed=2)
-    lines = geodesics(x, y, manifold=manifold)
+    lines = geodesics(x, y, manifold=manifold).get_segments()
     assert len(lines) == len(x)
-    for line in lines:
-        z = np.column_stack(line.get_data())
+    for z in lines:
         # |z - c|^2 = |c|^2 - 1 is the circle's equation if it meets |z| = 1 at right angles:
         # |z|^2 + 1 = 2 c.z, linear in the centre c, which two of the points determine.
         c = np.linalg.solve(2 * z[[0, -1]], (z[[0, -1]] ** 2).sum(1) + 1)
@@ -38,8 +38,8 @@ def test_a_geodesic_on_the_disk_lies_on_a_circle_orthogonal_to_the_boundary(mani
 @pytest.mark.parametrize("manifold", HYPERBOLIC, ids=str)
 def test_a_geodesic_through_the_origin_is_a_diameter(manifold):
     v = torch.tensor([0.6, -0.8], dtype=torch.float64)
-    (line,) = geodesics(manifold.from_normal(v), manifold.from_normal(-2 * v), manifold=manifold)
-    z = np.column_stack(line.get_data())
+    ends = manifold.from_normal(v), manifold.from_normal(-2 * v)
+    (z,) = geodesics(*ends, manifold=manifold).get_segments()
     assert np.abs(z @ [0.8, 0.6]).max() <= 8 * EPS
 
 
@@ -51,8 +51,7 @@ def test_geodesics_on_surfaces_stay_on_them_and_in_a_plane_through_the_centre():
     ):
         x, y = _points(manifold, 3, seed=1), _points(manifold, 3, seed=2)
         ax = draw(x, manifold=manifold).ax
-        for line in geodesics(x, y, manifold=manifold, ax=ax):
-            z = np.column_stack(line.get_data_3d())
+        for z in geodesics(x, y, manifold=manifold, ax=ax).curves:
             np.testing.assert_allclose((form * z * z).sum(1), form[2], rtol=1e-12)
             assert np.linalg.svd(z)[1][2] <= 1e-13 * np.linalg.norm(z)
 
@@ -60,7 +59,8 @@ def test_geodesics_on_surfaces_stay_on_them_and_in_a_plane_through_the_centre():
 def test_geodesics_broadcast_one_start_against_many_ends():
     manifold = Lorentz()
     y = _points(manifold, 4)
-    assert len(geodesics(manifold.origin(2), y, manifold=manifold)) == 4
+    lines = geodesics(manifold.origin(2), y, manifold=manifold)
+    assert len(lines.get_segments()) == 4
 
 
 @pytest.mark.parametrize("manifold", CURVED, ids=str)
@@ -89,8 +89,7 @@ def test_drawn_sides_leave_the_apex_at_psi_and_reach_the_boundary(manifold):
     drawing = cone(apex, manifold=manifold)
     psi = float(manifold.half_aperture(apex))
     turns = []
-    for side in drawing.sides:
-        z = np.column_stack(side.get_data())
+    for z in drawing.sides.get_segments():
         assert 1 - np.linalg.norm(z[-1]) < 1e-4
         c = np.linalg.solve(2 * z[[0, -1]], (z[[0, -1]] ** 2).sum(1) + 1)
         tangent = np.array([-(z[0] - c)[1], (z[0] - c)[0]])
@@ -152,33 +151,49 @@ def test_refusals_are_sentences():
 def test_curves_have_the_style_asked_for():
     manifold = Lorentz()
     x, y = _points(manifold, 2, seed=1), _points(manifold, 2, seed=2)
-    plain = geodesics(x, y, manifold=manifold)[0]
-    assert (plain.get_color(), plain.get_linewidth(), plain.get_alpha()) == ("#0072B2", 1.0, 1.0)
-    assert len(plain.get_xdata()) == 129
-    other = geodesics(x, y, manifold=manifold, color="red", linewidth=3.0, alpha=0.5)[1]
-    assert (other.get_color(), other.get_linewidth(), other.get_alpha()) == ("red", 3.0, 0.5)
+    plain = geodesics(x, y, manifold=manifold)
+    assert tuple(plain.get_colors()[0]) == to_rgba("#0072B2")
+    assert (list(plain.get_linewidths()), plain.get_zorder()) == ([1.0], 2.0)
+    two = geodesics(
+        x, y, manifold=manifold, color=["red", "blue"], linewidth=[1.0, 3.0], alpha=0.5, zorder=7
+    )
+    assert [tuple(c) for c in two.get_colors()] == [(1, 0, 0, 0.5), (0, 0, 1, 0.5)]
+    assert (list(two.get_linewidths()), two.get_zorder()) == ([1.0, 3.0], 7)
     filled = cone(x[0], manifold=manifold)
-    assert {side.get_color() for side in filled.sides} == {"#D55E00"}
+    assert tuple(filled.sides.get_colors()[0]) == to_rgba("#D55E00")
     assert filled.fill.get_alpha() == 0.15
     other = cone(x[0], manifold=manifold, color="red", alpha=0.5)
-    assert {side.get_color() for side in other.sides} == {"red"}
-    assert other.fill.get_alpha() == 0.5
+    assert tuple(other.sides.get_colors()[0]) == (1, 0, 0, 1)
     assert tuple(other.fill.get_facecolor()) == (1.0, 0.0, 0.0, 0.5)
     assert other.fill.get_zorder() == 0
 
 
+def test_a_curve_has_the_points_that_it_needs_and_misses_the_geodesic_by_none_that_is_seen():
+    manifold = PoincareBall()
+    x, y = _points(manifold, 12, seed=1), _points(manifold, 12, seed=2)
+    x = torch.cat([x, manifold.from_normal(torch.tensor([[6.0, 0.0], [0.5, 0.0]]).double())])
+    y = torch.cat([y, manifold.from_normal(torch.tensor([[0.0, 6.0], [0.9, 0.0]]).double())])
+    lines = geodesics(x, y, manifold=manifold).get_segments()
+    assert len(lines[-1]) == 2  # a part of a diameter is straight
+    assert len(lines[-2]) == 129
+    for start, end, line in zip(x, y, lines, strict=True):
+        exact = manifold.geodesic(start, end, torch.linspace(0, 1, 301).double()).numpy()
+        along, step = line[:-1], np.diff(line, axis=0)
+        t = ((exact[:, None] - along) * step).sum(-1) / (step**2).sum(-1)
+        nearest = along + t.clip(0, 1)[..., None] * step
+        miss = np.linalg.norm(exact[:, None] - nearest, axis=-1).min(1).max()
+        assert miss < 1e-3  # of the radius: an eighth of a point on a page's width
+
+
 def _ends(drawing, manifold, ax):
     """The distances of the sides' ends from the apex, in units of R, from the drawn numbers."""
-    found = []
-    for side in drawing.sides:
-        if ax == "solid":
-            z = torch.tensor(np.column_stack(side.get_data_3d()))
-            product = (z[0] * z[-1] * torch.tensor([1.0, 1.0, float(manifold.sign)])).sum()
-            found.append(float(product.acos() if manifold.sign > 0 else (-product).acosh()))
-        else:
-            z = torch.tensor(np.column_stack(side.get_data()))
-            found.append(float(PoincareBall().dist(z[0], z[-1])))
-    return found
+    if ax == "solid":
+        form = torch.tensor([1.0, 1.0, float(manifold.sign)])
+        ends = torch.tensor(drawing.sides.curves)[:, [0, -1]]
+        product = (form * ends[:, 0] * ends[:, 1]).sum(-1)
+        return (product.acos() if manifold.sign > 0 else (-product).acosh()).tolist()
+    sides = torch.tensor(np.array(drawing.sides.get_segments()))
+    return PoincareBall().dist(sides[:, 0], sides[:, -1]).tolist()
 
 
 def test_cones_reach_as_far_as_is_said():
@@ -212,13 +227,13 @@ def test_the_least_radius_of_a_cone_is_passed_on(min_radius):
     side = cone_sides(apex, manifold=manifold, min_radius=min_radius)[0, -1]
     psi = math.asin(2 * min_radius / math.sinh(0.9))
     assert float(manifold.exterior_angle(apex, side)) == pytest.approx(psi)
-    drawn = cone(apex, manifold=manifold, min_radius=min_radius).sides[0].get_xydata()
+    drawn = cone(apex, manifold=manifold, min_radius=min_radius).sides.get_segments()[0]
     wanted = cone_sides(apex, manifold=manifold, min_radius=min_radius, reach=14.0)[0]
     np.testing.assert_allclose(drawn, wanted[:, 1:] / (1 + wanted[:, :1]), atol=1e-9)
     for make in (cone, cone_sides):  # a tenth is what is meant where nothing is said
         plain, same = (make(apex, manifold=manifold, **k) for k in ({}, {"min_radius": 0.1}))
         if make is cone:
-            plain, same = (torch.tensor(d.sides[0].get_xydata()) for d in (plain, same))
+            plain, same = (torch.tensor(d.sides.get_segments()[0]) for d in (plain, same))
         assert torch.equal(plain, same)
     with pytest.raises(ValueError, match="reach is 0; expected a positive length"):
         cone(apex, manifold=manifold, reach=0)

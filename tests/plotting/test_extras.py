@@ -6,29 +6,58 @@ import torch
 from matplotlib.figure import Figure
 
 from spaceforms.manifolds import Lorentz
-from spaceforms.plotting import disk, loss_curves, names, radius_histogram, thumbnails
+from spaceforms.plotting import (
+    disk,
+    loss_curves,
+    names,
+    radius_histogram,
+    rank_histogram,
+    thumbnails,
+)
 
 
 def _axes():
     return Figure(figsize=(5, 5), layout="constrained").add_subplot()
 
 
-def test_every_histogram_has_area_one_and_the_root_is_marked():
+def test_ridges_are_histograms_as_high_as_each_other_each_in_its_place():
     ax = _axes()
-    radii = {"text": torch.rand(50, requires_grad=True), "image": np.linspace(2, 3, 300)}
+    radii = {"text": torch.rand(50, requires_grad=True), "image": np.linspace(2, 3, 300) ** 2}
     artists = radius_histogram(radii, ax=ax, bins=30)
     assert len(artists) == 2
-    for artist in artists:
+    bases = []
+    for artist, r in zip(artists, radii.values(), strict=True):
         data = artist.get_data()
-        assert (data.values * np.diff(data.edges)).sum() == pytest.approx(1)
-    texts = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert texts[0].startswith("text (50; median ")
-    assert texts[2] == "root"
+        counts, _ = np.histogram(np.asarray(torch.as_tensor(r).detach()), data.edges)
+        height = data.values - data.baseline
+        np.testing.assert_allclose(height / height.max(), counts / counts.max(), atol=1e-12)
+        assert height.max() == pytest.approx(1.15)
+        bases.append(float(data.baseline))
+    assert bases == [1, 0]
+    assert list(ax.get_yticks()) == bases
+    named = [text.get_text() for text in ax.get_yticklabels()]
+    assert named == ["text\n(50)", "image\n(300)"]
     (root,) = ax.lines
     assert list(root.get_xdata()) == [0, 0]
+    assert "root" in [text.get_text() for text in ax.texts]
     assert ax.get_xlim()[0] < 0
+    assert ax.get_ylim()[1] > 1 + 1.15
     assert ax.get_xlabel()
-    assert ax.get_ylabel()
+
+
+def test_ranks_are_counted_by_powers_of_two():
+    ranks = {"ours": [1, 1, 1, 2, 3.5, 4, 8, 9], "theirs": torch.tensor([1.0, 16.0])}
+    ours, theirs = rank_histogram(ranks)
+    shares = [bar.get_height() for bar in ours]
+    assert shares == pytest.approx([3 / 8, 1 / 8, 2 / 8, 1 / 8, 1 / 8])
+    assert [bar.get_height() for bar in theirs] == pytest.approx([0.5, 0, 0, 0, 0.5])
+    ax = ours[0].axes
+    named = [text.get_text() for text in ax.get_xticklabels()]
+    assert named == ["1", "2", "3-4", "5-8", "9-16"]
+    assert len(rank_histogram({"perfect": [1, 1]})[0]) == 1
+    for bad, said in (({}, "ranks is empty"), ({"a": []}, "no ranks"), ({"a": [0.5]}, "below 1")):
+        with pytest.raises(ValueError, match=rf"plotting\.rank_histogram: .*{said}"):
+            rank_histogram(bad)
 
 
 def test_points_all_at_the_root_make_a_histogram_too():
@@ -102,19 +131,6 @@ def test_white_is_transparent_and_the_rest_is_not():
     assert kept.tolist() == [0]
 
 
-def test_names_are_written_where_they_can_be_read():
-    manifold = Lorentz()
-    points = manifold.random_normal(80, 2, generator=torch.Generator().manual_seed(0))
-    ax = disk(manifold=manifold, ax=_axes()).ax
-    texts = [f"word {k}" for k in range(80)]
-    artists, kept = names(points, texts, ax=ax, manifold=manifold, most=30)
-    assert [artist.get_text() for artist in artists] == [texts[k] for k in kept]
-    assert 5 < len(kept) <= 30
-    assert len(ax.texts) == len(kept)  # what did not fit was taken away again
-    boxes = [artist.get_window_extent() for artist in artists]
-    assert not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
-
-
 def test_without_an_axes_there_is_a_new_disk():
     origin = Lorentz().origin(2).unsqueeze(0)
     (word,), _ = names(origin, ["root"], manifold=Lorentz())
@@ -147,13 +163,11 @@ def test_a_histogram_has_sixty_bins_up_to_the_farthest_and_says_the_median():
     assert (heights > 0).sum() == 2
     assert heights[np.searchsorted(edges, 0.5) - 1] > 0
     assert one.get_facecolor() != two.get_facecolor()
-    texts = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert texts == ["a (1,201; median 1.50)", "b (2; median 2.25)", "root"]
+    assert [text.get_text() for text in ax.texts] == ["1.50", "2.25", "root"]
     assert ax.get_xlim() == (pytest.approx(-0.02 * 4.08), pytest.approx(4.08))
     assert len(radius_histogram(radii, bins=7)[0].get_data().values) == 7
     named = radius_histogram(radii, label="centre")[0].axes
-    assert [t.get_text() for t in named.get_legend().get_texts()][-1] == "centre"
-    assert list(named.get_figure().get_size_inches()) == [6.0, 4.0]
+    assert [t.get_text() for t in named.texts][-1] == "centre"
     assert radius_histogram({"root": [0.0]})[0].get_data().edges[-1] == 1.0
     assert radius_histogram({"near": [0.0, 1e-3]})  # 0 is a distance
 
@@ -164,7 +178,7 @@ def test_losses_of_one_row_have_a_mark_and_others_are_lines():
     assert (loss.get_marker(), entailment.get_marker()) == ("None", ".")
     assert loss.get_color() != entailment.get_color()
     assert loss.axes.get_ylim()[0] == 0
-    assert list(loss.axes.get_figure().get_size_inches()) == [6.0, 4.0]
+    assert list(loss.axes.get_figure().get_size_inches()) == [5.0, 4.0]
     (other,) = loss_curves(rows, keys=("other", "absent"))
     assert (list(other.get_xdata()), list(other.get_ydata())) == ([2], [3.0])
     with pytest.raises(ValueError, match="history of 2 rows has none of absent, missing"):
@@ -197,33 +211,3 @@ def test_thumbnails_have_their_size_and_number_and_the_first_come_first():
     for bad in (images[:2, ..., :2], images[:2].astype(float)):
         with pytest.raises(ValueError, match=r"images have shape \(2, .*expected \(N, H, W, 3\)"):
             thumbnails(grid[:2], bad, ax=ax)
-
-
-def test_names_keep_clear_of_what_is_there_and_inside_the_axes():
-    ax = _axes()
-    ax.set(xlim=(0, 1), ylim=(0, 1))
-    places = np.stack(np.meshgrid(np.linspace(0.05, 0.7, 4), np.linspace(0.05, 0.9, 12)), -1)
-    places = places.reshape(-1, 2)
-    texts = [f"w{k}" for k in range(48)]
-    artists, kept = names(places, texts, ax=ax)
-    assert kept.tolist() == list(range(24))
-    assert kept.dtype == np.int64
-    for artist, k in zip(artists, kept, strict=True):
-        assert artist.xy == tuple(places[k])
-        assert artist.get_fontsize() == 7.0
-    # What was written before is in the way, and what would leave the axes is left out.
-    again, left = names(places[:25], texts[:25], ax=ax, fontsize=9.0)
-    assert left.tolist() == [24]
-    assert again[0].get_fontsize() == 9.0
-    fresh = _axes()
-    fresh.set(xlim=(0, 1), ylim=(0, 1))
-    edge = [[-0.2, 0.5], [0.99, 0.5], [0.5, 0.99], [0.5, -0.2], [0.5, 0.5]]
-    assert names(edge, ["word"] * 5, ax=fresh)[1].tolist() == [4]
-    picture = np.zeros((1, 2, 2, 3), np.uint8)
-    pictured = _axes()
-    pictured.set(xlim=(0, 1), ylim=(0, 1))
-    thumbnails([[0.5, 0.5]], picture, ax=pictured, size=0.2)
-    assert names([[0.5, 0.5], [0.1, 0.1]], ["under", "free"], ax=pictured)[1].tolist() == [1]
-    for bad in (np.zeros(2), np.zeros((2, 3))):
-        with pytest.raises(ValueError, match=r"places have shape \(2.* without a manifold"):
-            names(bad, ["a", "b"], ax=ax)

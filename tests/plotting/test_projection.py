@@ -1,6 +1,7 @@
 """The projection keeps the radius, is deterministic, and tells the truth about the rest."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ def _points(manifold, count=40, n=6, seed=0):
 
 
 def _drawn_radius(flat):
-    return BALL.to_normal(flat.points).norm(dim=-1)
+    return flat.manifold.to_normal(flat.points).norm(dim=-1)
 
 
 @pytest.mark.parametrize("manifold", ALL, ids=str)
@@ -34,7 +35,12 @@ def test_the_distance_from_the_centre_is_kept(manifold, n, centred):
     base = manifold.origin(n, dtype=torch.float64) if center is None else center
     expected = manifold.dist(base, x) / float(manifold.radius)
     torch.testing.assert_close(_drawn_radius(flat), expected, rtol=1e-13, atol=1e-15)
-    assert flat.points.shape == (40, 2)
+    # In a space of its own kind: no sphere's points on the Poincaré disk.
+    assert flat.points.shape == (40, 3 if manifold.sign > 0 else 2)
+    assert flat.manifold.sign == manifold.sign
+    assert float(flat.manifold.curvature) == manifold.sign
+    assert flat.chart == ("poincare" if manifold.sign < 0 else "normal")
+    assert flat.manifold.is_point(flat.points).all()
 
 
 @pytest.mark.parametrize("manifold", [Lorentz(-0.3), PoincareBall(-2.0)], ids=str)
@@ -84,7 +90,7 @@ def test_the_same_points_give_the_same_picture_whatever_the_global_seed():
     torch.manual_seed(2)
     second = project_disk(x, manifold=manifold)
     assert torch.equal(first.points, second.points)
-    assert first[1:] == second[1:]
+    assert first[1:4] == second[1:4]
 
 
 def test_the_sign_of_an_axis_is_not_left_to_rounding():
@@ -208,3 +214,39 @@ def test_equal_points_are_drawn_to_the_right_at_their_distance():
     for bad in (x[0], x[:0], torch.ones(3, 1)):
         with pytest.raises(ValueError, match=r"expected \(N, m\) with N >= 1 and m > 1"):
             project_disk(bad, manifold=Lorentz())
+
+
+def test_by_horopca_the_points_are_those_of_the_method_in_units_of_length(monkeypatch):
+    manifold = Lorentz(-0.25)
+    x = _points(manifold, 10, 3)
+    v = torch.randn(10, 2, generator=torch.Generator().manual_seed(0)).double()
+
+    class Fitted:
+        def transform(self, points):
+            assert torch.equal(points, x)
+            return manifold.from_normal(2.0 * v)
+
+    given = []
+
+    def fitted(*args, **options):
+        given.append((*args[2:], options))
+        return Fitted()
+
+    # The method itself is tested where it stands; a fit takes seconds.
+    monkeypatch.setattr(sys.modules["spaceforms.plotting.projection"], "horopca", fitted)
+    flat = project_disk(x, manifold=manifold, method="horopca", center=x[0])
+    project_disk(x, manifold=manifold, method="horopca")
+    assert given[0][0] == 2
+    assert torch.equal(given[0][1]["mean"], x[0])
+    assert given[1][1] == {"mean": None}
+    torch.testing.assert_close(BALL.to_normal(flat.points), v)
+    true, drawn = manifold.cdist(x, x) / 2, BALL.cdist(flat.points, flat.points)
+    i, j = np.triu_indices(10, 1)
+    assert flat.distortion == pytest.approx(float((drawn / true - 1).abs()[i, j].mean()))
+    assert "horospherical" in flat.name
+    for bad in ({"manifold": Sphere()}, {"manifold": manifold, "groups": ["a"] * 10}):
+        points = _points(Sphere(), 10, 4) if bad["manifold"].sign > 0 else x
+        with pytest.raises(ValueError, match=r"method is 'horopca' on .*expected hyperbolic"):
+            project_disk(points, method="horopca", **bad)
+    with pytest.raises(ValueError, match="method is 'tsne'; expected one of components, horopca"):
+        project_disk(x, manifold=manifold, method="tsne")

@@ -6,7 +6,13 @@ import torch
 from cases import points
 
 from spaceforms.manifolds import Euclidean, Lorentz
-from spaceforms.stats import _rows, mean_average_precision, mean_rank, reconstruction
+from spaceforms.stats import (
+    _rows,
+    mean_average_precision,
+    mean_rank,
+    reconstruction,
+    related_ranks,
+)
 
 F64 = torch.float64
 
@@ -46,6 +52,11 @@ def test_both_are_those_of_the_definition_in_blocks_of_any_size(values, rows, mo
     chosen = pairs[:, 0].unique()[::3]
     expected = by_definition(table.tolist(), pairs.tolist(), chosen.tolist())
     assert reconstruction(table, pairs, points=chosen) == pytest.approx(expected, rel=1e-12)
+    ranks = related_ranks(table, pairs, points=chosen)
+    each = [by_definition(table.tolist(), pairs.tolist(), [u])[1] for u in chosen.tolist()]
+    parts = ranks.split([int((pairs[:, 0] == u).sum()) for u in chosen])
+    assert [float(part.mean()) for part in parts] == pytest.approx(each, rel=1e-12)
+    assert all((part.diff() >= 0).all() for part in parts)
 
 
 def test_points_and_rows_give_what_their_table_does():
