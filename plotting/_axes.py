@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..manifolds import Manifold
+from ..manifolds import Euclidean, Lorentz, Manifold, Sphere, Stereographic
 
 INK = "#333333"
 FAINT = "#BBBBBB"
@@ -57,9 +57,20 @@ def at_rest(manifold: Manifold) -> Manifold:
     return copy.deepcopy(manifold).cpu().requires_grad_(False)
 
 
+def of_fixed_sign(points: Tensor, manifold: Manifold) -> tuple[Tensor, Manifold]:
+    """Points of ``Stereographic``, whose unit of length is 1 at any K, on the space of the same K
+    whose unit is 1/sqrt(abs(K)); others as they are."""
+    if not isinstance(manifold, Stereographic):
+        return points, manifold
+    k = float(manifold.curvature)
+    space = Lorentz(k) if k < 0 else Sphere(k) if k else Euclidean()
+    return space.from_normal(at_rest(manifold).to_normal(points)), space
+
+
 def unit_of_length(manifold: Manifold) -> float:
-    """1/sqrt(abs(K)) as a number."""
-    return float(torch.as_tensor(manifold.radius, dtype=torch.float64).detach())
+    """1/sqrt(abs(K)) as a number, 1 if K is 0: of ``Stereographic`` too, whose radius is 1."""
+    k = abs(float(torch.as_tensor(manifold.curvature, dtype=torch.float64).detach()))
+    return k**-0.5 if k else 1.0
 
 
 def on_surface(points: Tensor, manifold: Manifold, where: str) -> NDArray[np.float64]:
@@ -95,7 +106,7 @@ def at_hand(points: Tensor, manifold: Manifold, where: str, name: str = "points"
             f"{where}: {int((~finite).sum())} of {finite.numel()} rows of {name} are not finite; "
             "expected finite coordinates."
         )
-    radius = unit_of_length(manifold)
+    radius = float(torch.as_tensor(manifold.radius))  # 1 of ``Stereographic``, whatever its K
     inside = manifold._holds(points / radius)
     if not inside.all():
         raise ValueError(

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..manifolds import Euclidean, Manifold, PoincareBall, Sphere
 from ..stats import horopca
 from ..stats.distortion import of_pairs
-from ._axes import at_hand, at_rest, unit_of_length
+from ._axes import at_hand, at_rest, of_fixed_sign, unit_of_length
 
 PLANES: dict[int, Callable[[], Manifold]] = {
     -1: lambda: PoincareBall(-1.0),
@@ -91,7 +91,7 @@ def project_disk(
     The measured losses are over all pairs, or 20,000 of them drawn with a fixed seed.
     """
     where = "plotting.project_disk"
-    x = at_hand(points, manifold, where)
+    x, given = at_hand(points, manifold, where), manifold
     n = x.shape[-1] - manifold.ambient_dim(0)
     if x.ndim != 2 or not len(x) or n < 1:
         raise ValueError(
@@ -110,16 +110,17 @@ def project_disk(
             + ("" if groups is None else " with groups")
             + "; expected hyperbolic points of dimension 2 or more, and no groups."
         )
-    manifold = at_rest(manifold)
+    shape = x.shape[1:]
+    x, manifold = of_fixed_sign(x, at_rest(manifold))
     radius = unit_of_length(manifold)
     base = manifold.origin(n, dtype=torch.float64)
     if center is not None:
-        base = at_hand(center, manifold, where, "center")
-        if base.shape != x.shape[1:]:
+        base = at_hand(center, given, where, "center")
+        if base.shape != shape:
             raise ValueError(
-                f"{where}: center has shape {tuple(base.shape)}; expected one point, "
-                f"({x.shape[1]},)."
+                f"{where}: center has shape {tuple(base.shape)}; expected one point, ({shape[0]},)."
             )
+        base, _ = of_fixed_sign(base, given)
     if method == "horopca":
         return _horopca(x, manifold, None if center is None else base)
     tangents = manifold.transport0_inverse(base, manifold.logmap(base, x))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from spaceforms.manifolds import Euclidean, Lorentz, PoincareBall, Sphere
+from spaceforms.manifolds import Euclidean, Lorentz, PoincareBall, Sphere, Stereographic
 from spaceforms.plotting import project_disk
 from spaceforms.stats.distortion import _correlation, _ranks
 
@@ -53,6 +53,17 @@ def test_the_hyperbolic_plane_loses_nothing(manifold, centred):
     drawn = BALL.cdist(flat.points, flat.points)
     true = manifold.cdist(x, x) / float(manifold.radius)
     torch.testing.assert_close(drawn, true, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("k", [-2.0, -0.3, 0.0, 0.6])
+def test_a_space_of_any_sign_is_drawn_as_the_one_of_its_curvature(k):
+    same = Lorentz(k) if k < 0 else Sphere(k) if k else Euclidean()
+    v = torch.randn(20, 3, generator=torch.Generator().manual_seed(4), dtype=torch.float64) / 2
+    x, y = (space.from_normal(v) for space in (Stereographic(k), same))
+    found = project_disk(x, manifold=Stereographic(k), center=x[3])
+    expected = project_disk(y, manifold=same, center=y[3])
+    torch.testing.assert_close(found.points, expected.points, rtol=1e-12, atol=1e-12)
+    assert found.distortion == pytest.approx(expected.distortion, rel=1e-9, abs=1e-12)
 
 
 def test_the_numbers_are_those_of_all_pairs():
