@@ -107,7 +107,7 @@ def link_examples(app, what, name, obj, options, lines):
     found = re.findall(r":ref:`(sphx_glr_\w+\.py)`", uses.read_text()) if uses.is_file() else []
     if found:
         links = ", ".join(f":ref:`{label}`" for label in dict.fromkeys(found))
-        lines += ["", ".. rst-class:: in-gallery", "", f"In the gallery: {links}", ""]
+        lines += ["", f"In the gallery: {links}.", ""]
 
 
 def link_bare_names(app, env, node, contnode):

@@ -86,8 +86,8 @@ for a, b in ((p, q), (q, r), (r, p)):
 right.add_patch(plt.Circle((0, 0), 1, fill=False, edgecolor="#333333", linewidth=1.2))
 right.set(
     aspect="equal",
-    xlim=(-0.3, 1.05),
-    ylim=(-0.3, 1.05),
+    xlim=(-0.25, 1.02),
+    ylim=(-0.25, 1.02),
     title="sent out (orange), and on its way back",
 )
 right.set_axis_off()

@@ -36,14 +36,13 @@ class Band(ChartManifold):
 
 # %%
 # Distances are those of the ball, by another road. And the conformance suite tries every property
-# of a Riemannian manifold on it: that exp inverts log, that derivatives are those of the
-# function, ...
+# of a Riemannian manifold on it; here are two of its 45.
 band, ball = Band(), PoincareBall()
 x, y = ball.random_normal(2, 1000, 2, dtype=torch.float64)
 other = band.dist(convert(x, ball, band), convert(y, ball, band))
 print(f"distances of 1,000 pairs differ by {(other - ball.dist(x, y)).abs().max():.0e} at most")
-some = ["exp_inverts_log", "gradient_of_dist", "dist_symmetric", "transport_isometry"]
-print(check_manifold(band, n=2, examples=10, max_radius=2.0, properties=some))
+some = ["exp_inverts_log", "transport_isometry"]
+print(check_manifold(band, n=2, examples=4, max_radius=2.0, properties=some))
 
 # %%
 # What equally long steps from one point look like: circles of radius 1, and geodesics.

@@ -24,6 +24,7 @@ for k, kappa in enumerate((2.0, 20.0, 200.0), start=1):
     sphere(law.sample((600,)), manifold=space, size=3, ax=ax)
     ax.set_axis_off()
     ax.view_init(elev=35, azim=-40)
+    ax.set_box_aspect((1, 1, 1), zoom=1.6)
 
 # %%
 # The densities by the angle from the mode. Power spherical has the lighter tail near by, and none

@@ -37,7 +37,7 @@ data = torch.stack([t * arm.cos(), t * arm.sin()], dim=-1) / 4 + 0.05 * torch.ra
 # %%
 model = Classifier(2)
 optimizer = torch.optim.AdamW(model.parameters(), lr=0.03)
-for _ in range(200):
+for _ in range(300):
     loss = nn.functional.cross_entropy(model(data)[1], label)
     optimizer.zero_grad()
     loss.backward()

@@ -5,7 +5,7 @@ Ways to the root
 Along the geodesic from a picture to the root one passes what is more and more general: the
 traversals of MERU (Desai et al. 2023). :func:`~spaceforms.models.traverse` walks it and notes
 the nearest text at each step. Some of the packaged emoji, placed by hand as a trained model
-would place them: kinds at distance 1 from the root, names at 2.4, pictures at 3.4.
+would place them: kinds at distance 0.9 from the root, names at 1.9, pictures at 3.6.
 """
 
 import matplotlib.pyplot as plt
@@ -26,8 +26,8 @@ below = torch.tensor(tree.ancestor("subgroup"))
 middle = torch.stack([turn[below == k].mean() for k in tree.nodes("subgroup")])
 
 # %%
-# Nearest is meant among the texts that are as general as the way has come to: those whose cone
-# holds the place. So a way goes from name to kind to root.
+# At each step the nearest of all texts is noted. A trained model with cones is given
+# ``min_radius``, and then only those count whose cone holds the place.
 space = Lorentz()
 
 
@@ -35,12 +35,12 @@ def at(radius: float, angle: torch.Tensor) -> torch.Tensor:
     return space.from_normal(radius * torch.stack([angle.cos(), angle.sin()], dim=-1))
 
 
-texts = torch.cat([at(1.0, middle), at(2.4, turn)])
+texts = torch.cat([at(0.9, middle), at(1.9, turn)])
 words = [tree.text(k) for k in (*tree.nodes("subgroup"), *tree.nodes("name"))]
-chosen = [2, 12, 18, 26, 36, 42, 47, 54, 67, 72]
-pictures = at(3.4, turn[chosen] + 0.01)
+chosen = [4, 12, 16, 27, 36, 43, 47, 54, 67, 71]
+pictures = at(3.6, turn[chosen] + 0.01)
 root = space.origin(2, dtype=torch.float64)
-ways = traverse(pictures, texts, root, manifold=space, min_radius=0.3)
+ways = traverse(pictures, texts, root, manifold=space)
 for way in ways:
     print(" -> ".join([words[k] if k >= 0 else "root" for k in way.texts]))
 
