@@ -36,12 +36,12 @@ class Band(ChartManifold):
 
 # %%
 # Distances are those of the ball, by another road. And the conformance suite tries every property
-# of a Riemannian manifold on it; here are two of its 45.
+# of a Riemannian manifold on it; here is one of its 45.
 band, ball = Band(), PoincareBall()
 x, y = ball.random_normal(2, 1000, 2, dtype=torch.float64)
 other = band.dist(convert(x, ball, band), convert(y, ball, band))
 print(f"distances of 1,000 pairs differ by {(other - ball.dist(x, y)).abs().max():.0e} at most")
-some = ["exp_inverts_log", "transport_isometry"]
+some = ["exp_inverts_log"]
 print(check_manifold(band, n=2, examples=4, max_radius=2.0, properties=some))
 
 # %%

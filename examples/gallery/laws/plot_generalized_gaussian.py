@@ -3,7 +3,7 @@ What does the shape of a generalized Gaussian do?
 =================================================
 
 The law :math:`e^{-(|x - m|/a)^b}/Z` is Laplace's for b = 1, normal for b = 2, and nears the
-uniform one. ProbVLM predicts m, a and b of each embedding. On a manifold |x - m| is the
+uniform one. ProbVLM predicts m, a and b of each embedding. On a manifold :math:`|x - m|` is the
 distance, and Z is that of the space:
 :class:`~spaceforms.distributions.RiemannianGeneralizedGaussian`.
 """

@@ -27,7 +27,7 @@ def train(weight: float) -> tuple[torch.Tensor, torch.Tensor, float]:
     contrast = InfoNCE(space, scale=2.0, learnable=False)
     entail = EntailmentLoss(space, min_radius=0.2)
     optimizer = torch.optim.Adam(normal, lr=0.03)
-    for _ in range(200):
+    for _ in range(150):
         x, y = map(space.from_normal, normal)
         loss = contrast(y, x, targets=owner) + weight * entail(x[owner], y)
         optimizer.zero_grad()
