@@ -68,14 +68,14 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "capture_repr": (),
     "download_all_examples": False,
-    "min_reported_time": 5,
+    "min_reported_time": 60,
     "write_computation_times": False,
 }
 
 html_theme = "furo"
 html_title = f"spaceforms {release}"
 html_static_path = ["_static"]
-html_css_files = ["tables.css"]
+html_css_files = ["tables.css", "gallery.css"]
 copybutton_exclude = ".linenos, .gp, .go"
 
 

@@ -17,6 +17,9 @@ spaces = [Lorentz(-2.0), Lorentz(-1.0), Lorentz(-0.25), Euclidean(), Sphere(0.25
 colours = dict(zip(spaces, plt.get_cmap("coolwarm")([0.0, 0.1, 0.3, 0.5, 0.75, 1.0]), strict=True))
 colours[spaces[3]] = "#333333"
 
+# %%
+# A binary tree with edges of length 1 has :math:`2^{r+1}` nodes within r steps of its root. In
+# the hyperbolic plane the room grows faster than that; in no flat space it does.
 fig, axes = plt.subplots(1, 2, figsize=(9.4, 3.8), sharex=True)
 for ax, n in zip(axes, (2, 64), strict=True):
     for space in spaces:
@@ -26,10 +29,6 @@ for ax, n in zip(axes, (2, 64), strict=True):
 axes[0].set(ylabel="volume, power of ten", ylim=(-2, 5))
 axes[1].set_ylim(-60, 200)
 axes[0].legend()
-
-# %%
-# A binary tree with edges of length 1 has :math:`2^{r+1}` nodes within r steps of its root. In
-# the hyperbolic plane the room grows faster than that; in no flat space it does.
 axes[0].plot(r, (r + 1) * 0.30103, color="#009E73", linestyle="--", label="nodes of a binary tree")
 axes[0].legend(fontsize=7)
 for space in (spaces[1], spaces[3]):

@@ -14,6 +14,9 @@ import torch
 from spaceforms.manifolds import Euclidean, Lorentz, PoincareBall, Sphere
 from spaceforms.plotting import cone, disk
 
+# %%
+# On the right a chain of four points, each in the cone of the one before. The exterior angle says
+# so: at each apex the angle between outwards and the next point is below the half-aperture.
 fig, (left, right) = plt.subplots(1, 2, figsize=(9.4, 4.3), width_ratios=[1.1, 1])
 r = torch.linspace(0.02, 3.1, 300, dtype=torch.float64)
 rays = r[:, None] * torch.tensor([1.0, 0.0], dtype=torch.float64)
@@ -22,10 +25,6 @@ for space in (Lorentz(-1.0), Euclidean(), Sphere(1.0)):
     left.plot(r, torch.rad2deg(psi), label=f"K = {space.curvature.item():g}")
 left.set(xlabel="radius of the apex", ylabel="half-aperture, degrees", ylim=(0, 92))
 left.legend()
-
-# %%
-# A chain of four points, each in the cone of the one before. The exterior angle says so: at each
-# apex the angle between outwards and the next point is below the half-aperture.
 ball = PoincareBall()
 turn = torch.tensor([0.5, 0.42, 0.455, 0.45], dtype=torch.float64)
 chain = ball.from_normal(

@@ -2,9 +2,9 @@
 What is left of a vector carried round a triangle?
 ==================================================
 
-Parallel transport along the sides of a geodesic triangle brings a vector back turned by an angle,
-the holonomy, which is the curvature times the area enclosed: for K > 0 in the sense in which the
-triangle was gone round, for K < 0 against it.
+Parallel transport along the sides of a geodesic triangle brings a vector back turned by an
+angle, the holonomy, which is the curvature times the area enclosed: for K > 0 in the sense in
+which the triangle was gone round, for K < 0 against it.
 """
 
 import math
@@ -39,6 +39,7 @@ def area(space: Manifold, side: float) -> float:
 
 
 # %%
+# On the right, on the Poincaré disk, whose angles are true, the vector at nine places of its way.
 sides = torch.linspace(0.05, 1.5, 30).tolist()
 fig, (left, right) = plt.subplots(1, 2, figsize=(9.4, 4), width_ratios=[1.2, 1])
 for space in (Sphere(1.0), Sphere(0.5), Lorentz(-1.0), Lorentz(-2.0)):
@@ -48,9 +49,6 @@ for space in (Sphere(1.0), Sphere(0.5), Lorentz(-1.0), Lorentz(-2.0)):
     print(f"K = {k:4}: holonomy {holonomy(space, 1.0):+.9f}, K area {k * area(space, 1.0):+.9f}")
 left.set(xlabel="area of the triangle", ylabel="holonomy, radians")
 left.legend()
-
-# %%
-# On the Poincaré disk, whose angles are true, the vector at nine places of its way.
 ball = PoincareBall()
 p, q, r = corners(ball, 1.5)
 v = ball.logmap(p, q) * 0.35

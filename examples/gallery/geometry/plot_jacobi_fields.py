@@ -16,6 +16,9 @@ times = torch.linspace(0, 4, 101, dtype=torch.float64)
 curvatures = (-1.0, -0.25, 0.0, 0.25, 1.0)
 colours = plt.get_cmap("coolwarm")
 
+# %%
+# Left: geodesics that leave one point at an angle, per radian. Right: geodesics that start
+# parallel, one unit apart.
 fig, axes = plt.subplots(1, 2, figsize=(9.4, 3.8))
 for k in curvatures:
     space = Stereographic(curvature=k)
@@ -30,10 +33,6 @@ for k in curvatures:
         field = jacobi_field(space, x, v, value, slope, t[:, None].squeeze(-1))
         length = space.norm(space.expmap(x, t[:, None] * v), field)
         ax.plot(t, length, color=colour, label=f"K = {k:g}")
-
-# %%
-# Left: geodesics that leave one point at an angle, per radian. Right: geodesics that start
-# parallel, one unit apart.
 axes[0].set(xlabel="time", ylabel="length of the field", title="from one point", ylim=(0, 8))
 axes[1].set(xlabel="time", title="parallel at the start", ylim=(0, 8))
 axes[0].legend()

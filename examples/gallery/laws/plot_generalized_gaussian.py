@@ -16,6 +16,10 @@ from spaceforms.manifolds import PoincareBall
 from spaceforms.plotting import disk
 
 x = torch.linspace(-3, 3, 601, dtype=torch.float64)
+# %%
+# On the hyperbolic plane scales are chosen so that the mean distance from the centre is about 1
+# each: heavy tails, the normal law, a disk with an edge. Below b = 1 there is no such law: the
+# area grows faster than it falls.
 fig, axes = plt.subplots(1, 4, figsize=(11.5, 3.1), width_ratios=[1.5, 1, 1, 1])
 for b in (0.5, 1.0, 2.0, 8.0):
     law = GeneralizedGaussian(0.0, 1.0, b)
@@ -23,11 +27,6 @@ for b in (0.5, 1.0, 2.0, 8.0):
     print(f"b = {b:g}: variance {law.variance:.3f}, entropy {law.entropy():.3f} nats")
 axes[0].set(xlabel="x", ylabel="density, a = 1", ylim=(0, 1.05))
 axes[0].legend()
-
-# %%
-# Scales are chosen so that the mean distance from the centre is about 1 each: heavy tails, the
-# normal law, a disk with an edge. Below b = 1 there is no such law: the area grows faster than it
-# falls.
 ball = PoincareBall()
 centre = ball.from_normal(torch.tensor([0.7, 0.3], dtype=torch.float64))
 for ax, (b, a) in zip(axes[1:], ((1.0, 0.45), (2.0, 0.95), (16.0, 1.4)), strict=True):

@@ -17,6 +17,9 @@ from spaceforms.plotting import sphere
 
 space = Sphere()
 mode = space.from_normal(torch.tensor([0.5, -0.4], dtype=torch.float64))
+# %%
+# On the right the densities by the angle from the mode. Power spherical has the lighter tail near
+# by, and none at the antipode, where its density is 0.
 fig = plt.figure(figsize=(10.5, 3.8))
 for k, kappa in enumerate((2.0, 20.0, 200.0), start=1):
     law = VonMisesFisher(space, mode, kappa)
@@ -25,10 +28,6 @@ for k, kappa in enumerate((2.0, 20.0, 200.0), start=1):
     ax.set_axis_off()
     ax.view_init(elev=35, azim=-40)
     ax.set_box_aspect((1, 1, 1), zoom=1.6)
-
-# %%
-# The densities by the angle from the mode. Power spherical has the lighter tail near by, and none
-# at the antipode, where its density is 0.
 a = VonMisesFisher(space, mode, 20.0).mean_cosine
 laws = {
     "von Mises-Fisher": VonMisesFisher(space, space.origin(2).double(), 20.0),
