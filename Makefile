@@ -70,7 +70,7 @@ experiments: $(VENV)/.installed-dev  ## All experiments, hours on two cores; rew
 	$(BIN)/python experiments/settled.py
 
 clean:  ## Remove what was built, and caches; environments and runs/ stay
-	rm -rf build dist docs/_build docs/_pictures docs/_generated docs/api/*/ docs/derivations.md htmlcov .coverage* .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf build dist docs/_build docs/_pictures docs/_generated docs/gallery docs/api/*/ docs/derivations.md htmlcov .coverage* .pytest_cache .mypy_cache .ruff_cache \
 	  .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -not -path './.ci-venv/*' -prune -exec rm -rf {} +
 

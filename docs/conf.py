@@ -3,12 +3,15 @@
 import contextlib
 import re
 import runpy
+import sys
 from pathlib import Path
 
 from sphinx.util.nodes import make_refnode
 
 import spaceforms
 from spaceforms.validation.symbolic.page import write_page
+
+sys.path.insert(0, str(Path(__file__).parent))  # for gallery_style
 
 project = "spaceforms"
 author = "The spaceforms developers"
@@ -24,6 +27,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
 ]
 # Docstrings are read in editors and in `help()` too: there `x` is code and |x| is a norm.
 default_role = "literal"
@@ -45,10 +49,33 @@ napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 python_maximum_signature_line_length = 88
 
+# Each example of examples/gallery runs and leaves its picture; one that did not change, once.
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples/gallery",
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"/plot_",
+    "subsection_order": [
+        f"../examples/gallery/{name}" for name in ("start", "geometry", "stats", "laws", "losses")
+    ],
+    "within_subsection_order": "FileNameSortKey",
+    "abort_on_example_error": True,
+    "reset_modules": ("matplotlib", "gallery_style.reset"),
+    "doc_module": ("spaceforms",),
+    "backreferences_dir": "gallery/uses",
+    "reference_url": {"spaceforms": None},
+    "image_srcset": ["2x"],
+    "remove_config_comments": True,
+    "show_signature": False,
+    "capture_repr": (),
+    "download_all_examples": False,
+    "min_reported_time": 60,
+    "write_computation_times": False,
+}
+
 html_theme = "furo"
 html_title = f"spaceforms {release}"
 html_static_path = ["_static"]
-html_css_files = ["tables.css"]
+html_css_files = ["tables.css", "gallery.css"]
 copybutton_exclude = ".linenos, .gp, .go"
 
 
@@ -72,6 +99,15 @@ def keep_colons(app, what, name, obj, options, lines):
     """Let an attribute's words have a colon: napoleon takes what is before it for a type."""
     if what in ("attribute", "data", "property"):
         lines[:0] = ["..", ""]  # an empty comment, in which it finds none
+
+
+def link_examples(app, what, name, obj, options, lines):
+    """Say under a name of the API which examples of the gallery use it."""
+    uses = Path(app.srcdir) / "gallery" / "uses" / f"{name}.examples"
+    found = re.findall(r":ref:`(sphx_glr_\w+\.py)`", uses.read_text()) if uses.is_file() else []
+    if found:
+        links = ", ".join(f":ref:`{label}`" for label in dict.fromkeys(found))
+        lines += ["", f"In the gallery: {links}.", ""]
 
 
 def link_bare_names(app, env, node, contnode):
@@ -120,4 +156,5 @@ def setup(app):
     app.connect("builder-inited", write_reference)
     app.connect("missing-reference", link_bare_names)
     app.connect("autodoc-process-docstring", escape_bars, priority=900)  # after napoleon
+    app.connect("autodoc-process-docstring", link_examples, priority=950)  # after the bars
     app.connect("autodoc-process-docstring", keep_colons, priority=100)  # before it
