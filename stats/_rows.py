@@ -89,8 +89,10 @@ def _looked_at(where: str, name: str, rows: Rows, count: int) -> Rows:
 
 def _check_metric(where: str, name: str, table: Tensor) -> None:
     largest = float(table.abs().max())
-    # The two halves of a table by matrix products differ by rounding.
-    slack = 64 * torch.finfo(table.dtype).eps * largest
+    # torch.cdist and others take the root of squares by matrix products, rounded by eps largest^2:
+    # where a distance is 0 that is sqrt(eps) largest, and no two halves of a table round alike. The
+    # table is in float64 here, but may have been made in float32.
+    slack = 4 * torch.finfo(torch.float32).eps ** 0.5 * largest
     if not largest < torch.inf:
         what = "NaN" if math.isnan(largest) else "infinite ones"
         raise ValueError(f"{where}: {name} holds {what}; expected finite distances.")

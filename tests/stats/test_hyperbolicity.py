@@ -156,6 +156,16 @@ def test_points_that_coincide_are_one():
     assert delta_hyperbolicity(torch.zeros(5, 5)).relative == 0.0
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_table_by_matrix_products_is_one_of_distances(dtype):
+    x = torch.randn(40, 5, generator=torch.Generator().manual_seed(0), dtype=dtype)
+    table = torch.cdist(x, x, compute_mode="use_mm_for_euclid_dist")
+    assert table.diagonal().max() > 0  # the root of rounding
+    exact = delta_hyperbolicity(x.double(), manifold=Euclidean())
+    slack = 8 * torch.finfo(dtype).eps ** 0.5 * float(table.max())
+    assert delta_hyperbolicity(table).delta == pytest.approx(exact.delta, abs=slack)
+
+
 @pytest.mark.parametrize(
     ("table", "sentence"),
     [
