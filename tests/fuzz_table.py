@@ -879,7 +879,7 @@ row(_S + "delta_hyperbolicity", stats.delta_hyperbolicity, FORMS, smooth=False, 
 row(_S + "best_curvature", stats.best_curvature, FORMS, smooth=False, near=True, free="distances")(
     lambda d: {"distances": d.points(6), "dim": 2, "manifold": d.space}
 )
-for _name in ("reconstruction", "mean_rank", "mean_average_precision"):
+for _name in ("reconstruction", "mean_rank", "mean_average_precision", "related_ranks"):
     row(_S + _name, getattr(stats, _name), FORMS, smooth=False, free="distances pairs")(
         lambda d: {
             "distances": d.points(5),
