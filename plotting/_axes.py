@@ -106,7 +106,8 @@ def at_hand(points: Tensor, manifold: Manifold, where: str, name: str = "points"
             f"{where}: {int((~finite).sum())} of {finite.numel()} rows of {name} are not finite; "
             "expected finite coordinates."
         )
-    radius = float(torch.as_tensor(manifold.radius).detach())  # 1 of ``Stereographic``, whatever its K
+    # That of ``Stereographic`` is 1 whatever its K.
+    radius = float(torch.as_tensor(manifold.radius).detach())
     inside = manifold._holds(points / radius)
     if not inside.all():
         raise ValueError(
