@@ -201,8 +201,10 @@ def _of_table(path: Path, sign: str) -> tuple[Tensor, tuple[str, ...] | None]:
         wrong = next((cell for cell in row if not _is_number(cell)), None)
         if wrong is not None or len(row) != len(table[0]):
             got = f"{len(row)} numbers" if wrong is None else repr(printable(wrong[:60]))
+            edges = " (Edges become points by `spaceforms embed`.)" * (wrong is not None)
+            wanted = f"{len(table[0])} number{'s' * (len(table[0]) > 1)}"
             raise ValueError(
-                f"{path}: expected {len(table[0])} numbers in row {k + 1} of the points, got {got}."
+                f"{path}: expected {wanted} in row {k + 1} of the points, got {got}.{edges}"
             )
     points = torch.tensor([[float(cell) for cell in row] for row in table], dtype=torch.float64)
     return points, tuple(row[0] for row in rows) if named else None

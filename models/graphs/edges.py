@@ -7,6 +7,7 @@ import gzip
 import json
 import math
 import os
+import re
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,8 +25,37 @@ Ints = NDArray[np.int64]
 
 PACKAGED = {"wordnet:mammals": load_mammals, "wordnet:nouns": load_wordnet_nouns}
 
-_UPPER = frozenset({"parent", "source", "from", "head", "hypernym", "ancestor", "id2"})
-_LOWER = frozenset({"child", "target", "to", "tail", "hyponym", "descendant", "id1"})
+_UPPER = frozenset(
+    [
+        "parent",
+        "source",
+        "from",
+        "head",
+        "hypernym",
+        "ancestor",
+        "id2",
+        "boss",
+        "manager",
+        "category",
+        "class",
+        "superclass",
+    ]
+)
+_LOWER = frozenset(
+    [
+        "child",
+        "target",
+        "to",
+        "tail",
+        "hyponym",
+        "descendant",
+        "id1",
+        "employee",
+        "report",
+        "subcategory",
+        "subclass",
+    ]
+)
 _SHOWN = 60  # characters of a line in a message
 
 
@@ -110,6 +140,13 @@ class _Reader:
             raise ValueError(f"{self.path}: expected edges, one a line, got none.")
         names = list(self.place)
         one, two = (np.frombuffer(a, np.int64) for a in (self.first, self.second))
+        ends = np.bincount(one, minlength=len(names)) + np.bincount(two, minlength=len(names))
+        if len(one) > 2 and ends[one[0]] == ends[two[0]] == 1:
+            a, b = (printable(names[k]) for k in (one[0], two[0]))
+            self.notes.append(
+                f"the first line, '{a}, {b}', is an edge of its own: if it is a header, take it "
+                "out or name the columns parent and child"
+            )
         if self.order == "child-parent":
             one, two = two, one
         if (one == two).all():
@@ -223,9 +260,13 @@ class _Reader:
     def _is_header(self, row: list[str]) -> bool:
         """Whether the first line names columns, which may say that the child comes first."""
         one, two = (x.strip().lower() for x in (*row, "", "")[:2])
-        if not ({one, two} & _UPPER and {one, two} & _LOWER):
+        first, second = (frozenset(re.split(r"[\s_-]+", x)) for x in (one, two))
+        if first & _UPPER and second & _LOWER:
+            found: Order = "parent-child"
+        elif first & _LOWER and second & _UPPER:
+            found = "child-parent"
+        else:
             return False
-        found: Order = "parent-child" if one in _UPPER else "child-parent"
         if self.order is None:
             self.order = found
             self.notes.append(f"the header '{one}, {two}' was taken for the order {found}")

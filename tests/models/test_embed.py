@@ -98,6 +98,8 @@ def written(pattern):
         (written('"{p}" "{c}"\n'), "e.txt", {}),
         (written("{c}\t{p}\n"), "e.tsv", {"order": "child-parent"}),
         ("child,parent\n" + written("{c},{p}\n"), "e.csv", {}),
+        ("employee,manager\n" + written("{c},{p}\n"), "e.csv", {}),
+        ("Parent Name,child_name\n" + written("{p},{c}\n"), "e.csv", {}),
         (written('["{p}", "{c}"]\n'), "e.jsonl", {}),
         (written('{{"child": "{c}", "parent": "{p}"}}\n'), "e.jsonl", {}),
         (written('{{"child": "{c}", "parent": "{p}"}}\n'), "e.txt", {"order": "child-parent"}),
@@ -105,6 +107,13 @@ def written(pattern):
 )
 def test_a_graph_is_the_same_however_it_is_written(graph_of, content, name, options):
     assert named(graph_of(content, name, **options)) == set(ROWS)
+
+
+def test_a_first_line_that_is_an_edge_by_itself_is_asked_about(graph_of):
+    graph = graph_of("Oberbegriff,Unterbegriff\n" + written("{p},{c}\n"), "e.csv")
+    assert ("Oberbegriff", "Unterbegriff") in named(graph)
+    assert any("'Oberbegriff, Unterbegriff', is an edge of its own" in n for n in graph.notes)
+    assert not graph_of(PLAIN, "e.tsv").notes
 
 
 def test_names_keep_what_quotes_protect(graph_of):
