@@ -112,13 +112,14 @@ def pair_geometry(
     if not looks or (radius is not None and radius.dim()):
         rest = _by_any(x, y, radius)
         return PairGeometry(*(torch.where(ordinary, a, b) for a, b in zip(near, rest, strict=True)))
-    rows = (~ordinary).flatten().nonzero().squeeze(-1)
-    shape = near.lateral.shape
-    some_x, some_y = (z.expand(shape).reshape(-1, shape[-1])[rows] for z in (x, y))
+    if ordinary.dim() == 1:  # of one pair
+        return _by_any(x, y, radius)
+    rows = (~ordinary).squeeze(-1).nonzero(as_tuple=True)
+    some_x, some_y = (z.expand(near.lateral.shape)[rows] for z in (x, y))
     rest = _by_any(some_x, some_y, radius)
     for name, part in zip(PairGeometry._fields, rest, strict=True):
         if name not in ("tx", "ty"):  # both forms have the same, of the shape of one point
-            getattr(near, name).view(-1, part.shape[-1]).index_copy_(0, rows, part)
+            getattr(near, name)[rows] = part
     return near
 
 
@@ -145,7 +146,7 @@ def _by_ball(x: Tensor, y: Tensor, radius: Tensor | None) -> tuple[PairGeometry,
     h = square / y_on_x / 4
     inner_part, square_part = inner / above_x, square / above_y / 2
     log_x = inner_part - tx * square_part
-    log_time = (inner + log_x * x2) / tx
+    log_time = inner / tx + log_x * (x2 / tx)  # T_x^3 T_y may overflow
     d_cosh = (inner_part + square_part) / tx
     # Smaller looks first: of points next to the origin the mask itself would be half the work.
     near = all_below(x2, _NEAR_ENOUGH) and all_below(y2, _NEAR_ENOUGH)

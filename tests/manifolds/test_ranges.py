@@ -17,11 +17,11 @@ MAPS = ("from_normal", "expmap0", "to_normal", "logmap0", "proj", "dist", "sqdis
 
 
 def _vectors(lengths: str, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
-    """Two sets of normal coordinates: of lengths about 1, of 6, or of 1 and of all others too."""
+    """Two sets of normal coordinates: of lengths about 1, 6 or 14, or 1 and all others."""
     generator = torch.Generator().manual_seed(3)
     a, b = (torch.randn(41, 3, generator=generator, dtype=dtype) / 3 for _ in "ab")
-    if lengths == "about 6":
-        return 10 * a, 10 * b
+    if lengths in ("about 6", "about 14"):
+        return tuple(int(lengths.split()[1]) / 0.6 * v for v in (a, b))
     if lengths == "all":
         far = torch.tensor([0.0, 1e-30, 1e-12, 1e-3, 4.0, 9.0, 25.0, 1e3, 1e25], dtype=dtype)
         a[: len(far)] = far[:, None] * torch.tensor([0.6, -0.8, 0.0], dtype=dtype)
@@ -44,7 +44,7 @@ def _everything(space, name, a, b):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-@pytest.mark.parametrize("lengths", ["about 1", "about 6", "all"])
+@pytest.mark.parametrize("lengths", ["about 1", "about 6", "about 14", "all"])
 @pytest.mark.parametrize("name", MAPS)
 @pytest.mark.parametrize("space", SPACES)
 def test_looking_at_values_changes_no_bit(space, name, lengths, dtype, monkeypatch):
@@ -59,6 +59,7 @@ def test_looking_at_values_changes_no_bit(space, name, lengths, dtype, monkeypat
             blind = _everything(manifold, name, *vectors)
         for seen, unseen in zip(looked, blind, strict=True):
             assert torch.equal(seen, unseen)
+            assert seen.isfinite().all()
 
 
 def test_values_are_looked_at_at_all():
