@@ -88,7 +88,7 @@ def test_the_wheel_holds_the_rooms_their_data_and_the_licences_and_nothing_else(
         f"spaceforms/{path.relative_to(checkout)}"
         for room in ROOMS
         for path in (checkout / room).rglob("*")
-        if path.suffix == ".py" or (path.is_file() and path.parent.name == "files")
+        if path.suffix == ".py" or (path.is_file() and path.parent.name in ("files", "static"))
     }
     wanted |= {"spaceforms/__init__.py", "spaceforms/__main__.py", "spaceforms/py.typed"}
     wanted.add("spaceforms/validation/certificate/hard_cases.json")
