@@ -18,7 +18,7 @@ from compare import value
 from report import figures, measured, table
 
 DOCS = plan.HERE.parent / "docs"
-FIGURE = re.compile(r"\{\{([^|}]+)\|([^|}]+)\|([^|}]+)\|([^|}]+)\}\}")
+FIGURE = re.compile(r"\{\{([^|}]+)\|([^|}]+)\|([^|}]+)\|([^|}]*)\}\}")
 
 Results = dict[str, dict[str, Any]]
 
@@ -53,7 +53,7 @@ def page(words: dict[str, Any], found: Results) -> str:
     absent = [f"`{name}`" for name in words["parts"] if name not in found]
     missing = f"\nNot run yet: {', '.join(absent)}.\n" if absent else ""
     return (
-        f"# WordNet, settled\n{words['head']}\n## What decides\n\n{decides}"
+        f"# WordNet: what decides\n{words['head']}\n## What decides\n\n{decides}"
         f"\n## What was published\n{others}{ours}{missing}"
         f"\n## What this does not show\n{words['not_shown']}"
     )
@@ -67,13 +67,17 @@ def filled(text: str, found: Results) -> str:
 
 
 def mean(result: dict[str, Any], variant: str, figure: str, place: str) -> float:
-    """Of a figure over the seeds of one variant at one place, as "dim=2".
+    """Of a figure over the seeds of one variant at one place, as "dim=2", or at all.
 
     Raises:
         ValueError: no run has it.
     """
     key, _, at = place.partition("=")
-    runs = [r for r in result["runs"] if r["variant"] == variant and str(r["at"].get(key)) == at]
+    runs = [
+        r
+        for r in result["runs"]
+        if r["variant"] == variant and (not place or str(r["at"].get(key)) == at)
+    ]
     values = [v for r in runs if np.isfinite(v := value(r, figure))]
     if not values:
         raise ValueError(f"no run of {variant!r} at {place} has {figure!r}; expected one or more.")
