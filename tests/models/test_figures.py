@@ -14,7 +14,7 @@ def test_the_few_points_of_a_level_are_larger_and_above_the_many():
     places = {k: ball.random_normal(n, 2, generator=generator) for k, n in sizes.items()}
     flat = project_disk(torch.cat([*places.values()]), manifold=ball)
     figure, ax = _disk(places, ("group", "name"), flat, size=9.0)
-    few, many = ax.collections[:2]
+    few, many = ax.collections
     assert (few.get_label(), many.get_label()) == ("group", "name")
     assert few.get_sizes()[0] >= 4 * many.get_sizes()[0]
     assert few.get_zorder() > many.get_zorder()
