@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import closure
 import embed
 import noise
 import numpy as np
@@ -211,7 +210,6 @@ def once(path: Path) -> Iterator[bool]:
 KINDS: dict[str, Callable[[Path, dict[str, Any], str], Figures]] = {
     "train": train,
     "probvlm": probvlm,
-    "closure": lambda folder, options, device: _values(closure.figures(closure.Options(**options))),
     "wordnet": lambda folder, options, device: _values(wordnet.figures(wordnet.Options(**options))),
     "embed": lambda folder, options, device: _values(
         embed.figures(folder, embed.Options(**options))

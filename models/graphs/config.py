@@ -136,8 +136,8 @@ class EmbedOptions:
                 raise ValueError(f"{name} is {value}; expected a positive number.")
         if self.wider is not None and not 0 <= self.wider <= 2**16:
             raise ValueError(f"wider is {self.wider}; expected a whole number from 0 to {2**16:,}.")
-        if not 0 <= self.hidden < 1:
-            raise ValueError(f"hidden is {self.hidden}; expected a share of 1, below it.")
+        if not 0 <= self.hidden <= 1:
+            raise ValueError(f"hidden is {self.hidden}; expected a share, from 0 to 1.")
         if self.method not in NAMES:
             raise ValueError(f"method is {self.method!r}; expected one of {', '.join(NAMES)}.")
         learned = METHODS.get(self.method)
