@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -10,6 +11,8 @@ from torch import Tensor
 from .base import Manifold
 from .checks import check_broadcast, check_coordinates
 from .kernels.geodesic import multiple
+from .kernels.vectors import Number
+from .space_form import Context, unit_pair
 
 
 class Gyrovectors(Manifold):
@@ -20,15 +23,18 @@ class Gyrovectors(Manifold):
     """
 
     @abstractmethod
-    def _difference(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    def _difference(self, x: Tensor, y: Tensor, step: Tensor, *, k: Number = 1.0) -> Tensor:
         """(-x) (+) y, step = y - x."""
 
     @abstractmethod
-    def _gyration(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
+    def _gyration(
+        self, x: Tensor, y: Tensor, step: Tensor, v: Tensor, *, k: Number = 1.0
+    ) -> Tensor:
         """gyr[y, -x] v, step = y - x."""
 
     @abstractmethod
-    def _coadd(self, x: Tensor, y: Tensor) -> Tensor: ...
+    def _coadd(self, x: Tensor, y: Tensor, total: Tensor, *, k: Number = 1.0) -> Tensor:
+        """The coaddition, total = x + y."""
 
     def mobius_add(self, x: Tensor, y: Tensor) -> Tensor:
         r"""Möbius addition :math:`x\oplus y`: (..., n), (..., n) -> (..., n).
@@ -42,11 +48,11 @@ class Gyrovectors(Manifold):
         of x and of the point antipodal to -x is at infinity: the edge of the chart is returned, in
         the direction of y.
         """
-        (x_, y_), call = self._to_unit("mobius_add", [("x", x), ("y", y)])
-        total = self._from_unit_point(self._difference(-x_, y_, x_ + y_), call)
+        minus, y_, both, _, call = self._sum_to_unit("mobius_add", x, y)
+        total = self._from_unit_point(self._difference(minus, y_, both, **call.curved), call)
         # What the origin is added to, as it is stored: of the quotient, and of a point that is
         # pulled back from an edge where it already was, the last bits differ.
-        other = torch.where((x_ == 0).all(-1, keepdim=True), y, total)
+        other = torch.where((minus == 0).all(-1, keepdim=True), y, total)
         other = torch.where((y_ == 0).all(-1, keepdim=True), x, other)
         return total + (other - total).detach()
 
@@ -114,8 +120,8 @@ class Gyrovectors(Manifold):
         for K > 0 also as two reflections. For K > 0 and y antipodal to -x, where it is not defined,
         it is the reflection that swaps the two.
         """
-        (x, y, v), call = self._to_unit("gyration", [("x", x), ("y", y)], [("v", v)])
-        return self._from_unit_vector(self._gyration(-y, x, x + y, v), call)
+        minus, x, both, (v,), call = self._sum_to_unit("gyration", y, x, [("v", v)])
+        return self._from_unit_vector(self._gyration(minus, x, both, v, **call.curved), call)
 
     def coadd(self, x: Tensor, y: Tensor) -> Tensor:
         r"""Coaddition :math:`x\boxplus y = x\oplus\mathrm{gyr}[x, -y]\,y`, which is commutative.
@@ -126,13 +132,22 @@ class Gyrovectors(Manifold):
         |x||y| = 1/K: the edge of the chart is returned; and where the numerator vanishes as well,
         y = -x, the origin.
         """
-        (x, y), call = self._to_unit("coadd", [("x", x), ("y", y)])
-        return self._from_unit_point(self._coadd(x, y), call)
+        minus, y, both, _, call = self._sum_to_unit("coadd", x, y)
+        return self._from_unit_point(self._coadd(-minus, y, both, **call.curved), call)
 
     def cosub(self, x: Tensor, y: Tensor) -> Tensor:
         r"""Cosubtraction :math:`x\boxminus y = x\boxplus(-y)`: (..., n), (..., n) -> (..., n).
 
         It undoes addition from the right, :math:`(x\boxminus y)\oplus y = x`.
         """
-        (x, y), call = self._to_unit("cosub", [("x", x), ("y", y)])
-        return self._from_unit_point(self._coadd(x, -y), call)
+        minus, y, both, _, call = self._sum_to_unit("cosub", x, -y)
+        return self._from_unit_point(self._coadd(-minus, y, both, **call.curved), call)
+
+    def _sum_to_unit(
+        self, op: str, x: Tensor, y: Tensor, tangents: Sequence[tuple[str, Tensor]] = ()
+    ) -> tuple[Tensor, Tensor, Tensor, list[Tensor], Context]:
+        """-x, y, their sum, the vectors, and the way back. The sum is that of x and y as they are
+        stored: of points nearly opposite nothing else has its digits."""
+        points = [("x", x), ("y", y)]
+        (x, y, *vectors), call = self._to_unit(op, points, tangents, unit=False, hold=True)
+        return *unit_pair(-x, y, call.radius), vectors, call

@@ -5,7 +5,7 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from .base import Manifold
+from .gyrovectors import Gyrovectors
 from .kernels import ball_exp, conformal, radial_back, radial_maps
 from .kernels.geodesic import between, from_nearer_end
 from .kernels.limits import brought_within, rim
@@ -15,7 +15,7 @@ from .space_form import Context, held, times, unit_pair
 
 
 @final
-class PoincareBall(Manifold):
+class PoincareBall(Gyrovectors):
     r"""Hyperbolic space of curvature K < 0 as a ball of radius R = 1/sqrt(-K) in R^n.
 
     At K = -1, with :math:`u_x = 1 - |x|^2`, :math:`s = y - x` and
@@ -137,6 +137,17 @@ class PoincareBall(Manifold):
 
     def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
         return conformal.transport(-k, x, y, step, v)
+
+    def _difference(self, x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0) -> Tensor:
+        return conformal.difference(-k, x, y, step)
+
+    def _gyration(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
+        gap_x, gap_y = conformal.gap(-k, x), conformal.gap(-k, y)
+        denominator = gap_x * gap_y - conformal.kdot(-k, step, step)
+        return conformal.gyration(-k, x, step, v, gap_x, denominator)
+
+    def _coadd(self, x: Tensor, y: Tensor, total: Tensor, k: Number = 1.0) -> Tensor:
+        return conformal.coadd(-k, x, y, total)
 
     def _egrad2rgrad(self, x: Tensor, g: Tensor, k: Number = 1.0) -> Tensor:
         return conformal.raised(-k, x, g)

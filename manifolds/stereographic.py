@@ -289,14 +289,14 @@ class Stereographic(Gyrovectors):
     def _drop_tangent0(self, v: Tensor) -> Tensor:
         return 2 * v
 
-    def _difference(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    def _difference(self, x: Tensor, y: Tensor, step: Tensor, **curved: Any) -> Tensor:
         return stereographic_maps.difference(self._k(x), x, y, step)
 
-    def _gyration(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
+    def _gyration(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor, **curved: Any) -> Tensor:
         return stereographic_maps.gyration(self._k(x), x, y, step, v)
 
-    def _coadd(self, x: Tensor, y: Tensor) -> Tensor:
-        return stereographic_maps.coadd(self._k(x), x, y)
+    def _coadd(self, x: Tensor, y: Tensor, total: Tensor, **curved: Any) -> Tensor:
+        return stereographic_maps.coadd(self._k(x), x, y, total)
 
     # -- volume and cones -----------------------------------------------------------------------
 

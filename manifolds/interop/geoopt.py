@@ -39,7 +39,8 @@ def as_geoopt(manifold: Manifold) -> Any:
         ModuleNotFoundError: geoopt is not installed.
     """
     check_manifold("as_geoopt", manifold)
-    return geoopt_adapter("as_geoopt").GeooptAdapter(manifold)
+    geoopt_adapter("as_geoopt")  # or a sentence that says how to get geoopt
+    return import_module(".geoopt_gyrovectors", __package__).adapter(manifold)
 
 
 def geoopt_adapter(where: str) -> Any:

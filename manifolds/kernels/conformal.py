@@ -139,6 +139,34 @@ def gyration(
     return v + 2 * (a * step - b * x) / denominator
 
 
+def difference(k: Number, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    """(-x) (+) y for k <= 0, of length tn(d/2)."""
+    gap_x, gap_y = gap(k, x), gap(k, y)
+    return toward(k, x, step, gap_x) / (gap_x * gap_y - kdot(k, step, step))
+
+
+def coadd(k: Number, x: Tensor, y: Tensor, both: Tensor) -> Tensor:
+    """(g_y x + g_x y)/(1 - k^2|x|^2|y|^2) for k <= 0, both = x + y."""
+    gap_x, gap_y = gap(k, x), gap(k, y)
+    return coadd_above(k, x, y, both, gap_x, gap_y) / coadd_below(k, x, y, gap_x, gap_y)
+
+
+def coadd_above(
+    k: Number, x: Tensor, y: Tensor, both: Tensor, gap_x: Tensor, gap_y: Tensor
+) -> Tensor:
+    """The numerator, from x + y where that is short, so that what opposite vectors leave has its
+    digits."""
+    apart = x - y
+    opposite = 4 * dot(both, both) < dot(apart, apart)
+    close = (gap_x + gap_y) / 2 * both - kdot(k, both, apart) / 2 * apart
+    return torch.where(opposite, close, gap_y * x + gap_x * y)
+
+
+def coadd_below(k: Number, x: Tensor, y: Tensor, gap_x: Tensor, gap_y: Tensor) -> Tensor:
+    """The denominator for k <= 0 as a sum of terms of one sign, which 1 - k^2|x|^2|y|^2 is not."""
+    return (gap_x * (1 - kdot(k, y, y)) + gap_y * (1 - kdot(k, x, x))) / 2
+
+
 def near_midpoint(
     k: Number, x: Tensor, y: Tensor, step: Tensor, of_x: Tensor, of_y: Tensor, z: Tensor
 ) -> Tensor:

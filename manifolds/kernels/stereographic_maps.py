@@ -266,18 +266,13 @@ def difference(k: Tensor, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
     return at_infinity(infinite, y, torch.where(way.far, long, separation(k, x, y, step) / shape))
 
 
-def coadd(k: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """(g_y x + g_x y)/(1 - k^2|x|^2|y|^2)."""
+def coadd(k: Tensor, x: Tensor, y: Tensor, both: Tensor) -> Tensor:
+    """(g_y x + g_x y)/(1 - k^2|x|^2|y|^2), both = x + y."""
     gap_x, gap_y = gap(k, x), gap(k, y)
-    both, apart = x + y, x - y
-    # From x + y where that is short, so that what opposite vectors leave has its digits.
-    opposite = 4 * dot(both, both) < dot(apart, apart)
-    close = (gap_x + gap_y) / 2 * both - kdot(k, both, apart) / 2 * apart
-    total = torch.where(opposite, close, gap_y * x + gap_x * y)
-    k_x2, k_y2 = kdot(k, x, x), kdot(k, y, y)
-    # For k < 0 the denominator is a sum of terms of one sign; 1 - k^2|x|^2|y|^2 is not.
-    hyperbolic = (gap_x * (1 - k_y2) + gap_y * (1 - k_x2)) / 2
-    shape = torch.where(k > 0, 1 - k_x2 * k_y2, hyperbolic)
+    total = conformal.coadd_above(k, x, y, both, gap_x, gap_y)
+    shape = torch.where(
+        k > 0, 1 - kdot(k, x, x) * kdot(k, y, y), conformal.coadd_below(k, x, y, gap_x, gap_y)
+    )
     # At antipodes numerator and denominator vanish both.
     facing = (k > 0) & (kdot(k, x, y) < -_OPPOSITE)
     other, below = _coadd_facing(k, x.where(facing, 0.0), y.where(facing, 0.0))

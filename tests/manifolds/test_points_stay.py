@@ -31,6 +31,7 @@ from spaceforms.manifolds import (
     riemann,
     translation,
 )
+from spaceforms.manifolds.gyrovectors import Gyrovectors
 
 F64, F32, BF16, F16 = torch.float64, torch.float32, torch.bfloat16, torch.float16
 DTYPES = (F64, F32, BF16, F16)
@@ -98,7 +99,7 @@ def returned(m, n, dtype, seed):
         }.items():  # fmt: skip
             yield name, value, base
         yield "geodesic to its end", m.geodesic(a, b, 1.0), None
-        if isinstance(m, Stereographic):
+        if isinstance(m, Gyrovectors):
             yield "mobius_add", m.mobius_add(a, b), None
             yield "coadd", m.coadd(a, b), None
             yield "mobius_scalar", m.mobius_scalar(2.7, a), None

@@ -323,9 +323,13 @@ def test_the_curvature_is_exact_at_the_start_and_stays_between_its_bounds():
 # -- gyrovectors ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("k", [-0.8, -1e-7, 0.0, 1e-7, 0.8])
-def test_sums_and_gyrations_are_those_of_their_definitions(k):
-    space = Stereographic(k)
+@pytest.mark.parametrize(
+    "space",
+    [*map(Stereographic, (-0.8, -1e-7, 0.0, 1e-7, 0.8)), PoincareBall(-0.8), PoincareBall(-0.3)],
+    ids=repr,
+)
+def test_sums_and_gyrations_are_those_of_their_definitions(space):
+    k = float(space.curvature)
     for seed in range(8):
         x, y, v = (normal(3, seed=seed + s, length=0.8) for s in (1, 20, 40))
         a, b, c = numbers(x), numbers(y), numbers(v)
@@ -345,9 +349,10 @@ def test_sums_and_gyrations_are_those_of_their_definitions(k):
             same(found, wanted, 100, float(wanted.abs().max()))
 
 
-@pytest.mark.parametrize("k", [-0.8, 0.0, 0.8])
-def test_the_identities_of_gyrogroups(k):
-    space = Stereographic(k)
+@pytest.mark.parametrize(
+    "space", [*map(Stereographic, (-0.8, 0.0, 0.8)), PoincareBall(-0.8)], ids=repr
+)
+def test_the_identities_of_gyrogroups(space):
     x, y, z = (normal(50, 3, seed=s, length=0.7) for s in (1, 2, 3))
     add, gyr, zero = space.mobius_add, space.gyration, torch.zeros_like(x)
     # Sums of three are at most 10 R out, at gaps of 1/40.
@@ -373,10 +378,12 @@ def test_the_identities_of_gyrogroups(k):
     same(gyr(y, -x, z), gyr(x, -y, gyr(y, -x, gyr(y, -x, z))), 200)
 
 
-@pytest.mark.parametrize("k", [-0.8, 0.0, 0.8, 30.0])
+@pytest.mark.parametrize(
+    "space", [*map(Stereographic, (-0.8, 0.0, 0.8, 30.0)), PoincareBall(-0.8)], ids=repr
+)
 @pytest.mark.parametrize("d", [1e-9, 1e-5, 1e-1])
-def test_a_small_difference_keeps_its_digits(k, d):
-    space = Stereographic(k)
+def test_a_small_difference_keeps_its_digits(space, d):
+    k = float(space.curvature)
     for seed in range(10):
         x = normal(3, seed=seed, length=0.9)
         y = x + normal(3, seed=seed + 100, length=d)

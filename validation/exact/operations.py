@@ -28,7 +28,7 @@ from .maps import (
 
 FORMS = ("Lorentz", "PoincareBall", "Sphere", "Euclidean", "Stereographic")
 OPEN = ("Lorentz", "PoincareBall", "Euclidean")
-GYRO = ("Stereographic",)
+GYRO = ("Stereographic", "PoincareBall")
 HYPERBOLIC_CHARTS = {
     "Lorentz": "hyperboloid", "PoincareBall": "ball", "Klein": "klein", "HalfSpace": "halfspace",
     "Hemisphere": "hemisphere", "NormalCoordinates": "normal",
