@@ -23,6 +23,7 @@ from .interop.conventions import (
     to_geoopt as to_geoopt,
 )
 from .interop.geoopt import as_geoopt as as_geoopt
+from .interop.parametrization import OnManifold as OnManifold, on_manifold as on_manifold
 from .kernels.pair_form import PairForm as PairForm, PairTerm as PairTerm
 from .learnable_scalar import PositiveScalar as PositiveScalar, SignedScalar as SignedScalar
 from .lorentz import Lorentz as Lorentz
@@ -89,6 +90,7 @@ __all__ = [
     "Lorentz",
     "Manifold",
     "NormalCoordinates",
+    "OnManifold",
     "PairForm",
     "PairTerm",
     "PoincareBall",
@@ -124,6 +126,7 @@ __all__ = [
     "logits",
     "logmap_differential",
     "logmap_differential_base",
+    "on_manifold",
     "point_reflection",
     "points_from",
     "points_to",

@@ -188,13 +188,19 @@ for _name in (
     "ChartManifold",
     "Isometry",
     "Manifold",
+    "OnManifold",
     "PairForm",
     "PairTerm",
     "as_geoopt",
     "from_geoopt",
+    "on_manifold",
 ):
-    # Abstract, or made by others: nothing to call.
+    # Abstract, made by others, or of a module: nothing to call.
     row(_M + _name, lambda: torch.zeros(()))(lambda d: {})
+row(_M + "OnManifold", lambda manifold, v: manifolds.OnManifold(manifold)(v), FORMS, free="v")(
+    lambda d: _manifold(d, v=d.pick(*d.rand(4, N)) if False else d.rand(4, N))
+)
+row(_M + "on_manifold", lambda: torch.zeros(()))(lambda d: {})  # changes a module
 row(_M + "to_geoopt", lambda manifold: (manifolds.to_geoopt(manifold), torch.zeros(()))[1], [L, B])(
     _manifold
 )

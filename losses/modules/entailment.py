@@ -7,10 +7,10 @@ from ...manifolds.checks import check_min_radius, check_number, check_tensor
 from ..common import Reduction, check_reduction
 from ..entailment.cones import Cone, Hinge, entailment, exclusion
 from ..entailment.likelihood import Plateau, check_law, cone_nll
-from .scaled import OnManifold
+from .scaled import ManifoldLoss
 
 
-class EntailmentLoss(OnManifold):
+class EntailmentLoss(ManifoldLoss):
     """:func:`entailment` with its options held. It has nothing to learn.
 
     Args:
@@ -83,7 +83,7 @@ class EntailmentLoss(OnManifold):
         )
 
 
-class ConeLikelihood(OnManifold):
+class ConeLikelihood(ManifoldLoss):
     """:func:`cone_nll` with a learned scale, for all pairs or as the unit of a predicted one.
 
     Args:

@@ -10,7 +10,7 @@ from ..common import Reduction, check_option, check_positive, check_reduction
 from ..pairwise.info_nce import info_nce
 from ..pairwise.logits import Logits, Precision, Tile
 from ..pairwise.pairs import Mining, nt_xent, sigmoid_pairs, supervised_contrastive, triplet
-from .scaled import OnManifold, Scaled
+from .scaled import ManifoldLoss, Scaled
 
 
 class InfoNCE(Scaled):
@@ -18,7 +18,8 @@ class InfoNCE(Scaled):
 
     Args:
         manifold: the space of the points. It is not a submodule: a learnable curvature belongs to
-            the model that makes the points.
+            the model that makes the points, and is not among ``parameters()`` of the loss. A model
+            that does not hold the space: give the optimiser ``manifold.parameters()`` as well.
         scale: initial inverse temperature; CLIP and MERU start at 1/0.07 (Radford et al. 2021).
         max_scale: the scale stays strictly below it, smoothly (see :class:`PositiveScalar`); 100
             in the papers, as a hard clamp. None for no bound.
@@ -164,7 +165,7 @@ class SupervisedContrastive(Scaled):
         return supervised_contrastive(x, labels, **self._options(), **options)
 
 
-class Triplet(OnManifold):
+class Triplet(ManifoldLoss):
     """:func:`triplet` with its options held. It has nothing to learn.
 
     Args:

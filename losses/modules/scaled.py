@@ -10,7 +10,7 @@ from ..common import Reduction, check_manifold, check_option, check_reduction
 from ..pairwise.logits import Logits, Precision, Tile, check_tile
 
 
-class OnManifold(nn.Module):
+class ManifoldLoss(nn.Module):
     """A loss of points of a manifold, which it does not own."""
 
     def __init__(self, manifold: Manifold) -> None:
@@ -26,7 +26,7 @@ class OnManifold(nn.Module):
         return self._manifold[0]
 
 
-class Scaled(OnManifold):
+class Scaled(ManifoldLoss):
     """A loss with a learned inverse temperature; see :class:`InfoNCE` for the arguments."""
 
     def __init__(
