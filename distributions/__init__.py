@@ -4,8 +4,10 @@ All densities are with respect to the Riemannian volume. ``GeneralizedGaussian``
 line.
 """
 
-from . import _divergence, _power_divergence
+from . import _divergence, _normal_divergence, _power_divergence
 from ._centred import OnManifold as OnManifold
+from ._normal_divergence import monte_carlo_kl as monte_carlo_kl
+from .from_normal import FromNormal as FromNormal
 from .generalized_gaussian import GeneralizedGaussian as GeneralizedGaussian
 from .isotropic import Isotropic as Isotropic
 from .power_spherical import PowerSpherical as PowerSpherical
@@ -20,9 +22,11 @@ from .wrapped_generalized_gaussian import WrappedGeneralizedGaussian as WrappedG
 from .wrapped_normal import WrappedNormal as WrappedNormal
 
 _divergence.register()
+_normal_divergence.register()
 _power_divergence.register()
 
 __all__ = [
+    "FromNormal",
     "GeneralizedGaussian",
     "Isotropic",
     "OnManifold",
@@ -35,4 +39,5 @@ __all__ = [
     "Wrapped",
     "WrappedGeneralizedGaussian",
     "WrappedNormal",
+    "monte_carlo_kl",
 ]

@@ -803,6 +803,9 @@ for _name, _parameters, _spaces in (
 
     free = "loc scale concentration"
     row(_D + _name, _of_law(_name), _spaces, near=True, smooth=False, free=free)(_make)
+row(_D + "FromNormal", lambda manifold, v: distributions.FromNormal(manifold)(v), FORMS, free="v")(
+    lambda d: _manifold(d, v=d.rand(4, N))
+)
 row(_D + "GeneralizedGaussian", _of_law("GeneralizedGaussian"), near=True)(
     lambda d: {"loc": d.rand(4), "scale": d.rand(4), "shape": d.rand(4) + 0.5}
 )
@@ -812,7 +815,7 @@ row(_D + "UniformBall", _of_law("UniformBall"), FORMS, near=True, smooth=False, 
 row(_D + "UniformSphere", _of_law("UniformSphere"), [S], near=True, smooth=False)(
     lambda d: _manifold(d, n=N)
 )
-for _name in ("Isotropic", "Wrapped", "OnManifold"):  # bases of others
+for _name in ("Isotropic", "Wrapped", "OnManifold", "monte_carlo_kl"):  # of other laws
     row(_D + _name, lambda: torch.zeros(()))(lambda d: {})
 
 
