@@ -1,6 +1,8 @@
 """Backdrops: a polar grid, horocycles, a geodesic with its equidistants, and a tiling.
 
 Run ``python examples/plot_backdrops.py``; it writes ``backdrops.png``.
+
+It needs the extra ``plot``.
 """
 
 from matplotlib.figure import Figure

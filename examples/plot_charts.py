@@ -2,6 +2,8 @@
 
 Run ``python examples/plot_charts.py``; it writes ``charts.png``. Angles are true on the Poincaré
 disk and the half-plane, geodesics straight on the Klein disk.
+
+It needs the extra ``plot``.
 """
 
 from matplotlib.figure import Figure

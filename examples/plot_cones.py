@@ -2,6 +2,8 @@
 
 Run ``python examples/plot_cones.py``; it writes ``cones.png``. A cone holds the cones of all its
 points, on every space of constant curvature.
+
+It needs the extra ``plot``.
 """
 
 import torch

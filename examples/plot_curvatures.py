@@ -2,6 +2,8 @@
 
 Run ``python examples/plot_curvatures.py``; it writes ``curvatures.png``. Each picture is in a space
 of its own: disks below zero, paper at zero, a sphere above.
+
+It needs the extra ``plot``.
 """
 
 import torch

@@ -1,6 +1,8 @@
 """Sixteen dimensions on the disk, with what the projection costs under the picture.
 
 Run ``python examples/plot_projection.py``; it writes ``projection.png`` and ``radii.png``.
+
+It needs the extra ``plot``.
 """
 
 import torch

@@ -2,6 +2,8 @@
 
 Run ``python examples/plot_tree.py``; it writes ``tree.png``. Every edge has the same hyperbolic
 length, and no two of the tree's edges cross; a language of several parents hangs on the first.
+
+It needs the extra ``plot``.
 """
 
 from pathlib import Path

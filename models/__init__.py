@@ -1,5 +1,6 @@
 """Reference models: CLIP, MERU and their kin, training and evaluation (extra ``train``)."""
 
+from . import _needs as _needs  # first, for its sentence
 from .encoders.adapters import ImageFeatures as ImageFeatures, TextFeatures as TextFeatures
 from .encoders.tokenizer import Tokenizer as Tokenizer
 from .encoders.transformers import (

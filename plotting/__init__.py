@@ -4,6 +4,7 @@ Every function takes ``ax=None`` and returns its artists; none shows a window or
 setting.
 """
 
+from . import _needs as _needs  # first, for its sentence
 from .backdrops import (
     equidistants as equidistants,
     horocycles as horocycles,

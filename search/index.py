@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Sphere
 from ..manifolds.checks import check_integer, check_tensor
+from ..manifolds.extras import import_extra
 from .brute import Neighbours, brute_force, check_sets, nearest
 from .forms import Form, at_rest, blocks, form_of
 
@@ -299,16 +300,7 @@ def _digest(path: Path) -> str:
 
 
 def _faiss(where: str) -> Any:
-    try:
-        with warnings.catch_warnings():
-            # SWIG's types, on Python 3.12 and later.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            import faiss
-    except ModuleNotFoundError as error:
-        if error.name != "faiss":
-            raise
-        raise ModuleNotFoundError(
-            f'{where} needs FAISS, which is not installed; pip install "spaceforms[search]".',
-            name="faiss",
-        ) from None
-    return faiss
+    with warnings.catch_warnings():
+        # SWIG's types, on Python 3.12 and later.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return import_extra(where, "faiss", "search")

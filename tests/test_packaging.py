@@ -4,6 +4,7 @@ Slow (it installs torch): run by `.ci/run` and `make check`, and with `make test
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -38,8 +39,9 @@ def run(*command: str | Path, cwd: Path) -> str:
     return result.stdout
 
 
-def build(kind: str, source: Path, out: Path) -> Path:
+def build(kind: str, source: Path, out: Path, url: str = "") -> Path:
     run(
+        *(("env", f"SPACEFORMS_URL={url}") if url else ()),
         sys.executable,
         "-m",
         "build",
@@ -113,6 +115,28 @@ def test_the_sdist_builds_the_same_wheel(wheel: Path, checkout: Path, tmp_path: 
     first, second = contents(wheel), contents(again)
     assert set(first) == set(second)
     assert not [name for name in first if first[name] != second[name]]
+
+
+def test_an_index_of_packages_takes_it_and_shows_its_readme(
+    wheel: Path, checkout: Path, tmp_path: Path
+) -> None:
+    sdist = build("sdist", checkout, tmp_path / "sdist", "https://example.org/me/spaceforms/")
+    built = build("wheel", checkout, tmp_path / "wheel", "https://example.org/me/spaceforms/")
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = tmp_path / "venv/bin/python"
+    run(python, "-m", "pip", "install", "--quiet", "twine", "docutils", cwd=tmp_path)
+    run(python, "-m", "twine", "check", "--strict", wheel, sdist, built, cwd=tmp_path)
+    plain, linked = (
+        next(text for name, text in contents(w).items() if name.endswith("METADATA")).decode()
+        for w in (wheel, built)
+    )
+    assert "Project-URL: Source, https://example.org/me/spaceforms\n" in linked
+    assert "](https://example.org/me/spaceforms/raw/main/docs/_static/mammals_disk.png)" in linked
+    assert "Project-URL" not in plain
+    for text in (plain, linked):  # no link that leads nowhere
+        assert not [
+            p for p in re.findall(r"\]\(([^)]+)\)", text) if not p.startswith(("https:", "#"))
+        ]
 
 
 def test_the_wheel_works_in_a_clean_environment(wheel: Path, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ ours. It needs the extra ``validation``; nothing is imported before it is used.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from ..manifolds.extras import import_extra
+
 if TYPE_CHECKING:
     from .conformance.adapters import Subject as Subject, from_geoopt as from_geoopt
     from .conformance.domains import Domain as Domain
@@ -51,16 +53,8 @@ def __getattr__(name: str) -> Any:
     """Import the file of a public name when it is first asked for."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
-    except ModuleNotFoundError as error:
-        if error.name != "hypothesis":
-            raise
-        raise ModuleNotFoundError(
-            f"spaceforms.validation.{name} draws its examples with hypothesis, which is not "
-            'installed: pip install "spaceforms[validation]".',
-            name="hypothesis",
-        ) from None
+    import_extra(f"spaceforms.validation.{name}", "hypothesis", "validation")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
 
 
 def __dir__() -> list[str]:

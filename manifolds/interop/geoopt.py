@@ -1,9 +1,11 @@
 """The way to geoopt's optimisers."""
 
+import warnings
 from importlib import import_module
 from typing import Any
 
 from ..base import Manifold, check_manifold
+from ..extras import import_extra
 
 
 def as_geoopt(manifold: Manifold) -> Any:
@@ -45,12 +47,8 @@ def as_geoopt(manifold: Manifold) -> Any:
 
 def geoopt_adapter(where: str) -> Any:
     """The module that has imported geoopt, or a sentence that says how to get it."""
-    try:
-        return import_module(".geoopt_adapter", __package__)
-    except ModuleNotFoundError as error:
-        if error.name != "geoopt":
-            raise
-        raise ModuleNotFoundError(
-            f'{where} needs geoopt, which is not installed; pip install "spaceforms[optim]".',
-            name="geoopt",
-        ) from None
+    with warnings.catch_warnings():
+        # geoopt 0.5.1 decorates with torch.jit.script at import; nothing of ours uses those.
+        warnings.filterwarnings("ignore", message=r".*torch\.jit.*")
+        import_extra(where, "geoopt", "optim")
+    return import_module(".geoopt_adapter", __package__)

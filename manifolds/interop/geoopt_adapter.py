@@ -1,18 +1,13 @@
 """geoopt.Manifold on top of ours. Imported by ``as_geoopt`` only: it needs geoopt."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
+import geoopt
 import torch
+from geoopt.manifolds.base import ScalingInfo
+from geoopt.utils import size2shape
 from torch import Tensor
-
-with warnings.catch_warnings():
-    # geoopt 0.5.1 decorates with torch.jit.script at import; nothing of ours uses those functions.
-    warnings.filterwarnings("ignore", message=r".*torch\.jit.*")
-    import geoopt
-    from geoopt.manifolds.base import ScalingInfo
-    from geoopt.utils import size2shape
 
 from ..base import Manifold
 

@@ -233,7 +233,7 @@ def test_bad_input_is_told(call, kind, message):
 
 def test_without_faiss_a_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
-    with pytest.raises(ModuleNotFoundError, match=r"build_index needs FAISS, .*\[search\]"):
+    with pytest.raises(ModuleNotFoundError, match=r"build_index needs faiss, .*\[search\]"):
         build_index(L, X)
 
 
