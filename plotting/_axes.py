@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..manifolds import Euclidean, Lorentz, Manifold, Sphere, Stereographic
+from ..manifolds.checks import check_real, to_tensor
 
 INK = "#333333"
 FAINT = "#BBBBBB"
+_OFF = 0.02  # of their size: what a point may be off its manifold, twice the rounding of bfloat16
 
 
 def axes(
@@ -90,15 +92,23 @@ def on_surface(points: Tensor, manifold: Manifold, where: str) -> NDArray[np.flo
     return array(torch.cat([share * v, along], dim=-1))
 
 
-def at_hand(points: Tensor, manifold: Manifold, where: str, name: str = "points") -> Tensor:
-    """Points of any dimension in float64 on the CPU, if a picture can be made of them."""
-    if not isinstance(points, Tensor):
-        raise TypeError(
-            f"{where}: expected a tensor for {name}, got a {type(points).__name__} "
-            "(torch.as_tensor makes a tensor of an array)."
+def at_hand(
+    points: Any, manifold: Manifold, where: str, name: str = "points", *, plane: bool = False
+) -> Tensor:
+    """Points of any dimension, or of a plane, in float64 on the CPU, if they are points."""
+    points = to_tensor(where, name, points)
+    check_real(where, name, points)
+    if points.ndim == 0 or points.shape[-1] <= manifold.ambient_dim(0):
+        raise ValueError(
+            f"{where}: {name} has shape {tuple(points.shape)}; expected more than "
+            f"{manifold.ambient_dim(0)} coordinates on the last axis, as {manifold} has them."
         )
-    if points.ndim == 0:
-        raise ValueError(f"{where}: expected coordinates on the last axis of {name}, got shape ().")
+    n = points.shape[-1] - manifold.ambient_dim(0)
+    if plane and n != 2:
+        raise ValueError(
+            f"{where}: {name} have shape {tuple(points.shape)}, dimension {n} on {manifold}; "
+            "expected dimension 2 (project them first with project_disk)."
+        )
     points = points.detach().cpu().double()
     finite = points.isfinite().all(-1)
     if not finite.all():
@@ -108,11 +118,12 @@ def at_hand(points: Tensor, manifold: Manifold, where: str, name: str = "points"
         )
     # That of ``Stereographic`` is 1 whatever its K.
     radius = float(torch.as_tensor(manifold.radius).detach())
-    inside = manifold._holds(points / radius)
-    if not inside.all():
+    off = at_rest(manifold)._defect(points / radius).squeeze(-1) > _OFF
+    if off.any():
         raise ValueError(
-            f"{where}: {int((~inside).sum())} of {inside.numel()} rows of {name} are not inside "
-            f"{manifold}, whose unit of length is {radius:g}; expected points of it."
+            f"{where}: {int(off.sum())} of {off.numel()} rows of {name} are no points of "
+            f"{manifold}, whose unit of length is {radius:g}; expected points of it "
+            "(manifold.from_normal makes them of features)."
         )
     return points
 
@@ -120,11 +131,5 @@ def at_hand(points: Tensor, manifold: Manifold, where: str, name: str = "points"
 @torch.no_grad()
 def in_plane(points: Tensor, manifold: Manifold, where: str) -> Tensor:
     """Normal coordinates of points of dimension 2 at unit curvature, in float64 on the CPU."""
-    points = at_hand(points, manifold, where)
-    n = points.shape[-1] - manifold.ambient_dim(0)
-    if n != 2:
-        raise ValueError(
-            f"{where}: points have shape {tuple(points.shape)}, dimension {n} on {manifold}; "
-            "expected dimension 2 (project them first with project_disk)."
-        )
+    points = at_hand(points, manifold, where, plane=True)
     return at_rest(manifold).to_normal(points) / unit_of_length(manifold)

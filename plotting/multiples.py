@@ -79,7 +79,8 @@ def small_multiples(
                 "manifold for all."
             )
         below = None
-        if at_hand(points, space, where).shape[-1] - space.ambient_dim(0) != 2:
+        points = at_hand(points, space, where)
+        if points.shape[-1] - space.ambient_dim(0) != 2:
             flat = project_disk(points, manifold=space)
             points, space, below = flat.points, flat.manifold, flat.losses
         solid = space.sign > 0

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Euclidean, Manifold, PoincareBall, Sphere
+from ..manifolds.checks import ArrayLike
 from ..stats import horopca
 from ..stats.distortion import of_pairs
 from ._axes import at_hand, at_rest, of_fixed_sign, unit_of_length
@@ -59,10 +60,10 @@ class Projection(NamedTuple):
 
 @torch.no_grad()
 def project_disk(
-    points: Tensor,
+    points: ArrayLike,
     *,
     manifold: Manifold,
-    center: Tensor | None = None,
+    center: ArrayLike | None = None,
     groups: Sequence[object] | None = None,
     method: str = "components",
 ) -> Projection:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.colors import to_rgb
-from torch import Tensor
 
 from ..manifolds import Lorentz, Manifold, Sphere
+from ..manifolds.checks import ArrayLike
 from ._axes import axes, on_surface
 from ._colour import scatter
 from ._solid import Faces, Lines, Quadric, grown, hold
@@ -33,7 +33,7 @@ class Surface(NamedTuple):
 
 
 def hyperboloid(
-    points: Tensor | None = None,
+    points: ArrayLike | None = None,
     *,
     manifold: Manifold | None = None,
     labels: Sequence[object] | None = None,
@@ -84,7 +84,7 @@ def hyperboloid(
 
 
 def sphere(
-    points: Tensor | None = None,
+    points: ArrayLike | None = None,
     *,
     manifold: Manifold | None = None,
     labels: Sequence[object] | None = None,

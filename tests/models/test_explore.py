@@ -370,7 +370,7 @@ def test_names_labels_edges_and_thumbnails_go_with_a_file(tmp_path):
         (["nothing"], "expected a folder that .* found no such thing"),
         (["p.npy", "--manifold", "sphere"], "got a sphere"),
         (["p.npy", "--manifold", "torus"], "manifold is 'torus'; expected one of lorentz,"),
-        (["p.npy", "--manifold", "ball"], "rows of points are not inside"),
+        (["p.npy", "--manifold", "ball"], "rows of points are no points of"),
         (["p.npy", "--nearest", "-1"], "nearest is -1; expected 0 to 100"),
         (["p.npy", "--manifold", "euclidean", "--curvature", "1"], "expected 0 or none"),
         (["p.npy", "--names", "short.txt"], "expected 4 names, one a line, got 1"),

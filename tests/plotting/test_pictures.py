@@ -163,16 +163,30 @@ OUT = torch.ones(3, 2)
     ("call", "kind", "sentence"),
     [
         (
-            lambda: disk(np.zeros((2, 2)), manifold=BALL),
+            lambda: disk(np.array([["a", "b"]]), manifold=BALL),
             TypeError,
-            "disk: expected a tensor for poi",
+            "disk: points is an array of dtype <U1; expected a torch.Tensor or an array of real",
+        ),
+        (
+            lambda: disk([[0.1, 0.2], [0.3]], manifold=BALL),
+            TypeError,
+            "disk: points is a list that is no table of numbers .*; expected a torch.Tensor",
+        ),
+        (
+            lambda: disk({0.1, 0.2}, manifold=BALL),
+            TypeError,
+            "disk: points is a set; expected a torch.Tensor",
         ),
         (
             lambda: disk(OUT, manifold=BALL),
             ValueError,
-            "disk: 3 of 3 rows of points are not inside",
+            "disk: 3 of 3 rows of points are no points of .*",
         ),
-        (lambda: disk(torch.tensor(1.0), manifold=BALL), ValueError, r"points, got shape \(\)"),
+        (
+            lambda: disk(torch.tensor(1.0), manifold=BALL),
+            ValueError,
+            r"points has shape \(\); expected more than 0 coordinates",
+        ),
         (
             lambda: disk(manifold=BALL, ax=3),
             TypeError,
@@ -186,14 +200,14 @@ OUT = torch.ones(3, 2)
         ),
         (lambda: hyperboloid(ax=_axes()), ValueError, "hyperboloid: ax has 2 dimensions"),
         (
-            lambda: plotting.project_disk(OUT.numpy(), manifold=BALL),
-            TypeError,
-            "project_disk: expected a tensor for points, got a ndarray",
+            lambda: plotting.project_disk(OUT[:, :1], manifold=Lorentz()),
+            ValueError,
+            r"project_disk: points has shape \(3, 1\); expected more than 1 coordinates",
         ),
         (
             lambda: plotting.project_disk(OUT, manifold=BALL),
             ValueError,
-            "project_disk: 3 of 3 rows of points are not inside PoincareBall",
+            "project_disk: 3 of 3 rows of points are no points of PoincareBall",
         ),
         (
             lambda: plotting.project_disk(OUT / 2, manifold=BALL, groups=["a"]),
@@ -208,7 +222,7 @@ OUT = torch.ones(3, 2)
         (
             lambda: plotting.geodesics(OUT / 2, OUT, manifold=BALL),
             ValueError,
-            "geodesics: 3 of 3 rows of y are not inside PoincareBall",
+            "geodesics: 3 of 3 rows of y are no points of PoincareBall",
         ),
         (
             lambda: plotting.geodesics(OUT / 2, OUT / 3, manifold=BALL, ax=3),
@@ -216,9 +230,9 @@ OUT = torch.ones(3, 2)
             "geodesics: ax is a int",
         ),
         (
-            lambda: plotting.cone([0.1, 0.2], manifold=BALL),
-            TypeError,
-            "cone: expected a tensor for apex, got a list",
+            lambda: plotting.cone([0.1, 0.2, 0.3], manifold=BALL),
+            ValueError,
+            r"cone: apex has shape \(3,\) .*; expected one point of dimension 2",
         ),
         (
             lambda: plotting.names(torch.zeros(1, 3), ["a"]),
@@ -311,7 +325,7 @@ def test_refusals_count_the_rows_and_name_what_they_are_called_with():
         disk(points, manifold=PoincareBall())
     points[1, 0] = 0.6
     with pytest.raises(
-        ValueError, match=r"1 of 3 rows of points are not inside .* unit of length is 0\.5"
+        ValueError, match=r"1 of 3 rows of points are no points of .* unit of length is 0\.5"
     ):
         disk(points, manifold=PoincareBall(-4.0))
     with pytest.raises(ValueError, match=r"points have shape \(3, 2\), dimension 1 on Lorentz"):
