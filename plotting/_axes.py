@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -23,16 +22,22 @@ _OFF = 0.02  # of their size: what a point may be off its manifold, twice the ro
 def axes(
     ax: Axes | None, where: str, *, solid: bool = False, width: float = 5.0, height: float = 5.0
 ) -> Any:
-    """``ax``, or the axes of a new figure that no pyplot window knows."""
+    """``ax``, or the axes of a new figure."""
     if ax is None:
-        figure = Figure(figsize=(width, height), layout="constrained")
-        return figure.add_subplot(projection="3d" if solid else None)
+        return new_figure(width, height).add_subplot(projection="3d" if solid else None)
     if is_solid(an_axes(ax, where)) != solid:
         raise ValueError(
             f"{where}: ax has {3 if is_solid(ax) else 2} dimensions; expected an Axes of "
             + ("3 (projection='3d')." if solid else "2.")
         )
     return ax
+
+
+def new_figure(width: float, height: float) -> Any:
+    """A figure of pyplot's: a notebook shows it below its cell, ``plt.show()`` in a window."""
+    from matplotlib import pyplot  # here: who draws on axes of their own needs no backend
+
+    return pyplot.figure(figsize=(width, height), layout="constrained")
 
 
 def an_axes(ax: Any, where: str) -> Any:

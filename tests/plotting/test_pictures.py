@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from cases import CHARTS
+from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from spaceforms import plotting
@@ -356,3 +357,38 @@ def test_models_by_way_of_the_quadric_are_drawn_where_the_quadric_is(name):
         (artist,) = draw(m.from_normal(v), manifold=m).points
         shown.append(np.asarray(artist.points if model.sign > 0 else artist.get_offsets()))
     np.testing.assert_allclose(*shown, atol=1e-12)
+
+
+NEW = {
+    "disk": lambda: disk(manifold=BALL).ax,
+    "sphere": lambda: sphere().ax,
+    "hyperboloid": lambda: hyperboloid().ax,
+    "geodesics": lambda: plotting.geodesics(OUT / 2, -OUT / 2, manifold=BALL).axes,
+    "cone": lambda: plotting.cone(OUT[0] / 2, manifold=BALL).fill.axes,
+    "draw_tree": lambda: plotting.draw_tree([("a", "b")]).ax,
+    "field": lambda: plotting.field(lambda x: x[:, 0], manifold=BALL).axes,
+    "polar_grid": lambda: plotting.polar_grid().axes,
+    "names": lambda: plotting.names(OUT / 2, "abc", manifold=BALL)[0][0].axes,
+    "small_multiples": lambda: plotting.small_multiples([("a", OUT / 2)], manifold=BALL)[0].ax,
+    "radius_histogram": lambda: plotting.radius_histogram({"a": [1.0, 2.0]})[0].axes,
+    "rank_histogram": lambda: plotting.rank_histogram({"a": [1.0, 2.0]})[0][0].axes,
+    "loss_curves": lambda: plotting.loss_curves([{"step": 1, "loss": 2.0}])[0].axes,
+}
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_without_an_axes_there_is_one_new_figure_which_is_the_current_one(name):
+    pyplot.figure()
+    ax = NEW[name]()
+    assert len(pyplot.get_fignums()) == 2
+    assert pyplot.gcf() is ax.get_figure()
+    assert pyplot.gca() is ax
+
+
+def test_on_an_axes_of_ones_own_no_figure_is_made():
+    ax = _axes()
+    disk(OUT / 2, manifold=BALL, ax=ax, labels="abc", rings=(1,))
+    plotting.geodesics(OUT / 2, OUT / 3, manifold=BALL, ax=ax)
+    plotting.names(OUT / 2, "abc", manifold=BALL, ax=ax)
+    plotting.draw_tree([("a", "b")], ax=_axes())
+    assert pyplot.get_fignums() == []
