@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..manifolds import Euclidean, Lorentz, Manifold, Sphere, Stereographic
-from ..manifolds.checks import check_real, to_tensor
+from ..manifolds import Manifold
+from ..manifolds.checks import ArrayLike, check_real, to_tensor
 
 INK = "#333333"
 FAINT = "#BBBBBB"
@@ -64,23 +64,13 @@ def at_rest(manifold: Manifold) -> Manifold:
     return copy.deepcopy(manifold).cpu().requires_grad_(False)
 
 
-def of_fixed_sign(points: Tensor, manifold: Manifold) -> tuple[Tensor, Manifold]:
-    """Points of ``Stereographic``, whose unit of length is 1 at any K, on the space of the same K
-    whose unit is 1/sqrt(abs(K)); others as they are."""
-    if not isinstance(manifold, Stereographic):
-        return points, manifold
-    k = float(manifold.curvature)
-    space = Lorentz(k) if k < 0 else Sphere(k) if k else Euclidean()
-    return space.from_normal(at_rest(manifold).to_normal(points)), space
-
-
 def unit_of_length(manifold: Manifold) -> float:
     """1/sqrt(abs(K)) as a number, 1 if K is 0: of ``Stereographic`` too, whose radius is 1."""
     k = abs(float(torch.as_tensor(manifold.curvature, dtype=torch.float64).detach()))
     return k**-0.5 if k else 1.0
 
 
-def on_surface(points: Tensor, manifold: Manifold, where: str) -> NDArray[np.float64]:
+def on_surface(points: ArrayLike, manifold: Manifold, where: str) -> NDArray[np.float64]:
     """Points of a surface in space, the axis of the origin up: (..., m) -> (..., 3)."""
     if manifold.sign == 0:
         raise ValueError(
@@ -98,7 +88,7 @@ def on_surface(points: Tensor, manifold: Manifold, where: str) -> NDArray[np.flo
 
 
 def at_hand(
-    points: Any, manifold: Manifold, where: str, name: str = "points", *, plane: bool = False
+    points: ArrayLike, manifold: Manifold, where: str, name: str = "points", *, plane: bool = False
 ) -> Tensor:
     """Points of any dimension, or of a plane, in float64 on the CPU, if they are points."""
     points = to_tensor(where, name, points)
@@ -134,7 +124,8 @@ def at_hand(
 
 
 @torch.no_grad()
-def in_plane(points: Tensor, manifold: Manifold, where: str) -> Tensor:
+def in_plane(points: ArrayLike, manifold: Manifold, where: str) -> Tensor:
     """Normal coordinates of points of dimension 2 at unit curvature, in float64 on the CPU."""
     points = at_hand(points, manifold, where, plane=True)
-    return at_rest(manifold).to_normal(points) / unit_of_length(manifold)
+    found: Tensor = at_rest(manifold).to_normal(points) / unit_of_length(manifold)
+    return found
