@@ -6,6 +6,7 @@ window, and it is kept until ``plt.close``. None shows a window by itself or cha
 setting.
 """
 
+from .animation import recentring as recentring
 from .backdrops import (
     equidistants as equidistants,
     horocycles as horocycles,
@@ -52,6 +53,7 @@ __all__ = [
     "project_disk",
     "radius_histogram",
     "rank_histogram",
+    "recentring",
     "save",
     "small_multiples",
     "sphere",

@@ -71,11 +71,11 @@ def geodesics(
         grown(ax, curves)
         return lines
     return ax.add_collection(
-        LineCollection(_curves(x, y, manifold, ax, where), **style), autolim=False
+        LineCollection(on_page(x, y, manifold, ax, where), **style), autolim=False
     )
 
 
-def _curves(
+def on_page(
     x: Tensor, y: Tensor, manifold: Manifold, ax: Any, where: str
 ) -> list[NDArray[np.float64]]:
     """Geodesics on the page, each of as many points as it needs to look smooth."""

@@ -38,4 +38,4 @@ def test_a_command_prints_what_the_page_shows(command, tmp_path, capfd, monkeypa
 def test_the_form_is_all_but_numbers_and_blanks():
     assert terminal.form("a  1,182  -0.5 s\n") == terminal.form("a 9 0.25 s\n") == "a # # s\n"
     assert terminal.form("a 1\n") != terminal.form("b 1\n")
-    assert terminal.without_bars("one\n 5%|  \r 99%|##\r\ntwo  \n") == "one\n\ntwo\n"
+    assert terminal.without_bars("one\n 5%|  \r 99%|##\r\n\ntwo  \n") == "one\n\ntwo\n"
