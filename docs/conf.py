@@ -6,6 +6,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 from sphinx.util.nodes import make_refnode
 
 import spaceforms
@@ -147,6 +148,7 @@ def draw_examples(app):
     with contextlib.chdir(pictures):
         for example in sorted((Path(app.srcdir).parent / "examples").glob("plot_*.py")):
             runpy.run_path(str(example), run_name="__main__")
+            plt.close("all")  # or the first example of the gallery would have them
 
 
 def setup(app):

@@ -3,9 +3,20 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
+from typing import Any, Protocol, overload
 
 import torch
 from torch import Tensor
+
+
+class Array(Protocol):
+    """What NumPy can read: its own arrays, and those that other libraries lend it."""
+
+    def __array__(self) -> Any: ...
+
+
+ArrayLike = Tensor | Array | Sequence[Any]
+"""Numbers that :func:`to_tensor` takes: a tensor, an array, or lists of numbers in lists."""
 
 FLOATS = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
@@ -36,6 +47,48 @@ def check_tensor(
         raise TypeError(
             f"{where}: {name} is {kind}; expected a dense tensor, such as to_dense() gives."
         )
+
+
+@overload
+def to_tensor(where: str, name: str, value: None) -> None: ...
+
+
+@overload
+def to_tensor(where: str, name: str, value: ArrayLike) -> Tensor: ...
+
+
+def to_tensor(where: str, name: str, value: Any) -> Any:
+    """Arrays and lists as tensors of the same kind of numbers; tensors and all else as they are.
+
+    For functions that nobody asks a gradient of, or whose points nobody trains. An array is copied
+    in its dtype; numbers with a fraction in lists are float64, as Python has them.
+
+    Raises:
+        TypeError: an array of something else than numbers, a list that is no table of them.
+    """
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, list | tuple):
+        try:
+            found = torch.tensor(value)
+            whole = not found.is_floating_point()
+            return found if whole else torch.tensor(value, dtype=torch.float64)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise TypeError(
+                f"{where}: {name} is a {type(value).__name__} that is no table of numbers "
+                f"({str(error).partition(chr(10))[0][:100]}); expected a torch.Tensor, an array or "
+                "rows of numbers, all of one length."
+            ) from None
+    if not hasattr(value, "__array__"):
+        return value
+    array = value.__array__()
+    try:
+        return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), order="C"))
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{where}: {name} is an array of dtype {array.dtype}; expected a torch.Tensor or an "
+            "array of real numbers."
+        ) from None
 
 
 def check_device(where: str, name: str, value: Tensor, others: Mapping[str, Tensor]) -> None:

@@ -1,10 +1,13 @@
 """Pictures of points, geodesics and cones with matplotlib (extra ``plot``).
 
-Every function takes ``ax=None`` and returns its artists; none shows a window or changes a global
+Every function takes ``ax``, an axes to draw on, and returns its artists. Without one it makes a
+figure of pyplot's, as ``plt.subplots`` does: notebooks show it below the cell, ``plt.show()`` in a
+window, and it is kept until ``plt.close``. None shows a window by itself or changes a global
 setting.
 """
 
 from . import _needs as _needs  # first, for its sentence
+from .animation import recentring as recentring
 from .backdrops import (
     equidistants as equidistants,
     horocycles as horocycles,
@@ -51,6 +54,7 @@ __all__ = [
     "project_disk",
     "radius_histogram",
     "rank_histogram",
+    "recentring",
     "save",
     "small_multiples",
     "sphere",

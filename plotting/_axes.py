@@ -8,29 +8,36 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..manifolds import Euclidean, Lorentz, Manifold, Sphere, Stereographic
+from ..manifolds import Manifold
+from ..manifolds.checks import ArrayLike, check_real, to_tensor
 
 INK = "#333333"
 FAINT = "#BBBBBB"
+_OFF = 0.02  # of their size: what a point may be off its manifold, twice the rounding of bfloat16
 
 
 def axes(
     ax: Axes | None, where: str, *, solid: bool = False, width: float = 5.0, height: float = 5.0
 ) -> Any:
-    """``ax``, or the axes of a new figure that no pyplot window knows."""
+    """``ax``, or the axes of a new figure."""
     if ax is None:
-        figure = Figure(figsize=(width, height), layout="constrained")
-        return figure.add_subplot(projection="3d" if solid else None)
+        return new_figure(width, height).add_subplot(projection="3d" if solid else None)
     if is_solid(an_axes(ax, where)) != solid:
         raise ValueError(
             f"{where}: ax has {3 if is_solid(ax) else 2} dimensions; expected an Axes of "
             + ("3 (projection='3d')." if solid else "2.")
         )
     return ax
+
+
+def new_figure(width: float, height: float) -> Any:
+    """A figure of pyplot's: a notebook shows it below its cell, ``plt.show()`` in a window."""
+    from matplotlib import pyplot  # here: who draws on axes of their own needs no backend
+
+    return pyplot.figure(figsize=(width, height), layout="constrained")
 
 
 def an_axes(ax: Any, where: str) -> Any:
@@ -57,23 +64,13 @@ def at_rest(manifold: Manifold) -> Manifold:
     return copy.deepcopy(manifold).cpu().requires_grad_(False)
 
 
-def of_fixed_sign(points: Tensor, manifold: Manifold) -> tuple[Tensor, Manifold]:
-    """Points of ``Stereographic``, whose unit of length is 1 at any K, on the space of the same K
-    whose unit is 1/sqrt(abs(K)); others as they are."""
-    if not isinstance(manifold, Stereographic):
-        return points, manifold
-    k = float(manifold.curvature)
-    space = Lorentz(k) if k < 0 else Sphere(k) if k else Euclidean()
-    return space.from_normal(at_rest(manifold).to_normal(points)), space
-
-
 def unit_of_length(manifold: Manifold) -> float:
     """1/sqrt(abs(K)) as a number, 1 if K is 0: of ``Stereographic`` too, whose radius is 1."""
     k = abs(float(torch.as_tensor(manifold.curvature, dtype=torch.float64).detach()))
     return k**-0.5 if k else 1.0
 
 
-def on_surface(points: Tensor, manifold: Manifold, where: str) -> NDArray[np.float64]:
+def on_surface(points: ArrayLike, manifold: Manifold, where: str) -> NDArray[np.float64]:
     """Points of a surface in space, the axis of the origin up: (..., m) -> (..., 3)."""
     if manifold.sign == 0:
         raise ValueError(
@@ -90,15 +87,23 @@ def on_surface(points: Tensor, manifold: Manifold, where: str) -> NDArray[np.flo
     return array(torch.cat([share * v, along], dim=-1))
 
 
-def at_hand(points: Tensor, manifold: Manifold, where: str, name: str = "points") -> Tensor:
-    """Points of any dimension in float64 on the CPU, if a picture can be made of them."""
-    if not isinstance(points, Tensor):
-        raise TypeError(
-            f"{where}: expected a tensor for {name}, got a {type(points).__name__} "
-            "(torch.as_tensor makes a tensor of an array)."
+def at_hand(
+    points: ArrayLike, manifold: Manifold, where: str, name: str = "points", *, plane: bool = False
+) -> Tensor:
+    """Points of any dimension, or of a plane, in float64 on the CPU, if they are points."""
+    points = to_tensor(where, name, points)
+    check_real(where, name, points)
+    if points.ndim == 0 or points.shape[-1] <= manifold.ambient_dim(0):
+        raise ValueError(
+            f"{where}: {name} has shape {tuple(points.shape)}; expected more than "
+            f"{manifold.ambient_dim(0)} coordinates on the last axis, as {manifold} has them."
         )
-    if points.ndim == 0:
-        raise ValueError(f"{where}: expected coordinates on the last axis of {name}, got shape ().")
+    n = points.shape[-1] - manifold.ambient_dim(0)
+    if plane and n != 2:
+        raise ValueError(
+            f"{where}: {name} have shape {tuple(points.shape)}, dimension {n} on {manifold}; "
+            "expected dimension 2 (project them first with project_disk)."
+        )
     points = points.detach().cpu().double()
     finite = points.isfinite().all(-1)
     if not finite.all():
@@ -108,23 +113,19 @@ def at_hand(points: Tensor, manifold: Manifold, where: str, name: str = "points"
         )
     # That of ``Stereographic`` is 1 whatever its K.
     radius = float(torch.as_tensor(manifold.radius).detach())
-    inside = manifold._holds(points / radius)
-    if not inside.all():
+    off = at_rest(manifold)._defect(points / radius).squeeze(-1) > _OFF
+    if off.any():
         raise ValueError(
-            f"{where}: {int((~inside).sum())} of {inside.numel()} rows of {name} are not inside "
-            f"{manifold}, whose unit of length is {radius:g}; expected points of it."
+            f"{where}: {int(off.sum())} of {off.numel()} rows of {name} are no points of "
+            f"{manifold}, whose unit of length is {radius:g}; expected points of it "
+            "(manifold.from_normal makes them of features)."
         )
     return points
 
 
 @torch.no_grad()
-def in_plane(points: Tensor, manifold: Manifold, where: str) -> Tensor:
+def in_plane(points: ArrayLike, manifold: Manifold, where: str) -> Tensor:
     """Normal coordinates of points of dimension 2 at unit curvature, in float64 on the CPU."""
-    points = at_hand(points, manifold, where)
-    n = points.shape[-1] - manifold.ambient_dim(0)
-    if n != 2:
-        raise ValueError(
-            f"{where}: points have shape {tuple(points.shape)}, dimension {n} on {manifold}; "
-            "expected dimension 2 (project them first with project_disk)."
-        )
-    return at_rest(manifold).to_normal(points) / unit_of_length(manifold)
+    points = at_hand(points, manifold, where, plane=True)
+    found: Tensor = at_rest(manifold).to_normal(points) / unit_of_length(manifold)
+    return found

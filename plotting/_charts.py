@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..manifolds import HalfSpace, Klein, Manifold, PoincareBall
+from ..manifolds.checks import ArrayLike
 from ._axes import FAINT, INK, array, in_plane, is_solid, on_surface
 
 CHARTS = ("poincare", "klein", "half-plane", "normal")
@@ -131,7 +132,9 @@ def shows(ax: Any) -> Chart | None:
     return found
 
 
-def on_chart(points: Tensor, manifold: Manifold, chart: Chart, where: str) -> NDArray[np.float64]:
+def on_chart(
+    points: ArrayLike, manifold: Manifold, chart: Chart, where: str
+) -> NDArray[np.float64]:
     """Points of dimension 2 in the coordinates of a chart: (..., m) -> (..., 2)."""
     return chart.page(in_plane(points, manifold, where))
 
@@ -179,7 +182,7 @@ def on_page(places: Any, manifold: Manifold | None, ax: Any, where: str) -> NDAr
     return xy
 
 
-def drawn(points: Tensor, manifold: Manifold, ax: Any, where: str) -> NDArray[np.float64]:
+def drawn(points: ArrayLike, manifold: Manifold, ax: Any, where: str) -> NDArray[np.float64]:
     """Points in the coordinates of the picture that ``ax`` holds."""
     if is_solid(ax):
         return on_surface(points, manifold, where)

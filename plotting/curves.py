@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..manifolds import Manifold
+from ..manifolds.checks import ArrayLike
 from ._axes import an_axes, at_hand, at_rest, is_solid, unit_of_length
 from ._charts import drawn
 from ._colour import COLOURS
@@ -30,8 +31,8 @@ class Cone(NamedTuple):
 
 
 def geodesics(
-    x: Tensor,
-    y: Tensor,
+    x: ArrayLike,
+    y: ArrayLike,
     *,
     manifold: Manifold,
     ax: Any = None,
@@ -70,11 +71,11 @@ def geodesics(
         grown(ax, curves)
         return lines
     return ax.add_collection(
-        LineCollection(_curves(x, y, manifold, ax, where), **style), autolim=False
+        LineCollection(on_page(x, y, manifold, ax, where), **style), autolim=False
     )
 
 
-def _curves(
+def on_page(
     x: Tensor, y: Tensor, manifold: Manifold, ax: Any, where: str
 ) -> list[NDArray[np.float64]]:
     """Geodesics on the page, each of as many points as it needs to look smooth."""
@@ -104,7 +105,7 @@ def _paths(x: Tensor, y: Tensor, manifold: Manifold, count: int) -> Tensor:
 
 
 def cone(
-    apex: Tensor,
+    apex: ArrayLike,
     *,
     manifold: Manifold,
     min_radius: float = 0.1,
@@ -159,7 +160,7 @@ def cone(
 
 
 def cone_sides(
-    apex: Tensor, *, manifold: Manifold, min_radius: float = 0.1, reach: float = 1.0
+    apex: ArrayLike, *, manifold: Manifold, min_radius: float = 0.1, reach: float = 1.0
 ) -> Tensor:
     """Points (2, 129, m) of the manifold on the two sides of a cone, from the apex outwards.
 
@@ -173,7 +174,7 @@ def cone_sides(
     return _rays(_apex(apex, manifold), manifold, min_radius, reach, 2)
 
 
-def _apex(apex: Tensor, manifold: Manifold) -> Tensor:
+def _apex(apex: ArrayLike, manifold: Manifold) -> Tensor:
     apex = at_hand(apex, manifold, "plotting.cone", "apex")
     if apex.ndim != 1 or apex.shape[0] - manifold.ambient_dim(0) != 2:
         raise ValueError(

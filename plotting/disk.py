@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle
-from torch import Tensor
 
 from ..manifolds import Manifold
+from ..manifolds.checks import ArrayLike
 from ._axes import axes
 from ._charts import chart_of, hold, on_chart, rings as draw_rings
 from ._colour import scatter
@@ -26,7 +26,7 @@ class Disk(NamedTuple):
 
 
 def disk(
-    points: Tensor | None = None,
+    points: ArrayLike | None = None,
     *,
     manifold: Manifold,
     labels: Sequence[object] | None = None,
@@ -74,7 +74,7 @@ def disk(
         ring (by distance).
 
     Raises:
-        TypeError: points that are no tensor, an ax that is no Axes.
+        TypeError: points that are no numbers, an ax that is no Axes.
         ValueError: points not of dimension 2 or not of the manifold, a manifold that is not
             hyperbolic in a chart that is, labels, colours or sizes that are not one a point, an ax
             of 3 dimensions.

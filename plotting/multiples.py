@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ._axes import INK, at_hand, is_solid
+from ._axes import INK, at_hand, is_solid, new_figure
 from ._charts import CHARTS
 from .curves import geodesics
 from .disk import Disk, disk
@@ -65,10 +64,7 @@ def small_multiples(
     columns = columns or min(len(panels), 4)
     rows = math.ceil(len(panels) / columns)
     legend = labels is not None or color is not None
-    figure = Figure(
-        figsize=(width * columns + (1.1 if legend else 0), (width + 0.45) * rows),
-        layout="constrained",
-    )
+    figure = new_figure(width * columns + (1.1 if legend else 0), (width + 0.45) * rows)
     drawn: list[Disk | Surface] = []
     for k, panel in enumerate(panels):
         name, points = panel[:2]
@@ -79,7 +75,8 @@ def small_multiples(
                 "manifold for all."
             )
         below = None
-        if at_hand(points, space, where).shape[-1] - space.ambient_dim(0) != 2:
+        points = at_hand(points, space, where)
+        if points.shape[-1] - space.ambient_dim(0) != 2:
             flat = project_disk(points, manifold=space)
             points, space, below = flat.points, flat.manifold, flat.losses
         solid = space.sign > 0

@@ -8,26 +8,27 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.backends.backend_agg import RendererAgg
-from matplotlib.collections import LineCollection, PathCollection
-from matplotlib.image import BboxImage
-from matplotlib.patches import Circle
 from matplotlib.patheffects import withStroke
-from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from ..manifolds import Manifold
 from ._axes import INK, axes
 from ._charts import on_page, shows
+from ._words import Corners, Drawn, drawn, leader, meets, taken, turned
 
-Corners = NDArray[np.float64]
 _GAP = 4.0  # points between a point and its word
 _AIR = 0.8  # points that words keep from each other
 _INNER = 0.7  # of the rim's radius: nearer to the middle words are level, farther out they are rays
-_DOT = 6.0  # covering one is as bad as so many points of lines
+_DOT = 12.0  # covering one is as bad as so many points of lines
+_ANOTHER = 6.0  # and standing beside another's dot as so many
+_BESIDE_ANOTHER = 2.0  # points from a dot, of whose name a word has the looks
+_LED = 5.0  # and having a line to its point as so many
+_DENSE = 8 * _DOT  # where a word covers more, no place farther away is free
 _FARTHER = (11.0, 18.0, 26.0)  # points from a point whose word finds no room beside it
-_LEADER = {"arrowstyle": "-", "linewidth": 0.4, "color": INK, "shrinkA": 0, "shrinkB": 0}
+_LEADER = {
+    "arrowstyle": "-", "linewidth": 0.4, "color": INK, "shrinkA": 0, "shrinkB": 0, "patchA": None,
+}  # fmt: skip
 _TRIED = 8  # for each word that is wanted
-_SEEN = 20_000  # dots and points of lines that words keep off, where there are more a share of them
 _BESIDE = (
     ("left", "center"), ("right", "center"), ("left", "bottom"), ("left", "top"),
     ("right", "bottom"), ("right", "top"), ("center", "bottom"), ("center", "top"),
@@ -57,9 +58,10 @@ def names(
 ) -> tuple[list[Any], NDArray[np.int64]]:
     """Write texts beside their points where they cover no other text and no thumbnail.
 
-    The most important first. Each stands where it covers fewest dots and lines of those places that
-    are free: to the sides, above and below, near the rim of a disk outwards along the radius, and
-    if none of these is free up to 26 points away with a thin line to its point.
+    The most important first. Each stands where it covers fewest dots and lines, and stands beside
+    fewest dots of others, of those places that are free: to the sides, above and below, near the
+    rim of a disk outwards along the radius, and where none of these is good up to 26 points away
+    with a thin line to its point, which crosses no other text.
 
     Args:
         places: (N, 2) in the coordinates of ``ax``; with ``manifold``, points (N, m) of it.
@@ -100,9 +102,9 @@ def names(
     dots = ax.transData.transform(xy) if len(xy) else np.empty((0, 2))
     middle, rim = ax.transData.transform([(0.0, 0.0), (1.0, 0.0)])
     inner = _INNER * float(np.linalg.norm(rim - middle)) if radial else math.inf
-    drawn = _drawn(ax)
+    whole = drawn(ax, pixel)
     pen = _pen(figure)
-    taken = _taken(ax, pen)
+    others = taken(ax, pen)
     halo = [withStroke(linewidth=1.8, foreground="white", alpha=0.85)]
 
     def word(k: int, **more: Any) -> Any:
@@ -118,28 +120,34 @@ def names(
             break
         text = word(k)
         size = text.get_window_extent(pen).size / pixel
-        best = None
-        for spots in (_spots(dots[k] - middle, inner), _farther()):
-            least = math.inf
+        near = whole.near(dots[k], (np.linalg.norm(size) + _FARTHER[-1] + 2 * _GAP) * pixel)
+        best, least = None, math.inf
+        for spots, led in ((_spots(dots[k] - middle, inner), False), (_farther(), True)):
             for spot in spots:
                 corners = _corners(dots[k], spot, size, pixel)
                 inside = (corners >= page.min).all() and (corners <= page.max).all()
-                if not inside or _meets(corners, taken):
+                if not inside or meets(corners, others):
                     continue
-                covered = _covered(corners, drawn)
-                if covered < least:
-                    best, least = (spot, corners), covered
-                if not covered:
+                cost, end, parts = _cost(near, corners, pixel), None, corners[None]
+                if led:
+                    end, line = leader(dots[k], corners, pixel)
+                    if meets(line, others):
+                        continue
+                    cost += _LED + _DOT * int((near.gaps(line) < 0).sum())
+                    parts = np.stack([corners, line])
+                if cost < least:
+                    best, least = (spot, end, parts), cost
+                if cost <= _LED * led:
                     break
-            if best is not None:
+            if least <= _LED or _DENSE < least < math.inf:
                 break
         if best is None:
             text.remove()
             continue
-        spot, corners = best
-        if math.hypot(*spot.shift) > 2 * _GAP:
+        spot, end, parts = best
+        if end is not None:
             text.remove()
-            text = word(k, arrowprops=_LEADER)
+            text = word(k, arrowprops=_LEADER | {"relpos": end})
         text.set(
             horizontalalignment=spot.ha,
             verticalalignment=spot.va,
@@ -147,9 +155,17 @@ def names(
         )
         text.set_position(spot.shift)
         artists.append(text)
-        taken = np.concatenate([taken, corners[None]])
+        others = np.concatenate([others, parts])
         kept.append(k)
     return artists, np.asarray(kept, dtype=np.int64)
+
+
+def _cost(near: Drawn, corners: Corners, pixel: float) -> float:
+    """How bad a place is: of the dots that a word covers there or might be taken for the name of,
+    and of the points of lines."""
+    gaps = near.gaps(corners)
+    beside = int((gaps < _BESIDE_ANOTHER * pixel).sum())
+    return _DOT * int((gaps < 0).sum()) + _ANOTHER * beside + near.crossed(corners)
 
 
 def room_for(ax: Any, xy: NDArray[np.float64], texts: Sequence[str], fontsize: float) -> float:
@@ -223,89 +239,5 @@ def _farther() -> Iterator[_Spot]:
 def _corners(dot: NDArray[np.float64], spot: _Spot, size: Any, pixel: float) -> Corners:
     """The corners of a word on the page, turned about its anchor."""
     start = np.array([_WAY[spot.ha] * size[0], _WAY[spot.va] * size[1]]) * pixel / 2
-    box = _turned(start, (size + 2 * _AIR) * pixel, spot.angle)
+    box = turned(start, (size + 2 * _AIR) * pixel, spot.angle)
     return dot + np.array(spot.shift) * pixel + box
-
-
-def _meets(corners: Corners, others: NDArray[np.float64]) -> bool:
-    """Whether a rectangle has points with one of others in common: no side has one alone."""
-    if not len(others):
-        return False
-    apart = np.zeros(len(others), bool)
-    for sides in (np.broadcast_to(corners, others.shape), others):
-        for k in (0, 1):
-            axis = sides[:, k + 1] - sides[:, k]  # (K, 2), perpendicular to the next side
-            mine = corners @ axis.T  # (4, K)
-            theirs = np.einsum("kij,kj->ki", others, axis)
-            apart |= (mine.max(0) <= theirs.min(1)) | (mine.min(0) >= theirs.max(1))
-    return not apart.all()
-
-
-def _covered(corners: Corners, drawn: Sequence[tuple[float, NDArray[np.float64]]]) -> float:
-    """How much a rectangle covers of what is drawn, by its weight."""
-    one, two = corners[1] - corners[0], corners[3] - corners[0]
-    found = 0.0
-    for weight, points in drawn:
-        p = points - corners[0]
-        a, b = p @ one / (one @ one), p @ two / (two @ two)
-        found += weight * int(((a > 0) & (a < 1) & (b > 0) & (b < 1)).sum())
-    return found
-
-
-def _drawn(ax: Any) -> list[tuple[float, NDArray[np.float64]]]:
-    """Pixels of dots, and of lines now and then, that words had better not cover."""
-    dots, lines = [np.empty((0, 2))], [np.empty((0, 2))]
-    for artist in ax.collections:
-        if artist.get_zorder() < 1:
-            continue  # a backdrop
-        if isinstance(artist, PathCollection):
-            dots.append(np.asarray(artist.get_offsets(), dtype=np.float64))
-        elif isinstance(artist, LineCollection):
-            lines += [_along(np.asarray(segment)[:, :2]) for segment in artist.get_segments()]
-    for rim in ax.patches:
-        if isinstance(rim, Circle) and rim.get_zorder() >= 1:
-            turn = np.linspace(0, 2 * np.pi, 361)
-            lines.append(rim.get_radius() * np.stack([np.cos(turn), np.sin(turn)], axis=1))
-    found = []
-    for weight, parts in ((_DOT, dots), (1.0, lines)):
-        points = np.concatenate(parts)
-        points = points[:: max(1, -(-len(points) // _SEEN))]
-        if len(points):
-            found.append((weight, np.asarray(ax.transData.transform(points))))
-    return found
-
-
-def _along(line: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Some points on a line, wherever its own are."""
-    t = np.linspace(0, len(line) - 1, 12)[1:-1]
-    index = np.arange(len(line))
-    return np.stack([np.interp(t, index, line[:, 0]), np.interp(t, index, line[:, 1])], axis=1)
-
-
-def _taken(ax: Any, pen: RendererAgg) -> NDArray[np.float64]:
-    """Corners of what is on the axes already: other words, as they are turned, and thumbnails."""
-    others = [o for o in (*ax.texts, *ax.findobj(BboxImage)) if o.get_visible()]
-    return np.stack([_of_artist(o, pen) for o in others]) if others else np.empty((0, 4, 2))
-
-
-def _of_artist(artist: Any, pen: RendererAgg) -> Corners:
-    """The corners of an image, or of a text as it is turned."""
-    if isinstance(artist, Text):  # without the line that an annotation may have
-        box, degrees = Text.get_window_extent(artist, pen), artist.get_rotation()
-        artist.set_rotation(0)
-        size, angle = Text.get_window_extent(artist, pen).size, math.radians(degrees)
-        artist.set_rotation(degrees)
-    else:
-        box, angle = artist.get_window_extent(pen), 0.0
-        size = box.size
-    centre = np.array([box.x0 + box.x1, box.y0 + box.y1]) / 2
-    corners: Corners = _turned(np.zeros(2), size, angle) + centre
-    return corners
-
-
-def _turned(start: NDArray[np.float64], size: Any, angle: float) -> Corners:
-    """The corners of a rectangle with its middle at start, turned about (0, 0)."""
-    flat = start + 0.5 * np.array(size) * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
-    c, s = math.cos(angle), math.sin(angle)
-    corners: Corners = flat @ np.array([[c, s], [-s, c]])
-    return corners

@@ -8,10 +8,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..manifolds import Euclidean, Manifold, PoincareBall, Sphere
+from ..manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Sphere, Stereographic
+from ..manifolds.checks import ArrayLike
 from ..stats import horopca
 from ..stats.distortion import of_pairs
-from ._axes import at_hand, at_rest, of_fixed_sign, unit_of_length
+from ._axes import at_hand, at_rest, unit_of_length
 
 PLANES: dict[int, Callable[[], Manifold]] = {
     -1: lambda: PoincareBall(-1.0),
@@ -59,10 +60,10 @@ class Projection(NamedTuple):
 
 @torch.no_grad()
 def project_disk(
-    points: Tensor,
+    points: ArrayLike,
     *,
     manifold: Manifold,
-    center: Tensor | None = None,
+    center: ArrayLike | None = None,
     groups: Sequence[object] | None = None,
     method: str = "components",
 ) -> Projection:
@@ -135,6 +136,17 @@ def project_disk(
     flat = plane.from_normal(r * _directions(torch.nn.functional.pad(v, (0, 2 - v.shape[1]))))
     distortion, correlation = of_pairs(x, flat, manifold=manifold, image=plane)
     return Projection(flat, name, distortion, correlation, plane)
+
+
+@torch.no_grad()
+def of_fixed_sign(points: Tensor, manifold: Manifold) -> tuple[Tensor, Manifold]:
+    """Points of ``Stereographic``, whose unit of length is 1 at any K, on the space of the same K
+    whose unit is 1/sqrt(abs(K)), in float64; others as they are."""
+    if not isinstance(manifold, Stereographic):
+        return points, manifold
+    k = float(manifold.curvature)
+    space = Lorentz(k) if k < 0 else Sphere(k) if k else Euclidean()
+    return space.from_normal(at_rest(manifold).to_normal(points.double())), space
 
 
 def _horopca(x: Tensor, manifold: Manifold, mean: Tensor | None) -> Projection:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.colors import to_rgb
-from torch import Tensor
 
 from ..manifolds import Lorentz, Manifold, Sphere
+from ..manifolds.checks import ArrayLike
 from ._axes import axes, on_surface
 from ._colour import scatter
 from ._solid import Faces, Lines, Quadric, grown, hold
@@ -33,7 +33,7 @@ class Surface(NamedTuple):
 
 
 def hyperboloid(
-    points: Tensor | None = None,
+    points: ArrayLike | None = None,
     *,
     manifold: Manifold | None = None,
     labels: Sequence[object] | None = None,
@@ -70,21 +70,15 @@ def hyperboloid(
     if reach is None:
         farthest = 0.0 if xyz is None or not xyz.size else math.acosh(xyz[..., 2].max())
         reach = max(1.5, 1.05 * farthest)
-    ax = axes(ax, where, solid=True, width=_width(labels, color))
-    wireframe, surface = _surface(ax, np.sinh, np.cosh, reach, view, Quadric(-1, math.cosh(reach)))
-    style = {
-        "labels": labels,
-        "color": color,
-        "size": size,
-        "sizes": sizes,
-        "title": title,
-        "key": key,
-    }
-    return Surface(ax, wireframe, _points(ax, xyz, where, **style), surface)
+    shape = Quadric(-1, math.cosh(reach))
+    return _drawn(
+        xyz, where, ax, np.sinh, np.cosh, reach, view, shape, labels=labels, color=color,
+        size=size, sizes=sizes, title=title, key=key,
+    )  # fmt: skip
 
 
 def sphere(
-    points: Tensor | None = None,
+    points: ArrayLike | None = None,
     *,
     manifold: Manifold | None = None,
     labels: Sequence[object] | None = None,
@@ -113,21 +107,33 @@ def sphere(
     if manifold.sign <= 0:
         raise ValueError(f"{where}: manifold is {manifold}; expected a Sphere.")
     xyz = None if points is None else on_surface(points, manifold, where)
-    ax = axes(ax, where, solid=True, width=_width(labels, color))
-    wireframe, surface = _surface(ax, np.sin, np.cos, math.pi, view, Quadric(1, 1.0))
-    style = {
-        "labels": labels,
-        "color": color,
-        "size": size,
-        "sizes": sizes,
-        "title": title,
-        "key": key,
-    }
-    return Surface(ax, wireframe, _points(ax, xyz, where, **style), surface)
+    shape = Quadric(1, 1.0)
+    return _drawn(
+        xyz, where, ax, np.sin, np.cos, math.pi, view, shape, labels=labels, color=color,
+        size=size, sizes=sizes, title=title, key=key,
+    )  # fmt: skip
 
 
-def _width(labels: Any, color: Any) -> float:
-    return 5.0 if labels is None and color is None else 6.2
+def _drawn(
+    xyz: Any,
+    where: str,
+    ax: Any,
+    sn: Callable[[Any], Any],
+    cs: Callable[[Any], Any],
+    reach: float,
+    view: tuple[float, float],
+    shape: Quadric,
+    **style: Any,
+) -> Surface:
+    """A surface and points on it."""
+    plain = style["labels"] is None and style["color"] is None
+    ax = axes(ax, where, solid=True, width=5.0 if plain else 6.2)
+    wireframe, surface = _surface(ax, sn, cs, reach, view, shape)
+    points = []
+    if xyz is not None:
+        points = scatter(ax, xyz.reshape(-1, 3), where, linewidths=0, zorder=3, **style)
+        grown(ax, xyz)
+    return Surface(ax, wireframe, points, surface)
 
 
 def _surface(
@@ -168,11 +174,3 @@ def _surface(
     ax.add_collection(lines, autolim=False)
     grown(ax, grid)
     return lines, surface
-
-
-def _points(ax: Any, xyz: Any, where: str, **style: Any) -> list[Any]:
-    if xyz is None:
-        return []
-    found = scatter(ax, xyz.reshape(-1, 3), where, linewidths=0, zorder=3, **style)
-    grown(ax, xyz)
-    return found

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..manifolds import Manifold, PoincareBall
+from ..manifolds.checks import ArrayLike, to_tensor
 from ._axes import FAINT
 from ._charts import on_chart, shows
 from .curves import geodesics
@@ -49,7 +50,7 @@ def draw_tree(
     edges: Iterable[tuple[Hashable, Hashable]],
     *,
     names: Mapping[Any, str] | Sequence[str] | bool = True,
-    points: Tensor | None = None,
+    points: ArrayLike | None = None,
     manifold: Manifold | None = None,
     labels: Sequence[object] | Mapping[Any, object] | None = None,
     color: Any = None,
@@ -101,6 +102,7 @@ def draw_tree(
             + (" and not all are pairs" if pairs else "")
             + "; expected pairs (parent, child), at least one."
         )
+    points = to_tensor(where, "points", points)
     nodes = _nodes(pairs, points, names, where)
     number = {node: k for k, node in enumerate(nodes)}
     ends = np.array([[number[a], number[b]] for a, b in pairs], dtype=np.int64)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..manifolds import Manifold
 from ..manifolds.base import check_manifold
-from ..manifolds.checks import check_integer, check_tensor
+from ..manifolds.checks import ArrayLike, check_integer, check_tensor, to_tensor
 
 _BLOCK = 2**22  # numbers of a block: 32 MB in float64
 
@@ -25,7 +25,7 @@ class Neighbours(NamedTuple):
 
 @torch.no_grad()
 def brute_force(
-    manifold: Manifold, points: Tensor, queries: Tensor, k: int, *, matmul: bool = False
+    manifold: Manifold, points: ArrayLike, queries: ArrayLike, k: int, *, matmul: bool = False
 ) -> Neighbours:
     """The k nearest points by ``manifold.cdist`` of all pairs, in blocks: no index at all.
 
@@ -41,8 +41,10 @@ def brute_force(
         TypeError: not a manifold, or no floating-point tensors.
         ValueError: shapes that do not agree, k out of range, or numbers that are not finite.
     """
-    check_tensor("search.brute_force", "queries", queries)
-    rows = check_sets("search.brute_force", manifold, points, queries, k)
+    here = "search.brute_force"
+    points, queries = to_tensor(here, "points", points), to_tensor(here, "queries", queries)
+    check_tensor(here, "queries", queries)
+    rows = check_sets(here, manifold, points, queries, k)
     dtype = torch.promote_types(points.dtype, queries.dtype)
     found = []
     pairs = 1 if matmul else points.shape[-1]

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Sphere
-from ..manifolds.checks import check_integer, check_tensor
+from ..manifolds.checks import ArrayLike, check_integer, check_tensor, to_tensor
 from ..manifolds.extras import import_extra
 from .brute import Neighbours, brute_force, check_sets, nearest
 from .forms import Form, at_rest, blocks, form_of
@@ -59,7 +59,7 @@ class Index:
         return f"Index({self.manifold}, {len(self)} points, {self.factory!r})"
 
     @torch.no_grad()
-    def search(self, queries: Tensor, k: int) -> Neighbours:
+    def search(self, queries: ArrayLike, k: int) -> Neighbours:
         """The k nearest points of each query: (..., m) -> distances and indices, both (..., k).
 
         FAISS gives ``oversample * k`` candidates, ranked in float32 by an inner product; the
@@ -77,6 +77,7 @@ class Index:
             TypeError: no floating-point tensor.
             ValueError: shapes that do not agree, k out of range, or numbers that are not finite.
         """
+        queries = to_tensor("Index.search", "queries", queries)
         check_tensor("Index.search", "queries", queries)
         rows = check_sets("Index.search", self.manifold, self.points, queries, k).cpu().double()
         distances = torch.full((len(rows), k), torch.inf, dtype=torch.float64)
@@ -162,7 +163,7 @@ class Index:
 
 @torch.no_grad()
 def build_index(
-    manifold: Manifold, points: Tensor, *, factory: str = "Flat", oversample: int = 4
+    manifold: Manifold, points: ArrayLike, *, factory: str = "Flat", oversample: int = 4
 ) -> Index:
     """An index of points for nearest neighbours by geodesic distance.
 
@@ -197,6 +198,7 @@ def build_index(
             that does not suit the manifold, or oversample below 1.
         ModuleNotFoundError: FAISS is not installed.
     """
+    points = to_tensor("search.build_index", "points", points)
     check_sets("search.build_index", manifold, points, None, 1)
     check_integer("search.build_index", "oversample", oversample, 1)
     if not isinstance(factory, str):

@@ -3,6 +3,7 @@ distances: hyperbolicity, the curvature that fits, distortion, ranks.
 
 The Fréchet mean itself is a method of every manifold, :meth:`Manifold.mean`, as are
 :meth:`Manifold.midpoint` and :meth:`Manifold.geodesic`, the interpolation between two points.
+Arrays of NumPy and nested lists are taken as well as tensors; results are tensors.
 """
 
 from .centroids import (

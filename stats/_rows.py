@@ -10,10 +10,12 @@ from torch import Tensor
 
 from ..manifolds import Manifold
 from ..manifolds.base import check_manifold
-from ..manifolds.checks import check_coordinates, check_integer
+from ..manifolds.checks import ArrayLike, check_coordinates, check_integer, check_real, to_tensor
 
 Rows = Callable[[Tensor], Tensor]
 """(B,) indices -> (B, n), the distances of these points from all."""
+Distances = ArrayLike | Callable[[Tensor], ArrayLike]
+"""What users give: a table (n, n), points of a manifold, or such a function."""
 
 CELLS = 2**21  # numbers of a block
 
@@ -21,7 +23,7 @@ CELLS = 2**21  # numbers of a block
 def rows_of(
     where: str,
     name: str,
-    distances: Tensor | Rows,
+    distances: Distances,
     manifold: Manifold | None,
     count: int | None,
     *,
@@ -47,8 +49,8 @@ def rows_of(
         return _looked_at(where, name, distances, count), count
     if manifold is not None:
         check_manifold(where, manifold)
-        check_coordinates(where, [(name, distances)], manifold.ambient_dim(1))
-        points = distances
+        points = to_tensor(where, name, distances)
+        check_coordinates(where, [(name, points)], manifold.ambient_dim(1))
         if points.ndim != 2 or not len(points):
             raise ValueError(
                 f"{where}: {name} has shape {tuple(points.shape)}; expected points (n, m), n > 0."
@@ -57,6 +59,10 @@ def rows_of(
         return _looked_at(where, name, lambda i: manifold.cdist(points[i], points), len(points)), (
             len(points)
         )
+    distances = to_tensor(where, name, distances)
+    if not distances.is_floating_point():  # numbers of edges, for instance
+        check_real(where, name, distances)
+        distances = distances.double()
     check_coordinates(where, [(name, distances)], 1)
     table = distances.detach()
     if table.ndim != 2 or table.shape[0] != table.shape[1] or not len(table):
@@ -71,9 +77,9 @@ def rows_of(
     return (lambda i: table[i].double()), len(table)
 
 
-def _looked_at(where: str, name: str, rows: Rows, count: int) -> Rows:
+def _looked_at(where: str, name: str, rows: Callable[[Tensor], ArrayLike], count: int) -> Rows:
     def look(index: Tensor) -> Tensor:
-        found = rows(index)
+        found = to_tensor(where, name, rows(index))
         if not isinstance(found, Tensor) or found.shape != (len(index), count):
             got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
             raise ValueError(

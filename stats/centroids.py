@@ -7,13 +7,13 @@ from torch import Tensor
 
 from ..manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Sphere
 from ..manifolds.charts.through_quadric import point, through_quadric
+from ..manifolds.checks import ArrayLike, to_tensor
 from ..manifolds.kernels.hyperboloid import lift
 from ..manifolds.kernels.vectors import dot, normalize
 from ._sets import enter, hyperbolic, model
 
 
-@through_quadric("x", give=point)
-def lorentz_centroid(manifold: Manifold, x: Tensor, weights: Tensor | None = None) -> Tensor:
+def lorentz_centroid(manifold: Manifold, x: ArrayLike, weights: ArrayLike | None = None) -> Tensor:
     r"""The normalised weighted sum of points, as vectors of the embedding space.
 
     .. math:: \mu = R\,\frac{\sum_i w_i x_i}{\sqrt{\lvert\langle s, s\rangle\rvert}},\qquad
@@ -46,6 +46,14 @@ def lorentz_centroid(manifold: Manifold, x: Tensor, weights: Tensor | None = Non
         TypeError: a space of another kind.
         ValueError: no points, or weights of another shape.
     """
+    where = "lorentz_centroid"
+    return _lorentz_centroid(
+        manifold, to_tensor(where, "x", x), to_tensor(where, "weights", weights)
+    )
+
+
+@through_quadric("x", give=point)
+def _lorentz_centroid(manifold: Manifold, x: Tensor, weights: Tensor | None) -> Tensor:
     x, w, call = enter("lorentz_centroid", manifold, x, weights, look=False)
     match model(manifold):
         case Lorentz():
@@ -62,7 +70,7 @@ def lorentz_centroid(manifold: Manifold, x: Tensor, weights: Tensor | None = Non
     return manifold._from_unit_point(centroid, call)
 
 
-def einstein_midpoint(manifold: Manifold, x: Tensor, weights: Tensor | None = None) -> Tensor:
+def einstein_midpoint(manifold: Manifold, x: ArrayLike, weights: ArrayLike | None = None) -> Tensor:
     r"""Einstein's midpoint: in Klein coordinates k_i, the mean with weights :math:`\gamma_i w_i`.
 
     .. math:: m = \frac{\sum_i w_i\gamma_i k_i}{\sum_i w_i\gamma_i},\qquad
@@ -81,7 +89,7 @@ def einstein_midpoint(manifold: Manifold, x: Tensor, weights: Tensor | None = No
     return lorentz_centroid(manifold, x, weights)
 
 
-def gyromidpoint(manifold: Manifold, x: Tensor, weights: Tensor | None = None) -> Tensor:
+def gyromidpoint(manifold: Manifold, x: ArrayLike, weights: ArrayLike | None = None) -> Tensor:
     r"""The Möbius gyromidpoint of points x_i of the ball.
 
     .. math:: m = \tfrac12\otimes\frac{\sum_i w_i\lambda_i x_i}{\sum_i w_i(\lambda_i - 1)},\qquad

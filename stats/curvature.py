@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..manifolds import Euclidean, Lorentz, Manifold, Sphere
 from ..manifolds.checks import check_integer
-from ._rows import Rows, drawn, rows_of, table_of
+from ._rows import Distances, drawn, rows_of, table_of
 
 _LONGEST = 20.0  # curvature radii of the diameter: cosh(20) still leaves 8 digits to float64
 _STEPS = 24  # curvatures of each sign on the grid
@@ -43,7 +43,7 @@ class BestCurvature:
 
 @torch.no_grad()
 def best_curvature(
-    distances: Tensor | Rows,
+    distances: Distances,
     dim: int,
     *,
     manifold: Manifold | None = None,

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from ..manifolds import Manifold
 from ..manifolds.base import check_manifold
-from ..manifolds.checks import check_coordinates
+from ..manifolds.checks import ArrayLike, check_coordinates, to_tensor
 from ._frame import in_radii
-from ._rows import Rows, blocks, rows_of
+from ._rows import Distances, blocks, rows_of
 from ._sets import enter
 
 _PAIRS = 20_000
@@ -30,7 +30,7 @@ class Distortion(NamedTuple):
 
 @torch.no_grad()
 def distortion(
-    x: Tensor, y: Tensor, *, manifold: Manifold, image: Manifold | None = None
+    x: ArrayLike, y: ArrayLike, *, manifold: Manifold, image: Manifold | None = None
 ) -> Distortion:
     """Compare points with what became of them.
 
@@ -46,6 +46,7 @@ def distortion(
     Raises:
         ValueError: no points, or two numbers of points.
     """
+    x, y = to_tensor("distortion", "x", x), to_tensor("distortion", "y", y)
     image = manifold if image is None else image
     relative, correlation = of_pairs(x, y, manifold=manifold, image=image)
     true = _in_radii(manifold, x)
@@ -68,12 +69,12 @@ class WorstDistortion(NamedTuple):
 
 @torch.no_grad()
 def worst_distortion(
-    true: Tensor | Rows,
-    new: Tensor | Rows,
+    true: Distances,
+    new: Distances,
     *,
     manifold: Manifold | None = None,
     count: int | None = None,
-    points: Tensor | None = None,
+    points: ArrayLike | None = None,
 ) -> WorstDistortion:
     r"""The multiplicative distortion :math:`\max_{ij} \frac{d'_{ij}}{d_{ij}} \cdot \max_{ij}
     \frac{d_{ij}}{d'_{ij}}` of a map, over all pairs, in blocks of about two million distances.
@@ -103,8 +104,7 @@ def worst_distortion(
     after, other = rows_of(where, "new", new, manifold, count, metric=False)
     if other != count:
         raise ValueError(f"{where}: true has {count} points and new {other}; expected as many.")
-    if points is None:
-        points = torch.arange(count)
+    points = torch.arange(count) if points is None else to_tensor(where, "points", points)
     expansion, contraction = 0.0, 0.0
     for block in blocks(points, count):
         d, image = before(block), after(block)
@@ -122,7 +122,11 @@ def worst_distortion(
 
 
 def frechet_variance(
-    manifold: Manifold, x: Tensor, weights: Tensor | None = None, *, mean: Tensor | None = None
+    manifold: Manifold,
+    x: ArrayLike,
+    weights: ArrayLike | None = None,
+    *,
+    mean: ArrayLike | None = None,
 ) -> Tensor:
     r"""The mean squared distance from the Fréchet mean, :math:`\sum_i w_i\,d(m, x_i)^2`.
 
@@ -135,10 +139,11 @@ def frechet_variance(
     Returns:
         (...). 0 for one point.
     """
-    _, w, _ = enter("frechet_variance", manifold, x, weights)
-    if mean is None:
-        mean = manifold.mean(x, weights)
-    check_coordinates("frechet_variance", [("x", x[..., 0, :]), ("mean", mean)], 1)
+    where = "frechet_variance"
+    x, weights = to_tensor(where, "x", x), to_tensor(where, "weights", weights)
+    _, w, _ = enter(where, manifold, x, weights)
+    mean = manifold.mean(x, weights) if mean is None else to_tensor(where, "mean", mean)
+    check_coordinates(where, [("x", x[..., 0, :]), ("mean", mean)], 1)
     return (w.squeeze(-1) * manifold.sqdist(mean.unsqueeze(-2), x)).sum(-1)
 
 

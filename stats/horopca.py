@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Lorentz, Manifold
-from ..manifolds.checks import check_coordinates, check_tensor
+from ..manifolds.checks import ArrayLike, check_coordinates, check_tensor, to_tensor
 from ..manifolds.kernels.hyperboloid import lift
 from ..manifolds.kernels.vectors import dot, normalize, sqrt0
 from ..manifolds.space_form import times
@@ -34,18 +34,20 @@ class HoroPCA:
     distortion: Distortion
     """What :meth:`transform` did to the points that were fitted."""
 
-    def transform(self, x: Tensor) -> Tensor:
+    def transform(self, x: ArrayLike) -> Tensor:
         """The projections in the k-dimensional space of the same model: (..., m) -> (..., m').
 
         The mean becomes the origin, the first ideal point the end of the first coordinate axis.
         """
+        x = to_tensor("transform", "x", x)
         v = to_frame("transform", self.manifold, self.mean, x)
         z, _, _ = _projected(_SPACE._from_normal(v)[..., 1:], self.ideal_points.to(v.dtype))
         v = times(_SPACE._to_normal(lift(z)), self.manifold._radius_in(v.dtype), 1)
         return self.manifold.from_normal(v.to(x.dtype))
 
-    def project(self, x: Tensor) -> Tensor:
+    def project(self, x: ArrayLike) -> Tensor:
         """The projections as points of the space itself: (..., m) -> (..., m)."""
+        x = to_tensor("project", "x", x)
         v = to_frame("project", self.manifold, self.mean, x)
         v = _project(v, self.ideal_points.to(v.dtype))
         return from_frame("project", self.manifold, self.mean, v).to(x.dtype)
@@ -53,7 +55,7 @@ class HoroPCA:
 
 @torch.no_grad()
 def horopca(
-    manifold: Manifold, x: Tensor, n_components: int, *, mean: Tensor | None = None
+    manifold: Manifold, x: ArrayLike, n_components: int, *, mean: ArrayLike | None = None
 ) -> HoroPCA:
     r"""Principal components of hyperbolic points that keep their distances along geodesics.
 
@@ -83,10 +85,10 @@ def horopca(
         TypeError: a space that is not hyperbolic.
         ValueError: no points, or too many components.
     """
-    manifold = hyperbolic("horopca", manifold)
+    manifold, x = hyperbolic("horopca", manifold), to_tensor("horopca", "x", x)
     _, w, call = enter("horopca", manifold, x, None)
     check_sample("horopca", x, n_components)
-    mean = manifold.mean(x) if mean is None else mean
+    mean = manifold.mean(x) if mean is None else to_tensor("horopca", "mean", mean)
     check_coordinates("horopca", [("x", x[0]), ("mean", mean)], 1)
     v = to_frame("horopca", manifold, mean.double(), x.double())
     check_components(
@@ -106,7 +108,7 @@ def horopca(
     return HoroPCA(manifold, mean, found.ideal_points, lost)
 
 
-def horospherical_projection(manifold: Manifold, x: Tensor, ideal_points: Tensor) -> Tensor:
+def horospherical_projection(manifold: Manifold, x: ArrayLike, ideal_points: ArrayLike) -> Tensor:
     r"""Points turned about the geodesic hull of ideal points into that of these and the origin.
 
     The target M is the geodesic submanifold through the origin that has the ideal points
@@ -143,7 +145,8 @@ def horospherical_projection(manifold: Manifold, x: Tensor, ideal_points: Tensor
         ValueError: ideal points of another dimension, or more than that.
     """
     where = "horospherical_projection"
-    manifold = hyperbolic(where, manifold)
+    manifold, x = hyperbolic(where, manifold), to_tensor(where, "x", x)
+    ideal_points = to_tensor(where, "ideal_points", ideal_points)
     (x,), call = manifold._to_unit(where, [("x", x)])
     n = x.shape[-1] - manifold.ambient_dim(0)
     check_tensor(where, "ideal_points", ideal_points)

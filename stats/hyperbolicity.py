@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..manifolds import Manifold
 from ..manifolds.checks import check_integer
-from ._rows import Rows, blocks, drawn, rows_of, table_of
+from ._rows import Distances, blocks, drawn, rows_of, table_of
 
 _CELLS = 2**20  # numbers of a step, which has about ten such tables
 _DRAWN = 100_000  # quadruples for the mean
@@ -47,7 +47,7 @@ class Hyperbolicity:
 
 @torch.no_grad()
 def delta_hyperbolicity(
-    distances: Tensor | Rows,
+    distances: Distances,
     *,
     manifold: Manifold | None = None,
     count: int | None = None,

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
+from ..manifolds.checks import ArrayLike, to_tensor
 from ..manifolds.kernels.vectors import dot, norm, normalize
 from ..manifolds.solvers.frechet_mean import amid
 from ..manifolds.solvers.newton import (
@@ -24,7 +25,7 @@ from ._sets import enter
 _SHARES = (1.0, 1 / 4, 1 / 64)
 
 
-def geometric_median(manifold: Manifold, x: Tensor, weights: Tensor | None = None) -> Tensor:
+def geometric_median(manifold: Manifold, x: ArrayLike, weights: ArrayLike | None = None) -> Tensor:
     r"""The point that minimises :math:`\sum_i w_i\,d(m, x_i)`.
 
     Points of less than half of the weight cannot carry it off, however far away they are.
@@ -63,8 +64,9 @@ def geometric_median(manifold: Manifold, x: Tensor, weights: Tensor | None = Non
         ValueError: no points; weights that are negative, not finite or all zero, or of another
             shape.
     """
-    given = x
-    x, w, call = enter("geometric_median", manifold, x, weights)
+    where = "geometric_median"
+    given, weights = to_tensor(where, "x", x), to_tensor(where, "weights", weights)
+    x, w, call = enter(where, manifold, given, weights)
     shape = torch.broadcast_shapes(x.shape[:-1], w.shape[:-1])  # type: ignore[no-untyped-call]
     given, x = given.expand(*shape, x.shape[-1]), x.expand(*shape, x.shape[-1])
     w = w.expand(*shape, 1)

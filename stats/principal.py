@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..manifolds import Manifold
 from ..manifolds.base import check_manifold, check_one
-from ..manifolds.checks import check_coordinates, check_tensor
+from ..manifolds.checks import ArrayLike, check_coordinates, check_tensor, to_tensor
 from ..manifolds.kernels.vectors import normalize
 from ..manifolds.operations.isometries_of_products import product_of
 from ..manifolds.space_form import times
@@ -61,19 +61,21 @@ class PrincipalGeodesics:
         some = self.total_variance > 0
         return torch.where(some, self.variances / self.total_variance.where(some, 1.0), 0.0)
 
-    def transform(self, x: Tensor) -> Tensor:
+    def transform(self, x: ArrayLike) -> Tensor:
         """Scores of points: (..., m) -> (..., k), signed lengths along the directions.
 
         If ``exact``, the normal coordinates of the nearest point of the submanifold; otherwise
         the components of log_mean(x), whose square adds up to at most d(mean, x)^2. They agree
         for points of the submanifold, on Euclidean space, and to third order near the mean.
         """
+        x = to_tensor("transform", "x", x)
         v = to_frame("transform", self.manifold, self.mean, x)
         scores = coordinates(self.manifold, v, self.axes.to(v.dtype), self.exact)
         return times(scores, self.manifold._radius_in(v.dtype), 1).to(x.dtype)
 
-    def inverse_transform(self, scores: Tensor) -> Tensor:
+    def inverse_transform(self, scores: ArrayLike) -> Tensor:
         """The points of the submanifold with given scores: (..., k) -> (..., m)."""
+        scores = to_tensor("inverse_transform", "scores", scores)
         check_tensor("inverse_transform", "scores", scores)
         if scores.shape[-1:] != self.axes.shape[:1]:
             raise ValueError(
@@ -83,7 +85,7 @@ class PrincipalGeodesics:
         v = in_radii(self.manifold, scores) @ self.axes.to(scores.dtype)
         return from_frame("inverse_transform", self.manifold, self.mean, v)
 
-    def project(self, x: Tensor) -> Tensor:
+    def project(self, x: ArrayLike) -> Tensor:
         """The points of the submanifold with the scores of x: (..., m) -> (..., m).
 
         If ``exact`` these are the nearest points of it. The other ones are not: they lie at the
@@ -95,11 +97,11 @@ class PrincipalGeodesics:
 @torch.no_grad()
 def tangent_pca(
     manifold: Manifold,
-    x: Tensor,
+    x: ArrayLike,
     n_components: int,
-    weights: Tensor | None = None,
+    weights: ArrayLike | None = None,
     *,
-    mean: Tensor | None = None,
+    mean: ArrayLike | None = None,
 ) -> PrincipalGeodesics:
     r"""Principal components of the logarithms of points at their mean.
 
@@ -136,11 +138,11 @@ def tangent_pca(
 @torch.no_grad()
 def pga(
     manifold: Manifold,
-    x: Tensor,
+    x: ArrayLike,
     n_components: int,
-    weights: Tensor | None = None,
+    weights: ArrayLike | None = None,
     *,
-    mean: Tensor | None = None,
+    mean: ArrayLike | None = None,
 ) -> PrincipalGeodesics:
     r"""Principal geodesic analysis: geodesic submanifolds that pass nearest to the points.
 
@@ -192,15 +194,16 @@ def _explained(manifold: Manifold, v: Tensor, w: Tensor, axes: Tensor, q: Tensor
 def _centred(
     where: str,
     manifold: Manifold,
-    x: Tensor,
+    x: ArrayLike,
     n_components: int,
-    weights: Tensor | None,
-    mean: Tensor | None,
+    weights: ArrayLike | None,
+    mean: ArrayLike | None,
 ) -> tuple[Tensor, Tensor, Tensor, torch.dtype]:
     """The mean, normal coordinates about it in units of R and the weights (N, 1), in float64."""
+    x, weights = to_tensor(where, "x", x), to_tensor(where, "weights", weights)
     _, w, call = enter(where, manifold, x, weights)
     check_sample(where, x, n_components)
-    mean = manifold.mean(x, weights) if mean is None else mean
+    mean = manifold.mean(x, weights) if mean is None else to_tensor(where, "mean", mean)
     check_coordinates(where, [("x", x[0]), ("mean", mean)], 1)
     v = to_frame(where, manifold, mean.double(), x.double())
     available = min(v.shape)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ..manifolds.checks import check_integers
-from ._rows import Rows, blocks, rows_of
+from ..manifolds.checks import ArrayLike, check_integers, to_tensor
+from ._rows import Distances, blocks, rows_of
 
 
 class Reconstruction(NamedTuple):
@@ -22,12 +22,12 @@ class Reconstruction(NamedTuple):
 
 @torch.no_grad()
 def reconstruction(
-    distances: Tensor | Rows,
-    pairs: Tensor,
+    distances: Distances,
+    pairs: ArrayLike,
     *,
     manifold: Manifold | None = None,
     count: int | None = None,
-    points: Tensor | None = None,
+    points: ArrayLike | None = None,
 ) -> Reconstruction:
     """Rank all points by their distance from each one, and see where its related ones stand.
 
@@ -67,12 +67,12 @@ def reconstruction(
 
 @torch.no_grad()
 def related_ranks(
-    distances: Tensor | Rows,
-    pairs: Tensor,
+    distances: Distances,
+    pairs: ArrayLike,
     *,
     manifold: Manifold | None = None,
     count: int | None = None,
-    points: Tensor | None = None,
+    points: ArrayLike | None = None,
 ) -> Tensor:
     """The ranks whose mean is :func:`mean_rank`, of all pairs: (R,) float64, by their points.
 
@@ -90,20 +90,21 @@ def related_ranks(
 
 def _nearer(
     where: str,
-    distances: Tensor | Rows,
-    pairs: Tensor,
+    distances: Distances,
+    pairs: ArrayLike,
     manifold: Manifold | None,
     count: int | None,
-    points: Tensor | None,
+    points: ArrayLike | None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """By blocks of points: which of (B, most) are related ones, and how many others are nearer."""
     rows, count = rows_of(where, "distances", distances, manifold, count, metric=False)
-    pairs = _sorted(where, pairs, count)
+    pairs = _sorted(where, to_tensor(where, "pairs", pairs), count)
     sizes = torch.bincount(pairs[:, 0], minlength=count)
     starts = sizes.cumsum(0) - sizes
     if points is None:
         points = sizes.nonzero().squeeze(-1)
     else:
+        points = to_tensor(where, "points", points)
         _check_points(where, points, sizes)
     for block in blocks(points, count):
         begin, own = starts[block], sizes[block]
@@ -128,24 +129,24 @@ def _nearer(
 
 
 def mean_average_precision(
-    distances: Tensor | Rows,
-    pairs: Tensor,
+    distances: Distances,
+    pairs: ArrayLike,
     *,
     manifold: Manifold | None = None,
     count: int | None = None,
-    points: Tensor | None = None,
+    points: ArrayLike | None = None,
 ) -> float:
     """The first of :func:`reconstruction`, which has both for the price of one; 1 at best."""
     return reconstruction(distances, pairs, manifold=manifold, count=count, points=points).map
 
 
 def mean_rank(
-    distances: Tensor | Rows,
-    pairs: Tensor,
+    distances: Distances,
+    pairs: ArrayLike,
     *,
     manifold: Manifold | None = None,
     count: int | None = None,
-    points: Tensor | None = None,
+    points: ArrayLike | None = None,
 ) -> float:
     """The second of :func:`reconstruction`, which has both for the price of one; 1 at best."""
     return reconstruction(distances, pairs, manifold=manifold, count=count, points=points).mean_rank

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -23,6 +24,10 @@ from spaceforms.stats import geometric_median, pga
 
 L = Lorentz(-0.5)
 X = L.from_normal(torch.linspace(-1, 1, 12).reshape(4, 3))
+GIVEN = {  # where nobody asks a gradient these are taken for tensors, elsewhere they are none
+    "array": lambda x: x.numpy(),
+    "list": lambda x: x.tolist(),
+}
 KINDS = {
     "complex": lambda x: x.to(torch.complex64),
     "boolean": lambda x: x > 0,
@@ -31,8 +36,8 @@ KINDS = {
     "float8": lambda x: x.to(torch.float8_e4m3fn),
     "quantised": lambda x: torch.quantize_per_tensor(x, 0.1, 0, torch.qint8),
     "nested": lambda x: torch.nested.nested_tensor([x, x]),
-    "array": lambda x: x.numpy(),
-    "list": lambda x: x.tolist(),
+    "words": lambda x: np.full(x.shape, "a"),
+    "ragged": lambda x: [[1.0, 2.0], [1.0]],
     "none": lambda x: None,
 }
 DOORS = {
@@ -57,6 +62,17 @@ def test_tensors_of_other_kinds_are_refused_by_name(door, kind):
     call, name = DOORS[door]
     with pytest.raises(TypeError, match=rf"\b{name} (is|has) .*; expected a "):
         call(KINDS[kind](X))
+
+
+@pytest.mark.parametrize("kind", GIVEN)
+@pytest.mark.parametrize("door", DOORS)
+def test_arrays_are_taken_where_nobody_trains_and_refused_elsewhere(door, kind):
+    call, name = DOORS[door]
+    if door in ("statistic", "components", "search"):
+        call(GIVEN[kind](X))
+        return
+    with pytest.raises(TypeError, match=rf"\b{name} (is|has) .*; expected a "):
+        call(GIVEN[kind](X))
 
 
 @pytest.mark.parametrize("door", ["dist", "busemann", "info_nce", "entailment", "order"])

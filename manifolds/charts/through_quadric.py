@@ -57,7 +57,7 @@ def through_quadric(
             dtypes = [v.dtype for v in given.values() if _is_real(v)]
             for name, x in named:
                 at = [(v, w) for v, w in tangents if vectors[v] == name]
-                manifold._to_unit(operation.__name__, [(name, x)], at)
+                manifold._to_unit(operation.__name__.removeprefix("_"), [(name, x)], at)
             space = manifold.quadric
             for name, at_point in vectors.items():
                 base = given[at_point].double()

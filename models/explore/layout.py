@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Product, Stereographic
-from ...plotting import project_disk
+from ...manifolds import Manifold, PoincareBall, Product
+from ...plotting import project_disk, tree_layout
 from ...stats import tangent_pca
 
 _BALL = PoincareBall(-1.0)
@@ -40,19 +40,6 @@ def check_space(manifold: Manifold, source: object) -> None:
             "no disk or plane shows its distances. `spaceforms embed` and `spaceforms plot` draw "
             "other spaces."
         )
-
-
-@torch.no_grad()
-def of_one_sign(points: Tensor, manifold: Manifold) -> tuple[Tensor, Manifold]:
-    """Points of ``Stereographic``, whose unit of length is 1 whatever its curvature, on the space
-    of the same curvature whose unit is 1/sqrt(abs(K)); others as they are."""
-    if not isinstance(manifold, Stereographic):
-        return points, manifold
-    v = manifold.to_normal(points.double())
-    if manifold.sign == 0:
-        return v, Euclidean()
-    space = Lorentz(float(manifold.curvature))
-    return space.from_normal(v), space
 
 
 @torch.no_grad()
@@ -102,6 +89,15 @@ def lay_out(
         )
     polar = _polar(torch.nn.functional.pad(v, (0, 2 - v.shape[1])))
     return Layout(polar, radius.numpy(), False, note)
+
+
+def of_tree(up: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Where a forest's own layout has its nodes on the disk, (N, 2) as ``Layout.polar``.
+
+    Args:
+        up: (N,), of each node the one above, -1 of a root.
+    """
+    return _polar(_BALL.to_normal(tree_layout(torch.from_numpy(up)).points))
 
 
 def _polar(v: Tensor) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 STATIC = Path(__file__).parent / "static"
-_SCRIPTS = ("geometry.js", "data.js", "scene.js", "labels.js", "panel.js", "view.js")
+_SCRIPTS = ("geometry.js", "data.js", "scene.js", "labels.js", "panel.js", "camera.js", "view.js")
 
 
 def write_html(data: dict[str, Any]) -> str:

@@ -10,12 +10,13 @@ import torch
 
 from ...datasets.disk import clean, write_text
 from ...manifolds import Manifold
+from ...plotting.projection import of_fixed_sign
+from ..graphs.spanning import branches, spanning_tree
 from .cloud import Cloud, read_cloud
-from .layout import check_space, lay_out, of_one_sign
+from .layout import check_space, lay_out, of_tree
 from .near import nearest
 from .options import ExploreOptions
 from .page import atlas, packed, write_html
-from .tree import branches, spanning_tree
 
 _REACH = 3.2  # distance from the middle at which half of the points are first drawn, or nearer
 _GROUPS = 8  # colours that are told apart
@@ -41,7 +42,7 @@ def explore(options: ExploreOptions) -> int:
 def page_data(cloud: Cloud, *, nearest_count: int = 8) -> dict[str, Any]:
     """What the page is told, as static/data.js reads it."""
     words, count = _in_words(cloud.manifold), len(cloud.points)
-    points, manifold = of_one_sign(cloud.points, cloud.manifold)
+    points, manifold = of_fixed_sign(cloud.points, cloud.manifold)
     tree = spanning_tree(count, cloud.parent, cloud.child) if len(cloud.parent) else None
     center = cloud.center
     if center is None and tree is not None:
@@ -85,6 +86,8 @@ def page_data(cloud: Cloud, *, nearest_count: int = 8) -> dict[str, Any]:
             "below": packed(tree.below, "u4"),
             "order": packed(tree.order, "u4"),
         }
+        if layout.hyperbolic:
+            data["tree"] = packed(of_tree(tree.up), "f8")
     else:
         level = np.zeros(count, np.int64)
         if cloud.levels and cloud.labels is not None:  # the general ones come first

@@ -57,8 +57,10 @@ class EmbedOptions:
     names.txt, config.json, report.json and a picture. From Python:
     spaceforms.models.load_embedding(DIR).
 
-    With --diagnose nothing is trained: it says how tree-like the graph's distances are and which
-    curvature fits them; its own options are in `spaceforms embed --diagnose --help`.
+    With --diagnose nothing is trained and no DIR is needed: in seconds it says how tree-like the
+    graph's distances are and which curvature fits them, beside a tree, a cycle, a grid, random
+    points and noise, and in words to which of these they are closest, or that it cannot say. Its
+    own options are in `spaceforms embed --diagnose --help`.
     """
 
     edges: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="EDGES")]

@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated, Any
 
 import numpy as np
@@ -18,8 +19,9 @@ from ...stats import best_curvature, delta_hyperbolicity
 from ..options import BOOL, absent
 from ..terminal import say
 from .edges import Graph, Ints, Order, components, name_of, read_graph, shape_in_words
-from .paths import steps_from
+from .paths import check_unweighted, steps_from
 from .relation import relation_of
+from .verdict import verdict
 
 DIAGNOSIS = "diagnosis.json"
 _WHOLE, _SAMPLE = 2_000, 800  # nodes: measured all, or so many of them by chance
@@ -27,13 +29,18 @@ _PLACED = 200  # nodes of which the curvature is sought
 _BUDGET, _BESIDE = 3 * 10**9, 10**8  # of the search for delta, of the data and of the others
 _BLOCK = 64
 
+_NOISE = "    the same distances, shuffled"
+_METRICS = {"edges": "Steps along edges", "closure": "Pairs of the closure"}
+_LINE = 100  # letters
+
 MEANING = """\
 2 delta/diameter is 0 for a tree and 1 at worst; the mean is that of four random nodes. It judges
 these distances alone, and they are not what is trained on: ranks of ancestors are. The closure of
 the mammals of WordNet has the 1.0 of a grid, and yet hyperbolic space of five dimensions ranks
 its ancestors with a MAP above 0.99. K is that of the best placement by eigenvectors in this
 dimension, stress the share of the distances that it misses, to compare with that of flat space
-(K = 0). A tree fits the better the more negative K is: its K says no more than "negative".
+(K = 0). Shuffled distances are noise: what fits no better than they do says nothing. A tree fits
+the better the more negative K is: its K says no more than "negative".
 Whether curvature helps is for training to say, with the controls beside it (--manifold euclidean,
 --bias)."""
 
@@ -75,12 +82,13 @@ def diagnose(options: DiagnoseOptions) -> dict[str, Any]:
 
     Raises:
         OSError: no such edge list, or the folder cannot be written.
-        ValueError: a line that is no edge, or a cycle.
+        ValueError: a line that is no edge, a cycle, or weights of edges.
     """
     graph = read_graph(options.edges, options.order)
     for note in graph.notes:
         say(f"{options.edges}: {note}.")
     say(f"{options.edges}: {shape_in_words(graph)}")
+    check_unweighted(graph, options.edges, "--diagnose")
     found = {"edges": _of_graph(graph.parent, graph.child, graph, options)}
     if options.closure:
         child, ancestor = relation_of(graph, closure=True).pairs.numpy().T
@@ -91,6 +99,7 @@ def diagnose(options: DiagnoseOptions) -> dict[str, Any]:
     }
     report = {
         "edges": options.edges,
+        "verdict": {name: verdict(one, beside) for name, one in found.items()},
         "dim": options.dim,
         "seed": options.seed,
         "data": found,
@@ -129,6 +138,9 @@ def _figures(
     )
     diameter = diameter or delta.diameter
     fit = best_curvature(table, options.dim, max_points=_PLACED, seed=options.seed)
+    noise = best_curvature(
+        _shuffled(table, options.seed), options.dim, max_points=_PLACED, seed=options.seed
+    )
     return {
         "points": len(table),
         "diameter": diameter,
@@ -146,7 +158,22 @@ def _figures(
         "flat_stress": fit.flat,
         "points_placed": fit.points,
         "profile": [list(pair) for pair in fit.profile],
+        "shuffled": {
+            "curvature_in_diameters": noise.curvature * noise.diameter**2,
+            "curvature_at_end": noise.at_end,
+            "stress": noise.stress,
+            "flat_stress": noise.flat,
+        },
     }
+
+
+def _shuffled(table: Tensor, seed: int) -> Tensor:
+    """The same distances between pairs drawn by chance: noise of their size."""
+    i, j = torch.triu_indices(len(table), len(table), 1)
+    order = torch.randperm(len(i), generator=torch.Generator().manual_seed(seed))
+    found = torch.zeros_like(table)
+    found[i, j] = table[i[order], j[order]]
+    return found + found.T
 
 
 def _others(count: int, options: DiagnoseOptions) -> dict[str, Tensor]:
@@ -184,7 +211,7 @@ def diagnosis_in_words(report: dict[str, Any]) -> str:
         f"normal points of {dim} dimensions": report["comparison"]["points"],
     }
     rows = {name: found for name, found in named.items() if found}
-    width = max(map(len, rows))
+    width = max(map(len, (*rows, _NOISE)))
     placed = f"placed in {dim} dimensions"
     lines = [
         f"{'':{width}}  {'':>7}  {'':>8}  {'2 delta/diameter':^20}  {placed:^30}".rstrip(),
@@ -194,12 +221,12 @@ def diagnosis_in_words(report: dict[str, Any]) -> str:
     for name, found in rows.items():
         low, high = found["relative_delta"], found["relative_delta_at_most"]
         largest = f"{low:.3f}" if low == high else f"{low:.2f} to {high:.2f}"
-        end = "*" if found["curvature_at_end"] else " "
         lines.append(
             f"{name:{width}}  {found['points']:7,}  {found['diameter']:8.4g}  {largest:>12}  "
-            f"{found['relative_mean']:6.3f}  {found['curvature_in_diameters']:11.1f}{end}  "
-            f"{found['stress']:7.3f}  {found['flat_stress']:7.3f}"
+            f"{found['relative_mean']:6.3f}  {_placed(found)}"
         )
+        if found in data.values():
+            lines.append(f"{_NOISE:{width}}  {'':>37}  {_placed(found['shuffled'])}")
     if any(found["curvature_at_end"] for found in rows.values()):
         lines.append("* at the end of what is tried: -400, or the pi^2 of a whole sphere")
     if any(found["relative_delta"] != found["relative_delta_at_most"] for found in rows.values()):
@@ -210,4 +237,17 @@ def diagnosis_in_words(report: dict[str, Any]) -> str:
             f"{edges['points']:,} of {edges['nodes']:,} nodes were drawn by chance: delta and "
             "diameter of all are no smaller"
         )
-    return "\n".join([*lines, "", MEANING])
+    said = [
+        fill(f"{_METRICS[name]}: {found['words']}", _LINE)
+        for name, found in report["verdict"].items()
+    ]
+    return "\n".join([*lines, "", *said, "", MEANING])
+
+
+def _placed(found: dict[str, Any]) -> str:
+    """The last three columns."""
+    end = "*" if found["curvature_at_end"] else " "
+    return (
+        f"{found['curvature_in_diameters']:11.1f}{end}  {found['stress']:7.3f}  "
+        f"{found['flat_stress']:7.3f}"
+    )

@@ -11,7 +11,7 @@ import re
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Literal
 
 import numpy as np
@@ -72,6 +72,8 @@ class Graph:
     """(E,), 1 where the list has none; that of an edge that came twice is the sum."""
     notes: tuple[str, ...] = field(default=())
     """What was left out or merged in reading, in words."""
+    weighted: bool = False
+    """Whether the list says a weight other than 1 anywhere."""
 
     def digest(self) -> str:
         """Of names, edges and weights: the same for the same graph, wherever its file lies."""
@@ -151,7 +153,9 @@ class _Reader:
             one, two = two, one
         if (one == two).all():
             raise ValueError(f"{self.path}: expected edges between different nodes, got none.")
-        return _graph(names, one, two, np.frombuffer(self.weight, np.float64), self.notes)
+        weight = np.frombuffer(self.weight, np.float64)
+        graph = _graph(names, one, two, weight, self.notes)
+        return replace(graph, weighted=bool((weight != 1).any()))
 
     def wrong(self, expected: str, got: str) -> ValueError:
         return ValueError(f"{self.path}:{self.number}: expected {expected}, got {got}.")

@@ -9,9 +9,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .edges import Ints
+from .edges import Graph, Ints
 
 _WORDS = 2**17  # of 64 sources each, that a step of the search goes through
+
+
+def check_unweighted(graph: Graph, source: str, what: str) -> None:
+    """Refuse weights where edges are counted."""
+    if graph.weighted:
+        raise ValueError(
+            f"{source}: its edges have weights from {graph.weight.min():g} to "
+            f"{graph.weight.max():g}; expected none for {what}, which counts edges, each as one. A "
+            "weight says how often an edge is learned and is no length: leave the third field out."
+        )
 
 
 def steps_from(nodes: int, one: Ints, two: Ints) -> Callable[[Tensor], Tensor]:

@@ -28,6 +28,7 @@ from ...plotting import (
 )
 from .embedding import Embedding
 from .relation import Relation, descendants
+from .spanning import branches, spanning_tree
 
 DISK, PLANE, TREE, RANKS = "disk", "plane", "tree", "ranks"
 PICTURES = (DISK, PLANE, TREE, RANKS)
@@ -35,9 +36,7 @@ PICTURES = (DISK, PLANE, TREE, RANKS)
 _EDGES = 4_000  # drawn, those of the most general nodes first
 _NODES = 20_000  # of a tree that is drawn
 _FEW, _NAMED, _NAMED_OF_MANY = 300, 80, 40  # nodes, and names
-_BRANCHES = 7  # with a colour of their own
 _OFFERED, _LETTERS = 400, 32  # names that are tried, and their letters
-_SPLITS = 50
 # Distance from the middle of the farthest point drawn, in curvature radii, of a hundred nodes and
 # of two thousand: a few points are seen better where there is room between them and the rim.
 _NEAR, _FAR = 3.2, 5.0
@@ -78,14 +77,14 @@ def draw(
     space = embedding.manifold
     hyperbolic = not isinstance(space, Product) and space.sign < 0
     general = np.argsort(-descendants(relation), kind="stable")
-    branches = _branches(embedding, general)
+    branch = _branches(embedding)
     with warnings.catch_warnings():  # a name in letters that the font lacks is drawn as boxes
         warnings.filterwarnings("ignore", "Glyph .* missing from")
         layout = _on_plane(embedding, general, hyperbolic=hyperbolic)
-        points = _points(embedding, layout, general, branches, title)
+        points = _points(embedding, layout, general, branch, title)
         figures = {DISK if hyperbolic else PLANE: points}
         if len(embedding) <= _NODES and _has_order(embedding):
-            figures[TREE] = _tree(embedding, branches, title)
+            figures[TREE] = _tree(embedding, branch, title)
         if ranks:
             figures[RANKS] = _ranked(ranks, title)
         return [
@@ -149,17 +148,17 @@ def _points(
     embedding: Embedding,
     layout: Layout,
     general: NDArray[np.int64],
-    branches: list[str],
+    branch: list[str],
     title: str,
 ) -> Figure:
     figure, ax = _canvas(title)
     disk(
         layout.places,
         manifold=layout.plane,
-        labels=branches,
-        order=_by_size(branches),
+        labels=branch,
+        order=_by_size(branch),
         ax=ax,
-        size=float(np.clip(3000 / len(branches), 4, 22)),
+        size=float(np.clip(3000 / len(branch), 4, 22)),
         chart="poincare" if layout.plane.sign < 0 else "normal",
     )
     rank = _ranks(general)
@@ -179,7 +178,7 @@ def _points(
     return figure
 
 
-def _tree(embedding: Embedding, branches: list[str], title: str) -> Figure:
+def _tree(embedding: Embedding, branch: list[str], title: str) -> Figure:
     figure, ax = _canvas(title)
     said = (
         "The edges as they are listed, in hyperbolic space, all of one length; nothing is learned."
@@ -190,8 +189,8 @@ def _tree(embedding: Embedding, branches: list[str], title: str) -> Figure:
     draw_tree(
         zip(embedding.parent.tolist(), embedding.child.tolist(), strict=True),
         names=[_short(name) for name in embedding.names],
-        labels=branches,
-        order=_by_size(branches),
+        labels=branch,
+        order=_by_size(branch),
         ax=ax,
         most=_most(embedding),
         fontsize=6.5,
@@ -205,9 +204,9 @@ def _most(embedding: Embedding) -> int:
     return _NAMED if len(embedding) <= _FEW else _NAMED_OF_MANY
 
 
-def _by_size(branches: list[str]) -> list[str]:
+def _by_size(branch: list[str]) -> list[str]:
     """Branches, the largest first and what is in none last."""
-    return sorted(dict.fromkeys(branches), key=lambda b: (b == _NONE, -branches.count(b)))
+    return sorted(dict.fromkeys(branch), key=lambda b: (b == _NONE, -branch.count(b)))
 
 
 def _ranked(ranks: Mapping[str, Tensor], title: str) -> Figure:
@@ -257,25 +256,9 @@ def _short(name: str) -> str:
     return name if len(name) <= _LETTERS else name[: _LETTERS - 1] + "…"
 
 
-def _branches(embedding: Embedding, general: NDArray[np.int64]) -> list[str]:
-    """For each node the branch that it is in: below the most general node, or a piece of such."""
+def _branches(embedding: Embedding) -> list[str]:
+    """For each node the branch that it is in, as the page to explore colours them."""
     parent, child = embedding.parent.numpy(), embedding.child.numpy()
-    rank = _ranks(general)
-    heads = {int(general[0])}
-    # The most general branch falls into its children until there are enough.
-    for _ in range(_SPLITS):
-        if len(heads) >= _BRANCHES:
-            break
-        head = min((h for h in heads if (parent == h).any()), key=rank.__getitem__, default=None)
-        if head is None:
-            break
-        heads.remove(head)
-        heads |= set(child[parent == head].tolist())
-    label = np.full(len(rank), -1)
-    for head in sorted(heads, key=rank.__getitem__)[:_BRANCHES]:
-        level = np.array([head])
-        while len(level):
-            label[level] = head
-            below = np.unique(child[np.isin(parent, level)])
-            level = below[label[below] == -1]
-    return [_NONE if head < 0 else _short(embedding.names[head]) for head in label]
+    heads, of = branches(spanning_tree(len(embedding), parent, child))
+    called = [*(_short(embedding.names[head]) for head in heads), _NONE]
+    return [called[k] for k in of.tolist()]

@@ -73,6 +73,8 @@ def embed(options: EmbedOptions, interrupt: Interrupt = _never) -> dict[str, Any
     for note in graph.notes:
         say(f"{options.edges}: {note}.")
     say(f"{options.edges}: {shape_in_words(graph)}")
+    if graph.weighted and options.closure and options.method != "sarkar":
+        say("Weights count with --closure False; of all pairs, as here, each counts for one.")
     whole = relation_of(graph, closure=options.closure)
     relation, hidden = whole, None
     if options.hidden:

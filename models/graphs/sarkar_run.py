@@ -15,7 +15,7 @@ from ..terminal import say
 from .config import EmbedOptions, make_space
 from .edges import Graph
 from .embedding import Embedding
-from .paths import steps_from
+from .paths import check_unweighted, steps_from
 from .sarkar import (
     Numbers,
     Tree,
@@ -38,8 +38,9 @@ def sarkar_embedding(options: EmbedOptions, graph: Graph) -> tuple[Embedding, di
     """Points, and the figures of the construction.
 
     Raises:
-        ValueError: edges so long that float64 overflows.
+        ValueError: weights of edges, or edges so long that float64 overflows.
     """
+    check_unweighted(graph, options.edges, "--method sarkar")
     began = time.perf_counter()
     nodes = len(graph.names)
     tree, left_out, added = spanning_tree(nodes, graph.parent, graph.child)

@@ -11,6 +11,7 @@ from spaceforms.__main__ import main
 from spaceforms.models.graphs import diagnosis
 from spaceforms.models.graphs.diagnosis import DiagnoseOptions, diagnose
 from spaceforms.models.graphs.paths import steps_from
+from spaceforms.models.graphs.verdict import verdict
 
 
 @pytest.fixture
@@ -92,3 +93,94 @@ def test_edges_alone_may_have_cycles(tmp_path, capsys):
     assert main(["embed", str(path), "--diagnose", "--epochs", "3"]) == 2
     assert main(["embed", str(path), "--diagnose", "--dim", "0"]) == 2
     assert "dim is 0; expected at least 1." in capsys.readouterr().err
+
+
+def listed(tmp_path, graph, dim=4):
+    path = tmp_path / "edges.txt"
+    path.write_text("".join(f"n{a} n{b}\n" for a, b in graph.edges()))
+    return DiagnoseOptions(str(path), closure=False, dim=dim, seed=1)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Fewer nodes whose curvature is sought."""
+    monkeypatch.setattr(diagnosis, "_PLACED", 60)
+
+
+KNOWN = {
+    "tree": nx.balanced_tree(3, 4),
+    "cycle": nx.cycle_graph(90),
+    "grid": nx.convert_node_labels_to_integers(nx.grid_2d_graph(11, 11)),
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_the_verdict_knows_what_is_known(name, tmp_path, quick):
+    report = diagnose(listed(tmp_path, KNOWN[name]))
+    found = report["verdict"]["edges"]
+    assert found["closest"] == name
+    assert found["distances"][name] == min(found["distances"].values()) <= 0.25
+    data = report["data"]["edges"]
+    for number in (data["relative_delta"], data["relative_mean"], data["stress"]):
+        assert f"{number:.3f}" in found["words"]  # the numbers it rests on
+    sign = {"tree": "negative", "cycle": "positive", "grid": "positive"}[name]
+    assert found["curvature"] == sign
+    assert f"Curvature {sign}" in found["words"]
+
+
+def test_the_verdict_says_when_it_cannot(tmp_path, quick):
+    # Half a tree and half a grid is neither.
+    both = nx.disjoint_union(nx.balanced_tree(2, 5), KNOWN["grid"])
+    both.add_edge(0, 63)
+    report = diagnose(listed(tmp_path, both))
+    found = report["verdict"]["edges"]
+    assert found["closest"] is None
+    assert found["words"].startswith("cannot say: 2 delta/diameter")
+    data = report["data"]["edges"]
+    few = verdict(data | {"points": 9}, report["comparison"])
+    assert few["words"].startswith("cannot say: 9 nodes are too few")
+    wide = {"relative_delta": 0.3, "relative_delta_at_most": 0.9}
+    hasty = verdict(data | wide, report["comparison"])
+    assert hasty["closest"] is None
+    assert "not found in the time allowed (2 delta/diameter 0.30 to 0.90" in hasty["words"]
+    flat = verdict(data | {"stress": 0.2, "flat_stress": 0.21}, report["comparison"])
+    assert flat["curvature"] == "none"
+    assert "No curvature fits better than none" in flat["words"]
+
+
+def test_noise_has_the_same_distances_and_no_shape(tmp_path, quick):
+    table = torch.from_numpy(nx.floyd_warshall_numpy(KNOWN["tree"]))
+    noise = diagnosis._shuffled(table, 0)
+    assert torch.equal(noise, noise.T)
+    i, j = torch.triu_indices(*table.shape, 1)
+    assert torch.equal(noise[i, j].sort().values, table[i, j].sort().values)
+    assert not torch.equal(noise, table)
+    report = diagnose(listed(tmp_path, KNOWN["tree"]))
+    data = report["data"]["edges"]
+    assert data["stress"] < 0.75 * data["shuffled"]["stress"]
+    # Where the data are noise themselves nothing is said of curvature.
+    said = verdict(dict(data) | data["shuffled"], report["comparison"])
+    assert said["curvature"] is None
+    assert "noise fits as well" in said["words"]
+
+
+def test_weights_are_no_lengths_and_are_refused_in_a_sentence(tmp_path, capsys, quick):
+    path = tmp_path / "weighted.txt"
+    path.write_text("a b 0.5\nb c 3\n")
+    sentence = "its edges have weights from 0.5 to 3; expected none for --"
+    assert main(["embed", str(path), "--diagnose"]) == 1
+    assert f"{sentence}diagnose, which counts edges" in capsys.readouterr().err
+    words = ["--out", str(tmp_path / "o")]
+    assert main(["embed", str(path), *words, "--method", "sarkar", "--dim", "2"]) == 1
+    assert f"{sentence}method sarkar" in capsys.readouterr().err
+    assert main(["embed", str(path), *words, "--dim", "2", "--epochs", "1", "--overwrite"]) == 0
+    assert "Weights count with --closure False" in capsys.readouterr().err
+    path.write_text("a b 1\nb c\nb c\n")  # twice the same edge is no weight
+    assert main(["embed", str(path), "--diagnose", "--dim", "1"]) == 0
+
+
+def test_the_help_says_what_it_does(capsys):
+    assert main(["embed", "--help"]) == 0
+    words = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "With --diagnose nothing is trained" in words
+    assert "closest, or that it cannot say" in words

@@ -529,7 +529,7 @@ def test_what_is_drawn_says_what_was_done_and_the_tree_is_that_of_the_edges(tree
     share = re.search(r"drawn at (\d+)% of their length", layout.said)
     farthest = float(space.dist(embedding.points[general[0]], embedding.points).max())
     assert int(share[1]) == round(100 * 3.2 / farthest)
-    branches = picture_module._branches(embedding, general)
+    branches = picture_module._branches(embedding)
     ax = picture_module._tree(embedding, branches, "a title").axes[0]
     assert ax.get_title() == "a title"
     assert "nothing is learned" in ax.texts[0].get_text()

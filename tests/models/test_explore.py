@@ -21,9 +21,10 @@ from spaceforms.models.explore.layout import lay_out
 from spaceforms.models.explore.near import nearest
 from spaceforms.models.explore.page import STATIC, as_json, atlas, write_html
 from spaceforms.models.explore.run import page_data
-from spaceforms.models.explore.tree import branches, spanning_tree
 from spaceforms.models.graphs.embedding import Embedding, save_embedding
+from spaceforms.models.graphs.spanning import branches, spanning_tree
 from spaceforms.models.training.loop import train
+from spaceforms.plotting import tree_layout
 
 L = Lorentz(-1.0)
 HOSTILE = "</script><script>alert(1)</script><!-- & \"'` \u2028 犬 \ud83d\udc36"
@@ -259,6 +260,22 @@ def test_the_disk_has_the_root_in_the_middle_and_true_distances(space):
     assert array(data["up"], "i4").tolist() == [3, 3, 3, -1, 0, 0, 1, 1, 1]
 
 
+def test_the_tree_of_the_edges_is_on_the_page_of_hyperbolic_points():
+    ends = {"parent": np.array([3, 3, 3, 0, 0, 1]), "child": np.array([0, 1, 2, 4, 5, 6])}
+    names = tuple("abcdefg")
+    data = page_data(Cloud(points(7, 4, L), L, names, "t", **ends))
+    polar = array(data["tree"], "f8").reshape(-1, 2)
+    expected = tree_layout([3, 3, 3, -1, 0, 0, 1])
+    z = np.tanh(polar[:, :1] / 2) * np.stack([np.cos(polar[:, 1]), np.sin(polar[:, 1])], 1)
+    assert z == pytest.approx(expected.points.numpy(), abs=1e-14)
+    depth = array(data["depth"], "u2")
+    assert depth.tolist() == expected.level.tolist()
+    assert "tree" not in page_data(Cloud(points(7, 4, L), L, names, "t"))
+    assert "tree" not in page_data(
+        Cloud(points(7, 4, Euclidean()), Euclidean(), names, "t", **ends)
+    )
+
+
 def test_labels_beyond_the_colours_are_one():
     labels = tuple("aaaabbbccddefghijk")
     data = page_data(Cloud(points(18), L, labels, "t", labels=labels))
@@ -370,7 +387,7 @@ def test_names_labels_edges_and_thumbnails_go_with_a_file(tmp_path):
         (["nothing"], "expected a folder that .* found no such thing"),
         (["p.npy", "--manifold", "sphere"], "got a sphere"),
         (["p.npy", "--manifold", "torus"], "manifold is 'torus'; expected one of lorentz,"),
-        (["p.npy", "--manifold", "ball"], "rows of points are not inside"),
+        (["p.npy", "--manifold", "ball"], "rows of points are no points of"),
         (["p.npy", "--nearest", "-1"], "nearest is -1; expected 0 to 100"),
         (["p.npy", "--manifold", "euclidean", "--curvature", "1"], "expected 0 or none"),
         (["p.npy", "--names", "short.txt"], "expected 4 names, one a line, got 1"),

@@ -12,6 +12,7 @@ from spaceforms.manifolds import Euclidean, Lorentz, PoincareBall
 from spaceforms.models.explore.cloud import Cloud
 from spaceforms.models.explore.page import write_html
 from spaceforms.models.explore.run import page_data
+from spaceforms.plotting import tree_layout
 
 pytestmark = [needs_chromium, pytest.mark.xdist_group("chromium")]
 L, B = Lorentz(-1.0), PoincareBall(-1.0)
@@ -229,11 +230,11 @@ def test_lengths_are_drawn_at_a_share_that_a_slider_sets(browser, tmp_path):
 
 def test_a_flight_follows_the_geodesic(page):
     page.prefer("light")  # things move
-    page.run("explorer.fly({r: explorer.scene.points.r[80], t: explorer.nodes.t[80]})")
+    page.run("explorer.fly({r: explorer.scene.points.r[80], t: explorer.scene.layout.t[80]})")
     middles = []
     while page.run("explorer.flying()"):
         middles.append(page.run("[explorer.scene.view.r, explorer.scene.view.t]"))
-    t = page.run("explorer.nodes.t[80]")
+    t = page.run("explorer.scene.layout.t[80]")
     assert len(middles) > 3
     radii = [r for r, _ in middles]
     assert radii == sorted(radii)  # outwards along a ray, which is a geodesic
@@ -381,3 +382,104 @@ def test_flat_space_is_a_plane_that_is_shifted(browser, tmp_path):
     after = np.array([where(browser, j) for j in (0, 40, 80)])
     assert after - before == pytest.approx(np.tile([60.0, -50.0], (3, 1)), abs=0.01)
     assert not browser.errors
+
+
+def press(page, name):
+    page.click(
+        *page.run(
+            "(({x, y, width, height}) => [x + width / 2, y + height / 2])"
+            f"(document.getElementById({name!r}).getBoundingClientRect())"
+        )
+    )
+
+
+def tree_places():
+    """Where the library lays the tree out."""
+    up = [-1] + [(k - 1) // 3 for k in range(1, len(TREE))]
+    return tree_layout(up).points
+
+
+def test_a_button_switches_to_the_tree_and_back(page):
+    seen = "document.getElementById('canvas').toDataURL()"
+    before = page.run(seen)
+    press(page, "layout-1")
+    settle(page)
+    assert page.run("document.getElementById('layout-1').getAttribute('aria-pressed')") == "true"
+    assert page.run("document.getElementById('layout-0').getAttribute('aria-pressed')") == "false"
+    assert drawn(page).numpy() == pytest.approx(tree_places().numpy(), abs=1e-12)
+    table = B.cdist(drawn(page), drawn(page))
+    edge = [float(table[a, b]) for a, b in TREE.edges]
+    assert edge == pytest.approx([edge[0]] * len(edge), rel=1e-9)  # all of one length
+    assert page.run(seen) != before
+    assert "all of one length" in text(page, "note")
+    # Words stay those of the points.
+    page.mouse("mouseMoved", *where(page, 4))
+    settle(page)
+    assert text(page, "tip-more") == f"{NAMES[4]} · 2.20 from the middle"
+    press(page, "layout-0")
+    page.mouse("mouseMoved", 5, 400)
+    settle(page)
+    assert drawn(page).numpy() == pytest.approx(spread(B).numpy(), abs=1e-13)
+    assert page.run(seen) == before  # to the last pixel
+
+
+def test_the_selected_point_is_in_the_middle_of_either_layout(page):
+    page.run(f"explorer.choose({LEAF}, true)")
+    settle(page)
+    page.run("explorer.setLayout(explorer.layouts[1])")
+    settle(page)
+    fit = page.run("[explorer.scene.fit.x, explorer.scene.fit.y]")
+    assert where(page, LEAF) == pytest.approx(fit, abs=1e-3)
+    space = PoincareBall(-1.0)
+    expected = space.cdist(tree_places(), tree_places())
+    assert (space.cdist(drawn(page), drawn(page)) - expected).abs().max() < 1e-9
+
+
+def test_points_move_to_the_other_layout_and_a_hand_ends_it(page):
+    page.prefer("light")  # things move
+    # While JavaScript runs no frame comes: the flight is seen at times of its own.
+    page.run("explorer.setLayout(explorer.layouts[1])")
+    seen = []
+    while page.run("explorer.flying()"):
+        seen.append(page.run("[explorer.scene.points.r[80], explorer.scene.points.cos[80]]"))
+    assert len({tuple(s) for s in seen}) > 3
+    assert drawn(page).numpy() == pytest.approx(tree_places().numpy(), abs=1e-12)
+    page.run("explorer.setLayout(explorer.layouts[0])")
+    page.until("explorer.scene.moving")
+    x, y = page.run("[explorer.scene.fit.x, explorer.scene.fit.y]")
+    page.mouse("mouseMoved", x, y)
+    page.mouse("mousePressed", x, y)
+    page.mouse("mouseReleased", x, y)
+    settle(page)
+    seen = B.cdist(drawn(page), drawn(page))
+    assert (seen - L.cdist(spread(L), spread(L))).abs().max() < 1e-10
+
+
+def test_the_slider_belongs_to_the_points(browser, tmp_path):
+    browser.resize(1280, 800)
+    browser.prefer("light", motion="reduce")
+    path = tmp_path / "both.html"
+    path.write_text(write_html(page_data(cloud())), encoding="utf-8")
+    browser.open(path)
+    press(browser, "layout-1")
+    settle(browser)
+    assert browser.run("document.getElementById('shrink').hidden")
+    assert drawn(browser).numpy() == pytest.approx(tree_places().numpy(), abs=1e-12)
+    press(browser, "layout-0")
+    settle(browser)
+    assert text(browser, "percent") == "73 %"
+    v = B.to_normal(spread(B))
+    assert drawn(browser).numpy() == pytest.approx(B.from_normal(v * 3.2 / 4.4).numpy(), abs=1e-12)
+    assert not browser.errors
+
+
+def test_without_edges_or_on_flat_space_there_is_one_layout(browser, tmp_path):
+    bare = Cloud(spread(L), L, NAMES, "Points")
+    flat = cloud(Euclidean())
+    for name, one in (("bare", bare), ("flat", flat)):
+        path = tmp_path / f"{name}.html"
+        path.write_text(write_html(page_data(one)), encoding="utf-8")
+        browser.open(path)
+        assert browser.run("document.getElementById('layouts').hidden")
+        assert browser.run("explorer.layouts.length") == 1
+        assert not browser.errors

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from cases import CHARTS
+from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from spaceforms import plotting
@@ -163,16 +164,30 @@ OUT = torch.ones(3, 2)
     ("call", "kind", "sentence"),
     [
         (
-            lambda: disk(np.zeros((2, 2)), manifold=BALL),
+            lambda: disk(np.array([["a", "b"]]), manifold=BALL),
             TypeError,
-            "disk: expected a tensor for poi",
+            "disk: points is an array of dtype <U1; expected a torch.Tensor or an array of real",
+        ),
+        (
+            lambda: disk([[0.1, 0.2], [0.3]], manifold=BALL),
+            TypeError,
+            "disk: points is a list that is no table of numbers .*; expected a torch.Tensor",
+        ),
+        (
+            lambda: disk({0.1, 0.2}, manifold=BALL),
+            TypeError,
+            "disk: points is a set; expected a torch.Tensor",
         ),
         (
             lambda: disk(OUT, manifold=BALL),
             ValueError,
-            "disk: 3 of 3 rows of points are not inside",
+            "disk: 3 of 3 rows of points are no points of .*",
         ),
-        (lambda: disk(torch.tensor(1.0), manifold=BALL), ValueError, r"points, got shape \(\)"),
+        (
+            lambda: disk(torch.tensor(1.0), manifold=BALL),
+            ValueError,
+            r"points has shape \(\); expected more than 0 coordinates",
+        ),
         (
             lambda: disk(manifold=BALL, ax=3),
             TypeError,
@@ -186,14 +201,14 @@ OUT = torch.ones(3, 2)
         ),
         (lambda: hyperboloid(ax=_axes()), ValueError, "hyperboloid: ax has 2 dimensions"),
         (
-            lambda: plotting.project_disk(OUT.numpy(), manifold=BALL),
-            TypeError,
-            "project_disk: expected a tensor for points, got a ndarray",
+            lambda: plotting.project_disk(OUT[:, :1], manifold=Lorentz()),
+            ValueError,
+            r"project_disk: points has shape \(3, 1\); expected more than 1 coordinates",
         ),
         (
             lambda: plotting.project_disk(OUT, manifold=BALL),
             ValueError,
-            "project_disk: 3 of 3 rows of points are not inside PoincareBall",
+            "project_disk: 3 of 3 rows of points are no points of PoincareBall",
         ),
         (
             lambda: plotting.project_disk(OUT / 2, manifold=BALL, groups=["a"]),
@@ -208,7 +223,7 @@ OUT = torch.ones(3, 2)
         (
             lambda: plotting.geodesics(OUT / 2, OUT, manifold=BALL),
             ValueError,
-            "geodesics: 3 of 3 rows of y are not inside PoincareBall",
+            "geodesics: 3 of 3 rows of y are no points of PoincareBall",
         ),
         (
             lambda: plotting.geodesics(OUT / 2, OUT / 3, manifold=BALL, ax=3),
@@ -216,9 +231,9 @@ OUT = torch.ones(3, 2)
             "geodesics: ax is a int",
         ),
         (
-            lambda: plotting.cone([0.1, 0.2], manifold=BALL),
-            TypeError,
-            "cone: expected a tensor for apex, got a list",
+            lambda: plotting.cone([0.1, 0.2, 0.3], manifold=BALL),
+            ValueError,
+            r"cone: apex has shape \(3,\) .*; expected one point of dimension 2",
         ),
         (
             lambda: plotting.names(torch.zeros(1, 3), ["a"]),
@@ -311,7 +326,7 @@ def test_refusals_count_the_rows_and_name_what_they_are_called_with():
         disk(points, manifold=PoincareBall())
     points[1, 0] = 0.6
     with pytest.raises(
-        ValueError, match=r"1 of 3 rows of points are not inside .* unit of length is 0\.5"
+        ValueError, match=r"1 of 3 rows of points are no points of .* unit of length is 0\.5"
     ):
         disk(points, manifold=PoincareBall(-4.0))
     with pytest.raises(ValueError, match=r"points have shape \(3, 2\), dimension 1 on Lorentz"):
@@ -342,3 +357,38 @@ def test_models_by_way_of_the_quadric_are_drawn_where_the_quadric_is(name):
         (artist,) = draw(m.from_normal(v), manifold=m).points
         shown.append(np.asarray(artist.points if model.sign > 0 else artist.get_offsets()))
     np.testing.assert_allclose(*shown, atol=1e-12)
+
+
+NEW = {
+    "disk": lambda: disk(manifold=BALL).ax,
+    "sphere": lambda: sphere().ax,
+    "hyperboloid": lambda: hyperboloid().ax,
+    "geodesics": lambda: plotting.geodesics(OUT / 2, -OUT / 2, manifold=BALL).axes,
+    "cone": lambda: plotting.cone(OUT[0] / 2, manifold=BALL).fill.axes,
+    "draw_tree": lambda: plotting.draw_tree([("a", "b")]).ax,
+    "field": lambda: plotting.field(lambda x: x[:, 0], manifold=BALL).axes,
+    "polar_grid": lambda: plotting.polar_grid().axes,
+    "names": lambda: plotting.names(OUT / 2, "abc", manifold=BALL)[0][0].axes,
+    "small_multiples": lambda: plotting.small_multiples([("a", OUT / 2)], manifold=BALL)[0].ax,
+    "radius_histogram": lambda: plotting.radius_histogram({"a": [1.0, 2.0]})[0].axes,
+    "rank_histogram": lambda: plotting.rank_histogram({"a": [1.0, 2.0]})[0][0].axes,
+    "loss_curves": lambda: plotting.loss_curves([{"step": 1, "loss": 2.0}])[0].axes,
+}
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_without_an_axes_there_is_one_new_figure_which_is_the_current_one(name):
+    pyplot.figure()
+    ax = NEW[name]()
+    assert len(pyplot.get_fignums()) == 2
+    assert pyplot.gcf() is ax.get_figure()
+    assert pyplot.gca() is ax
+
+
+def test_on_an_axes_of_ones_own_no_figure_is_made():
+    ax = _axes()
+    disk(OUT / 2, manifold=BALL, ax=ax, labels="abc", rings=(1,))
+    plotting.geodesics(OUT / 2, OUT / 3, manifold=BALL, ax=ax)
+    plotting.names(OUT / 2, "abc", manifold=BALL, ax=ax)
+    plotting.draw_tree([("a", "b")], ax=_axes())
+    assert pyplot.get_fignums() == []

@@ -239,3 +239,51 @@ def test_ten_thousand_points_and_edges_are_drawn_at_once():
     picture.ax.get_figure().canvas.print_figure("/dev/null", format="png")
     assert len(lines.get_segments()) == 9_999
     assert time.process_time() - began < 6  # of one core: two seconds on an idle one
+
+
+def _gap(text, ax, place):
+    """From a word's rectangle to a place, in points."""
+    (x0, y0), (x1, y1) = _corners(text)[[0, 2]]
+    x, y = ax.transData.transform(place)
+    return math.hypot(max(x0 - x, 0, x - x1), max(y0 - y, 0, y - y1)) / ax.figure.dpi * 72
+
+
+def test_a_word_stands_beside_no_other_dot_but_has_a_line_to_its_own():
+    ax = Figure(figsize=(3, 3)).add_subplot()
+    ax.set(xlim=(-1, 1), ylim=(-1, 1))
+    turn = np.linspace(0, 2 * np.pi, 8, endpoint=False)
+    ring = np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    # Dots around the place, in reach of every word beside it.
+    places = np.concatenate([[[0, 0]], 0.14 * ring, 0.3 * ring])
+    ax.scatter(*places.T, s=12)
+    (word,), _ = names(places[:1], ["oak"], ax=ax)
+    ax.figure.draw_without_rendering()
+    assert word.arrow_patch is not None
+    radius = math.sqrt(12) / 2
+    gaps = [_gap(word, ax, place) - radius for place in places]
+    assert min(gaps) > 2 - 0.8  # what a name keeps from another's dot, less the air around words
+    # The line goes from its dot to the edge of the word.
+    end, start = word.arrow_patch.get_path().vertices[[-1, 0]]
+    to_page = word.arrow_patch.get_transform().transform
+    np.testing.assert_allclose(to_page(end), ax.transData.transform([0, 0]), atol=1e-6)
+    (x0, y0), (x1, y1) = _corners(word)[[0, 2]]
+    x, y = to_page(start)
+    assert x0 - 1 <= x <= x1 + 1
+    assert y0 - 1 <= y <= y1 + 1
+    # And no later word crosses it.
+    crossed = np.linspace(to_page(start), to_page(end), 50)
+    others, _ = names(places[1:], ["elm"] * 16, ax=ax)
+    assert others
+    for other in others:
+        box = other.get_window_extent()
+        assert not any(box.contains(*point) for point in crossed)
+
+
+def test_names_of_a_dense_cloud_stand_beside_their_points():
+    cloud = np.random.default_rng(0).normal(0, 0.2, (4000, 2))
+    ax = Figure(figsize=(3, 3)).add_subplot()
+    ax.set(xlim=(-1, 1), ylim=(-1, 1))
+    ax.scatter(*cloud.T, s=12)
+    words, kept = names([[0, 0], [0.05, 0.3]], ["a word", "another"], ax=ax)
+    assert kept.tolist() == [0, 1]
+    assert all(word.arrow_patch is None for word in words)

@@ -221,7 +221,7 @@ X = points(L, 10, 3)
             ValueError,
             r"queries have shape \(10, 3\)",
         ),
-        (lambda: build_index(L, X).search([1.0], 1), TypeError, r"queries is a list; expected"),
+        (lambda: build_index(L, X).search(["a"], 1), TypeError, r"queries is a list that is no"),
         (lambda: brute_force(L, X, X / 0, 1), ValueError, r"queries have entries that are not fin"),
         (lambda: load_index("nowhere"), FileNotFoundError, r"nowhere has no about.json; expected"),
     ],

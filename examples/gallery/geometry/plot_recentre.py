@@ -5,6 +5,7 @@ Look at it from elsewhere: recentre by an isometry
 On the disk what is far from the middle is too small to be seen. An isometry moves any point
 into the middle and changes no distance: :func:`~spaceforms.manifolds.translation` along a
 geodesic, :func:`~spaceforms.manifolds.recentre` of a whole set.
+:func:`~spaceforms.plotting.recentring` animates the way there.
 """
 
 import math

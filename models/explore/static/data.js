@@ -11,9 +11,9 @@ function unpack(text, Kind) {
 const hyperbolic = data.space === "hyperbolic";
 const Space = hyperbolic ? Geometry : Flat;
 
-const nodes = (() => {
-  const count = data.names.length;
-  const polar = unpack(data.polar, Float64Array);
+// Where all points are, in polar coordinates, and the share of its length at which r is drawn.
+function layoutOf(text, name, note, share) {
+  const polar = unpack(text, Float64Array), count = polar.length / 2;
   const r = new Float64Array(count), t = new Float64Array(count);
   let farthest = 0;
   for (let i = 0; i < count; i++) {
@@ -21,9 +21,20 @@ const nodes = (() => {
     t[i] = polar[2 * i + 1];
     farthest = Math.max(farthest, r[i]);
   }
+  return { name, note, r, t, farthest, share: share ?? 1 / (farthest || 1) };
+}
+
+const layouts = [layoutOf(data.polar, "Points", data.note, hyperbolic ? data.share : undefined)];
+if (data.tree) {
+  layouts.push(layoutOf(data.tree, "Tree", "Drawn are the edges themselves, a shortest way from each point to a root, " +
+    "all of one length; where the points are counts for nothing here. Distances in words are those of the points.", 1));
+}
+
+const nodes = (() => {
+  const count = data.names.length;
   const near = unpack(data.near, Uint32Array);
   return {
-    count, r, t, farthest, near, radius: unpack(data.radius, Float32Array), names: data.names, k: near.length / Math.max(count, 1),
+    count, near, radius: unpack(data.radius, Float32Array), names: data.names, k: near.length / Math.max(count, 1),
     distance: unpack(data.distance, Float32Array), up: unpack(data.up, Int32Array),
     order: unpack(data.order, Uint32Array), depth: unpack(data.depth, Uint16Array),
     below: unpack(data.below, Uint32Array),

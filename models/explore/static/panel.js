@@ -17,8 +17,18 @@ function describe() {
   const steps = edges.count ? "" : " The way inwards goes from each point to the nearest one that is nearer to the middle.";
   const scale = !hyperbolic || scene.share === 1 ? "" :
     " Distances from the middle are drawn shorter than they are, at the share above; at 100 % none is.";
-  $("note").textContent = `${data.manifold}. ${data.note}${scale}${steps}` +
+  $("note").textContent = `${data.manifold}. ${scene.layout.note}${scale}${steps}` +
     (data.biased ? " Distances are less the bias of the nearer point." : "");
+}
+
+const shrunk = hyperbolic && data.share < 1;
+
+// Which layout is shown, and at which share of its lengths.
+function showLayout() {
+  layouts.forEach((layout, k) => $(`layout-${k}`).setAttribute("aria-pressed", String(layout === scene.layout)));
+  $("shrink").hidden = !shrunk || scene.layout !== layouts[0];
+  $("percent").textContent = `${(scene.share * 100).toPrecision(2)} %`.replace(/^1\.0e\+2/, "100");
+  describe();
 }
 
 // A picture out of the atlas, as the background of an element; none if the node has none.

@@ -17,7 +17,7 @@ const PALETTES = {
 const scene = {
   width: 0, height: 0, ratio: 1,
   view: Space.home(), camera: { k: 1, x: 0, y: 0 }, fit: { k: 1, x: 0, y: 0 },
-  share: hyperbolic ? data.share : 1 / (nodes.farthest || 1),
+  layout: layouts[0], share: layouts[0].share,
   points: null,
   z: new Float64Array(2 * nodes.count),
   x: new Float32Array(nodes.count), y: new Float32Array(nodes.count),
@@ -34,7 +34,7 @@ const picture = data.pictures && { ...data.pictures, of: unpack(data.pictures.of
 const pictureOf = (i) => (picture ? picture.of[i] : -1);
 
 function reshape() {
-  scene.points = Space.prepare(nodes.r.map((r) => r * scene.share), nodes.t);
+  scene.points = Space.prepare(scene.layout.r.map((r) => r * scene.share), scene.layout.t);
   const most = nodes.below.reduce((a, b) => Math.max(a, b), 0);
   const few = Math.min(5, Math.max(1.7, 52 / nodes.count ** 0.36));
   for (let i = 0; i < nodes.count; i++) {

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 
-BRANCHES = 7  # with a colour of their own
+_BRANCHES = 7  # with a colour of their own
 _SPLITS = 50
 
 
@@ -67,7 +67,7 @@ def spanning_tree(count: int, parent: Ints, child: Ints) -> Tree:
     return Tree(up, depth, below, np.lexsort((depth, -below)))
 
 
-def branches(tree: Tree, most: int = BRANCHES) -> tuple[list[int], Ints]:
+def branches(tree: Tree, most: int = _BRANCHES) -> tuple[list[int], Ints]:
     """The largest branches, and for each node which of them it is in.
 
     The largest node falls into its children until there are ``most`` of them or none that can.
