@@ -19,14 +19,22 @@ class Similarity(nn.Module):
 
     Args:
         space: where the embeddings are points.
+        lift: False takes embeddings (A, m) for points as they are.
         pairwise: compare row by row: (A, n) and (A, n) -> (A).
         matmul: as in :meth:`Manifold.cdist`: True takes memory for the table only.
     """
 
-    def __init__(self, space: Manifold, *, pairwise: bool = False, matmul: bool = False) -> None:
+    def __init__(
+        self,
+        space: Manifold,
+        *,
+        lift: bool = True,
+        pairwise: bool = False,
+        matmul: bool = False,
+    ) -> None:
         super().__init__()
         check_manifold("similarity", space)
-        self.space, self.pairwise, self.matmul = space, pairwise, matmul
+        self.space, self.lift, self.pairwise, self.matmul = space, lift, pairwise, matmul
 
     @property
     def __name__(self) -> str:
@@ -38,16 +46,23 @@ class Similarity(nn.Module):
         return {"space": self.space} | ({"pairwise": True} if self.pairwise else {})
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        x, y = (self.space.from_normal(_in_float32(v)) for v in (a, b))
+        x, y = (v.to(torch.promote_types(v.dtype, torch.float32)) for v in (a, b))
+        if self.lift:
+            x, y = self.space.from_normal(x), self.space.from_normal(y)
         if self.pairwise:
             return -self.space.dist(x, y)
         return -self.space.cdist(x, y, matmul=self.matmul)
 
 
-def similarity(space: Manifold, *, pairwise: bool = False, matmul: bool = False) -> Similarity:
-    """The similarity of embeddings on a space; see :class:`Similarity`."""
-    return Similarity(space, pairwise=pairwise, matmul=matmul)
+def similarity(
+    space: Manifold, *, lift: bool = True, pairwise: bool = False, matmul: bool = False
+) -> Similarity:
+    """The similarity of embeddings on a space, for ``similarity_fct=``; see :class:`Similarity`.
 
-
-def _in_float32(v: Tensor) -> Tensor:
-    return v.to(torch.promote_types(v.dtype, torch.float32))
+    >>> import torch
+    >>> from spaceforms.manifolds import Lorentz
+    >>> fct = similarity(Lorentz(-1.0))
+    >>> fct(torch.zeros(1, 2), torch.tensor([[0.0, 3.0], [4.0, 0.0]]))
+    tensor([[-3., -4.]])
+    """
+    return Similarity(space, lift=lift, pairwise=pairwise, matmul=matmul)

@@ -123,7 +123,7 @@ class DistanceSentenceTransformer(SentenceTransformer):  # type: ignore[misc]
         if value not in (None, "distance"):
             raise ValueError(
                 f"DistanceSentenceTransformer: similarity_fn_name is {value!r}; expected "
-                "'distance' or none: cosines and dot products of normal coordinates are no distances."
+                "'distance' or none: cosines of normal coordinates are no distances."
             )
         self._similarity_fn_name = "distance"  # what the base class looks at
 
