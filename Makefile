@@ -99,7 +99,7 @@ $(CLIENTS)/.installed: pyproject.toml $(CONSTRAINTS) tests/integrations/requirem
 	$(CLIENTS)/bin/python -m pip --disable-pip-version-check install --constraint $(CONSTRAINTS) \
 	  --requirement tests/integrations/requirements.txt setuptools
 	$(CLIENTS)/bin/python -m pip --disable-pip-version-check install --constraint $(CONSTRAINTS) \
-	  --no-build-isolation --editable ".[train,search,optim,validation]"
+	  --no-build-isolation --editable ".[train,plot,search,optim,validation]"
 	@touch $@
 
 # venv makes pip last: an environment whose making was interrupted is made again.

@@ -4,6 +4,19 @@
 imports none of them, so that what it holds can be used wherever torch is.
 """
 
+from .distances import (
+    distance_matrix as distance_matrix,
+    metric as metric,
+    nearest_neighbours as nearest_neighbours,
+    neighbour_graph as neighbour_graph,
+)
 from .embedding_similarity import Similarity as Similarity, similarity as similarity
 
-__all__ = ["Similarity", "similarity"]
+__all__ = [
+    "Similarity",
+    "distance_matrix",
+    "metric",
+    "nearest_neighbours",
+    "neighbour_graph",
+    "similarity",
+]
