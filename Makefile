@@ -93,11 +93,13 @@ $(VENV)/.installed-demo $(VENV)/.installed-dev: pyproject.toml $(CONSTRAINTS) | 
 	$(PIP) install --constraint $(CONSTRAINTS) --no-build-isolation --editable ".[$(EXTRAS)]"
 	@touch $@
 
-$(CLIENTS)/.installed: pyproject.toml $(CONSTRAINTS) tests/integrations/requirements.txt
+$(CLIENTS)/.installed: pyproject.toml $(CONSTRAINTS) $(wildcard tests/integrations/requirements*.txt)
 	@echo "Installing other libraries into $(CLIENTS): the first time takes some minutes."
 	$(PYTHON) -m venv $(CLIENTS)
 	$(CLIENTS)/bin/python -m pip --disable-pip-version-check install --constraint $(CONSTRAINTS) \
 	  --requirement tests/integrations/requirements.txt setuptools
+	$(CLIENTS)/bin/python -m pip --disable-pip-version-check install --constraint $(CONSTRAINTS) \
+	  --no-deps --requirement tests/integrations/requirements-no-deps.txt
 	$(CLIENTS)/bin/python -m pip --disable-pip-version-check install --constraint $(CONSTRAINTS) \
 	  --no-build-isolation --editable ".[train,plot,search,optim,validation]"
 	@touch $@
