@@ -11,10 +11,13 @@ from .distances import (
     neighbour_graph as neighbour_graph,
 )
 from .embedding_similarity import Similarity as Similarity, similarity as similarity
+from .vectors import Vectors as Vectors, features as features
 
 __all__ = [
     "Similarity",
+    "Vectors",
     "distance_matrix",
+    "features",
     "metric",
     "nearest_neighbours",
     "neighbour_graph",
