@@ -63,7 +63,8 @@ class Vectors:
         points, distance = points.detach().cpu().double(), distance.detach().cpu().double()
         value = self._form.value(points, distance)
         if self._form.squared_distances:
-            return (self._form.queries(points).square().sum(-1) - value) / 2
+            flat: Tensor = (self._form.queries(points).square().sum(-1) - value) / 2
+            return flat
         return -value
 
     def bound(self, points: Tensor, distance: Tensor) -> Tensor:
@@ -74,7 +75,8 @@ class Vectors:
         """
         points, distance = points.detach().cpu().double(), distance.detach().cpu().double()
         if not self._form.squared_distances:
-            return self._form.noise(points, distance)
+            noise: Tensor = self._form.noise(points, distance)
+            return noise
         length = self._form.queries(points).norm(dim=-1)
         reach = length + self._form.value(points, distance).sqrt()
         size: Tensor = length * reach + reach.square() / 2
@@ -126,7 +128,8 @@ class Vectors:
         farthest = distances[:, -1]
         size = self._queries(queries.detach().cpu().double()).norm(dim=-1)
         error = self.bound(queries, farthest) + key_error * size
-        return self.product(queries, farthest) - error > last.cpu().double()
+        sure: Tensor = self.product(queries, farthest) - error > last.cpu().double()
+        return sure
 
 
 def features(space: Manifold, points: Tensor) -> Vectors:
