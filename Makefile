@@ -1,6 +1,7 @@
 # The commands of the project; `make help` prints this list.
 # Variables: PYTHON (the interpreter to build on), VENV (the environment), CONSTRAINTS (the versions in
 # it), OUT (the demo's folder), RECIPE (the demo's options).
+# CLIENTS is the environment of `make test-clients`.
 #   make test PYTHON=python3.12 VENV=../venv
 
 ifndef PYTHON
@@ -12,12 +13,13 @@ OUT ?= runs/demo
 # Cones that hold what is below a text, and groups above the captions: docs/guides/train.md says why.
 RECIPE ?= --epochs 32 --min-radius 0.4 --aperture-scale 0.85 --entail-weight 1 --exclude-weight 1 --chain-weight 0.2 --links all --compositional True
 
+CLIENTS ?= .venv-clients
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check $(if $(CI),--quiet)
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8
 
 .NOTPARALLEL:
-.PHONY: help demo test test-slow coverage mutation lint format types docs check experiments-quick experiments clean
+.PHONY: help demo test test-slow test-clients coverage mutation lint format types docs check experiments-quick experiments clean
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -32,6 +34,10 @@ test: $(VENV)/.installed-dev  ## Run the tests
 
 test-slow: $(VENV)/.installed-dev  ## Run the tests that take over ten seconds each
 	$(PYTEST) -m slow
+
+# -P: in a checkout the room `datasets` would be found in the place of the library of that name.
+test-clients: $(CLIENTS)/.installed  ## Run the tests with sentence-transformers, Lightning and others, in .venv-clients
+	SPACEFORMS_ALL_CLIENTS=1 $(CLIENTS)/bin/python -P -m pytest -m clients tests/integrations
 
 # What torch compiles is not seen: lines that it alone runs count as not covered.
 coverage: $(VENV)/.installed-dev  ## Count the lines and branches of geometry and losses that tests run: 95 % or more
@@ -72,7 +78,7 @@ experiments: $(VENV)/.installed-dev  ## All experiments, hours on two cores; rew
 clean:  ## Remove what was built, and caches; environments and runs/ stay
 	rm -rf build dist docs/_build docs/_pictures docs/_generated docs/gallery docs/api/*/ docs/derivations.md htmlcov .coverage* .pytest_cache .mypy_cache .ruff_cache \
 	  .import_linter_cache .hypothesis
-	find . -name __pycache__ -not -path './.venv/*' -not -path './.ci-venv/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './.venv/*' -not -path './.venv-clients/*' -not -path './.ci-venv/*' -prune -exec rm -rf {} +
 
 # -- environments ---------------------------------------------------------------------------------
 # A stamp says which extras are in. It is older than pyproject.toml or the constraints when those
@@ -85,6 +91,17 @@ $(VENV)/.installed-demo $(VENV)/.installed-dev: pyproject.toml $(CONSTRAINTS) | 
 	@echo "Installing spaceforms[$(EXTRAS)] into $(VENV): the first time takes some minutes."
 	$(PIP) install --constraint $(CONSTRAINTS) setuptools
 	$(PIP) install --constraint $(CONSTRAINTS) --no-build-isolation --editable ".[$(EXTRAS)]"
+	@touch $@
+
+$(CLIENTS)/.installed: pyproject.toml $(CONSTRAINTS) $(wildcard tests/integrations/requirements*.txt)
+	@echo "Installing other libraries into $(CLIENTS): the first time takes some minutes."
+	$(PYTHON) -m venv $(CLIENTS)
+	$(CLIENTS)/bin/python -m pip --disable-pip-version-check install --constraint $(CONSTRAINTS) \
+	  --requirement tests/integrations/requirements.txt setuptools
+	$(CLIENTS)/bin/python -m pip --disable-pip-version-check install --constraint $(CONSTRAINTS) \
+	  --no-deps --requirement tests/integrations/requirements-no-deps.txt
+	$(CLIENTS)/bin/python -m pip --disable-pip-version-check install --constraint $(CONSTRAINTS) \
+	  --no-build-isolation --editable ".[train,plot,search,optim,validation]"
 	@touch $@
 
 # venv makes pip last: an environment whose making was interrupted is made again.

@@ -3,6 +3,11 @@
 from . import _needs as _needs  # first, for its sentence
 from .encoders.adapters import ImageFeatures as ImageFeatures, TextFeatures as TextFeatures
 from .encoders.tokenizer import Tokenizer as Tokenizer
+from .encoders.towers import (
+    Towers as Towers,
+    from_open_clip as from_open_clip,
+    from_transformers as from_transformers,
+)
 from .encoders.transformers import (
     ImageEncoder as ImageEncoder,
     ImageEncoderConfig as ImageEncoderConfig,
@@ -71,11 +76,14 @@ __all__ = [
     "TextEncoderConfig",
     "TextFeatures",
     "Tokenizer",
+    "Towers",
     "Uncertainty",
     "Way",
     "cached_backward",
     "cone_margin",
     "cone_scores",
+    "from_open_clip",
+    "from_transformers",
     "load_embedding",
     "load_run",
     "path_scores",

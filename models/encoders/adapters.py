@@ -129,6 +129,7 @@ class TextFeatures(_Features):
         module: the encoder.
         width, pool, frozen: as in :class:`ImageFeatures`.
         padding: the id of padding tokens.
+        ends_with_padding: whether the first of them is text, the token that ends it.
     """
 
     def __init__(
@@ -138,14 +139,17 @@ class TextFeatures(_Features):
         width: int | None = None,
         pool: Pool = "own",
         padding: int = 0,
+        ends_with_padding: bool = False,
         frozen: bool = False,
     ) -> None:
         super().__init__(module, width, pool, frozen)
-        self.padding = padding
+        self.padding, self.ends_with_padding = padding, ends_with_padding
         self._takes_mask = "attention_mask" in inspect.signature(module.forward).parameters
 
     def forward(self, tokens: Tensor) -> Tensor:
         mask = tokens != self.padding
+        if self.ends_with_padding:
+            mask = mask | ((~mask).cumsum(-1) == 1)
         options = {"attention_mask": mask.long()} if self._takes_mask else {}
         return self._run(lambda: self.module(tokens, **options), mask)
 
