@@ -147,6 +147,7 @@ def draw_examples(app):
     pictures.mkdir(exist_ok=True)
     with contextlib.chdir(pictures):
         for example in sorted((Path(app.srcdir).parent / "examples").glob("plot_*.py")):
+            plt.rcdefaults()  # not the gallery's style
             runpy.run_path(str(example), run_name="__main__")
             plt.close("all")  # or the first example of the gallery would have them
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 Corners = NDArray[np.float64]
 """(4, 2), in pixels, around the rectangle."""
 _SEEN = 20_000  # dots and points of lines that words keep off, where there are more a share of them
+_SAME = 0.5  # pixels, within which a dot is at a place
 _HALF = 0.25  # points, of the width of a thin line
 
 
@@ -47,9 +48,14 @@ class Drawn(NamedTuple):
     def near(self, place: NDArray[np.float64], reach: float) -> Drawn:
         """What is within a distance along both axes, without dots at the place itself."""
         far = np.abs(self.dots - place).max(1)
-        dots = (far > 0.5) & (far < reach + self.radii)
+        dots = (far > _SAME) & (far < reach + self.radii)
         lines = np.abs(self.lines - place).max(1) < reach
         return Drawn(self.dots[dots], self.radii[dots], self.lines[lines])
+
+    def at(self, place: NDArray[np.float64]) -> float:
+        """The radius of the largest dot at a place, 0 if there is none."""
+        here = np.abs(self.dots - place).max(1) <= _SAME
+        return float(self.radii[here].max(initial=0.0))
 
     def crossed(self, corners: Corners) -> int:
         """How many points of lines a rectangle covers."""

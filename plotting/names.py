@@ -16,7 +16,8 @@ from ._axes import INK, axes
 from ._charts import on_page, shows
 from ._words import Corners, Drawn, drawn, leader, meets, taken, turned
 
-_GAP = 4.0  # points between a point and its word
+_GAP = 4.0  # points between a point and its word, and more where its dot is large
+_OFF = 1.5  # points between a dot and its word at least
 _AIR = 0.8  # points that words keep from each other
 _INNER = 0.7  # of the rim's radius: nearer to the middle words are level, farther out they are rays
 _DOT = 12.0  # covering one is as bad as so many points of lines
@@ -121,8 +122,9 @@ def names(
         text = word(k)
         size = text.get_window_extent(pen).size / pixel
         near = whole.near(dots[k], (np.linalg.norm(size) + _FARTHER[-1] + 2 * _GAP) * pixel)
+        gap = max(_GAP, whole.at(dots[k]) / pixel + _OFF)
         best, least = None, math.inf
-        for spots, led in ((_spots(dots[k] - middle, inner), False), (_farther(), True)):
+        for spots, led in ((_spots(dots[k] - middle, inner, gap), False), (_farther(), True)):
             for spot in spots:
                 corners = _corners(dots[k], spot, size, pixel)
                 inside = (corners >= page.min).all() and (corners <= page.max).all()
@@ -206,10 +208,10 @@ def _order(importance: Any, count: int, where: str) -> NDArray[np.int64]:
     return np.argsort(-found, kind="stable")
 
 
-def _spots(out: NDArray[np.float64], inner: float) -> Iterator[_Spot]:
+def _spots(out: NDArray[np.float64], inner: float, gap: float) -> Iterator[_Spot]:
     """Where a word may stand, the best first."""
     level = [
-        _Spot((_GAP * _WAY[ha] * (0.75 if va != "center" else 1), _GAP / 2 * _WAY[va]), ha, va, 0.0)
+        _Spot((gap * _WAY[ha] * (0.75 if va != "center" else 1), gap / 2 * _WAY[va]), ha, va, 0.0)
         for ha, va in _BESIDE
     ]
     if not np.isfinite(inner) or not (length := float(np.linalg.norm(out))):
@@ -217,7 +219,7 @@ def _spots(out: NDArray[np.float64], inner: float) -> Iterator[_Spot]:
         return
     angle = math.atan2(out[1], out[0])
     flipped = out[0] < 0
-    away = (_GAP * out[0] / length, _GAP * out[1] / length)
+    away = (gap * out[0] / length, gap * out[1] / length)
     turned = angle + math.pi if flipped else angle
     rays = [
         _Spot(away, "right" if flipped else "left", "center", turned),

@@ -287,3 +287,13 @@ def test_names_of_a_dense_cloud_stand_beside_their_points():
     words, kept = names([[0, 0], [0.05, 0.3]], ["a word", "another"], ax=ax)
     assert kept.tolist() == [0, 1]
     assert all(word.arrow_patch is None for word in words)
+
+
+@pytest.mark.parametrize("size", [4, 18, 200])
+def test_a_word_stands_off_its_own_dot_however_large_that_is(size):
+    for place in ([0.2, 0.1], [0.9, 0.0]):  # level, and along the radius
+        ax = disk(manifold=BALL, ax=Figure(figsize=(4, 4)).add_subplot()).ax
+        ax.scatter(*place, s=size, zorder=3)
+        (word,), _ = names([place], ["oak"], ax=ax)
+        ax.figure.draw_without_rendering()
+        assert _gap(word, ax, place) > math.sqrt(size) / 2
