@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from .base import Manifold
-from .kernels.vectors import dot, expanded, norm, relative_to_ray
+from .kernels.ray_components import ray_components
+from .kernels.vectors import dot, expanded, norm
 
 
 @final
@@ -75,5 +76,5 @@ class Euclidean(Manifold):
         return norm(x)
 
     def _log_polar(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        _, length, side, _, ahead = relative_to_ray(x, y, step)
-        return norm(side) * (length > 0), ahead * (length > 0)
+        size, across, _, ahead = ray_components(x, y, step)
+        return across * (size > 0), ahead * (size > 0)

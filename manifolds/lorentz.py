@@ -16,7 +16,7 @@ from .kernels import (
     radial_maps,
 )
 from .kernels.geodesic import NEAR, behind, sinh_ratios
-from .kernels.hyperboloid import POINT, across_along, lift, outward, tangent, time
+from .kernels.hyperboloid import POINT, across_along, lift, polar_log, tangent, time
 from .kernels.limits import brought_within, farthest
 from .kernels.special import curved
 from .kernels.vectors import Number, dot, norm
@@ -211,8 +211,7 @@ class Lorentz(Manifold):
     def _log_polar(
         self, x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0
     ) -> tuple[Tensor, Tensor]:
-        side, along = outward(x[..., 1:], y[..., 1:], step[..., 1:], k)
-        return norm(side), along
+        return polar_log(x[..., 1:], y[..., 1:], step[..., 1:], k)
 
 
 def _radius(k: Number) -> Number:

@@ -9,8 +9,9 @@ from .gyrovectors import Gyrovectors
 from .kernels import ball_exp, conformal, radial_back, radial_maps
 from .kernels.geodesic import between, from_nearer_end
 from .kernels.limits import brought_within, rim
+from .kernels.ray_components import ray_components
 from .kernels.special import asinh_over, curved
-from .kernels.vectors import Number, dot, expanded, norm, relative_to_ray
+from .kernels.vectors import Number, dot, expanded, norm
 from .space_form import Context, held, times, unit_pair
 
 
@@ -177,8 +178,7 @@ class PoincareBall(Gyrovectors):
     def _log_polar(
         self, x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0
     ) -> tuple[Tensor, Tensor]:
-        _, size, lateral, _, ahead = relative_to_ray(x, y, step)
-        across = norm(lateral)
+        size, across, _, ahead = ray_components(x, y, step)
         along = conformal.log_along_ray(-k, conformal.gap(-k, x), size, ahead, across)
         return across * (size > 0), along * (size > 0)
 

@@ -8,7 +8,8 @@ from torch import Tensor
 from .base import Manifold
 from .kernels import radial_back, radial_maps, sphere_exp, sphere_pair
 from .kernels.pair_products import Products, noise
-from .kernels.vectors import Number, dot, expanded, norm, normalize, relative_to_ray
+from .kernels.ray_components import ray_components
+from .kernels.vectors import Number, dot, expanded, norm, normalize
 from .space_form import Context
 
 
@@ -146,10 +147,10 @@ class Sphere(Manifold):
         return sphere_pair.sine_of_radius(x)
 
     def _log_polar(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        _, sine, side, reach, ahead = relative_to_ray(x[..., 1:], y[..., 1:], step[..., 1:])
+        sine, across, reach, ahead = ray_components(x[..., 1:], y[..., 1:], step[..., 1:])
         close = dot(step, step) < 1
         # cos(r_x) y_s - sin(r_x) y_t along the ray, as a difference from x where y is near.
         along = torch.where(
             close, x[..., :1] * ahead - sine * step[..., :1], x[..., :1] * reach - sine * y[..., :1]
         )
-        return norm(side) * (sine > 0), along * (sine > 0)
+        return across * (sine > 0), along * (sine > 0)

@@ -14,8 +14,9 @@ from .kernels import conformal, stereographic_maps, stereographic_points
 from .kernels.generalized_trig import ctn_times, log_sinc_k
 from .kernels.limits import brought_within, rim
 from .kernels.pair_form import Kind, PairForm, PairTerm, value_by_autograd, value_of
+from .kernels.ray_components import ray_components
 from .kernels.stereographic_inversion import inverted, inverted_pair
-from .kernels.vectors import Number, expanded, norm, relative_to_ray
+from .kernels.vectors import Number, expanded, norm
 from .learnable_scalar import SignedScalar
 from .poincare_ball import PoincareBall
 from .space_form import divided, times
@@ -304,8 +305,7 @@ class Stereographic(Gyrovectors):
         return conformal.warp(self._k(x), x)
 
     def _log_polar(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        _, length, side, reach, ahead = relative_to_ray(x, y, step)
-        across = norm(side)
+        length, across, reach, ahead = ray_components(x, y, step)
         along = stereographic_points.log_along_ray(self._k(x), length, across, reach, ahead)
         return across * (length > 0), along * (length > 0)
 

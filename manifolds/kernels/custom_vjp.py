@@ -37,7 +37,7 @@ from .vectors import binary_scale, dot, normalize
 _COMPILES = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 11)
 
 Value = Callable[..., tuple[Tensor, ...]]
-Pull = Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], tuple[Tensor, ...]]
+Pull = Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], tuple[Tensor | None, ...]]
 RadiusDerivative = Callable[[Sequence[Tensor], Sequence[Tensor]], tuple[Tensor, Tensor]]
 
 
@@ -54,7 +54,8 @@ def custom_vjp(
     Args:
         value: (inputs ..., radius or None) -> (result, what the pull-back needs ...), of tensors.
         pull: (inputs, saved, gradient of the result) -> the gradient by each input but the radius,
-            of the shape of all inputs broadcast together; ``saved`` starts with the result.
+            of the shape of all inputs broadcast together, or None where there is none; ``saved``
+            starts with the result.
         scaled: how many of the inputs, from the first, grow with the radius R.
         degree: the power of R by which the result grows with them.
         radius_derivative: (inputs, saved) -> (R times the derivative of the result by R at fixed
@@ -131,7 +132,7 @@ def custom_vjp(
         # One number a row, (..., 1): the factors of a product have a radius each.
         total = degree * dot(g, saved[0]) if degree else torch.zeros_like(g[..., :1])
         for x, d in zip(inputs[:scaled], gradients, strict=False):
-            total = total - dot(x, d)
+            total = total if d is None else total - dot(x, d)
         if radius_derivative is not None:
             derivative, holds = radius_derivative(inputs, saved)
             total = torch.where(holds, dot(g, derivative), total)

@@ -27,6 +27,7 @@ from torch import Tensor
 from .custom_vjp import custom_vjp, direction as ray_of
 from .limits import brought_within, farthest
 from .ranges import all_below
+from .ray_components import ray_components
 from .special import curved
 from .vectors import Number, dot, norm, relative_to_ray
 
@@ -91,17 +92,30 @@ def outward(x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0) -> tuple[Tensor
     ``lateral`` is a vector (..., n) orthogonal to x, ``along`` a number (..., 1). Both are 0 at
     x = y, and at x = 0, where the ray does not exist.
     """
-    tx, ty = time(x, k), time(y, k)
-    _, size, lateral, y_radial, ahead = relative_to_ray(x, y, step)
-    # along = T_x y_radial - |x| T_y. Where y is on x's side of the origin both terms are positive
-    # and cancel: of a step of 1 outwards at r = 9, in float32, it is 4.0 for 1.18. There it is over
-    # the sum of the two, (y_radial - |x|)(|x| + y_radial) - k (|x| |lateral|)^2.
-    opposite = y_radial < 0
-    total = (tx * y_radial + size * ty).where(~opposite & (size > 0), 1.0)
-    area = size * norm(lateral)
-    difference = ahead * ((size + y_radial) / total) - area * (curved(area, k) / total)
-    along = torch.where(opposite, tx * y_radial - size * ty, difference)
+    _, size, lateral, radial, ahead = relative_to_ray(x, y, step)
+    along = _along(x, y, size, radial, ahead, size * norm(lateral), k)
     return lateral * (size > 0), along * (size > 0)
+
+
+def polar_log(x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0) -> tuple[Tensor, Tensor]:
+    """(across, along) of ``outward``, across the length of ``lateral``: (..., 1) both."""
+    at = ray_components(x, y, step)
+    along = _along(x, y, at.size, at.radial, at.ahead, at.size * at.across, k)
+    return at.across * (at.size > 0), along * (at.size > 0)
+
+
+def _along(
+    x: Tensor, y: Tensor, size: Tensor, radial: Tensor, ahead: Tensor, area: Tensor, k: Number
+) -> Tensor:
+    """T_x radial - |x| T_y, area = |x| |lateral|."""
+    # Where y is on x's side of the origin both terms are positive and cancel: of a step of 1
+    # outwards at r = 9, in float32, it is 4.0 for 1.18. There it is over the sum of the two,
+    # (radial - |x|)(|x| + radial) - k (|x| |lateral|)^2.
+    tx, ty = time(x, k), time(y, k)
+    opposite = radial < 0
+    total = (tx * radial + size * ty).where(~opposite & (size > 0), 1.0)
+    difference = ahead * ((size + radial) / total) - area * (curved(area, k) / total)
+    return torch.where(opposite, tx * radial - size * ty, difference)
 
 
 # -- the point above a space part ------------------------------------------------------------------
