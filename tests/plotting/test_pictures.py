@@ -1,6 +1,8 @@
 """The disk and the surfaces: what comes back, where it is drawn, what is refused."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -392,3 +394,9 @@ def test_on_an_axes_of_ones_own_no_figure_is_made():
     plotting.names(OUT / 2, "abc", manifold=BALL, ax=ax)
     plotting.draw_tree([("a", "b")], ax=_axes())
     assert pyplot.get_fignums() == []
+
+
+def test_the_room_itself_needs_no_backend():
+    code = "import sys, spaceforms.plotting; print('matplotlib.pyplot' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
