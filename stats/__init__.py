@@ -6,6 +6,7 @@ The Fréchet mean itself is a method of every manifold, :meth:`Manifold.mean`, a
 """
 
 from .centroids import (
+    centroid as centroid,
     einstein_midpoint as einstein_midpoint,
     gyromidpoint as gyromidpoint,
     lorentz_centroid as lorentz_centroid,
@@ -50,6 +51,7 @@ __all__ = [
     "Reconstruction",
     "WorstDistortion",
     "best_curvature",
+    "centroid",
     "delta_hyperbolicity",
     "distortion",
     "einstein_midpoint",

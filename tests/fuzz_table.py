@@ -816,13 +816,21 @@ _S = "stats."
 for _name, _spaces in (
     ("geometric_median", FORMS),
     ("frechet_variance", FORMS),
-    ("lorentz_centroid", [L, B, S, E]),
+    ("lorentz_centroid", HYPERBOLIC),
     ("einstein_midpoint", HYPERBOLIC),
     ("gyromidpoint", HYPERBOLIC),
 ):
     row(_S + _name, getattr(stats, _name), _spaces, free="x")(
         lambda d: _manifold(d, x=d.points(5), weights=d.rand(5))
     )
+
+
+row(
+    _S + "centroid",
+    stats.centroid,
+    [*KNOWN, CHARTS["HalfSpace(-0.7)"], PRODUCT],
+    free="x",
+)(lambda d: _manifold(d, x=d.points(5), weights=d.rand(5), index=d.ids(5), size=d.pick(3, 4)))
 
 
 def _table(d: Draw) -> Tensor:
