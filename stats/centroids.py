@@ -216,7 +216,7 @@ def _of_any_sign(
 
 def _of_factors(product: Product, x: Tensor, w: Tensor, empty: Tensor, members: Members) -> Tensor:
     """Of each factor; of equal factors in one call."""
-    inside = Members(members.axis - 1, members.index, members.size)
+    inside = Members(members.axis - 1, members.of, members.size)
     w_, empty_ = w.unsqueeze(-2), empty.unsqueeze(-2)
     parts = []
     for group, own in zip(product._groups, product._layout.gather(x), strict=True):
@@ -227,11 +227,11 @@ def _of_factors(product: Product, x: Tensor, w: Tensor, empty: Tensor, members: 
             found = _unit_centroid(kernels, divided(own, radius), w_, empty_, inside)
             parts.append(times(found, radius, 1))
             continue
-        size = None if members.index is None else members.size
+        size = None if members.of is None else members.size
         each = [
-            centroid(product._factor(i), own[..., j, :], w[..., 0], index=members.index, size=size)
+            centroid(product._factor(i), own[..., j, :], w[..., 0], index=members.of, size=size)
             for j, i in enumerate(group.members)
         ]
         found = torch.stack(each, dim=-2)
-        parts.append(found if members.index is not None else found.unsqueeze(-3))
+        parts.append(found if members.of is not None else found.unsqueeze(-3))
     return product._join(parts)
