@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..manifolds import Manifold, PositiveScalar
-from ..manifolds.checks import check_coordinates, check_tensor
+from ..manifolds.checks import check_coordinates, check_number, check_tensor
 from ..stats import centroid
 from ._layer import Layer
 
@@ -72,6 +72,7 @@ class AttentionPool(Layer):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(manifold, n)
+        check_number("AttentionPool", "temperature", temperature)
         self.query = nn.Parameter(torch.zeros(n, device=device, dtype=dtype))
         """In normal coordinates."""
         self.temperature = PositiveScalar(temperature)
