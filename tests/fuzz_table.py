@@ -294,6 +294,14 @@ for _name, _vectors in (
     )(_make)
 
 
+row(
+    _M + "antipode",
+    manifolds.antipode,
+    [*SPHERES, CHARTS["StereographicPlane(0.7)"], Product([S, S], dims=[2, 1])],
+    free="x",
+)(lambda d: _manifold(d, x=d.points(4)))
+
+
 @row(_M + "jacobi_field", manifolds.jacobi_field, FORMS, overflows=True)
 def _(d: Draw) -> dict[str, Any]:
     x = d.points(4)

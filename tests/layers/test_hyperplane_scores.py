@@ -129,6 +129,17 @@ def test_on_the_ball_they_are_those_of_hyperbolic_networks_plus_plus(c):
         torch.testing.assert_close(y, ball.to_normal(layer), **close)
 
 
+@pytest.mark.parametrize("k", [-1.3, -0.4, 0.4])
+def test_they_are_geoopts_scaled_distances_to_planes(k):
+    geoopt = pytest.importorskip("geoopt")
+    space, theirs = Stereographic(k), geoopt.Stereographic(torch.tensor(k, dtype=F64))
+    x = space.from_normal(0.4 * normal(7, N, seed=1))
+    z, r = normal(5, N, seed=2), 0.3 * normal(5, seed=3)
+    p, a = hyperplane(space, z, r)
+    wanted = theirs.dist2plane(x.unsqueeze(-2), p, a, signed=True) * z.norm(dim=-1)
+    torch.testing.assert_close(hyperplane_scores(space, x, z, r), wanted, rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize("name", KNOWN)
 def test_a_point_has_the_distances_that_it_was_made_of(name):
     manifold = KNOWN[name]
