@@ -27,6 +27,7 @@ from .interop.parametrization import OnManifold as OnManifold, on_manifold as on
 from .kernels.pair_form import PairForm as PairForm, PairTerm as PairTerm
 from .learnable_scalar import PositiveScalar as PositiveScalar, SignedScalar as SignedScalar
 from .lorentz import Lorentz as Lorentz
+from .operations.antipode import antipode as antipode
 from .operations.curvature_tensor import (
     ricci as ricci,
     riemann as riemann,
@@ -101,6 +102,7 @@ __all__ = [
     "Sphere",
     "Stereographic",
     "StereographicPlane",
+    "antipode",
     "as_geoopt",
     "ball_volume",
     "busemann",

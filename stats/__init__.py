@@ -7,6 +7,7 @@ Arrays of NumPy and nested lists are taken as well as tensors; results are tenso
 """
 
 from .centroids import (
+    centroid as centroid,
     einstein_midpoint as einstein_midpoint,
     gyromidpoint as gyromidpoint,
     lorentz_centroid as lorentz_centroid,
@@ -51,6 +52,7 @@ __all__ = [
     "Reconstruction",
     "WorstDistortion",
     "best_curvature",
+    "centroid",
     "delta_hyperbolicity",
     "distortion",
     "einstein_midpoint",

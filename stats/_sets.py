@@ -12,18 +12,13 @@ from ..manifolds.space_form import Context
 
 
 def enter(
-    op: str, manifold: Manifold, x: Tensor, weights: Tensor | None, *, look: bool = True
+    op: str, manifold: Manifold, x: Tensor, weights: Tensor | None
 ) -> tuple[Tensor, Tensor, Context]:
     """Points (..., k, m) at unit curvature, weights (..., k, 1) with sum 1, the way back."""
     check_manifold(op, manifold)
     (x,), call = manifold._to_unit(op, [("x", x)])
     check_set(op, x)
-    return x, normalised(op, x, weights, look=look).unsqueeze(-1), call
-
-
-def model(manifold: Manifold) -> Manifold:
-    """The manifold, looking at no values."""
-    return manifold._unchecked
+    return x, normalised(op, x, weights).unsqueeze(-1), call
 
 
 def hyperbolic(where: str, manifold: Manifold) -> Manifold:

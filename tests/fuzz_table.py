@@ -1,4 +1,4 @@
-"""How to call every public function and class of five rooms: the table of tests/test_fuzz.py.
+"""How to call every public function and class of six rooms: the table of tests/test_fuzz.py.
 
 A row makes valid arguments by name from a draw. A public name without a row fails a test there.
 """
@@ -13,7 +13,7 @@ import torch
 from cases import CHARTS, FOREIGN
 from torch import Tensor
 
-from spaceforms import distributions, losses, manifolds, search, stats
+from spaceforms import distributions, layers, losses, manifolds, search, stats
 from spaceforms.losses import distributed, metrics
 from spaceforms.manifolds import (
     Checked,
@@ -298,6 +298,14 @@ for _name, _vectors in (
         overflows=_name in ("volume_density", "expmap_differential"),
         ignores={"sectional": "x u v w", "ricci": "x", "volume_density": "x"}.get(_name, ""),
     )(_make)
+
+
+row(
+    _M + "antipode",
+    manifolds.antipode,
+    [*SPHERES, CHARTS["StereographicPlane(0.7)"], Product([S, S], dims=[2, 1])],
+    free="x",
+)(lambda d: _manifold(d, x=d.points(4)))
 
 
 @row(_M + "jacobi_field", manifolds.jacobi_field, FORMS, overflows=True)
@@ -825,13 +833,21 @@ _S = "stats."
 for _name, _spaces in (
     ("geometric_median", FORMS),
     ("frechet_variance", FORMS),
-    ("lorentz_centroid", [L, B, S, E]),
+    ("lorentz_centroid", HYPERBOLIC),
     ("einstein_midpoint", HYPERBOLIC),
     ("gyromidpoint", HYPERBOLIC),
 ):
     row(_S + _name, getattr(stats, _name), _spaces, free="x")(
         lambda d: _manifold(d, x=d.points(5), weights=d.rand(5))
     )
+
+
+row(
+    _S + "centroid",
+    stats.centroid,
+    [*KNOWN, CHARTS["HalfSpace(-0.7)"], PRODUCT],
+    free="x",
+)(lambda d: _manifold(d, x=d.points(5), weights=d.rand(5), index=d.ids(5), size=d.pick(3, 4)))
 
 
 def _table(d: Draw) -> Tensor:
@@ -929,3 +945,42 @@ for _name in ("Index", "Neighbours"):
 row("search.load_index", lambda path: torch.zeros(()) if path == "" else search.load_index(path))(
     lambda d: {"path": ""}
 )
+
+
+# -- layers ---------------------------------------------------------------------------------------
+
+_CHARTED = [*KNOWN, CHARTS["HalfSpace(-0.7)"]]
+row("layers.hyperplane_scores", layers.hyperplane_scores, _CHARTED, free="x")(
+    lambda d: _manifold(d, x=d.points(5), direction=d.rand(4, N), offset=d.normal(4))
+)
+row("layers.from_signed_distances", layers.from_signed_distances, [*_CHARTED], free="d")(
+    lambda d: {"manifold": d.space, "d": d.normal(5, N)}
+)
+
+
+def _layer(name: str) -> Callable[..., Any]:
+    def call(manifold: Any, x: Any, **given: Any) -> Any:
+        return getattr(layers, name)(manifold, N, **given)(x)
+
+    return call
+
+
+for _name, _given in (
+    ("Linear", {"out": 2}),
+    ("MLR", {"classes": 4}),
+    ("Norm", {"momentum": 0.5, "eps": 1e-3}),
+    ("AttentionPool", {"temperature": 2.0}),
+):
+    row("layers." + _name, _layer(_name), _CHARTED, near=True, smooth=False, free="x")(
+        lambda d, _given=_given: _manifold(d, x=d.points(5), **_given)
+    )
+row("layers.Pool", lambda manifold, **given: layers.Pool(manifold)(**given), _CHARTED, free="x")(
+    lambda d: _manifold(d, x=d.points(5))
+)
+row(
+    "layers.Lift",
+    lambda manifold, v, **given: layers.Lift(manifold, N, **given)(v),
+    _CHARTED,
+    free="v",
+)(lambda d: _manifold(d, v=d.normal(5, N), scale=0.5))
+row("layers.Tangent", lambda: torch.zeros(()))(lambda d: {})

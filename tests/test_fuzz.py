@@ -1,4 +1,4 @@
-"""Every public function of five rooms, called with what is valid, extreme, abusive and NaN.
+"""Every public function of six rooms, called with what is valid, extreme, abusive and NaN.
 
 The quick share runs with one seed; ``SPACEFORMS_FUZZ_SEED`` and ``SPACEFORMS_FUZZ_SECONDS`` are for
 the slow one. What fails says the seed, the name, the space and the arguments.
@@ -17,7 +17,7 @@ import pytest
 import torch
 from fuzz_table import EVERY, ROWS, Draw
 
-from spaceforms import distributions, losses, manifolds, search, stats
+from spaceforms import distributions, layers, losses, manifolds, search, stats
 from spaceforms.losses import distributed, metrics
 from spaceforms.manifolds import Manifold
 
@@ -30,6 +30,7 @@ ROOMS = {
     "distributions": distributions,
     "stats": stats,
     "search": search,
+    "layers": layers,
 }
 SEED = int(os.environ.get("SPACEFORMS_FUZZ_SEED", "0"))
 SECONDS = float(os.environ.get("SPACEFORMS_FUZZ_SECONDS", "120"))

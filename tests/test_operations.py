@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import spaceforms.distributions
+import spaceforms.layers
 import spaceforms.manifolds
 import spaceforms.search
 import spaceforms.stats
@@ -14,7 +15,13 @@ from spaceforms.manifolds import Stereographic
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 ROWS = [line.strip("| ").split(" | ") for line in PAGE.splitlines() if line.startswith("| ")][2:]
-ROOMS = (spaceforms.manifolds, spaceforms.stats, spaceforms.distributions, spaceforms.search)
+ROOMS = (
+    spaceforms.manifolds,
+    spaceforms.stats,
+    spaceforms.layers,
+    spaceforms.distributions,
+    spaceforms.search,
+)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])

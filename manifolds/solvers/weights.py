@@ -14,14 +14,10 @@ def check_set(where: str, x: Tensor) -> None:
         )
 
 
-def normalised(where: str, x: Tensor, weights: Tensor | None, *, look: bool = True) -> Tensor:
-    """Weights with sum 1, (..., k).
-
-    Without a look at their values, for what is to go under ``vmap`` or into a graph, weights that
-    are negative, not finite or all zero become NaN; with one they are an error.
-    """
+def check_weights(where: str, x: Tensor, weights: Tensor | None) -> Tensor:
+    """Weights (..., k) in the dtype of the points (..., k, m), 1 if None; no look at values."""
     if weights is None:
-        return torch.full(x.shape[:-1], 1 / x.shape[-2], dtype=x.dtype, device=x.device)
+        return torch.ones(x.shape[:-1], dtype=x.dtype, device=x.device)
     check_real(where, "weights", weights)
     if weights.shape[-1:] != x.shape[-2:-1]:
         raise ValueError(
@@ -29,11 +25,16 @@ def normalised(where: str, x: Tensor, weights: Tensor | None, *, look: bool = Tr
             f"expected (..., {x.shape[-2]}), one weight a point."
         )
     check_broadcast(where, "the tensor weights", weights, weights.shape[:-1], x.shape[:-2])
-    w = weights.to(x.dtype)
+    return weights.to(x.dtype)
+
+
+def normalised(where: str, x: Tensor, weights: Tensor | None) -> Tensor:
+    """Weights with sum 1, (..., k)."""
+    if weights is None:
+        return torch.full(x.shape[:-1], 1 / x.shape[-2], dtype=x.dtype, device=x.device)
+    w = check_weights(where, x, weights)
     total = w.sum(-1, keepdim=True)
     good = ((w >= 0) & (total > 0) & total.isfinite()).all(-1, keepdim=True)
-    if not look:
-        return torch.where(good, w / total, torch.nan)
     # Newton's method looks at values too: one look more costs nothing.
     if not bool(good.all()):
         raise ValueError(

@@ -97,7 +97,7 @@ POINTS = {
     "point_reflection": lambda m, x, y, v, w: point_reflection(m, y)(x),
     "both": lambda m, x, y, v, w: (rotation(m, Q) @ translation(m, x, y))(y),
     "recentre": lambda m, x, y, v, w: recentre(m, x)[0],
-    "lorentz_centroid": lambda m, x, y, v, w: stats.lorentz_centroid(m, x),
+    "centroid": lambda m, x, y, v, w: stats.centroid(m, x),
     "median": lambda m, x, y, v, w: stats.geometric_median(m, x),
     "mean": lambda m, x, y, v, w: m.mean(x),
     "geodesic": lambda m, x, y, v, w: m.geodesic(x, y, -0.4),

@@ -71,6 +71,7 @@ BY_COORDINATES = {
     "convert": lambda m: convert(X, m, LORENTZ),
     "convert_vector": lambda m: convert_vector(X, V, m, LORENTZ),
     "horopca": lambda m: stats.horopca(m, X, 1),
+    "centroid": lambda m: stats.centroid(m, X),
     "lorentz_centroid": lambda m: stats.lorentz_centroid(m, X),
     "einstein_midpoint": lambda m: stats.einstein_midpoint(m, X),
     "gyromidpoint": lambda m: stats.gyromidpoint(m, X),

@@ -5,14 +5,14 @@ import torch
 from cases import FORMS as CASES, points
 
 from spaceforms.manifolds import Checked, Lorentz
-from spaceforms.stats import geometric_median, horopca, lorentz_centroid, pga, tangent_pca
+from spaceforms.stats import centroid, geometric_median, horopca, pga, tangent_pca
 
 F64 = torch.float64
 FIXED = [name for name in CASES if "learnable" not in name]
 MEANS = {
     "mean": lambda m, x, w=None: m.mean(x, w),
     "median": geometric_median,
-    "centroid": lorentz_centroid,
+    "centroid": centroid,
 }
 
 
