@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, register_kl
 
+from ..manifolds import Product
 from .riemannian_normal import RiemannianNormal
 from .wrapped_normal import WrappedNormal
 
@@ -12,16 +13,29 @@ _Normal = WrappedNormal | RiemannianNormal
 
 def _check(p: _Normal, q: _Normal) -> None:
     """One space and, but on flat space, one centre. The centres are looked at."""
-    k, other = p.manifold.curvature.item(), q.manifold.curvature.item()
-    if type(p.manifold) is not type(q.manifold) or k != other or p.n != q.n:
-        raise ValueError(
-            f"kl_divergence: p is on {p.manifold!r} of dimension {p.n}, q on {q.manifold!r} of "
-            f"dimension {q.n}; expected one space."
+    _check_space("kl_divergence", p, q)
+    if isinstance(p.manifold, Product):
+        raise NotImplementedError(
+            "kl_divergence: there is no closed form here on a product; monte_carlo_kl(p, q) "
+            "estimates it, and of laws that are products of one law a factor it is a sum."
         )
+    k = p.manifold.curvature.item()
     if k != 0 and not bool((p.loc == q.loc).all()):
         raise NotImplementedError(
             f"kl_divergence: the centres of two {type(p).__name__} laws differ, where there is no "
             "closed form on a curved space; monte_carlo_kl(p, q) estimates it."
+        )
+
+
+def _check_space(where: str, p: Distribution, q: Distribution) -> None:
+    """Densities by the volumes of two spaces have no ratio that means something."""
+    one, other = getattr(p, "manifold", None), getattr(q, "manifold", None)
+    if one is None or other is None:
+        return
+    if repr(one) != repr(other) or p.event_shape != q.event_shape:
+        raise ValueError(
+            f"{where}: p is on {one!r}, events {tuple(p.event_shape)}, and q on {other!r}, events "
+            f"{tuple(q.event_shape)}; expected one space."
         )
 
 
@@ -70,8 +84,9 @@ def monte_carlo_kl(p: Distribution, q: Distribution, samples: int = 1000) -> tup
         sqrt(samples), without gradients.
 
     Raises:
-        ValueError: fewer than two samples.
+        ValueError: fewer than two samples, or laws on two spaces.
     """
+    _check_space("monte_carlo_kl", p, q)
     if samples < 2:
         raise ValueError(f"monte_carlo_kl: samples is {samples}; expected two or more.")
     size = torch.Size((samples,))

@@ -81,6 +81,11 @@ def to_tensor(where: str, name: str, value: Any) -> Any:
             ) from None
     if not hasattr(value, "__array__"):
         return value
+    if hasattr(value, "mask"):
+        raise TypeError(
+            f"{where}: {name} is a masked array, whose mask would be lost; expected an array of "
+            "what is to be used."
+        )
     array = value.__array__()
     try:
         return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), order="C"))

@@ -95,6 +95,8 @@ def draw_tree(
         ValueError: no edges, a cycle, names or points that are not one a node.
     """
     where = "plotting.draw_tree"
+    if hasattr(edges, "tolist"):  # of an array or a tensor two equal numbers may be two nodes
+        edges = edges.tolist()
     pairs = [tuple(pair) for pair in edges]
     if any(len(pair) != 2 for pair in pairs) or not pairs:
         raise ValueError(

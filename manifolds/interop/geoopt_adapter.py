@@ -10,6 +10,7 @@ from geoopt.utils import size2shape
 from torch import Tensor
 
 from ..base import Manifold
+from ..product.space import Product
 
 Map = Callable[..., Tensor]
 
@@ -54,7 +55,8 @@ class GeooptAdapter(geoopt.Manifold):  # type: ignore[misc]
         of the ambient space; on the hyperbolic models they would sample another density, without a
         word, where geoopt now refuses.
         """
-        return self.manifold.sign >= 0
+        m = self.manifold
+        return all(part.sign >= 0 for part in (m.factors if isinstance(m, Product) else [m]))
 
     @property
     def name(self) -> str:
@@ -64,6 +66,8 @@ class GeooptAdapter(geoopt.Manifold):  # type: ignore[misc]
     @property
     def k(self) -> Tensor:
         """What geoopt calls the curvature: of a hyperboloid R^2, of a ball and Stereographic K."""
+        if isinstance(self.manifold, Product):
+            raise AttributeError(f"{self.manifold!r} has no one curvature, which k would be.")
         k = self.manifold.curvature
         return -1 / k if type(self.manifold).__name__ == "Lorentz" else k
 
@@ -249,7 +253,9 @@ class GeooptAdapter(geoopt.Manifold):  # type: ignore[misc]
     def random(
         self, *size: Any, mean: Tensor | float = 0.0, std: Tensor | float = 1.0, **options: Any
     ) -> "geoopt.ManifoldTensor":
-        """:meth:`random_normal`; geoopt's name for whatever law a manifold has."""
+        """geoopt's name for a law: uniform on the sphere, elsewhere :meth:`random_normal`."""
+        if type(self.manifold).__name__ == "Sphere":
+            return self.random_uniform(*size, **options)
         return self.random_normal(*size, mean=mean, std=std, **options)
 
     def origin(

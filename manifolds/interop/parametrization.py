@@ -2,7 +2,6 @@
 
 from typing import TypeVar
 
-import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
@@ -29,6 +28,7 @@ class OnManifold(nn.Module):
         super().__init__()
         check_manifold("OnManifold", manifold)
         self.manifold = manifold
+        self._takes_coordinates = False  # while on_manifold registers it
 
     def forward(self, v: Tensor) -> Tensor:
         """The points of normal coordinates: (..., n) -> (..., m)."""
@@ -41,6 +41,8 @@ class OnManifold(nn.Module):
             ValueError: what is assigned is not on the manifold: a weight as it was initialised, of
                 which one would else not know that it was moved.
         """
+        if self._takes_coordinates:
+            return x
         if not x.is_meta:  # which has no values to look at
             on = self.manifold.is_point(x.detach())
             if not bool(on.all()):
@@ -63,7 +65,8 @@ def on_manifold(module: M, name: str, manifold: Manifold) -> M:
     >>> optimiser = torch.optim.AdamW(table.parameters(), lr=0.1)
 
     The values stay as they were initialised: an ``Embedding``'s normal numbers are points at a
-    distance of about sqrt(n) from the origin, so scale them where that is far. Each reading of the
+    distance of about sqrt(n) from the origin, so scale them where that is far, beforehand: of a
+    parametrized tensor ``reset_parameters`` and ``nn.init`` change a copy. Each reading of the
     tensor lifts all its rows; ``torch.nn.utils.parametrize.cached()`` lifts them once a step, and a
     table of which a step uses few rows is cheaper as a plain parameter whose gathered rows are
     lifted, ``manifold.from_normal(v[rows])``. ``parametrize.remove_parametrizations(module, name)``
@@ -80,7 +83,8 @@ def on_manifold(module: M, name: str, manifold: Manifold) -> M:
 
     Raises:
         TypeError: no module, no manifold, or a parameter that is not floating-point.
-        ValueError: there is no parameter of this name, or it is parametrized already.
+        ValueError: there is no parameter of this name, or it is parametrized already; a table with
+            ``sparse`` or ``max_norm``.
     """
     check_manifold("on_manifold", manifold)
     if not isinstance(module, nn.Module):
@@ -93,13 +97,17 @@ def on_manifold(module: M, name: str, manifold: Manifold) -> M:
             f"on_manifold: {name} of {type(module).__name__} is "
             f"{'parametrized already' if again else 'no parameter of it'}; expected {has}."
         )
-    v = known[name]
-    check_coordinates("on_manifold", [(name, v)], 1)
-    with torch.no_grad():
-        points = nn.Parameter(manifold.from_normal(v), requires_grad=v.requires_grad)
-    setattr(module, name, points)
-    # unsafe: on a hyperboloid or a sphere a point has one coordinate more than v.
-    parametrize.register_parametrization(module, name, OnManifold(manifold), unsafe=True)
-    with torch.no_grad():  # the way there and back would cost far points their last digits
-        getattr(module.parametrizations, name).original.copy_(v)
+    check_coordinates("on_manifold", [(name, known[name])], 1)
+    if getattr(module, "sparse", False) or getattr(module, "max_norm", None) is not None:
+        raise ValueError(
+            f"on_manifold: {type(module).__name__} has sparse or max_norm, which would read or "
+            "rescale points row by row; expected neither. A table with sparse gradients holds "
+            "coordinates: lift the rows that it gives, manifold.from_normal(table(rows))."
+        )
+    # The parameter stays the same object, for optimisers and modules that have it already. unsafe:
+    # on a hyperboloid or a sphere a point has one coordinate more than its coordinates v.
+    layer = OnManifold(manifold)
+    layer._takes_coordinates = True
+    parametrize.register_parametrization(module, name, layer, unsafe=True)
+    layer._takes_coordinates = False
     return module

@@ -89,14 +89,15 @@ def _pull(
 ) -> tuple[Tensor, Tensor, None]:
     at = Saved(*saved)
     size, across, radial, _ = at.result.chunk(4, dim=-1)
-    g_size, g_across, g_radial, g_ahead = g.chunk(4, dim=-1)
+    # Next to 0 a derivative may be beyond the dtype: a large number then, not infinity, of which
+    # the product with a coordinate 0 or the sum with its like would be NaN.
+    most = torch.finfo(g.dtype).max / 8
+    g_size, g_across, g_radial, g_ahead = g.clamp(-most, most).chunk(4, dim=-1)
+    g_across = g_across.where(across > 0, 0.0)
     along = g_radial + g_ahead
     by_y = torch.addcmul(along * at.ray, g_across, at.side)
-    # Next to 0 the derivative by x may be beyond the dtype: the largest number, not infinity, whose
-    # product with a coordinate 0 of the direction would be NaN.
-    most = torch.finfo(g.dtype).max
     turn = (along * across - g_across * radial) / size.where(size > 0, 1.0)
-    turn = torch.where(size > 0, turn.clamp(-most, most), 0.0)
+    turn = turn.clamp(-most, most).where(size > 0, 0.0)
     by_x = torch.addcmul((g_size - g_ahead) * at.ray, turn, at.side)
     return by_x, by_y, None
 

@@ -180,12 +180,18 @@ def sqrt0(s: Tensor) -> Tensor:
 
 
 def atan2_0(y: Tensor, x: Tensor) -> Tensor:
-    """atan2(y, x) with value and gradient 0 at the origin, where the angle is not defined."""
+    """atan2(y, x) with value and gradient 0 at the origin, where the angle is not defined.
+
+    Of subnormal numbers the derivative, one over their size, is beyond the dtype: there it is 0 too.
+    """
     if can_look(y):
         square = y.detach().square() + x.detach().square()
         if all_within(square, 2.0**-40, 2.0**60):
             return torch.atan2(y, x)
     # Its derivative divides by x^2 + y^2, which may overflow or vanish where their ratio is fine.
-    scale = binary_scale(torch.cat([x, y], dim=-1))
+    both = torch.cat([x, y], dim=-1)
+    scale = binary_scale(both)
+    subnormal = largest_entry(both) < 8 * torch.finfo(y.dtype).tiny
+    y, x = y.detach().where(subnormal, y), x.detach().where(subnormal, x)
     defined = (y != 0) | (x != 0)
     return torch.atan2((y / scale).where(defined, 0.0), (x / scale).where(defined, 1.0))

@@ -101,8 +101,13 @@ def test_two_spaces_get_a_sentence():
         WrappedNormal(Lorentz(-2.0), points(Lorentz(-2.0), 3, seed=1), 0.5),
         WrappedNormal(PoincareBall(), points(PoincareBall(), 4, seed=1), 0.5),
     ):
-        with pytest.raises(ValueError, match="expected one space"):
-            kl_divergence(p, q)
+        for divergence in (kl_divergence, monte_carlo_kl):
+            with pytest.raises(ValueError, match="expected one space"):
+                divergence(p, q)
+    both = Product([Lorentz(), Euclidean()], dims=[2, 2])
+    p = WrappedNormal(both, both.origin(4, dtype=F64), 0.5)
+    with pytest.raises(NotImplementedError, match="no closed form here on a product"):
+        kl_divergence(p, p)
 
 
 @pytest.mark.parametrize("space", [*OPEN, Sphere(0.3)], ids=repr)

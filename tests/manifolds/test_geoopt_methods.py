@@ -6,7 +6,15 @@ import pytest
 import torch
 from cases import normal, points
 
-from spaceforms.manifolds import Euclidean, Lorentz, PoincareBall, Sphere, Stereographic, as_geoopt
+from spaceforms.manifolds import (
+    Euclidean,
+    Lorentz,
+    PoincareBall,
+    Product,
+    Sphere,
+    Stereographic,
+    as_geoopt,
+)
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message=r".*torch\.jit.*")
@@ -177,6 +185,19 @@ def test_random_points_have_geoopts_law():
     assert (v[:, 0] == 0).all()
     # The mean of 60,000 squares of a normal number is off by sqrt(2/60,000) of it: 3 % is 5 sigma.
     assert v[:, 1:].square().mean() == pytest.approx(0.09, rel=0.03)
+
+
+def test_a_product_is_not_reversible_and_has_no_one_curvature():
+    adapter = as_geoopt(Product([Lorentz(), Euclidean()], dims=[2, 2]))
+    assert not adapter.reversible
+    assert not hasattr(adapter, "k")
+    assert as_geoopt(Product([Sphere(), Euclidean()], dims=[2, 2])).reversible
+
+
+def test_random_is_uniform_on_the_sphere():
+    drawn = as_geoopt(Sphere()).random(5000, 3, dtype=F64).as_subclass(torch.Tensor)
+    # Each coordinate has variance 1/3: five deviations of the mean of 5,000.
+    assert (drawn.mean(0).abs() < 5 * (1 / 3 / 5000) ** 0.5).all()
 
 
 def test_a_law_about_a_point_has_its_deviation_as_a_length():

@@ -9,7 +9,9 @@ from gyro_reference import expmap as exact_expmap
 from reference import numbers
 
 from spaceforms.manifolds import (
+    Euclidean,
     Klein,
+    PoincareBall,
     Sphere,
     Stereographic,
     StereographicPlane,
@@ -197,3 +199,16 @@ def test_a_distance_of_points_on_both_sides_of_the_origin_has_its_derivative_by_
     with mp.workdps(60):
         right = mp.diff(lambda k: 2 * (half(x, k) + half(y, k)), mp.mpf(k))
     assert abs(slope.item() - right) <= 32 * U[F64] * abs(right)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)
+def test_a_subnormal_vertex_has_a_finite_gradient(dtype):
+    """Where the derivative of the angle is beyond the dtype it is a large number, never NaN."""
+    tiny = float(torch.finfo(dtype).tiny)
+    for space in (PoincareBall(), Euclidean(), Stereographic(0.3), Stereographic(-0.3)):
+        for size in (0.1 * tiny, 1e-3 * tiny, tiny):
+            for end in ((0.0, 0.0, 0.0), (0.0, size, 0.0), (-size, 0.0, 0.0), (0.5, 0.1, 0.0)):
+                x = torch.tensor([size, 0.0, 0.0], dtype=dtype, requires_grad=True)
+                y = torch.tensor(end, dtype=dtype, requires_grad=True)
+                for slope in torch.autograd.grad(space.exterior_angle(x, y), (x, y)):
+                    assert not slope.isnan().any(), (space, size, end)

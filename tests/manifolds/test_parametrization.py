@@ -73,6 +73,18 @@ def test_points_may_be_assigned_and_what_is_none_may_not():
         parametrize.register_parametrization(raw, "weight", OnManifold(Lorentz()), unsafe=True)
 
 
+def test_the_parameter_stays_the_object_that_optimisers_and_ties_have():
+    table, twin = torch.nn.Embedding(5, 3), torch.nn.Embedding(5, 3)
+    twin.weight = table.weight
+    sgd = torch.optim.SGD(table.parameters(), lr=1.0)
+    before = table.weight.detach().clone()
+    on_manifold(table, "weight", Lorentz())
+    table(torch.arange(5)).sum().backward()
+    sgd.step()
+    assert not torch.equal(twin.weight, before)
+    assert torch.equal(table.weight, Lorentz().from_normal(twin.weight))
+
+
 def test_a_learnable_curvature_is_a_parameter_of_the_module():
     space = Lorentz(-1.0, learnable=True)
     table = on_manifold(torch.nn.Embedding(3, 2), "weight", space)
@@ -134,6 +146,11 @@ def _twice():
             lambda: on_manifold(torch.nn.Linear(2, 2), "wieght", Lorentz()),
             ValueError,
             "wieght of Linear is no parameter of it; expected one of weight, bias",
+        ),
+        (
+            lambda: on_manifold(torch.nn.Embedding(5, 2, max_norm=1.0), "weight", Lorentz()),
+            ValueError,
+            "Embedding has sparse or max_norm",
         ),
         (_twice, ValueError, "weight of ParametrizedLinear is parametrized already"),
         (
