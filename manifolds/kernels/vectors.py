@@ -182,7 +182,7 @@ def sqrt0(s: Tensor) -> Tensor:
 def atan2_0(y: Tensor, x: Tensor) -> Tensor:
     """atan2(y, x) with value and gradient 0 at the origin, where the angle is not defined.
 
-    Of subnormal numbers the derivative, one over their size, is beyond the dtype: there it is 0 too.
+    Of subnormal numbers the derivative, one over their size, is beyond the dtype: there it is 0.
     """
     if can_look(y):
         square = y.detach().square() + x.detach().square()
