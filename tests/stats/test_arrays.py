@@ -18,6 +18,10 @@ IDEAL = torch.eye(3, dtype=torch.float64)[:2]
 PCA, PGA = stats.tangent_pca(SPACE, X, 2), stats.pga(SPACE, X, 2)
 HORO = stats.horopca(SPACE, X, 2)
 CALLS = {
+    "centroid": lambda of: stats.centroid(SPACE, of(X), of(W)),
+    "of sets": lambda of: stats.centroid(
+        SPACE, of(X), of(W), index=of(torch.arange(len(X)) // 2), size=len(X)
+    ),
     "lorentz_centroid": lambda of: stats.lorentz_centroid(SPACE, of(X), of(W)),
     "einstein_midpoint": lambda of: stats.einstein_midpoint(SPACE, of(X), of(W)),
     "gyromidpoint": lambda of: stats.gyromidpoint(SPACE, of(X), of(W)),
