@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..manifolds import Manifold
 from ..manifolds.base import check_manifold
-from ..manifolds.checks import ArrayLike, check_coordinates, check_integer, check_real, to_tensor
+from ..manifolds.checks import INTEGERS, ArrayLike, check_coordinates, check_integer, to_tensor
 
 Rows = Callable[[Tensor], Tensor]
 """(B,) indices -> (B, n), the distances of these points from all."""
@@ -60,8 +60,7 @@ def rows_of(
             len(points)
         )
     distances = to_tensor(where, name, distances)
-    if not distances.is_floating_point():  # numbers of edges, for instance
-        check_real(where, name, distances)
+    if isinstance(distances, Tensor) and distances.dtype in INTEGERS:  # numbers of edges
         distances = distances.double()
     check_coordinates(where, [(name, distances)], 1)
     table = distances.detach()

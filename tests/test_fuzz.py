@@ -133,7 +133,10 @@ def abuses(name, key, value):
     none = [] if "None" in hint or value is None else [None]
     numbers_too = "float" in hint or not hint
     if isinstance(value, torch.Tensor):
-        table = [*none, "text", np.zeros(tuple(value.shape)), value.to(torch.complex64)]
+        # Two rooms take arrays and lists of numbers for tensors.
+        arrays = name.startswith(("stats.", "search."))
+        other = np.full(tuple(value.shape), "a" if arrays else 0.0)
+        table = [*none, "text", other, value.to(torch.complex64)]
         if value.layout == torch.strided and value.ndim:
             table += [value.double().to_sparse()]
         if value.is_floating_point():

@@ -38,7 +38,10 @@ def test_every_sentence_has_the_figures_of_the_files(tmp_path, monkeypatch):
             assert f"{statistics.fmean(own):.3f}" in text.partition("## What was published")[0]
     # What has not run has no sentence and no section, and is named.
     assert "were hidden** hyperbolic" not in text
-    assert "Not run yet: `wordnet_hidden`, `wordnet_dimensions`, `wordnet_nouns`." in text
+    assert (
+        "Not run yet: `wordnet_hidden`, `wordnet_dimensions`, `closure`, `shares`, `wordnet_nouns`."
+        in text
+    )
     assert "## All nouns" not in text
 
 

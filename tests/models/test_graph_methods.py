@@ -286,7 +286,7 @@ def test_a_product_is_stored_and_read_again(tree, tmp_path):
         (["--method", "order"], "expected --manifold euclidean"),
         (["--method", "cone"], "method is 'cone'; expected one of distances"),
         (["--method", "cones", "--bias"], "expected --method distances with a bias"),
-        (["--hidden", "1"], "hidden is 1.0; expected a share"),
+        (["--hidden", "1.5"], "hidden is 1.5; expected a share"),
         (["--hidden", "0.5", "--closure", "False"], "expected at most one"),
     ],
 )
