@@ -897,6 +897,7 @@ row(
     smooth=False,
     near=True,
     free="new",
+    whole="true",
 )(lambda d: {"true": _table(d), "new": d.points(5), "manifold": d.space})
 row(_S + "delta_hyperbolicity", stats.delta_hyperbolicity, FORMS, smooth=False, free="distances")(
     lambda d: {"distances": d.points(6), "manifold": d.space, "budget": 10**5}
