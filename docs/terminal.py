@@ -36,8 +36,11 @@ def files_of(page: str) -> Path:
 
 def without_bars(printed: str) -> str:
     """Lines as they stand when all is done."""
-    whole = [line for line in printed.split("\n") if not _BAR.search(line)]
-    lines = [line.rpartition("\r")[2].rstrip() for line in whole]
+    lines = []
+    for line in printed.split("\n"):
+        shown = line.rpartition("\r")[2].rstrip()
+        if not _BAR.search(line) and (shown or "\r" not in line):
+            lines.append(shown)
     return "\n".join(lines).strip("\n") + "\n"
 
 
