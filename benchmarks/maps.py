@@ -169,14 +169,17 @@ def main() -> None:
     if options.page is None:
         table(options, shapes, options.compile)
         return
-    eager, compiled = table(options, shapes, False), table(options, SHAPES[:2], True)
-    options.page.write_text(
-        PAGE.format(
-            date=date.today().isoformat(), torch=torch.__version__, machine=platform.machine(),
-            eager=eager, compiled=compiled,
-        ),
-        encoding="utf-8",
-    )  # fmt: skip
+    eager, compiled = table(options, shapes, False), "Being measured."
+    for last in (False, True):  # the first table is kept if the second, of an hour, is broken off
+        if last:
+            compiled = table(options, SHAPES[:2], True)
+        options.page.write_text(
+            PAGE.format(
+                date=date.today().isoformat(), torch=torch.__version__, machine=platform.machine(),
+                eager=eager, compiled=compiled,
+            ),
+            encoding="utf-8",
+        )  # fmt: skip
 
 
 if __name__ == "__main__":
