@@ -90,7 +90,7 @@ class TrainConfig:
     CLIP, for both."""
     tuning: Tuning = "frozen"
     """What learns of encoders from folders: nothing, low-rank adapters beside their linear layers
-    (needs peft), or all; then take a small --lr."""
+    (needs peft), or all; then take a small learning rate."""
     lora_rank: int = 8
     """Of the adapters."""
     augmentation: Augmentation = field(default_factory=Augmentation)
