@@ -118,6 +118,11 @@ def test_a_frozen_pair_is_its_towers_before_and_after_and_the_run_holds_its_head
     assert "R@1" in capsys.readouterr().out
     assert main(["plot", str(run.folder)]) == 0
     assert main(["rank", str(run.folder), str(folders / "data/0.png"), *texts]) == 0
+    picture = str(folders / "data/0.png")
+    assert main(["traverse", str(run.folder), "--image", picture]) == 0
+    features = tmp_path / "features.npz"
+    assert main(["features", "--run", str(run.folder), "--out", str(features)]) == 0
+    assert np.load(features)["image"].shape == (40, 10)
     HubRun(run).save_pretrained(tmp_path / "hub")
     again = HubRun.from_pretrained(tmp_path / "hub").run
     assert torch.equal(again.encode_texts(texts), run.encode_texts(texts))
