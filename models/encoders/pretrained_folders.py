@@ -21,7 +21,7 @@ from ...datasets.disk import MOST_TABLE, clean, digest, read_file, write_text
 from ...datasets.pair import parse
 from ...manifolds.extras import import_extra
 from .adapters import ImageFeatures, Pool, TextFeatures
-from .towers import from_transformers
+from .towers import from_transformers, padding_of
 
 Tuning = Literal["frozen", "lora", "full"]
 PREFIX = "hf:"
@@ -90,7 +90,7 @@ def load_text_folder(folder: Path, tuning: Tuning, rank: int = 8) -> TextFeature
     encoder = TextFeatures(
         from_transformers(model, _pictures(folder)).text.module if pair else model,
         pool="own" if pair else "mean",
-        padding=tokens.padding,
+        padding=padding_of(model, tokens.padding),
         ends_with_padding=tokens.ends_with_padding,
     )
     return _tuned(encoder, folder, tuning, rank)
@@ -101,10 +101,17 @@ class PretrainedTokenizer:
     :class:`~spaceforms.models.Tokenizer`."""
 
     def __init__(
-        self, backend: Any, *, context: int, padding: int, ends_with_padding: bool
+        self,
+        backend: Any,
+        *,
+        context: int,
+        padding: int,
+        ends_with_padding: bool,
+        one_length: bool,
     ) -> None:
         self._backend, self.context = backend, context
         self.padding, self.ends_with_padding = padding, ends_with_padding
+        self.one_length = one_length
         backend.no_padding()  # a file may ask for it, by its own longest text
         backend.enable_truncation(context)
 
@@ -128,7 +135,9 @@ class PretrainedTokenizer:
                 f"{_first_line(error)}"
             ) from error
         pads = found.pad_token_id if found.pad_token_id is not None else found.eos_token_id
-        longest = getattr(_text_part(_config(folder)), "max_position_embeddings", None)
+        config = _config(folder)
+        part = getattr(config, "text_config", config)
+        longest = getattr(part, "max_position_embeddings", None)
         sizes = (found.model_max_length, longest or _MOST_TOKENS)
         return cls(
             backend,
@@ -136,6 +145,7 @@ class PretrainedTokenizer:
             padding=0 if pads is None else pads,
             # CLIP pads with the token that ends a text, whose first one is text.
             ends_with_padding=pads is not None and pads == found.eos_token_id,
+            one_length=config.model_type.startswith("siglip"),
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -151,7 +161,8 @@ class PretrainedTokenizer:
         return int(self._backend.get_vocab_size())
 
     def encode(self, texts: Sequence[str]) -> Tensor:
-        """Token ids (B, L) int64: L is the longest text's length, at most the model's."""
+        """Token ids (B, L) int64: L is the longest text's length, at most the model's; SigLIP's
+        always, which reads the last token."""
         if isinstance(texts, str):
             raise TypeError(
                 f"PretrainedTokenizer.encode: expected a list of texts, got the text {texts!r}"
@@ -159,7 +170,8 @@ class PretrainedTokenizer:
         looked_at = [clean(text[:_LONGEST]) for text in texts]
         rows = [encoding.ids for encoding in self._backend.encode_batch(looked_at)]
         # A tokenizer that ends no text has no token for an empty one.
-        shape = (len(rows), max([1, *map(len, rows)]))
+        longest = self.context if self.one_length else max([1, *map(len, rows)])
+        shape = (len(rows), longest)
         ids = torch.full(shape, self.padding, dtype=torch.int64)
         for k, row in enumerate(rows):
             ids[k, : len(row)] = torch.tensor(row, dtype=torch.int64)
@@ -228,10 +240,6 @@ def _config(folder: Path) -> Any:
             f"{folder / 'config.json'}: expected the configuration of a model of transformers, got "
             f"{_first_line(error)}"
         ) from error
-
-
-def _text_part(config: Any) -> Any:
-    return getattr(config, "text_config", config)
 
 
 def _transformers(folder: Path) -> Any:

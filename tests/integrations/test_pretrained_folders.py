@@ -197,6 +197,24 @@ def test_texts_are_the_mean_over_tokens_and_pictures_the_own_pooled(folders):
     torch.testing.assert_close(image(pixels), wanted, rtol=1e-5, atol=1e-6)
 
 
+def test_siglips_texts_have_one_length_and_no_mask_so_a_text_has_one_point(tmp_path):
+    torch.manual_seed(0)
+    write_tokenizer(tmp_path, pad="</s>", longest=9)
+    text = SIZES | {"vocab_size": 12, "max_position_embeddings": 9, "projection_size": 12}
+    config = hf.SiglipConfig(text_config=text, vision_config=PICTURES)
+    hf.SiglipModel(config).save_pretrained(tmp_path)
+    write_pixels(tmp_path)
+    encoder = load_text_folder(tmp_path, "frozen")
+    tokenizer = PretrainedTokenizer.from_folder(tmp_path)
+    alone, with_another = (tokenizer.encode(t) for t in (["red"], ["red", "a big square"]))
+    assert alone.shape == (1, 9)
+    torch.testing.assert_close(encoder(with_another)[0], encoder(alone)[0], rtol=1e-5, atol=1e-6)
+    theirs = hf.AutoTokenizer.from_pretrained(tmp_path)
+    ids = theirs(["red"], padding="max_length", return_tensors="pt")["input_ids"]
+    wanted = hf.SiglipModel.from_pretrained(tmp_path).eval().text_model(input_ids=ids)
+    torch.testing.assert_close(encoder(alone), wanted.pooler_output, rtol=1e-5, atol=1e-6)
+
+
 def test_long_texts_are_cut_and_the_id_of_padding_is_that_of_the_tokenizer(tmp_path):
     hf.BertConfig(**SIZES, vocab_size=12, max_position_embeddings=12).save_pretrained(tmp_path)
     known = write_tokenizer(tmp_path, longest=6)
