@@ -122,8 +122,8 @@ class Sphere(Manifold):
         return sphere_transport.transport(x, y, v)
 
     def _transport_at(self, x: Tensor, y: Tensor, v: Tensor, radius: float | Tensor) -> Tensor:
-        # In units of R: of v = 1e-35 at R = 1e-4 the products would underflow in float32. There is no
-        # derivative by R, on which it does not depend.
+        # In units of R: of v = 1e-35 at R = 1e-4 the products would underflow in float32. It does
+        # not depend on R.
         number = radius.detach() if isinstance(radius, Tensor) else radius
         return sphere_transport.transport(divided(x, number), divided(y, number), v)
 

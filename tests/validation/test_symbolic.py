@@ -156,7 +156,6 @@ FAULTS = {
         "quadric/transport on the sphere, slopes",
         lambda x, y, v, g, far: sphere_transport.transport_slopes(x, y, v, g, far)[::-1],
     ),
-    ),
     "exponential map that does not turn": (
         "kernels/expmap, slopes",
         lambda r, t, mu, nu: (*kernels.expmap_slopes(r, t, mu, nu)[:2], sp.S.Zero),

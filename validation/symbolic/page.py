@@ -42,8 +42,8 @@ from . import (
     radial,
     series,
     sphere_exp_gradients,
-    sphere_transport,
     sphere_forms,
+    sphere_transport,
     transport_pullback,
     volume,
 )

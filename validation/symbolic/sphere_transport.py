@@ -77,9 +77,9 @@ def derivations() -> Iterator[Derivation]:
     yield Derivation(
         "quadric/transport on the sphere, slopes",
         "The gradient of parallel transport on the sphere, along it: $S = Y - X$, $b = X + Y$, "
-        "$\\kappa = 2\\langle b, g\\rangle/|b|^2$, $\\alpha$ the same of $v$ (by S near one another), "
-        "$w = \\kappa v + \\alpha g$; the last three far apart, $w'$ being what of $w$ is across $b$ "
-        "and $S$, $\\sigma = \\langle w, S\\rangle/|S|^2$.",
+        "$\\kappa = 2\\langle b, g\\rangle/|b|^2$, $\\alpha$ the same of $v$ (by S near one "
+        "another), $w = \\kappa v + \\alpha g$; the last three far apart, $w'$ being what of $w$ "
+        "is across $b$ and $S$, $\\sigma = \\langle w, S\\rangle/|S|^2$.",
         "every n: two points, a vector and a gradient span 4 dimensions",
         transport_slopes,
         _prove,
