@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from .custom_vjp import subtract_scaled
+from .ranges import all_below
 from .vectors import dot
 
 # 1/2 <= q <= 2 as one comparison, |q - 5/4| <= 3/4. The bound itself is a choice: where one length
@@ -40,7 +41,7 @@ class Ray(NamedTuple):
     vector: Tensor
     """x/unit, (..., n)."""
     unit: Tensor
-    """The length that x is divided by; 1 where nothing is split off."""
+    """The length that x is divided by; 1 where nothing is split off, () if that is everywhere."""
     square: Tensor
     """|vector|^2, a divisor: where nothing is split off it is some number that is not 0."""
     far: Tensor
@@ -92,8 +93,11 @@ def outward_ray(
     # and that, ``residual``, is known.
     # Beyond |X|^2 = 1/eps even this is not enough. But there only an x along an axis, of which the
     # other coordinates are 0, has lateral digits to lose, and of that x/|x| is exact.
-    distant = (x2 * torch.finfo(x.dtype).eps > area).to(x.dtype)
+    distance = x2 * torch.finfo(x.dtype).eps - area
     square = far * x2 + (1 - far) * area
+    if not level and all_below(distance, 0.0):
+        return Ray(x, x.new_ones(()), square, far, area)
+    distant = (distance > 0).to(x.dtype)
     size = square.sqrt()
     if level:
         # A power of two rounds nothing; it has no derivative, and needs none, as it cancels.
