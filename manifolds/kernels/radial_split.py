@@ -30,10 +30,6 @@ from .custom_vjp import subtract_scaled
 from .ranges import all_below
 from .vectors import dot
 
-# 1/2 <= q <= 2 as one comparison, |q - 5/4| <= 3/4. The bound itself is a choice: where one length
-# is at most twice the other, the rounding of the difference is at most that of its terms.
-_MIDDLE, _REACH = 1.25, 0.75
-
 
 class Ray(NamedTuple):
     """A multiple of X, along which vectors are split. Shapes (..., 1), but for ``vector``."""
@@ -71,7 +67,9 @@ def of_like_distance(ratio: Tensor) -> Tensor:
 
     Two points of about the same distance from the origin: their difference says more than they do.
     """
-    return ((ratio - _MIDDLE).abs() <= _REACH).to(ratio.dtype)
+    # As one comparison. The bound itself is a choice: where one length is at most twice the other,
+    # the rounding of the difference is at most that of its terms.
+    return ((ratio - 1.25).abs() <= 0.75).to(ratio.dtype)
 
 
 def outward_ray(

@@ -84,3 +84,13 @@ def test_a_method_that_a_class_overrides_stays_its_own():
 
     assert Same.dist is not Twice.dist
     assert Same.dist.__code__.co_code == Twice.dist.__code__.co_code
+
+
+@pytest.mark.parametrize("space", [Lorentz(), PoincareBall(), Sphere()], ids=repr)
+def test_a_map_that_takes_one_kernel_twice_is_compiled_for_any_size(space):
+    """Under ``dynamic=True`` a number of a file is an input of each kernel's graph; torch 2.13
+    loses it where two kernels have it."""
+    x, y = (space.from_normal(torch.rand(5, 4) + i).detach().requires_grad_() for i in (0, 1))
+    t = torch.linspace(-0.2, 1.2, 5)
+    geodesic = torch.compile(space.geodesic, backend="eager", dynamic=True, fullgraph=True)
+    torch.testing.assert_close(geodesic(x, y, t), space.geodesic(x, y, t))
