@@ -136,7 +136,7 @@ def _by_ball(x: Tensor, y: Tensor, radius: Tensor | None) -> tuple[PairGeometry,
     d_cosh = (inner_part + square_part) / tx
     # Up to |X|^2 = 25, r = 2.31, this is good for all points that are at least 1/2 apart: the
     # ball's coordinates X/(1 + T) are rounded by T times as much as a step along the ray, and by
-    # 1/d times as much as the distance, which of points nearer to one another is to keep its digits.
+    # 1/d times as much as the distance, which of points nearer to one another keeps its digits.
     # Farther out it is good where h > T_x T_y/64, at angles above 15 degrees: L = 2 sqrt(h T_y/T_x)
     # is rounded by 1.5 u T_y, and so h by 1.5 u sqrt(T_x T_y/h) of itself, 12 u at the most, which
     # is an absolute 12 u of a distance above 1.2. Squares of what is above 2^60 may overflow.
