@@ -280,10 +280,24 @@ def differences(config: TrainConfig, other: TrainConfig) -> list[str]:
 
 def options_digest(config: TrainConfig) -> str:
     """A digest of the options of a run that its resumption must have too. Where the data lie is
-    none of them: whether they are the same is seen from what is read."""
-    options = dataclasses.asdict(config)
+    none of them: whether they are the same is seen from what is read. Nor is an option at its
+    default, so that a run can be gone on with by a version that has more options."""
+    options = _set_options(config)
     kept = {k: v for k, v in options.items() if k not in (*_OF_THE_PROCESS, *_PLACES)}
     return digest([json.dumps(kept, default=str, sort_keys=True).encode()])
+
+
+def _set_options(config: Any) -> dict[str, Any]:
+    """The fields of a dataclass that are not at their default, those that are dataclasses too."""
+    found: dict[str, Any] = {}
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        if dataclasses.is_dataclass(value):
+            if own := _set_options(value):
+                found[f.name] = own
+        elif f.default is dataclasses.MISSING or value != f.default:
+            found[f.name] = value
+    return found
 
 
 def build_model(config: TrainConfig, vocabulary: int) -> ImageTextModel:
