@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 from sphinx.util.nodes import make_refnode
 
 import spaceforms
+from spaceforms.manifolds.own_code import is_copy
 from spaceforms.validation.symbolic.page import write_page
 
 sys.path.insert(0, str(Path(__file__).parent))  # for gallery_style
@@ -143,7 +144,7 @@ def write_reference(app):
 
 def leave_out_copies(app, what, name, member, skip, options):
     """A method that a manifold inherits is printed with Manifold, though each class has a copy."""
-    return True if getattr(member, "__dict__", {}).get("inherited") else None
+    return True if is_copy(member) else None
 
 
 def draw_examples(app):

@@ -48,7 +48,8 @@ class Manifold(SpaceForm):
     all others of as many axes, one for each other number of axes, and again for R = 1, for other
     fixed curvatures together and for learnable ones; from the ninth on it runs eagerly, with a
     warning in the log, or with ``fullgraph=True`` an error. A function of yours that is given many
-    manifolds is one function.
+    manifolds is one function. What replaces ``Manifold.dist`` at run time, as a mock does, is so
+    not seen by ``Lorentz.dist``: replace that.
 
     Every public method raises ``TypeError`` for a tensor that is not floating-point and
     ``ValueError`` for last axes that differ or are too short, leading axes that do not broadcast

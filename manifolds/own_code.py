@@ -1,9 +1,11 @@
 """Methods that each class has as code of its own, so that the compiler counts its graphs apart."""
 
 from functools import update_wrapper
-from inspect import getattr_static
 from types import FunctionType
 from typing import Any
+from weakref import WeakSet
+
+_copies: WeakSet[FunctionType] = WeakSet()
 
 
 def give_own_code(cls: type, root: type) -> None:
@@ -11,16 +13,30 @@ def give_own_code(cls: type, root: type) -> None:
 
     ``torch.compile`` keeps eight graphs for each code object and then runs eagerly: one ``dist`` of
     all manifolds would reach that with three of them. A copy is the same function with a code
-    object of its own, under the class's name (``Lorentz.dist``) in profiles and in logs.
+    object of its own, under the class's name (``Lorentz.dist``) in profiles, logs and pickles.
     """
     given = {name for base in cls.__mro__[1:] if issubclass(base, root) for name in vars(base)}
     for name in sorted(given - {*vars(cls)}):
-        method = getattr_static(cls, name)
+        method = written(cls, name)
         if isinstance(method, FunctionType) and not name.startswith("_"):
-            setattr(cls, name, _copied(method, f"{cls.__qualname__}.{name}"))
+            setattr(cls, name, _copied(method, cls, name))
 
 
-def _copied(function: FunctionType, qualname: str) -> Any:
+def written(cls: type, name: str) -> Any:
+    """What somebody wrote under a name, in the class or the first of its bases that has it: of
+    ``class C(B, A)``, B without a ``dist``, that of A, not B's copy of another."""
+    found = (vars(base)[name] for base in cls.__mro__ if name in vars(base))
+    return next(value for value in found if not is_copy(value))
+
+
+def is_copy(value: Any) -> bool:
+    """Whether a class has it for the compiler only; the reference prints it once, with the class
+    that it is of."""
+    return isinstance(value, FunctionType) and value in _copies
+
+
+def _copied(function: FunctionType, cls: type, name: str) -> FunctionType:
+    qualname = f"{cls.__qualname__}.{name}"
     copy = FunctionType(
         function.__code__.replace(co_qualname=qualname),
         function.__globals__,
@@ -29,7 +45,9 @@ def _copied(function: FunctionType, qualname: str) -> Any:
         function.__closure__,
     )
     update_wrapper(copy, function)
-    copy.__kwdefaults__ = function.__kwdefaults__
     del copy.__dict__["__wrapped__"]
-    copy.__dict__["inherited"] = True  # the reference prints it once, with the class that it is of
+    copy.__dict__.update(function.__dict__)  # which may have one of its own
+    copy.__kwdefaults__ = function.__kwdefaults__
+    copy.__module__, copy.__qualname__ = cls.__module__, qualname  # where pickle looks for it
+    _copies.add(copy)
     return copy

@@ -4,7 +4,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import copy
-from inspect import getattr_static
 from typing import Any, Literal, NamedTuple, Self
 
 import torch
@@ -16,7 +15,7 @@ from .kernels.geodesic import from_nearer_end, multiple
 from .kernels.pair_products import Products, inner_products, noise
 from .kernels.vectors import Number, dot, norm
 from .learnable_scalar import PositiveScalar
-from .own_code import give_own_code
+from .own_code import give_own_code, written
 
 
 class Context(NamedTuple):
@@ -56,8 +55,8 @@ class SpaceForm(nn.Module, ABC):
             own = [
                 name
                 for name in dir(base)
-                if not name.startswith("__")
-                and getattr_static(cls, name) is not getattr_static(base, name)
+                if not name.startswith(("__", "_abc_"))  # the last: of ABC, in every class
+                and written(cls, name) is not written(base, name)
             ]
             if own:
                 raise TypeError(

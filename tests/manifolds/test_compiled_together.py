@@ -1,9 +1,12 @@
 """Several manifolds compiled in one process: none of them falls back to eager without a word."""
 
+import inspect
+import pickle
+
 import pytest
 import torch
 
-from spaceforms.manifolds import Euclidean, Lorentz, PoincareBall, Sphere, Stereographic
+from spaceforms.manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Sphere, Stereographic
 
 SHAPES = ((3, 4), (5, 4), (2, 3, 4), (7, 6))
 
@@ -84,6 +87,49 @@ def test_a_method_that_a_class_overrides_stays_its_own():
 
     assert Same.dist is not Twice.dist
     assert Same.dist.__code__.co_code == Twice.dist.__code__.co_code
+
+
+def test_what_a_class_has_for_the_compiler_hides_nothing_that_was_written():
+    """Neither of a base further on, nor, of a final class's heirs, anything at all."""
+
+    class Loud(Manifold):
+        def dist(self, x, y):
+            raise AssertionError
+
+    class Plain(Manifold):
+        pass
+
+    class Both(Plain, Loud):
+        pass
+
+    class Mine(Lorentz):
+        pass
+
+    class Heir(Mine):
+        pass
+
+    assert Both.dist.__code__.co_code == Loud.dist.__code__.co_code
+    x = Lorentz().origin(2)
+    assert Heir().dist(x, x) == 0
+    with pytest.raises(TypeError, match="it overrides dist of Lorentz"):
+        type("Other", (Mine,), {"dist": Loud.dist})
+
+
+def test_methods_are_pickled_by_the_name_of_the_class_that_they_are_called_on():
+    for method in (Lorentz.dist, Sphere.dist, Manifold.dist, Lorentz.from_space):
+        assert pickle.loads(pickle.dumps(method)) is method
+
+
+def test_the_signature_below_a_decorator_is_kept():
+    class Base(Manifold):
+        @torch.no_grad()
+        def dist(self, x, y, *, power=2):
+            return power
+
+    class Same(Base):
+        pass
+
+    assert "power" in inspect.signature(Same.dist).parameters
 
 
 @pytest.mark.parametrize("space", [Lorentz(), PoincareBall(), Sphere()], ids=repr)
