@@ -29,7 +29,7 @@ from .limits import brought_within, farthest
 from .ranges import all_below
 from .ray_components import ray_components
 from .special import curved
-from .vectors import Number, dot, norm, relative_to_ray
+from .vectors import Number, dot, expanded, norm, relative_to_ray
 
 
 def time(x: Tensor, k: Number = 1.0) -> Tensor:
@@ -46,7 +46,7 @@ def lift(x: Tensor, k: Number = 1.0) -> Tensor:
 def tangent(x: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
     """The vector (v_t, v), (..., n + 1), with <(T/sqrt k, x), (v_t, v)> = 0."""
     t = dot(x / time(x, k), v)
-    return torch.cat([t if isinstance(k, float) else t * k.sqrt(), v], dim=-1)
+    return torch.cat([t if isinstance(k, float) else t * k.sqrt(), expanded(v, t)], dim=-1)
 
 
 def across_along(x: Tensor, v: Tensor, k: Number = 1.0) -> tuple[Tensor, Tensor]:

@@ -66,15 +66,16 @@ def _value(x: Tensor, y: Tensor, v: Tensor) -> Saved:
     # x.v = 0, so y.v = (y - x).v, which keeps its digits where y is near x; 1 + x.y is |x + y|^2/2.
     inner = dot(step, v)
     if all_below(length - square, 0.0):
-        alpha = 2 * inner / square
+        alpha = inner / (square / 2)  # of v near the largest number 2 v is infinite
         return Saved(
             subtract_scaled(v, both, alpha), step, both, square, alpha, 0 * one, one
         )  # fmt: skip
     apart = length > square
     far = apart.to(x.dtype)
     # Across y - x: of points rounded off the sphere x + y is not, and near antipodes by more than
-    # it is long.
-    both = subtract_scaled(both, step, far * dot(both, step) / length.where(apart, 1.0))
+    # it is long. Twice, as it may be a millionth of x + y, which on a circle nothing else forgives.
+    for _ in range(2):
+        both = subtract_scaled(both, step, far * dot(both, step) / length.where(apart, 1.0))
     square, inverse_scale = dot(both, both), one
     if not all_within(square, _least(x), torch.finfo(x.dtype).max ** 0.5):
         scale = binary_scale(both).where(apart, 1.0)
@@ -82,7 +83,7 @@ def _value(x: Tensor, y: Tensor, v: Tensor) -> Saved:
         both = torch.where(opposite, _any_across(x), both / scale)
         square = dot(both, both)
         inverse_scale = (~opposite).to(x.dtype) / scale
-    alpha = 2 * torch.where(apart, dot(both, v), inner) / square
+    alpha = torch.where(apart, dot(both, v), inner) / (square / 2)
     return Saved(
         subtract_scaled(v, both, alpha), step, both, square, alpha, far, inverse_scale
     )  # fmt: skip

@@ -231,6 +231,15 @@ def test_leading_axes_broadcast(manifold):
     )
 
 
+def test_a_vector_of_fewer_axes_than_its_points_is_tangent_to_each_of_them(manifold):
+    x = points(manifold, 4, 5, 3, seed=1)
+    v = torch.linspace(-1, 1, x.shape[-1], dtype=torch.float64)
+    tangents = manifold.proj_tangent(x, v)
+    assert torch.equal(tangents.expand_as(x), manifold.proj_tangent(x, v.expand_as(x)))
+    whole = manifold.is_tangent(x, v.expand_as(x))
+    assert torch.equal(manifold.is_tangent(x, v).expand(4, 5), whole)
+
+
 def test_copies_pickles_and_checkpoints_keep_the_curvature(manifold):
     for other in (copy.deepcopy(manifold), pickle.loads(pickle.dumps(manifold))):
         assert repr(other) == repr(manifold)
