@@ -23,6 +23,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -33,6 +34,7 @@ __all__ = ["load_image_text"]
 
 _PARTS = ("image", "text", "image_projection", "text_projection")
 _SCALARS = ("image_log_alpha", "text_log_alpha", "log_curvature")
+_LARGEST = 80  # of a logarithm: e to the power of it is a number of float32
 
 
 def load_image_text(
@@ -68,7 +70,7 @@ def load_image_text(
         ValueError: names that are not known in ``names``; names in the weights that are not known,
             or missing, or shapes that do not fit; all are listed.
     """
-    state = dict(weights) if isinstance(weights, Mapping) else load_file(weights)
+    state = dict(weights) if isinstance(weights, Mapping) else _read_weights(weights)
     known = _read_names(names)
     parts: dict[str, nn.Module] = {
         known["image"]: _inside(image_encoder),
@@ -77,14 +79,23 @@ def load_image_text(
     heads: list[nn.Linear] = []
     for part, encoder in (("image_projection", image_encoder), ("text_projection", text_encoder)):
         prefix = known[part]
-        rows = len(state.get(f"{prefix}weight", ()))
+        matrix = state.get(f"{prefix}weight")
+        # Of what is missing or no matrix, and told below, one row.
+        rows = len(matrix) if matrix is not None and matrix.dim() == 2 else 1
         heads.append(nn.Linear(_width(encoder), rows, bias=f"{prefix}bias" in state))
         parts[prefix] = heads[-1]
     scalars = {name: known[name] for name in _SCALARS if name in known}
     own, faults = _shared_out(state, parts, scalars.values(), known.get("unused", ()))
-    faults += [f"missing {key}" for key in scalars.values() if key not in state]
+    for key in scalars.values():
+        if key not in state:
+            faults.append(f"missing {key}")
+        elif state[key].numel() != 1 or not state[key].double().abs().max() < _LARGEST:
+            faults.append(f"{key} is {state[key].tolist()}, not a logarithm")
     for prefix, module in parts.items():
         faults += _misfits(prefix, module.state_dict(), own[prefix])
+    if not faults and heads[0].out_features != heads[1].out_features:
+        both = " and ".join(str(head.out_features) for head in heads)
+        faults.append(f"projections to {both} numbers, which are not of one space")
     if faults:
         raise ValueError(
             "load_image_text: the weights do not fit the encoders and the names that were given: "
@@ -110,15 +121,35 @@ def load_image_text(
     return model.eval()
 
 
+def _read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(
+            f"load_image_text: {path}: expected a .safetensors file, got one of which safetensors "
+            f"says {error}; of a file that torch wrote give torch.load(path, weights_only=True)."
+        ) from error
+
+
 def _read_names(names: str | os.PathLike[str] | Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(names, Mapping):
         where, found = "names", dict(names)
     else:
         where, text = str(names), Path(names).read_text(encoding="utf-8")
-        found = tomllib.loads(text) if where.endswith(".toml") else json.loads(text)
+        try:
+            found = tomllib.loads(text) if where.endswith(".toml") else json.loads(text)
+        except ValueError as error:  # of both
+            raise ValueError(f"load_image_text: {where}: {error}") from error
+        if not isinstance(found, dict):
+            raise ValueError(
+                f"load_image_text: {where} has a {type(found).__name__}; expected a mapping."
+            )
     wrong = [name for name in found if name not in (*_PARTS, *_SCALARS, "unused")]
     wrong += [f"no {name}" for name in _PARTS if name not in found]
     wrong += [name for name in found if name != "unused" and not isinstance(found[name], str)]
+    unused = found.get("unused", [])
+    if not isinstance(unused, list | tuple) or not all(isinstance(name, str) for name in unused):
+        wrong.append(f"{unused!r} under unused")
     if wrong:
         raise ValueError(
             f"load_image_text: {where} has {', '.join(wrong)}; expected texts under "

@@ -75,6 +75,15 @@ def load_image_folder(folder: Path, tuning: Tuning, rank: int = 8) -> ImageFeatu
         encoder = ImageFeatures(
             model, pool=pool, size=pixels.side, mean=pixels.image_mean, std=pixels.image_std
         )
+    side = pixels.side
+    picture = torch.linspace(0, 1, 3 * side * side).view(1, 3, side, side)
+    with torch.no_grad():
+        first, second = encoder(picture), encoder(picture)
+        if (first - second).abs().max() > 1e-4 * first.abs().max():
+            raise ValueError(
+                f"{folder}: {type(model).__name__} gives other features of a picture every time, "
+                "as what hides parts of it to be trained does; expected an encoder of pictures."
+            )
     return _tuned(encoder, folder, tuning, rank)
 
 
@@ -84,6 +93,11 @@ def load_text_folder(folder: Path, tuning: Tuning, rank: int = 8) -> TextFeature
     Of CLIP, SigLIP and their kin it is the text tower up to the features that the pair compares, of
     others the mean over tokens. Arguments and errors are those of :func:`load_image_folder`.
     """
+    if getattr(_config(folder), "is_encoder_decoder", False):
+        raise ValueError(
+            f"{folder}: a {_config(folder).model_type} of an encoder and a decoder; expected a "
+            "text encoder, which save_pretrained of that part alone writes, or a pair."
+        )
     model, _ = _load(folder)
     tokens = PretrainedTokenizer.from_folder(folder)
     pair = _is_pair(model)
@@ -138,6 +152,18 @@ class PretrainedTokenizer:
         config = _config(folder)
         part = getattr(config, "text_config", config)
         longest = getattr(part, "max_position_embeddings", None)
+        vocabulary = found.get_vocab()
+        if not set(vocabulary) - set(found.all_special_tokens):
+            raise ValueError(
+                f"{folder}: expected a tokenizer, got none; what transformers makes in its place "
+                "knows no word."
+            )
+        rows = getattr(part, "vocab_size", None)
+        if rows is not None and max(vocabulary.values()) >= rows:
+            raise ValueError(
+                f"{folder}: the tokenizer has ids up to {max(vocabulary.values())} and the model "
+                f"{rows} tokens; expected the tokenizer that it was trained with."
+            )
         sizes = (found.model_max_length, longest or _MOST_TOKENS)
         return cls(
             backend,

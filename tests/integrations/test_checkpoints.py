@@ -145,8 +145,39 @@ def test_what_does_not_fit_is_listed():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        ({"words_head.weight": torch.ones(7, 10)}, "projections to 6 and 7 numbers"),
+        ({"words_head.weight": torch.ones(())}, r"words_head.weight of shape \(\) for \(1, 10\)"),
+        ({"log_k": torch.ones(2)}, r"log_k is \[1.0, 1.0\], not a logarithm"),
+        ({"eyes_log_scale": torch.tensor(1e3)}, "eyes_log_scale is 1000.0, not a logarithm"),
+        ({"log_k": torch.tensor(torch.nan)}, "log_k is nan, not a logarithm"),
+    ],
+)
+def test_weights_that_make_no_points_of_one_space_are_refused(change, words):
+    with pytest.raises(ValueError, match=words):
+        load_image_text(made_up() | change, NAMES, Eyes(), Words())
+
+
+def test_files_of_another_kind_are_refused(tmp_path):
+    torch.save(made_up(), tmp_path / "model.pt")
+    with pytest.raises(ValueError, match=r"model\.pt: expected a \.safetensors file"):
+        load_image_text(tmp_path / "model.pt", NAMES, Eyes(), Words())
+    for name, text, words in (
+        ("a.json", "[1]", "has a list; expected a mapping"),
+        ("b.json", "{", r"b\.json: Expecting"),
+        ("c.toml", "image = eyes.", r"c\.toml: Invalid value"),
+    ):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(ValueError, match=words):
+            load_image_text(made_up(), tmp_path / name, Eyes(), Words())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
         ({"eye": "x."}, "names has eye; expected texts under image, text"),
         ({"image": None}, "names has image; expected"),
+        ({"unused": "temperature"}, "names has 'temperature' under unused; expected"),
+        ({"unused": [1]}, r"names has \[1\] under unused; expected"),
     ],
 )
 def test_names_that_mean_nothing_are_refused(change, words):

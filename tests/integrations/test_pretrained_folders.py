@@ -256,3 +256,28 @@ def test_weights_that_lack_a_part_are_refused(folders, tmp_path):
     save_file(weights, tmp_path / "dino/model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ValueError, match=r"have nothing for layernorm\.weight"):
         load_image_folder(tmp_path / "dino", "frozen")
+
+
+def refused(folder, load, words):
+    with pytest.raises(ValueError, match=words):
+        load(folder, "frozen")
+
+
+def test_a_text_encoder_without_its_tokenizer_is_refused(tmp_path):
+    """transformers makes one that knows no word, by which all texts of a length are one."""
+    config = hf.BertConfig(**SIZES, vocab_size=9, max_position_embeddings=12)
+    hf.BertModel(config).save_pretrained(tmp_path)
+    refused(tmp_path, load_text_folder, "expected a tokenizer, got none")
+    write_tokenizer(tmp_path)
+    refused(tmp_path, load_text_folder, "the tokenizer has ids up to 10 and the model 9 tokens")
+
+
+def test_what_is_no_encoder_of_texts_or_of_whole_pictures_is_refused(tmp_path):
+    texts, pictures = tmp_path / "texts", tmp_path / "pictures"
+    write_tokenizer(texts)
+    config = hf.T5Config(vocab_size=12, d_model=12, d_kv=6, d_ff=16, num_layers=1, num_heads=2)
+    hf.T5Model(config).save_pretrained(texts)
+    refused(texts, load_text_folder, "a t5 of an encoder and a decoder")
+    hf.ViTMAEModel(hf.ViTMAEConfig(**PICTURES)).save_pretrained(pictures)
+    write_pixels(pictures)
+    refused(pictures, load_image_folder, "ViTMAEModel gives other features of a picture every time")

@@ -116,6 +116,8 @@ def test_the_command_says_what_it_cannot_do(capsys):
     if not torch.cuda.is_available():
         assert main(["certify", "--device", "cuda"]) == 2
         assert "--device is 'cuda', which torch" in capsys.readouterr().err
+    assert main(["certify", "--device", "meta"]) == 2
+    assert "--device is 'meta', which torch" in capsys.readouterr().err
     assert main(["certify", "--compiled", "--minutes", "1"]) == 2
     assert "climbing is done eagerly" in capsys.readouterr().err
     assert Backend().name == CPU.name == "cpu"
