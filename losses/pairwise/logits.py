@@ -26,7 +26,7 @@ from ..common import (
     check_positive,
     in_float32,
 )
-from .tile_table import Coefficients, Tiling, side_of, spans
+from .tile_table import BLOCK, Coefficients, Tiling, spans, wide_features
 from .tiled import NO_SECOND, KnownEntries, TiledTable
 
 Logits = Literal["neg_dist", "neg_sqdist", "inner"]
@@ -261,15 +261,12 @@ def _rounding(tiling: Tiling, coefficients: Coefficients, x: Tensor, y: Tensor) 
     largest = []
     for points in (x, y):
         most = [worst.new_zeros(2) for _ in tiling.form.terms]
-        for i in spans(points.shape[0], tiling.side):
-            blocks = side_of(tiling, points[i], coefficients.inner, right=False).plain
-            for k, block in enumerate(blocks):
-                most[k] = torch.maximum(most[k], block[:, -2:].amax(0))
+        for i in spans(points.shape[0], BLOCK):
+            for k, (_, p, q) in enumerate(wide_features(tiling, points[i], coefficients.inner)):
+                most[k] = torch.maximum(most[k], torch.cat((p, q), dim=1).amax(0))
         largest.append(torch.stack(most))
-    # The last two columns are p/2 and q/2, so that the products of the largest are a quarter of
-    # p q and q p.
     one, other = largest
-    size = 2 * (one[:, 0] * other[:, 1] + one[:, 1] * other[:, 0])
+    size = (one[:, 0] * other[:, 1] + one[:, 1] * other[:, 0]) / 2
     factors = coefficients.factors.abs()
     if tiling.form.outer != "same":
         # Under a root the factors hold s^2 (_coefficients), and the logit moves with s.
