@@ -4,7 +4,7 @@ Two readers of one table of logits l (B, C): :class:`SoftmaxReader`, for losses 
 entries of a row or column with each other, and :class:`SigmoidReader`, for those that take each
 entry by itself. Each has the same sums twice: ``whole``, of a table in memory, which autograd
 differentiates, and ``start``, ``read`` and ``weigh``, tile by tile with the gradient written out
-(:class:`spaceforms.losses.pairwise.tiled.Reader`). Tests hold the one against the other.
+(:class:`spaceforms.losses.pairwise.tables.Reader`). Tests hold the one against the other.
 
 Letters: i and j are the rows and columns of a tile; ``axis`` is the one summed over, 1 for a sum
 of each row and 0 for one of each column.
@@ -309,7 +309,7 @@ class SigmoidReader:
         return self._loss(table, ALL, ALL, extra).sum(1)
 
     def _chosen(self, tile: Tensor, i: Span, j: Span) -> tuple[Tensor | None, Tensor | None]:
-        """(compared, or None for all; weights of positives, or None where none is seen) of a tile."""
+        """(compared, None for all; weights of positives, None if none is seen) of a tile."""
         weights = self.positives.tile(i, j, tile.dtype)
         if weights is None:
             column = self.positives.column

@@ -9,7 +9,7 @@ of inner products in a tile; g is a gradient by a tile's entries.
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -29,6 +29,11 @@ BLOCK = 128
 _STRIP = 2**17
 
 
+Fused = Literal["bfloat16", "float32", "split"]
+"""Products of bodies in a Triton kernel: of bfloat16 points, which lose nothing in them; of float32
+in three parts (TF32 x 3); of leading bits, exact, beside the rest."""
+
+
 class Tiling(NamedTuple):
     """How a table is computed by tiles: as outer(sum of factor phi(h)) of pairs of points."""
 
@@ -39,6 +44,8 @@ class Tiling(NamedTuple):
     """Of the matrix products."""
     split: bool = False
     """Three float32 products in place of one (``manifolds/kernels/pair_products.py``)."""
+    fused: Fused | None = None
+    """By Triton kernels, where they know the reader (``fused.py``); None where they are not."""
 
 
 class Coefficients(NamedTuple):

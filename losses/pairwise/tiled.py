@@ -9,26 +9,17 @@ Letters: i and j are the rows and columns of a tile, slices of 0..B and 0..C; g 
 tile's entries.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
 from ...manifolds.kernels.pair_products import full_precision
 from ...manifolds.kernels.ranges import can_look
-from .tile_table import (
-    Coefficients,
-    Span,
-    Tiling,
-    BLOCK,
-    features,
-    haversines,
-    spans,
-    strips,
-    table_of,
-    whole_side,
-)
+from . import fused_sweep
+from .fused import is_plain
+from .tables import Gradients, KnownEntries, Reader, TiledTable, chain, within
+from .tile_table import Span, Tiling, haversines, spans, strips, table_of, whole_side
 
 NO_SECOND = (
     "The tiled form of a loss was asked for its second derivative (create_graph=True); expected "
@@ -37,90 +28,10 @@ NO_SECOND = (
 Context = Any
 
 
-class Reader(Protocol):
-    """What is made of the table: sums over its rows and columns, and their derivative."""
-
-    def start(self, rows: int, columns: int, like: Tensor) -> list[Tensor]:
-        """The results before the first tile."""
-        ...
-
-    def read(self, so_far: list[Tensor], tile: Tensor, i: Span, j: Span, extra: Tensor) -> None:
-        """Add a tile of the table, rows i and columns j, to the results. May overwrite the tile."""
-        ...
-
-    def weigh(
-        self, tile: Tensor, i: Span, j: Span, results: list[Tensor], by: list[Tensor], extra: Tensor
-    ) -> tuple[Tensor, Tensor | None]:
-        """The gradient by the tile, from those by the results; and that by ``extra``."""
-        ...
-
-    def constants(self, results: list[Tensor]) -> list[Tensor]:
-        """Those of the results that do not depend on the table, and have no gradient."""
-        ...
-
-
-class KnownEntries(NamedTuple):
-    """Entries of the table known better than the products give them: one in each row, or none."""
-
-    column: Tensor
-    """(B,), -1 for none."""
-    value: Tensor
-    """(B,)."""
-    diagonal: bool = False
-    """Whether they are those of x_i and y_i; then nobody need ask the columns."""
-
-
-class TiledTable(NamedTuple):
-    """All that the entries of a table are made of."""
-
-    tiling: Tiling
-    x: Tensor
-    """Points (B, m)."""
-    y: Tensor
-    """Points (C, m)."""
-    coefficients: Coefficients
-    known: KnownEntries | None
-
-    def tensors(self) -> list[Tensor | None]:
-        """In the order in which autograd gets them: :meth:`of` takes them back."""
-        column, value = (None, None) if self.known is None else self.known[:2]
-        factors, extra, inner = self.coefficients
-        return [column, value, self.x, self.y, factors, extra, *inner]
-
-    @classmethod
-    def of(
-        cls, tiling: Tiling, tensors: Sequence[Any], asked: Sequence[bool] | None = None
-    ) -> Self:
-        """From :meth:`tensors`; ``asked`` of each, whether its gradient is wanted."""
-        column, value, x, y, factors, extra, *inner = tensors
-        if asked is not None:
-            # pull_all differentiates the features by these numbers where they ask for it. They are
-            # detached, as saved tensors may hang on the graph of the forward pass.
-            wanted = asked[len(asked) - len(inner) :]
-            inner = [n.detach().requires_grad_(w) for n, w in zip(inner, wanted, strict=True)]
-            factors = factors.detach().requires_grad_(asked[4])
-        known = None if column is None else KnownEntries(column, value)
-        return cls(tiling, x, y, Coefficients(factors, extra, tuple(inner)), known)
-
-
-class Gradients(NamedTuple):
-    """By what a table depends on; None where nobody asked."""
-
-    x: Tensor | None
-    y: Tensor | None
-    known: Tensor | None
-    """By the values of the known entries."""
-    factors: Tensor
-    extra: Tensor
-    inner: list[Tensor]
-
-    def tensors(self) -> list[Tensor | None]:
-        """In the order of :meth:`TiledTable.tensors`; indices of columns have none."""
-        return [None, self.known, self.x, self.y, self.factors, self.extra, *self.inner]
-
-
 def read_all(table: TiledTable, reader: Reader) -> list[Tensor]:
     """The reader's results over the whole table."""
+    if table.tiling.fused is not None and is_plain(reader):
+        return fused_sweep.read_all(table, reader)
     tiling, x, y, coefficients, known = table
     with torch.no_grad(), full_precision(x.device.type):
         results = reader.start(x.shape[0], y.shape[0], x)
@@ -134,7 +45,7 @@ def read_all(table: TiledTable, reader: Reader) -> list[Tensor]:
                 near = _near(known, i, j)
                 for s in strips(h[0]):
                     tile, _ = table_of(tiling, [whole[s] for whole in h], coefficients)
-                    at = _within(i, s)
+                    at = within(i, s)
                     if near is not None:
                         Known.of(near, at, j, tile).put(tile)
                     reader.read(results, tile, at, j, coefficients.extra)
@@ -152,6 +63,8 @@ def pull_all(
 
     ``needs`` says whether those by x and by y are wanted: each costs a matrix product a tile.
     """
+    if table.tiling.fused is not None and is_plain(reader):
+        return fused_sweep.pull_all(table, reader, results, by, needs)
     tiling, x, y, coefficients, known = table
     inner = coefficients.inner
     with torch.no_grad(), full_precision(x.device.type):
@@ -176,7 +89,7 @@ def pull_all(
                 h = haversines(tiling, left, some)
                 near = _near(known, i, j)
                 for s in strips(h[0]):
-                    strip, at = [whole[s] for whole in h], _within(i, s)
+                    strip, at = [whole[s] for whole in h], within(i, s)
                     tile, back = table_of(tiling, strip, coefficients)
                     own = None if near is None else Known.of(near, at, j, tile)
                     before = None if own is None else own.put(tile)
@@ -206,52 +119,14 @@ def pull_all(
                         by_right[k][j].addmm_(by_h.T, left.plain[k])
             for b, factor in zip(by_left, factors, strict=True):
                 b.mul_(factor)
-            _chain(tiling, x, inner, by_left, by_inner, by_x, i, right=False)
+            chain(tiling, x, inner, by_left, by_inner, by_x, i, right=False)
         # These features, and their gradients which are still needed, are the largest tensors here.
         del right
         for b, factor in zip(by_right, factors, strict=True):
             b.mul_(factor)
         every = slice(0, y.shape[0])
-        _chain(tiling, y, inner, by_right, by_inner, by_y, every, right=True)
+        chain(tiling, y, inner, by_right, by_inner, by_y, every, right=True)
     return Gradients(by_x, by_y, by_value, by_factors, by_extra, by_inner)
-
-
-def _within(i: Span, s: Span) -> Span:
-    """Rows s of rows i."""
-    return slice(i.start + s.start, i.start + s.stop)
-
-
-def _chain(
-    tiling: Tiling,
-    x: Tensor,
-    inner: tuple[Tensor, ...],
-    by: list[Tensor],
-    by_inner: list[Tensor],
-    into: Tensor | None,
-    i: Span,
-    *,
-    right: bool,
-) -> None:
-    """From gradients by the features of points i to those by the points and by the numbers."""
-    if into is None and not any(n.requires_grad for n in inner):
-        return
-    # Blocks go through autograd: features are cheap next to the products, and their formula stays
-    # the manifold's alone.
-    for s in spans(i.stop - i.start, BLOCK):
-        at = _within(i, s)
-        with torch.enable_grad():
-            points = x[at].detach().requires_grad_()
-            numbers = tuple(n.detach().requires_grad_(n.requires_grad) for n in inner)
-            made = features(tiling, points, numbers, right=right)
-        wanted = [points, *(n for n in numbers if n.requires_grad)]
-        # allow_unused: on flat space no feature depends on the radius.
-        found = torch.autograd.grad(made, wanted, [b[s] for b in by], allow_unused=True)
-        if into is not None:
-            into[at] = 0 if found[0] is None else found[0]
-        rest = iter(found[1:])
-        for k, n in enumerate(numbers):
-            if n.requires_grad and (g := next(rest)) is not None:
-                by_inner[k] += g
 
 
 def _near(known: KnownEntries | None, i: Span, j: Span) -> KnownEntries | None:

@@ -92,7 +92,7 @@ class UnitValue:
         if sign > 0:  # an h within rounding of 1 is an antipode, with gradient 0
             noise = 4 * torch.finfo(h.dtype).eps
             square = torch.gt(square, noise, out=torch.empty_like(h)).mul_(square)
-        half = square.sqrt()
+        half = square.sqrt() if sign == 0 else square.sqrt_()
         if sign < 0:
             d = (half + h).mul_(2).log1p_()
         else:
@@ -110,7 +110,7 @@ class UnitValue:
             if kind == "dist":  # g/half, 0 where half is
                 if can_look(half) and bool(half.amin() > 0):
                     return g / half, by_number
-                return torch.div(half, square + tiny).mul_(g), by_number
+                return torch.div(half, half.square().add_(tiny)).mul_(g), by_number
             if sign == 0:
                 return 4 * g, None
             # 2 d/half, whose limit is 4
