@@ -355,7 +355,7 @@ body, gap, split = sys.argv[1], sys.argv[2], sys.argv[2] == "fp64"
 constants = dict(
     K=100, K2=200, M=64, N=64, STEP=32, PRECISION="tf32x3", REST_PRECISION="tf32x3", SPLIT=split,
     ROUNDING=4.8e-7, NOISE=4.8e-7, KIND=0, SIGN=-1, AT=0.0, KNOWN=True, SIGMOID=False,
-    SYMMETRIC=True, CURVED=True,
+    WIDEN=False, SYMMETRIC=True, CURVED=True,
 )
 of = {"a": body, "b": body, "a_rest": body, "b_rest": body, "a_gaps": gap, "b_gaps": gap,
       "column": "i64", "grad": body}
