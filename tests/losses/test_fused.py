@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 
 import pytest
 import torch
@@ -376,3 +377,15 @@ def test_the_kernels_compile_for_the_tensor_cores_of_sm_90(body, gap):
     """No GPU is needed to compile."""
     environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
     subprocess.run([sys.executable, "-c", _COMPILE, body, gap], check=True, env=environment)
+
+
+def test_the_benchmark_prints_its_table():
+    command = [sys.executable, "benchmarks/fused_pairs.py", "--device", "cpu", "--repeats", "1"]
+    command += ["--sizes", "40", "--widths", "8", "--modes", "bfloat16", "torch"]
+    environment = {**os.environ, "TRITON_INTERPRET": "1", "SPACEFORMS_TRITON": "1"}
+    root = Path(__file__).resolve().parents[2]
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=environment, cwd=root
+    )
+    rows = result.stdout.splitlines()[2:]
+    assert [row.split("|")[3].strip() for row in rows] == ["bfloat16", "torch"]
