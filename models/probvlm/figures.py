@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...losses.metrics import risk_coverage
-from ..evaluation.figures import saved
+from ..evaluation.figures import risks, saved
 from .uncertainty import LEVELS
 
 RELIABILITY, RISK, STRIP = "reliability.png", "risk_coverage.png", "certainty.png"
@@ -48,26 +47,6 @@ def reliability(result: Mapping[str, Any]) -> Figure:
     )
     for ax in (left, right):
         ax.legend(fontsize=7, frameon=False)
-    return figure
-
-
-def risks(doubts: Mapping[str, Tensor], hit: Tensor) -> Figure:
-    """The share of errors among the most certain pictures, against how many those are."""
-    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
-    ax = figure.add_subplot()
-    mean = float(1 - hit.double().mean())
-    ax.axhline(mean, color="0.6", linewidth=1, linestyle=":", label="a random order")
-    for method, doubt in doubts.items():
-        coverage, risk = risk_coverage(doubt, 1 - hit)
-        ax.plot(coverage.numpy(), risk.numpy(), linewidth=1.2, label=method)
-    ax.set(
-        xlim=(0, 1),
-        xlabel="coverage: share of the pictures, the most certain first",
-        ylabel="risk: share of them whose nearest name is wrong",
-        title="Risk and coverage (lower on the left: uncertainty knows the errors)",
-    )
-    ax.title.set_fontsize(10)
-    ax.legend(fontsize=7, frameon=False)
     return figure
 
 

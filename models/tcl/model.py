@@ -137,6 +137,7 @@ class TCL(ImageTextModel):
             "tcl: weight of matching and masked words; 0 for no fusion encoder."
         ),
         "fusion_layers": Option("tcl: blocks of the fusion encoder.", most=1000),
+        "pool": Option("tcl: side of the squares of cells that are one part of a picture."),
     }
     steps: Tensor
 
