@@ -45,7 +45,7 @@ from .graphs.embedding import (
     load_embedding as load_embedding,
 )
 from .image_text import ImageTextModel as ImageTextModel, Losses as Losses
-from .probvlm.baselines import PCME as PCME, PFE as PFE
+from .probvlm.baselines import PCME as PCME, PFE as PFE, ProLIP as ProLIP
 from .probvlm.model import Law as Law, ProbVLM as ProbVLM, Uncertainty as Uncertainty
 from .tcl.model import TCL as TCL
 from .training.ema import Ema as Ema
@@ -79,6 +79,7 @@ __all__ = [
     "Near",
     "Neighbour",
     "PHyCLIP",
+    "ProLIP",
     "ProbVLM",
     "Ranked",
     "Run",

@@ -151,6 +151,13 @@ def coordinates(model: ImageTextModel, points: Tensor) -> Tensor:
     return points if model.lifting == "project" else model.manifold.to_normal(points)
 
 
+def from_coordinates(model: ImageTextModel, x: Tensor) -> Tensor:
+    """Points (..., m) from numbers (..., d): the inverse of :func:`coordinates`; on a model that
+    projects, the nearest point of the sphere of numbers that are off it."""
+    manifold = model.manifold
+    return manifold.proj(x) if model.lifting == "project" else manifold.from_normal(x)
+
+
 def augmented(data: EmojiData, seed: int) -> EmojiData:
     """The same pictures, each moved and coloured at random as in training (``Augmentation()``)."""
     move = Augmentation()

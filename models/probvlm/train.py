@@ -13,7 +13,7 @@ from ..image_text import ImageTextModel
 from ..registry import make_model
 from ..training.optim import learning_rate
 from .alignment_heads import GivenFeatures, Parts, coordinates, fit_heads
-from .baselines import PCME, PFE
+from .baselines import PCME, PFE, ProLIP
 from .config import ProbVLMConfig
 from .model import LIKELIHOODS, ProbVLM
 from .uncertainty import recalls, retrieval_scores
@@ -78,7 +78,7 @@ def train_adapters(
         }
         model = ProbVLM(image.shape[1], likelihood=method, **weights, **sizes)
     else:
-        model = {"pfe": PFE, "pcme": PCME}[method](image.shape[1], **sizes)
+        model = {"pfe": PFE, "pcme": PCME, "prolip": ProLIP}[method](image.shape[1], **sizes)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.lr, weight_decay=config.weight_decay
     )

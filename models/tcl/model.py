@@ -54,6 +54,8 @@ class TCLDesign(Design):
                 raise ValueError(f"{where}: {name} is {share}; expected 0 to 1.")
         if self.queue_size < 0:
             raise ValueError(f"{where}: queue_size is {self.queue_size}; expected 0 or more.")
+        if self.pool < 1:
+            raise ValueError(f"{where}: pool is {self.pool}; expected at least 1.")
         for name in ("intra_weight", "local_weight", "fusion_weight"):
             weight = getattr(self, name)
             if not 0 <= weight < math.inf:
