@@ -87,7 +87,8 @@ class PCME(FrozenLocation):
         self._reset_match()
 
     def loss(self, image: Tensor, text: Tensor, targets: Tensor | None = None) -> Losses:
-        total = self.matching(*self(image, text), targets)
+        v, t = self(image, text)
+        total = self.matching(v, t, targets)
         return Losses(total, {"matching": total})
 
     def matching(self, v: Law, t: Law, targets: Tensor | None) -> Tensor:
@@ -137,7 +138,7 @@ class ProLIP(PCME):
 
     def loss(self, image: Tensor, text: Tensor, targets: Tensor | None = None) -> Losses:
         laws = self(image, text)
-        matching = len(text) * self.matching(*laws, targets)
+        matching = len(text) * self.matching(laws[0], laws[1], targets)
         # A normal law of scale a has variance a^2/2; both in units of the spread, as means are.
         unit = self.spread
         v, t = (2 * (law.log_scale - unit.log()) - math.log(2) for law in laws)

@@ -79,18 +79,19 @@ def strip(
 
 
 class Shown(NamedTuple):
-    """Laws of names and what they hold, for a picture: Q names with the families of their concepts
-    and their uncertainties, and the pictures (N, S, S, 3) with theirs."""
+    """Laws of names by a method and what they hold, for a picture: the uncertainties (Q,) of Q
+    names, these, and the families of their concepts; and the pictures (N, S, S, 3) with theirs."""
 
+    method: str
     found: Contents
+    doubt: Tensor
     names: list[str]
     family: NDArray[np.int64]
-    doubt: Tensor
     images: NDArray[np.uint8]
     image_family: NDArray[np.int64]
 
 
-def contents_strip(shown: Shown, *, method: str) -> Figure:
+def contents_strip(shown: Shown) -> Figure:
     """The pictures nearest to the location and to samples of the laws of the least and of the most
     uncertain names; framed in green where the picture is of that name."""
     order = shown.doubt.argsort(stable=True).tolist()
@@ -98,7 +99,7 @@ def contents_strip(shown: Shown, *, method: str) -> Figure:
     rows = order[:half] + order[len(order) - half :]
     count = shown.found.samples.shape[1]
     figure = Figure(figsize=(1.6 + 0.8 * (1 + count), 0.3 + 0.92 * len(rows)), layout="constrained")
-    figure.suptitle(f"What laws of names hold, by {method}: pictures nearest to", fontsize=10)
+    figure.suptitle(f"What laws of names hold, by {shown.method}: pictures nearest to", fontsize=10)
     axes = figure.subplots(len(rows), 1 + count, squeeze=False)
     for place, (line, q) in enumerate(zip(axes, rows, strict=True)):
         pictures = [int(shown.found.location[q]), *shown.found.samples[q].tolist()]
@@ -137,5 +138,5 @@ def draw(
         STRIP: strip(images, names, doubts[method], hit, method=method),
     }
     if shown is not None:
-        figures[CONTENTS] = contents_strip(shown, method=method)
+        figures[CONTENTS] = contents_strip(shown)
     return [saved(figure, folder / name, 150) for name, figure in figures.items()]

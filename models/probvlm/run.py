@@ -31,7 +31,7 @@ from .alignment_heads import coordinates, make_parts
 from .baselines import augmentation_variance
 from .config import ProbVLMConfig
 from .contents import Contents, contents, contents_figures
-from .train import Pairs, selection, train_adapters, train_heads
+from .train import Pairs, last_layer, selection, train_adapters, train_heads
 from .uncertainty import (
     calibration_figures,
     hits_at_1,
@@ -107,8 +107,18 @@ def run(config: ProbVLMConfig) -> dict[str, Any]:
     # -- adapters
     _save(heads, config.out / "heads.safetensors")
     doubts: dict[str, Tensor] = {}
-    laws: tuple[Contents, Tensor] | None = None  # of the method that is drawn, with its doubt
+    laws: tuple[str, Contents, Tensor] | None = None  # of the first method, with its doubts
     for method in config.methods:
+        if method == "last_layer":
+            variances = last_layer(heads, pairs, parts.heads, test, candidates)
+            doubts[method] = variances["image"]
+            result["methods"][method] = {
+                f"{modality} uncertainty": calibration_figures(
+                    {"total": variances[modality]}, hit, bins=min(config.bins, len(hit))
+                )
+                for modality, (_, hit, _, _) in queries.items()
+            }
+            continue
         model = train_adapters(config, method, z_image, z_text, pairs.family, parts.adapters)
         _save(model, config.out / f"{method}.safetensors")
         figures: dict[str, Any] = likelihood_figures(model, z_image[test], z_text[test])
@@ -129,9 +139,9 @@ def run(config: ProbVLMConfig) -> dict[str, Any]:
             seed=config.seed,
         )
         figures["contents"] = _held(held, data, data.concept[test], candidates)
-        if laws is None and method in doubts:
+        if laws is None:
             u = model.uncertainty(z_names[candidates], "text", passes=config.passes)
-            laws = held, u.total
+            laws = method, held, u.total
         result["methods"][method] = figures
     if views:
         with torch.no_grad():
@@ -157,7 +167,7 @@ def run(config: ProbVLMConfig) -> dict[str, Any]:
         shown = None
         if laws is not None:
             words = [data.names[c] for c in candidates]
-            shown = Shown(laws[0], words, data.family[candidates], laws[1], images, family)
+            shown = Shown(*laws, words, data.family[candidates], images, family)
         draw(config.out, result, doubts, hit, images, names_of, shown)
     return result
 

@@ -75,7 +75,7 @@ def test_the_quick_set_replaces_seeds_grid_and_variants_and_merges_options(write
         (
             'kind = "train"',
             'kind = "trian"',
-            "kind is 'trian'; expected one of train, probvlm, noise",
+            "kind is 'trian'; expected one of train, probvlm, selection",
         ),
         ("seeds = [3, 1]", "seeds = [3, 3]", r"seeds is \[3, 3\]; expected .* different"),
         ("seeds = [3, 1]", "seeds = []", r"seeds is \[\]; expected a list"),

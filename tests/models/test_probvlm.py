@@ -401,9 +401,12 @@ def test_the_command_runs_end_to_end(features, tmp_path, capsys):
     assert result["names tested"] == sum(c.split == "test" for c in data.concepts)
     assert set(result["methods"]) == {
         *("generalized_gaussian", "gaussian", "laplace", "surrogate"),
-        *("pfe", "pcme", "prolip", "ttda"),
+        *("pfe", "pcme", "prolip", "last_layer", "ttda"),
     }
     ttda = result["methods"].pop("ttda")["image uncertainty"]
+    last_layer = result["methods"].pop("last_layer")
+    assert set(last_layer) == {"image uncertainty", "text uncertainty"}
+    assert last_layer["text uncertainty"]["total"]["mean"] > 0
     assert ttda["recall at 1"] == result["retrieval"]["image"]["R@1"]
     for figures in result["methods"].values():
         assert math.isfinite(figures["cross"]["NLL"])
