@@ -15,7 +15,6 @@ from torch import Tensor
 from ...datasets import EmojiData, load_emoji
 from ...datasets.augment import to_float
 from ...datasets.share import is_npz
-from ..probvlm.alignment_heads import coordinates
 from ..training.data import load_data
 from .hierarchy import levels_of
 from .probe import fit_probe
@@ -117,7 +116,7 @@ def features_of(run: Run, images: Tensor, of: str = "encoder") -> Tensor:
             vectors themselves of one that projects (CLIP).
     """
     if of == "points":
-        return coordinates(run.model, run.encode_prepared(images).to(_device(run))).cpu()
+        return run.model.coordinates(run.encode_prepared(images).to(_device(run))).cpu()
     if of != "encoder":
         raise ValueError(f"features_of: of is {of!r}; expected one of {', '.join(FEATURES)}.")
     parts = torch.split(images, CHUNK)

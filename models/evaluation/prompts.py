@@ -76,9 +76,9 @@ def class_points(run: Run, classes: Sequence[str], prompts: Sequence[str]) -> Te
     points = run.encode_texts(texts)
     points = points.view(len(classes), len(prompts), points.shape[-1])
     with torch.no_grad():
-        if run.model.lifting == "project":
-            return run.manifold.proj(points.mean(1))
-        return run.manifold.from_normal(run.manifold.to_normal(points).mean(1))
+        model = run.model
+        mean = model.coordinates(points.to(next(model.parameters()).device)).mean(1)
+        return model.from_coordinates(mean).cpu()
 
 
 def top_figures(

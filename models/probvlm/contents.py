@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..image_text import ImageTextModel
-from .alignment_heads import from_coordinates
 from .model import ProbVLM
 
 
@@ -62,7 +61,7 @@ def contents(
         drawn = law.distribution().sample((samples,))
 
     def nearest(coordinates: Tensor) -> Tensor:
-        points = from_coordinates(heads, coordinates)
+        points = heads.from_coordinates(coordinates)
         flat = points.reshape(-1, points.shape[-1]).double()
         found = heads.manifold.cdist(flat, pictures.double(), matmul=True).argmin(1)
         return found.view(points.shape[:-1])

@@ -10,7 +10,6 @@ from torch.func import jacrev, vmap
 
 from ...losses import pairwise_logits
 from ..image_text import ImageTextModel
-from .alignment_heads import coordinates
 
 _MOST = 256  # rows whose curvature is averaged, and columns that they are compared with
 _PRECISIONS = torch.logspace(-6, 6, 121, dtype=torch.float64)
@@ -128,13 +127,14 @@ def last_layer_variance(
 ) -> Tensor:
     """The mean variance (N,) of the coordinates of points, of features (N, D) through the law.
 
-    To first order in the weights: the derivative of :func:`coordinates` of the lifted point by the
-    projected features, times their covariance.
+    To first order in the weights: the derivative of the lifted point's coordinates
+    (:meth:`spaceforms.models.ImageTextModel.coordinates`) by the projected features, times their
+    covariance.
     """
     weight = _projection(model, modality)
 
     def lifted(row: Tensor) -> Tensor:
-        return coordinates(model, model.lift(row[None], modality))[0]
+        return model.coordinates(model.lift(row[None], modality))[0]
 
     rows = torch.split(features.double() @ weight.mT, 256)
     j = torch.cat([vmap(jacrev(lifted))(some) for some in rows])

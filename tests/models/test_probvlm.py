@@ -20,7 +20,6 @@ from spaceforms.models.probvlm.alignment_heads import (
     GivenFeatures,
     coordinates,
     fit_heads,
-    from_coordinates,
     make_parts,
 )
 from spaceforms.models.probvlm.baselines import PCME, PFE, ProLIP, augmentation_variance
@@ -292,9 +291,9 @@ def test_coordinates_go_back_to_the_points_and_those_off_the_sphere_to_the_neare
         heads = model(GivenFeatures(features), GivenFeatures(features), embed_dim=3)
         points = heads.encode_image(features)
         x = coordinates(heads, points)
-        torch.testing.assert_close(from_coordinates(heads, x), points, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(heads.from_coordinates(x), points, rtol=1e-5, atol=1e-6)
         if model is CLIP:
-            torch.testing.assert_close(from_coordinates(heads, 3 * x), points)
+            torch.testing.assert_close(heads.from_coordinates(3 * x), points)
 
 
 @pytest.mark.parametrize("kind", [CLIP, MERU])
@@ -309,7 +308,7 @@ def test_what_a_narrow_law_holds_is_the_nearest_picture_and_a_wide_one_holds_man
     for width in (-30.0, 3.0):  # of the logistic function: the least scale, and nearly the largest
         torch.nn.init.constant_(laws.adapters["text"].scale.bias, width)
         found[width] = contents(laws.eval(), heads, x, "text", pictures, samples=16, seed=1)
-    points = from_coordinates(heads, laws.law(x, "text").loc.detach())
+    points = heads.from_coordinates(laws.law(x, "text").loc.detach())
     for k, point in enumerate(points):
         nearest = int(heads.manifold.dist(point, pictures).argmin())
         assert found[-30.0].location[k] == found[3.0].location[k] == nearest
