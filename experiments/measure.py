@@ -21,6 +21,7 @@ from typing import Any
 import embed
 import noise
 import numpy as np
+import selection
 import torch
 import wordnet
 from plan import merged
@@ -213,6 +214,9 @@ KINDS: dict[str, Callable[[Path, dict[str, Any], str], Figures]] = {
     "wordnet": lambda folder, options, device: _values(wordnet.figures(wordnet.Options(**options))),
     "embed": lambda folder, options, device: _values(
         embed.figures(folder, embed.Options(**options))
+    ),
+    "selection": lambda folder, options, device: _values(
+        selection.figures(folder, selection.Options(**options), device)
     ),
     "noise": lambda folder, options, device: _values(noise.figures(noise.Options(**options))),
 }

@@ -42,7 +42,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-KINDS = ("train", "probvlm", "noise", "wordnet", "embed")
+KINDS = ("train", "probvlm", "selection", "noise", "wordnet", "embed")
 NEEDED = ("title", "question", "kind", "seeds", "variants")
 KEYS = {*NEEDED, "options", "grid", "tuning", "quick", "claims", "tables", "picture"}
 TUNING = {"figure", "seed", "options", "grid"}

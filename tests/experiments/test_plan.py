@@ -75,7 +75,7 @@ def test_the_quick_set_replaces_seeds_grid_and_variants_and_merges_options(write
         (
             'kind = "train"',
             'kind = "trian"',
-            "kind is 'trian'; expected one of train, probvlm, noise",
+            "kind is 'trian'; expected one of train, probvlm, selection",
         ),
         ("seeds = [3, 1]", "seeds = [3, 3]", r"seeds is \[3, 3\]; expected .* different"),
         ("seeds = [3, 1]", "seeds = []", r"seeds is \[\]; expected a list"),
@@ -136,8 +136,10 @@ def test_every_run_of_our_experiments_has_options_that_its_model_takes(name, qui
             method = options.pop("method")
             methods = () if method == "ttda" else (method,)
             config = ProbVLMConfig(tmp_path, tmp_path, methods=methods, **options)
-        elif p.kind in ("noise", "wordnet", "embed"):
+        elif p.kind in ("noise", "wordnet", "embed", "selection"):
             config = importlib.import_module(p.kind).Options(**options)
+            for own in options.get("candidates", ()):
+                from_json(json.dumps(plan.merged(default, own)), where=run.name)
         else:
             options.pop("shuffled_hierarchy", None)
             config = from_json(json.dumps(plan.merged(default, options)), where=run.name)

@@ -297,6 +297,8 @@ def test_the_table_has_every_figure_in_its_place():
         }
     scores = {"TIE": {"mean": 1.5, "chance": 2.5}, "LCA": {"mean": 3.5, "chance": 4.5}}
     test["tree"] = {"groups": scores}
+    areas = {"probability": 0.711, "margin": 0.722, "random": 0.733, "best": 0.744}
+    test["AURC"] = {"image to text": areas, "text to image": {k: v + 0.1 for k, v in areas.items()}}
     names = ("accuracy", "macro", "chance", "most frequent")
     for k, level in enumerate(("subgroup", "group")):
         test[f"zero-shot {level}"] = {n: 0.5 + k / 10 + j / 100 for j, n in enumerate(names)}
@@ -333,6 +335,10 @@ def test_the_table_has_every_figure_in_its_place():
     (head,) = [x for x in lines if "TIE" in x]
     assert head.split() == ["tree", "of", "groups", "TIE", "LCA"]
     assert [row(r) for r in ("mean", "chance")] == [[1.5, 3.5], [2.5, 4.5]]
+    (head,) = [x for x in lines if "AURC" in x]
+    assert head.split()[-4:] == list(areas)
+    for direction, found in test["AURC"].items():
+        assert row(f"{direction}  ") == pytest.approx([*found.values()])
     (head,) = [x for x in lines if "accuracy" in x]
     assert head.split() == ["accuracy", "macro", "chance", "most", "frequent"]
     for level in ("subgroup", "group"):
