@@ -35,6 +35,9 @@ LIMITS = """
 - A claim "holds" when the whole 95 % interval lies on its side of the margin, "does not hold" when
   it lies on the other, and is "not decided" otherwise, or with fewer than five seeds. Each claim is
   judged by itself: of forty with nothing behind them one would hold by accident.
+- What is not decided says how many seeds would decide it in four of five cases, were its difference
+  and its spread over seeds as measured (the formula is in experiments/compare.py). Where that is more
+  than a thousand the difference lies on the margin, or other concepts alone could turn it.
 - Intervals are Student's over seeds; those of recall (R@k) take in that other concepts could have
   been held out. Both variants of a pair have the same seed.
 """
@@ -107,10 +110,13 @@ def extent(result: dict[str, Any]) -> str:
 def claim_table(judged: Judged) -> str:
     """Claims, what was measured, and the verdict."""
     rows = [
-        (tag, c.text, c.source, f"{measured(found)}{': ' * bool(found)}{c.compared}", verdict)
+        (
+            *(tag, c.text, c.source, f"{measured(found)}{': ' * bool(found)}{c.compared}"),
+            *(verdict, c.needs(found, verdict)),
+        )
         for tag, c, found, verdict in judged
     ]
-    head = ("", "claim", "source", "measured: difference, 95 % interval", "verdict")
+    head = ("", "claim", "source", "measured: difference, 95 % interval", "verdict", "seeds needed")
     return "\n## Claims\n\n" + table(head, rows)
 
 
