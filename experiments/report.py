@@ -141,6 +141,7 @@ def section(name: str, result: dict[str, Any], folder: Path) -> str:
         figures(title, columns, result["runs"])
         for title, columns in content.get("tables", {}).items()
     )
+    tables += extremes(content.get("over", {}), result["runs"])
     if tried := result.get("tuning"):
         tables += settings(tried, content["tuning"]["figure"])
     path = folder / "_static" / f"results_{name}.svg"
@@ -182,6 +183,33 @@ def figures(title: str, columns: dict[str, str], runs: list[dict[str, Any]]) -> 
                 if any(cells):
                     rows.append((*place, variant, str(len(chosen)), *cells))
     return f"\n**{title}**\n\n" + table((*places[0], "variant", "seeds", *columns), rows)
+
+
+def extremes(columns: dict[str, str], runs: list[dict[str, Any]]) -> str:
+    """Of figures: each variant's mean over the places of the grid, and its best and worst place.
+
+    The figure of a place is its mean over seeds.
+    """
+    rows = []
+    for variant in dict.fromkeys(r["variant"] for r in runs):
+        own = [r for r in runs if r["variant"] == variant]
+        for heading, column in columns.items():
+            each: dict[str, list[float]] = {}
+            for r in own:
+                if np.isfinite(v := value(r, column)):
+                    each.setdefault(", ".join(map(str, r["at"].values())), []).append(v)
+            if each:
+                means = {place: float(np.mean(values)) for place, values in each.items()}
+                best, worst = (pick(means, key=lambda p: means[p]) for pick in (max, min))
+                ends = [f"{means[place]:.3f} ({place})" for place in (best, worst)]
+                mean = f"{np.mean([*means.values()]):.3f}"
+                rows.append((heading, variant, str(len(means)), mean, *ends))
+    if not rows:
+        return ""
+    rows.sort(key=lambda row: [*columns].index(row[0]))
+    places = " x ".join(runs[0]["at"])
+    head = ("", "variant", f"of {places}", "mean", "best", "worst")
+    return f"\n**Over {places}**\n\n" + table(head, rows)
 
 
 def settings(tried: list[dict[str, Any]], figure: str) -> str:

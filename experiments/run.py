@@ -27,6 +27,7 @@ from typing import Any
 import claims
 import plan
 import torch
+from compare import value
 from tqdm import tqdm
 
 RESULTS = plan.HERE / "results"
@@ -106,8 +107,7 @@ def tune(
         return p, [], {}
     results, errors = run(dataclasses.replace(p, runs=p.tuning), folder, **how)
     tried = [
-        {key: r[key] for key in ("variant", "at", "setting")}
-        | {"value": r["figures"]["values"][p.figure]}
+        {key: r[key] for key in ("variant", "at", "setting")} | {"value": value(r, p.figure)}
         for r in results
     ]
     return plan.tuned(p, tried), tried, {f"tuning/{name}": e for name, e in errors.items()}
