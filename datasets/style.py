@@ -44,8 +44,8 @@ def restyle(images: Tensor, draws: Tensor, strength: float) -> Tensor:
 def turn_hue(colour: Tensor, angle: Tensor) -> Tensor:
     """Colours less their grey, (n, 3, S, S), turned about the grey axis by angles (n,) in radians.
 
-    Rodrigues' formula about (1, 1, 1) / sqrt 3, for vectors at right angles to it: cos v + sin (axis
-    x v), where axis x v takes differences of the other two channels.
+    Rodrigues' formula about (1, 1, 1) / sqrt 3, for vectors at right angles to it: cos v + sin
+    (axis x v), where axis x v takes differences of the other two channels.
     """
     across = (colour.roll(1, 1) - colour.roll(-1, 1)) / math.sqrt(3)
     return colour * torch.cos(_each(angle)) + across * torch.sin(_each(angle))
@@ -116,7 +116,7 @@ def draft(images: Tensor, how: Tensor) -> Tensor:
 
 
 def ground(images: Tensor, how: Tensor) -> Tensor:
-    """White that is seen from the border, along a row or a column, in a light colour of some hue."""
+    """White that is seen from the border, along a row or a column, in a light colour."""
     white = ((images.amin(1, keepdim=True) - 0.8) / 0.2).clamp(0, 1)
     seen = torch.stack([_from_start(white, axis) for axis in (-2, -1)]).amax(0)
     phase = 2 * math.pi * (how[:, None] + torch.arange(3, device=how.device) / 3)

@@ -10,8 +10,8 @@ A difference that decides nothing says how many seeds would decide it. With n se
 half-width h(n) = hypot(t(0.975) s / sqrt(n), c) clears a margin at distance d in four of five
 repetitions if h(n) + t(0.8) s / sqrt(n) <= d, where s is the standard deviation over seeds, c the
 half of the concepts, which more seeds do not shrink, and t Student's quantiles for n - 1 degrees of
-freedom. For c = 0 that is the textbook's n >= (t(0.975) + t(0.8))^2 s^2 / d^2 (as Cohen 1988, chapter
-2). s and d are taken to be as measured, so from few seeds the answer is one of magnitude.
+freedom. For c = 0 that is the textbook's n >= (t(0.975) + t(0.8))^2 s^2 / d^2 (as Cohen 1988,
+chapter 2). s and d are taken to be as measured, so from few seeds the answer is one of magnitude.
 """
 
 from collections.abc import Sequence
@@ -33,8 +33,8 @@ MOST = 1000
 class Difference:
     """One variant's figure less another's, over so many seeds; with one the interval is NaN.
 
-    ``spread`` is the standard deviation over seeds and ``fixed`` the half of the interval that is due
-    to concepts, which more seeds do not shrink.
+    ``spread`` is the standard deviation over seeds and ``fixed`` the half of the interval that is
+    due to concepts, which more seeds do not shrink.
     """
 
     mean: float

@@ -1,7 +1,7 @@
 """Heads on features of frozen encoders that have seen other pictures by the million: one run.
 
-The features of all pictures are there; a run trains the projections and learned scalars of a model on
-those of some vendors and retrieves names by the pictures of the others.
+The features of all pictures are there; a run trains the projections and learned scalars of a model
+on those of some vendors and retrieves names by the pictures of the others.
 """
 
 from dataclasses import dataclass, field

@@ -36,8 +36,8 @@ LIMITS = """
   it lies on the other, and is "not decided" otherwise, or with fewer than five seeds. Each claim is
   judged by itself: of forty with nothing behind them one would hold by accident.
 - What is not decided says how many seeds would decide it in four of five cases, were its difference
-  and its spread over seeds as measured (the formula is in experiments/compare.py). Where that is more
-  than a thousand the difference lies on the margin, or other concepts alone could turn it.
+  and its spread over seeds as measured (the formula is in experiments/compare.py). Where that is
+  more than a thousand the difference lies on the margin, or other concepts alone could turn it.
 - Intervals are Student's over seeds; those of recall (R@k) take in that other concepts could have
   been held out. Both variants of a pair have the same seed.
 """
