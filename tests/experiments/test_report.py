@@ -133,7 +133,7 @@ def test_claims_stand_with_difference_interval_seeds_and_verdict(page):
     half = 4.302652729911275 * each.std(ddof=1) / 3**0.5
     _, measured, verdict, needed = claims["a is ahead at a large width too"]
     assert verdict == "not decided"
-    # Their mean is 0.0533 and their spread 0.1097: with 36 seeds both quantiles are 2.030 and 0.852.
+    # The mean is 0.0533 and the spread 0.1097: with 36 seeds the quantiles are 2.030 and 0.852.
     assert needed == "about 36"
     assert (2.030 + 0.852) * 0.1097 / 36**0.5 < 0.0533 < (2.032 + 0.852) * 0.1097 / 35**0.5
     interval = f"[{each.mean() - half:+.3f}, {each.mean() + half:+.3f}]"
