@@ -47,7 +47,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-KINDS = ("train", "heads", "probvlm", "noise", "wordnet", "embed")
+KINDS = ("train", "probvlm", "noise", "wordnet", "embed", "heads")
 NEEDED = ("title", "question", "kind", "seeds", "variants")
 KEYS = {*NEEDED, "options", "grid", "tuning", "quick", "claims", "tables", "picture", "over"}
 TUNING = {"figure", "seed", "options", "grid", "variants"}
