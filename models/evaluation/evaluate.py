@@ -149,13 +149,16 @@ def _by_vendor(
     scores: Scores, relevant: Relevance, data: EmojiData, index: NDArray[np.int64]
 ) -> dict[str, Any]:
     """Names by pictures, for each vendor's pictures among the names of its own, best first."""
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for vendor in np.unique(data.vendor[index]):
         rows = data.vendor[index] == vendor
         columns = relevant[rows].any(0)
         own = np.ix_(rows, columns)
-        sizes = {"pictures": int(rows.sum()), "names": int(columns.sum())}
-        found[data.vendors[vendor]] = sizes | _recalls(scores[own], relevant[own])
+        found[data.vendors[vendor]] = {
+            "pictures": int(rows.sum()),
+            "names": int(columns.sum()),
+            **_recalls(scores[own], relevant[own]),
+        }
     best = sorted(found.items(), key=lambda entry: -entry[1]["recall"]["1"])
     return dict(best)
 

@@ -282,3 +282,24 @@ def test_settings_that_were_tried_stand_with_the_one_that_was_chosen(write, make
         ["4", "a", "2", "lr 2", "0.250 to 0.500"],
         ["4", "b", "1", "lr 1", "0.750 to 0.750"],
     ]
+
+
+def test_the_mean_the_best_and_the_worst_place_of_each_variant_stand_in_a_table(
+    write, make_run, tmp_path
+):
+    write(TOML.replace("[picture]", '[over]\npoints = "score"\nnever = "unknown"\n\n[picture]'))
+    table = rows(report.page({"own": result(make_run)}, tmp_path), "**Over embed_dim**")
+    assert table[0] == ["", "variant", "of embed_dim", "mean", "best", "worst"]
+    means = {key: np.mean(values) for key, values in SCORES.items()}
+    assert table[2:] == [
+        [
+            *("points", v, "2", f"{(means[v, 4] + means[v, 64]) / 2:.3f}"),
+            *(f"{means[v, 64]:.3f} (64)", f"{means[v, 4]:.3f} (4)"),
+        ]
+        for v in ("a", "b")
+    ]
+    # Of one place alone both ends are it; runs without the figure count nowhere.
+    runs = [r for r in result(make_run)["runs"] if r["at"]["embed_dim"] == 4]
+    text = report.extremes({"points": "score"}, runs)
+    assert "| points | a | 1 | 0.630 | 0.630 (4) | 0.630 (4) |" in text
+    assert report.extremes({"never": "unknown"}, runs) == ""
