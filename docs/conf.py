@@ -141,6 +141,11 @@ def write_reference(app):
     pages["write_all"](Path(app.srcdir) / "api", Path(app.srcdir) / "_generated" / "api")
 
 
+def leave_out_copies(app, what, name, member, skip, options):
+    """A method that a manifold inherits is printed with Manifold, though each class has a copy."""
+    return True if getattr(member, "__dict__", {}).get("inherited") else None
+
+
 def draw_examples(app):
     """Run the examples that draw: the pictures of the guide exist only as their output."""
     pictures = Path(app.srcdir) / "_pictures"
@@ -158,6 +163,7 @@ def setup(app):
     app.connect("builder-inited", write_structure)
     app.connect("builder-inited", write_reference)
     app.connect("missing-reference", link_bare_names)
+    app.connect("autodoc-skip-member", leave_out_copies)
     app.connect("autodoc-process-docstring", escape_bars, priority=900)  # after napoleon
     app.connect("autodoc-process-docstring", link_examples, priority=950)  # after the bars
     app.connect("autodoc-process-docstring", keep_colons, priority=100)  # before it

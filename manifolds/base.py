@@ -42,13 +42,13 @@ class Manifold(SpaceForm):
     is not differentiable (a distance at coincident points, an angle at its vertex) the gradient is
     the documented subgradient, 0 unless said otherwise.
 
-    *Compiled.* To the compiler a method of many manifolds is one function, of which it keeps eight
-    graphs in a process (``torch._dynamo.config.recompile_limit``); from the ninth on it runs
-    eagerly, with a warning in the log. A manifold takes one for the first shape, one for all others
-    of as many axes, one for each other number of axes, and a curvature that is not learned is a
-    constant of its graph. So of three manifolds or more, compile with ``isolate_recompiles=True``,
-    by which each call has eight of its own (an older ``torch.compile`` has no such option: raise
-    the limit), and with ``fullgraph=True``, by which the limit is an error.
+    *Compiled.* Each class has code of its own for every public method, so the compiler counts the
+    graphs of ``Lorentz.dist`` apart from those of ``Sphere.dist``. It keeps eight of each in a
+    process (``torch._dynamo.config.recompile_limit``): one is taken for the first shape, one for
+    all others of as many axes, one for each other number of axes, and again for R = 1, for other
+    fixed curvatures together and for learnable ones; from the ninth on it runs eagerly, with a
+    warning in the log, or with ``fullgraph=True`` an error. A function of yours that is given many
+    manifolds is one function.
 
     Every public method raises ``TypeError`` for a tensor that is not floating-point and
     ``ValueError`` for last axes that differ or are too short, leading axes that do not broadcast

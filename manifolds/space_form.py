@@ -16,6 +16,7 @@ from .kernels.geodesic import from_nearer_end, multiple
 from .kernels.pair_products import Products, inner_products, noise
 from .kernels.vectors import Number, dot, norm
 from .learnable_scalar import PositiveScalar
+from .own_code import give_own_code
 
 
 class Context(NamedTuple):
@@ -46,7 +47,8 @@ class SpaceForm(nn.Module, ABC):
     is a class of somebody else: what goes by coordinates refuses it (``check_known``)."""
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Refuse to override parts of a class that is final: not all of its maps would see it."""
+        """Refuse to override parts of a class that is final: not all of its maps would see it. And
+        give the class code of its own for the methods that it inherits."""
         super().__init_subclass__(**options)
         for base in cls.__mro__[1:]:
             if "__final__" not in vars(base):
@@ -63,6 +65,7 @@ class SpaceForm(nn.Module, ABC):
                     "and losses do not all go by that; expected a class derived from Manifold with "
                     "kernels of its own (see CONTRIBUTING), or one that overrides nothing."
                 )
+        give_own_code(cls, SpaceForm)
 
     _checks: bool = False
     """Whether values are looked at; see :func:`Checked`."""

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from .base import Manifold
-from .kernels import radial_back, radial_maps, sphere_exp, sphere_pair
+from .kernels import radial_back, radial_maps, sphere_exp, sphere_pair, sphere_transport
 from .kernels.pair_products import Products, noise
 from .kernels.ray_components import ray_components
 from .kernels.vectors import Number, dot, expanded, norm, normalize
-from .space_form import Context
+from .space_form import Context, divided
 
 
 @final
@@ -119,14 +119,13 @@ class Sphere(Manifold):
         return sphere_pair.bisector(x, y, step)
 
     def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor:
-        both = x + y
-        near = dot(step, step) <= 2
-        square = dot(both, both).where(near, 1.0)
-        # x.v = 0, so y.v = (y - x).v, which keeps its digits when y is near x; 1 + x.y = |x+y|^2/2.
-        close = v - dot(step, v) / (square / 2) * both
-        # Near the antipode: the reflection that swaps the two halves of the geodesic.
-        middle = sphere_pair.bisector(x, y, step)
-        return torch.where(near, close, v - 2 * dot(middle, v) * middle)
+        return sphere_transport.transport(x, y, v)
+
+    def _transport_at(self, x: Tensor, y: Tensor, v: Tensor, radius: float | Tensor) -> Tensor:
+        # In units of R: of v = 1e-35 at R = 1e-4 the products would underflow in float32. It does
+        # not depend on R.
+        number = radius.detach() if isinstance(radius, Tensor) else radius
+        return sphere_transport.transport(divided(x, number), divided(y, number), v)
 
     def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
         return self._proj_tangent(x, g)

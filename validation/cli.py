@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -40,6 +40,10 @@ class CertifyOptions:
     """Climb from the worst draws for so long, after all is drawn."""
     keep: Path | None = None
     """Add what climbing found, above half of the promise, to this file of hard cases."""
+    device: str = "cpu"
+    """Where the maps run: cpu, cuda, mps; the reference is computed on the processor."""
+    compiled: bool = False
+    """Judge the maps as torch.compile makes them; a minute a map, space and dtype."""
     processes: Annotated[int, tyro.conf.arg(metavar="N")] = 0
     """That share the work; as many as there are cores if 0."""
 
@@ -64,6 +68,7 @@ def _run(options: CertifyOptions) -> int:
     os.environ["OMP_NUM_THREADS"] = "1"
     from tqdm import tqdm
 
+    from .certificate.backends import Backend
     from .certificate.cases import hard_cases, keep
     from .certificate.certificate import FULL, QUICK, certify as run, report, tasks
     from .certificate.climb import climb_all
@@ -73,11 +78,19 @@ def _run(options: CertifyOptions) -> int:
 
     if options.full and options.quick:
         raise ValueError("both --quick and --full are given; expected one of them.")
-    which = {
+    backend = Backend(options.device, options.compiled)
+    backend.check()
+    if options.minutes > 0 and backend != Backend():
+        raise ValueError(
+            f"--minutes is {options.minutes:g} with the backend {backend.name!r}; expected none: "
+            "climbing is done eagerly on the processor, and what it finds is replayed everywhere."
+        )
+    which: dict[str, Any] = {
         "libraries": ("spaceforms", *options.against),
         "manifolds": _chosen("--manifold", options.manifold, list(MODELS)),
         "maps": _chosen("--map", _with_targets(options.map, DEFINITIONS), list(DEFINITIONS)),
         "dtypes": _chosen("--dtype", options.dtype, list(DTYPES)),
+        "backend": backend,
     }
     if options.processes < 0:
         raise ValueError(f"--processes is {options.processes}; expected 0 or more.")
@@ -93,6 +106,8 @@ def _run(options: CertifyOptions) -> int:
             keep([*(hard_cases(options.keep)), *found], options.keep)
             print(f"{len(found)} cases added to {options.keep}")
     print(as_text(rows))
+    if backend != Backend():
+        print(f"Backend: {backend.name}.")
     if options.json is not None:
         options.json.write_text(json.dumps(report(rows, plan), indent=1) + "\n", encoding="utf-8")
         print(f"Written to {options.json}")

@@ -40,8 +40,9 @@ from torch import Tensor
 from .custom_vjp import custom_vjp, subtract_scaled
 from .limits import farthest, longest
 from .radial_split import Ray, lateral_squares, outward_ray, split_radially
+from .ranges import all_below, all_within, runs_as_written
 from .special import coth_fraction, sinhc
-from .vectors import dot, largest_entry, normalize
+from .vectors import dot, joined, largest_entry, normalize
 
 
 class Saved(NamedTuple):
@@ -93,7 +94,7 @@ class Saved(NamedTuple):
     v_on_lateral: Tensor
     """The same for each <g, lateral>."""
     polar_over_x2: Tensor
-    """1/|X|^2 where the polar form is used, else 0: splits g along X there."""
+    """1/|X|^2 where the polar form is used, else 0: splits g along X there; () if nowhere."""
 
 
 class _Vector(NamedTuple):
@@ -133,8 +134,12 @@ def _cut_and_split(
     near = 1 - far
     # A vector with a coordinate of T limit is at least ``limit`` long: products with a longer one
     # could overflow.
-    cut = (limit * tx * length / largest_entry(v)).clamp(max=1).detach()
-    split = split_radially(v * cut, ray)
+    if isinstance(length, float) and all_within(v, -limit, limit):
+        cut = tx.new_ones(())
+    else:
+        cut = (limit * tx * length / largest_entry(v)).clamp(max=1).detach()
+        v = v * cut
+    split = split_radially(v, ray)
     square, lateral_square = lateral_squares(split, ray)
     radial = (split.inner_x + split.residual) / (size * tx)
     # What rounding left of the radial part in ``lateral`` goes where it belongs: a derivative
@@ -232,14 +237,18 @@ def _value(x: Tensor, v: Tensor, radius: Tensor | None, largest: float) -> Saved
 
     # Y's outward component: in polar form far out for t > 1, else as it is.
     polar = far * (1 - small)
-    plain = 1 - polar
-    a = _polar(vector, size, tx)
-    mu, by_t = a.mu, a.by_t
-    outward = polar * a.outward + plain * (size * z + radial * tx * f)
+    outward = size * z + radial * tx * f
+    y_on_x = z + f * coefficient
+    nowhere = all_below(polar, 0.5)
+    if not nowhere:
+        plain = 1 - polar
+        a = _polar(vector, size, tx)
+        mu, by_t = a.mu, a.by_t
+        outward = polar * a.outward + plain * outward
+        y_on_x = polar * outward / size + plain * y_on_x
 
     # Y, pulled back to the edge, and its time part from the space part as it was rounded: from
     # ``y2`` it would be T times the rounding off that.
-    y_on_x = polar * outward / size + plain * (z + f * coefficient)
     y_on_lateral = f * length_factor
     y2 = outward.square() + f * f * vector.lateral_square
     y2_near = z * z * (near * x2) + 2 * z * f * (near * inner) + f * f * (near * square)
@@ -251,24 +260,27 @@ def _value(x: Tensor, v: Tensor, radius: Tensor | None, largest: float) -> Saved
     stored = (area + dot(y, y)).sqrt()
     result = torch.cat([stored, y], dim=-1)
 
-    # The derivative in the frame of X/|X| and what is across, V = radial T X/|X| + lateral: with
-    # a the outward component, da/dr, da/dV_1 and da/dV_2 are ``by_r``, ``by_radial`` and
-    # ``lateral/t (by_t - mu T f)``; across the ray it is f and, by V's length, ``fall``.
-    by_radial = a.sine_square * tx * f + mu * by_t
-    by_radial_across = fall * radial
-    by_length_on_x = polar * (by_t - mu * tx * f) / (a.t * size) + plain * (f + fall * coefficient)
     kappa = far * (radial * size / tx) + near * (inner / (tx * tx))
-    by_length_on_lateral = fall * length_factor
-    radial_on_x, radial_on_lateral = by_radial / size, by_radial_across * length_factor
     lean = far * radial / (size * tx) - near * kappa  # V - kappa X = lean X + lateral
-    # Without -z/|X|^2, and v_on_x without -f/|X|^2: in the polar form the pull-back splits g, which
-    # comes without its part along X.
-    x_on_x = polar * (a.by_r / (tx * size * size) - radial / (tx * tx) * radial_on_x)
-    x_on_x = x_on_x - plain * kappa * lean * by_length_on_x
-    x_on_lateral = -polar * radial / (tx * tx) * radial_on_lateral
-    x_on_lateral = x_on_lateral - plain * kappa * lean * by_length_on_lateral
-    v_on_x = polar * radial_on_x / (tx * size) + plain * lean * by_length_on_x
-    v_on_lateral = polar * radial_on_lateral / (tx * size) + plain * lean * by_length_on_lateral
+    by_length_on_x = f + fall * coefficient
+    by_length_on_lateral = fall * length_factor
+    v_on_x, v_on_lateral = lean * by_length_on_x, lean * by_length_on_lateral
+    x_on_x, x_on_lateral = -kappa * v_on_x, -kappa * v_on_lateral
+    if not nowhere:
+        # The derivative in the frame of X/|X| and what is across, V = radial T X/|X| + lateral:
+        # with a the outward component, da/dr, da/dV_1 and da/dV_2 are ``by_r``, ``by_radial`` and
+        # ``lateral/t (by_t - mu T f)``; across the ray it is f and, by V's length, ``fall``.
+        by_radial = a.sine_square * tx * f + mu * by_t
+        radial_on_x, radial_on_lateral = by_radial / size, fall * radial * length_factor
+        of_length = (by_t - mu * tx * f) / (a.t * size)
+        # Without -z/|X|^2, and v_on_x without -f/|X|^2: the pull-back splits g, which comes
+        # without its part along X.
+        of_x = a.by_r / (tx * size * size) - radial / (tx * tx) * radial_on_x
+        by_length_on_x = polar * of_length + plain * by_length_on_x
+        x_on_x = polar * of_x + plain * x_on_x
+        x_on_lateral = plain * x_on_lateral - polar * radial / (tx * tx) * radial_on_lateral
+        v_on_x = polar * radial_on_x / (tx * size) + plain * v_on_x
+        v_on_lateral = polar * radial_on_lateral / (tx * size) + plain * v_on_lateral
     return Saved(
         result,
         lateral,
@@ -291,7 +303,7 @@ def _value(x: Tensor, v: Tensor, radius: Tensor | None, largest: float) -> Saved
         x_on_lateral=x_on_lateral,
         v_on_x=v_on_x,
         v_on_lateral=v_on_lateral,
-        polar_over_x2=polar / (size * size),
+        polar_over_x2=polar.new_zeros(()) if nowhere else polar / (size * size),
     )
 
 
@@ -316,18 +328,25 @@ def _pull(inputs: Sequence[Tensor], saved: Sequence[Tensor], g: Tensor) -> tuple
     by_length = at.by_length_on_x * q_x + at.by_length_on_lateral * q_lateral
     # In the polar form what of g and of Y is along X is in the coefficients of X, where its
     # derivative may be by orders of magnitude less than z or f: on a line there is nothing else.
-    g_space = subtract_scaled(g_space, x, at.polar_over_x2 * g_x / length)
-    along = on_y * at.y_on_x * (at.polar_over_x2 == 0).to(x.dtype)
-    along = along - at.edge_factor * at.polar_over_x2 * dot(g_space, x) / length
+    along = on_y * at.y_on_x
+    if at.polar_over_x2.dim():
+        g_space = subtract_scaled(g_space, x, at.polar_over_x2 * g_x / length)
+        along = along * (at.polar_over_x2 == 0).to(x.dtype)
+        along = along - at.edge_factor * at.polar_over_x2 * dot(g_space, x) / length
     x_x = at.x_on_x * q_x + at.x_on_lateral * q_lateral + at.z * along
     x_lateral = at.z * on_y * at.y_on_lateral - at.kappa * at.length_factor * by_length
     v_x = at.v_on_x * q_x + at.v_on_lateral * q_lateral + at.f * along
     v_lateral = at.f * on_y * at.y_on_lateral + at.length_factor * by_length
 
     def assembled(on_g: Tensor, on_x: Tensor, on_lateral: Tensor) -> Tensor:
-        total = subtract_scaled(g_space * on_g, x, -on_x / length)
-        total = subtract_scaled(total, at.lateral, -on_lateral / length)
-        return torch.cat([torch.zeros_like(on_x), total], dim=-1)
+        total = joined(torch.zeros_like(on_x), on_g, g_space)
+        space = total[..., 1:]
+        if torch.is_grad_enabled() or not runs_as_written():
+            space = subtract_scaled(space, x, -on_x / length)
+            space = subtract_scaled(space, at.lateral, -on_lateral / length)
+            return torch.cat([total[..., :1], space], dim=-1)
+        space.addcmul_(x, on_x / length).addcmul_(at.lateral, on_lateral / length)
+        return total
 
     cut = at.shortening
     return (

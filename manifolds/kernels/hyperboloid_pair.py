@@ -43,20 +43,6 @@ from .ranges import all_below, all_within, can_look, in_forward_mode
 from .special import asinh_squared, coth_fraction
 from .vectors import dot, largest_entry, norm, relative_to_ray
 
-# Up to this |X|^2, r = 2.31, one form is good for all points that are at least 1/2 apart: that by
-# the ball, whose coordinates X/(1 + T) are rounded by T times as much as a step along the ray, and
-# by 1/d times as much as the distance, which of points nearer to one another is to keep its digits.
-_NEAR_ENOUGH, _APART = 25.0, 1 / 16
-
-# Farther out it is good where h > T_x T_y/64, at angles above 15 degrees: L = 2 sqrt(h T_y/T_x) is
-# rounded by 1.5 u T_y, and so h by 1.5 u sqrt(T_x T_y/h) of itself, 12 u at the most, which is an
-# absolute 12 u of a distance above 1.2. Squares of what is above the last number may overflow.
-_WIDE, _LARGEST = 64.0, 2.0**60
-
-# Points are far out where |X|^2 is above this. The form of the others, of a point further out than
-# one near the origin on its ray, loses a factor that is 9 at |X| = 1 and 4 here.
-_FAR = 0.25
-
 
 def _short(x: Tensor) -> tuple[float, float]:
     """(the length below which a step's sum of squares loses digits to underflow, a power of two
@@ -148,12 +134,21 @@ def _by_ball(x: Tensor, y: Tensor, radius: Tensor | None) -> tuple[PairGeometry,
     log_x = inner_part - tx * square_part
     log_time = inner / tx + log_x * (x2 / tx)  # T_x^3 T_y may overflow
     d_cosh = (inner_part + square_part) / tx
+    # Up to |X|^2 = 25, r = 2.31, this is good for all points that are at least 1/2 apart: the
+    # ball's coordinates X/(1 + T) are rounded by T times as much as a step along the ray, and by
+    # 1/d times as much as the distance, which of points nearer to one another keeps its digits.
+    # Farther out it is good where h > T_x T_y/64, at angles above 15 degrees: L = 2 sqrt(h T_y/T_x)
+    # is rounded by 1.5 u T_y, and so h by 1.5 u sqrt(T_x T_y/h) of itself, 12 u at the most, which
+    # is an absolute 12 u of a distance above 1.2. Squares of what is above 2^60 may overflow.
+    # (Numbers of the function and not of the file: under dynamic=True the compiler makes inputs of
+    # the latter, and where this is inlined twice torch 2.13 loses the second.)
+    near_enough, least, wide, most = 25.0, 1 / 16, 64.0, 2.0**60
     # Smaller looks first: of points next to the origin the mask itself would be half the work.
-    near = all_below(x2, _NEAR_ENOUGH) and all_below(y2, _NEAR_ENOUGH)
+    near = all_below(x2, near_enough) and all_below(y2, near_enough)
     ordinary = None
-    if not (near and all_within(h, _APART, _LARGEST)):
-        wide = (torch.maximum(x2, y2) < _NEAR_ENOUGH) | (tx * ty < _WIDE * h)
-        ordinary = wide & (h > _APART) & (h < _LARGEST)
+    if not (near and all_within(h, least, most)):
+        good = (torch.maximum(x2, y2) < near_enough) | (tx * ty < wide * h)
+        ordinary = good & (h > least) & (h < most)
         if can_look(ordinary) and bool(ordinary.all()):
             ordinary = None
     scale = h.new_ones(()) if ordinary is None else torch.ones_like(h)
@@ -185,7 +180,10 @@ def _by_any(
     square_x = dot(x, x)
     x2, y2 = square_x / area, dot(y, y) / area
     tx, ty = (1 + x2).sqrt(), (1 + y2).sqrt()
-    far = (torch.minimum(x2, y2) > _FAR).to(dtype)
+    # Points are far out where |X|^2 is above this. The form of the others, of a point further out
+    # than one near the origin on its ray, loses a factor that is 9 at |X| = 1 and 4 here.
+    far_square = 0.25
+    far = (torch.minimum(x2, y2) > far_square).to(dtype)
     ratio = (1 + ty) / (1 + tx)
     # Points of about the same distance from the origin are taken by their difference, which is then
     # exact to the points' own rounding. Others are not: the difference of a long vector and a short
@@ -209,7 +207,7 @@ def _by_any(
     lateral, inner = split.lateral, split.inner_x
     residual, residual_x = split.residual, split.residual_coefficient
     square, lateral_square = lateral_squares(split, ray)
-    size_x, size_y = x2.clamp(min=_FAR).sqrt(), y2.clamp(min=_FAR).sqrt()
+    size_x, size_y = x2.clamp(min=far_square).sqrt(), y2.clamp(min=far_square).sqrt()
     radial = (inner + residual) / size_x
     y_radial = radial / scale + alike * size_x
     # |Y| - y_radial and |Y| - |X|, times ``scale``. Where Y is on X's side of the origin the first

@@ -27,11 +27,8 @@ import torch
 from torch import Tensor
 
 from .custom_vjp import subtract_scaled
+from .ranges import all_below
 from .vectors import dot
-
-# 1/2 <= q <= 2 as one comparison, |q - 5/4| <= 3/4. The bound itself is a choice: where one length
-# is at most twice the other, the rounding of the difference is at most that of its terms.
-_MIDDLE, _REACH = 1.25, 0.75
 
 
 class Ray(NamedTuple):
@@ -40,7 +37,7 @@ class Ray(NamedTuple):
     vector: Tensor
     """x/unit, (..., n)."""
     unit: Tensor
-    """The length that x is divided by; 1 where nothing is split off."""
+    """The length that x is divided by; 1 where nothing is split off, () if that is everywhere."""
     square: Tensor
     """|vector|^2, a divisor: where nothing is split off it is some number that is not 0."""
     far: Tensor
@@ -70,7 +67,9 @@ def of_like_distance(ratio: Tensor) -> Tensor:
 
     Two points of about the same distance from the origin: their difference says more than they do.
     """
-    return ((ratio - _MIDDLE).abs() <= _REACH).to(ratio.dtype)
+    # As one comparison. The bound itself is a choice: where one length is at most twice the other,
+    # the rounding of the difference is at most that of its terms.
+    return ((ratio - 1.25).abs() <= 0.75).to(ratio.dtype)
 
 
 def outward_ray(
@@ -92,8 +91,11 @@ def outward_ray(
     # and that, ``residual``, is known.
     # Beyond |X|^2 = 1/eps even this is not enough. But there only an x along an axis, of which the
     # other coordinates are 0, has lateral digits to lose, and of that x/|x| is exact.
-    distant = (x2 * torch.finfo(x.dtype).eps > area).to(x.dtype)
+    distance = x2 * torch.finfo(x.dtype).eps - area
     square = far * x2 + (1 - far) * area
+    if not level and all_below(distance, 0.0):
+        return Ray(x, x.new_ones(()), square, far, area)
+    distant = (distance > 0).to(x.dtype)
     size = square.sqrt()
     if level:
         # A power of two rounds nothing; it has no derivative, and needs none, as it cancels.

@@ -13,7 +13,7 @@ SPACES = {
     "of radius 1": Lorentz,
 }
 MAPS = ("from_normal", "expmap0", "to_normal", "logmap0", "proj", "dist", "sqdist", "logmap",
-        "exterior_angle", "half_aperture", "midpoint")  # fmt: skip
+        "exterior_angle", "half_aperture", "midpoint", "expmap", "transport")  # fmt: skip
 
 
 def _vectors(lengths: str, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
@@ -32,8 +32,10 @@ def _vectors(lengths: str, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tens
 def _everything(space, name, a, b):
     """The value of a map, and its gradients by all it takes and by the curvature."""
     x, y = (space.from_normal(v).detach() for v in (a, b))
+    v = space.logmap(x, y).detach() if name in ("expmap", "transport") else x
     arguments = {
-        "from_normal": [a], "expmap0": [space.logmap0(x).detach()],
+        "from_normal": [a], "expmap0": [space.logmap0(x).detach()], "expmap": [x, v],
+        "transport": [x, y, v],
     }.get(name, [x, y] if name in ("dist", "sqdist", "logmap", "exterior_angle", "midpoint") else [x])  # fmt: skip  # noqa: E501
     arguments = [v.clone().requires_grad_() for v in arguments]
     value = getattr(space, name)(*arguments)

@@ -16,6 +16,7 @@ from spaceforms.validation.symbolic import (
     kernels as kernels,
     page,
     quadric as quadric,
+    sphere_transport as sphere_transport,
     transport_pullback as carry,
     volume as volume,
 )
@@ -150,6 +151,10 @@ FAULTS = {
     "gradient of a flat distance": (
         "kernels/pair, far",
         lambda x, y: (kernels.pair_far(x, y)[0], 0, *kernels.pair_far(x, y)[2:]),
+    ),
+    "the sphere's transport with its ends exchanged": (
+        "quadric/transport on the sphere, slopes",
+        lambda x, y, v, g, far: sphere_transport.transport_slopes(x, y, v, g, far)[::-1],
     ),
     "exponential map that does not turn": (
         "kernels/expmap, slopes",

@@ -172,7 +172,7 @@ def _householder(c: Tensor) -> Tensor:
     """1 - 2 c c^T/|c|^2, an orthogonal matrix, rounded to the dtype of c."""
     wide = c.double().unsqueeze(-1)
     square = (wide * wide).sum(-2, keepdim=True)
-    eye = torch.eye(c.shape[-1], dtype=wide.dtype)
+    eye = torch.eye(c.shape[-1], dtype=wide.dtype, device=wide.device)
     return (eye - 2 * wide * wide.mT / square).to(c.dtype)
 
 

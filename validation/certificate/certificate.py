@@ -24,6 +24,7 @@ import torch
 from ..exact.chart_models import MODELS
 from ..exact.maps import BY_QUADRIC
 from ..exact.operations import operations
+from .backends import CPU, Backend
 from .cases import Case, hard_cases, to_json
 from .regimes import REGIMES
 from .score import DEFINITIONS, DTYPES, Sample, judge_cases, run_batch
@@ -121,6 +122,8 @@ class Row:
     """Steps of a climbing search from the worst draw."""
     case: dict[str, Any] | None = None
     """The worst problem, exactly."""
+    backend: str = CPU.name
+    """Where and how it ran."""
 
     @property
     def promised(self) -> float:
@@ -148,15 +151,17 @@ class Task:
     regime: str
     gradients: bool
     plan: Plan
+    backend: Backend = CPU
 
 
 def tasks(
     plan: Plan, *, libraries: Sequence[str] = ("spaceforms",), manifolds: Iterable[str] = MODELS,
-    maps: Iterable[str] = DEFINITIONS, dtypes: Iterable[str] = DTYPES,
+    maps: Iterable[str] = DEFINITIONS, dtypes: Iterable[str] = DTYPES, backend: Backend = CPU,
 ) -> list[Task]:  # fmt: skip
-    """Everything to be done. Peers are judged by their values in float64 and float32."""
+    """Everything to be done. Peers are judged by their values in float64 and float32, and what is
+    compiled are the methods of manifolds whose maps are written out."""
     return [
-        Task(library, manifold, name, dtype, regime, library == "spaceforms", plan)
+        Task(library, manifold, name, dtype, regime, library == "spaceforms", plan, backend)
         for library in libraries
         for manifold in manifolds
         for name in maps
@@ -167,6 +172,7 @@ def tasks(
             *([HARD] if library == "spaceforms" and hard_of(manifold, name, dtype) else []),
         ]
         if library == "spaceforms" or name not in OPERATIONS
+        if not backend.compiled or not (name in OPERATIONS or manifold in BY_QUADRIC)
     ]
 
 
@@ -197,14 +203,14 @@ def work(task: Task) -> tuple[Task, list[Sample]]:
         warnings.simplefilter("ignore")
         if task.regime == HARD:
             for case in hard_of(task.manifold, task.map, task.dtype):
-                samples += judge_cases([case], gradients=task.gradients)
+                samples += judge_cases([case], gradients=task.gradients, backend=task.backend)
             return task, _with_the_worst_case(samples)
         batches = task.plan.operation_batches if task.map in OPERATIONS else 0
         for seed in range(batches or task.plan.batches):
             batch = run_batch(
                 task.manifold, task.map, task.dtype, task.regime, count=task.plan.count,
                 gradients=task.gradients, seed=seed, largest=task.plan.largest,
-                library=task.library,
+                library=task.library, backend=task.backend,
             )  # fmt: skip
             samples += batch or []
     return task, _with_the_worst_case(samples)
@@ -236,14 +242,17 @@ def certify(
         plan: QUICK, FULL or another.
         processes: that share the work.
         progress: called with 1 for each task done.
-        **which: libraries, manifolds, maps, dtypes; all if not given.
+        **which: libraries, manifolds, maps, dtypes, all if not given; and the backend.
     """
     todo = tasks(plan, **which)
     found: dict[tuple[str, ...], list[tuple[str, Sample]]] = {}
     for task, samples in _done(todo, processes):
         progress(1)
         for sample in samples:
-            key = (task.library, task.manifold, task.map, task.dtype, quantity_of(sample))
+            key = (
+                task.library, task.manifold, task.map, task.dtype, quantity_of(sample),
+                task.backend.name,
+            )  # fmt: skip
             found.setdefault(key, []).append((task.regime, sample))
     return [_row(key, pairs) for key, pairs in found.items()]
 
@@ -270,7 +279,7 @@ def _row(key: tuple[str, ...], pairs: list[tuple[str, Sample]]) -> Row:
     units = [s.units for _, s in judged]
     raw = [s.raw for _, s in judged if s.condition < _WELL_CONDITIONED]
     bad = next((s for _, s in pairs if not s.finite and s.case is not None), worst)
-    library, manifold, name, dtype, quantity = key
+    library, manifold, name, dtype, quantity, backend = key
     return Row(
         library=library, manifold=manifold, map=name, dtype=dtype, quantity=quantity,
         worst=worst.units if worst else 0.0, regime=regime,
@@ -280,6 +289,7 @@ def _row(key: tuple[str, ...], pairs: list[tuple[str, Sample]]) -> Row:
         why_not=dict(Counter(s.why_not for _, s in pairs if s.why_not)),
         hard=sum(regime == HARD for regime, _ in pairs),
         case=to_json(bad.case) if bad is not None and bad.case is not None else None,
+        backend=backend,
     )  # fmt: skip
 
 

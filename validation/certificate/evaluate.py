@@ -27,6 +27,7 @@ from ..exact.maps import (
     Definition,
 )
 from ..exact.models import Model
+from .backends import CPU, Backend
 from .calls import CALLS, build_chart, build_product, convert_by_name
 from .regimes import Draw, Source
 
@@ -151,15 +152,15 @@ def _stored(model: Model, kinds: Sequence[str], free: Sequence[Tensor], k: float
         ]
     stored: list[Tensor] = []
     for kind, x in zip(kinds, free, strict=True):
-        wide = x.double()
+        wide = x.cpu().double()  # not every device has float64
         if kind == POINT:
             time = (1 / abs(k) + (wide * wide).sum(-1, keepdim=True)).sqrt()
-            stored.append(torch.cat([time.to(x.dtype), x], dim=-1))
+            stored.append(torch.cat([time.to(x), x], dim=-1))
         elif kind == TANGENT:
-            first = free[0].double()
+            first = free[0].cpu().double()
             time = (1 / abs(k) + (first * first).sum(-1, keepdim=True)).sqrt()
             part = (first / time * wide).sum(-1, keepdim=True)
-            stored.append(torch.cat([part.to(x.dtype), x], dim=-1))
+            stored.append(torch.cat([part.to(x), x], dim=-1))
         elif kind == TANGENT0:
             stored.append(torch.cat([x[..., :1] * 0, x], dim=-1))
         else:
@@ -191,14 +192,16 @@ def call(manifold: Any, name: str, arguments: Sequence[Tensor]) -> Tensor:
 
 def evaluate(
     model: Model, name: str, definition: Definition, inputs: list[Tensor],
-    cotangent: Tensor | None, k: float, gradients: bool, manifold: Any,
+    cotangent: Tensor | None, k: float, gradients: bool, manifold: Any, backend: Backend = CPU,
 ) -> tuple[Tensor, Tensor, list[Tensor]]:  # fmt: skip
     """The output as it is stored, in free coordinates, and gradients by each input and log|K|."""
+    cell = type(manifold).__name__, name, str(inputs[0].dtype)
     target = MODELS[definition.target] if definition.target else model
     free = [x.clone().requires_grad_(gradients) for x in inputs]
 
     def output(space: Any, values: Sequence[Tensor]) -> Tensor:
-        return call(space, name, _stored(model, definition.inputs, values, k))
+        there = [backend.moved(x) for x in _stored(model, definition.inputs, values, k)]
+        return call(backend.ready(space, cell), name, there).cpu()
 
     whole = output(manifold, free)
     result = _free(target, definition.output, whole)

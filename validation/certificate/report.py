@@ -10,6 +10,7 @@ from typing import Any
 from ..exact.chart_models import MODELS
 from ..exact.maps import BY_QUADRIC
 from ..exact.operations import HYPERBOLIC_CHARTS, SPHERICAL_CHARTS
+from .backends import CPU
 from .certificate import FULL, OPERATIONS, WEAKER, Row
 from .regimes import REGIMES
 from .score import DEFINITIONS, DTYPES
@@ -69,7 +70,8 @@ def _totals(rows: Sequence[Row]) -> str:
 
 def as_page(result: dict[str, Any]) -> str:
     """The page ``docs/accuracy.md`` of a report that was read from its file."""
-    rows = [Row(**row) for row in result["rows"]]
+    everywhere = [Row(**row) for row in result["rows"]]
+    rows = [row for row in everywhere if row.backend == CPU.name]
     made = ", ".join(f"{k} {result[k]}" for k in ("spaceforms", "torch", "python"))
     own = [row for row in rows if row.library == "spaceforms"]
     total, judged = sum(row.problems for row in own), sum(row.judged for row in own)
@@ -93,6 +95,7 @@ def as_page(result: dict[str, Any]) -> str:
             if any(row.manifold == manifold and row.map not in OPERATIONS for row in rows)
         ),
         *_operations(rows),
+        *_elsewhere(everywhere),
         "## Beside geoopt and the textbook",
         "The same inputs in float32, the time part of points on the hyperboloid computed in "
         "float64 and rounded. In brackets the results that are NaN or infinite and should not be, "
@@ -245,6 +248,46 @@ def _table(rows: Sequence[Row], manifold: str) -> str:
             cells.append(" / ".join(_number(found.get(q), "worst") for q in _QUANTITIES))
         lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
     return "Worst value / gradient / gradient by log abs(K):\n\n" + "\n".join(lines)
+
+
+_ELSEWHERE = """\
+The same problems, judged as above, where the maps run otherwise than eagerly on the processor: as
+`torch.compile` makes them, each method one graph, or on another device. Worst value / gradient /
+gradient by log abs(K), and on the right of the bar the same on the processor, eagerly, of as many
+problems as were drawn for the table above. {untried}"""
+
+
+def _elsewhere(rows: Sequence[Row]) -> list[str]:
+    """A table a backend; what the backends are that nobody has run."""
+    backends = list(dict.fromkeys(r.backend for r in rows if r.backend != CPU.name))
+    if not backends:
+        return []
+    accelerated = any(not b.startswith("cpu") for b in backends)
+    untried = "" if accelerated else "No accelerator was at hand: of those nothing is known here."
+    parts = ["## Compiled, and elsewhere", _ELSEWHERE.format(untried=untried).strip()]
+    eager = {
+        (r.manifold, r.map, r.dtype, r.quantity): r
+        for r in rows
+        if r.backend == CPU.name and r.library == "spaceforms"
+    }
+    for backend in backends:
+        own = [r for r in rows if r.backend == backend]
+        dtypes = [d for d in DTYPES if any(r.dtype == d for r in own)]
+        lines = ["| map | " + " | ".join(dtypes) + " |", "|---" * (len(dtypes) + 1) + "|"]
+        there = {(r.manifold, r.map, r.dtype, r.quantity): r for r in own}
+        for manifold, name in dict.fromkeys((r.manifold, r.map) for r in own):
+            cells = [
+                " &#124; ".join(
+                    " / ".join(
+                        _number(some.get((manifold, name, dtype, q)), "worst") for q in _QUANTITIES
+                    )
+                    for some in (there, eager)
+                )
+                for dtype in dtypes
+            ]
+            lines.append(f"| `{manifold}.{name}` | " + " | ".join(cells) + " |")
+        parts += [f"### {backend}", kept(own), "\n".join(lines)]
+    return parts
 
 
 _CHARTS = """\

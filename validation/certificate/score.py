@@ -33,6 +33,7 @@ from ..exact.models import Model
 from ..exact.operations import operations
 from ..exact.tangential import along_factors, along_sphere, argument_names, moved_with
 from ..exact.yardstick import by_length, unit_arguments
+from .backends import CPU, Backend
 from .cases import Case, draw, turns
 from .evaluate import evaluate, has_time, make
 
@@ -75,7 +76,7 @@ class Sample:
 
 def run_batch(
     manifold: str, name: str, dtype: str, regime: str, *, count: int, gradients: bool, seed: int,
-    largest: int = 512, library: str = "spaceforms",
+    largest: int = 512, library: str = "spaceforms", backend: Backend = CPU,
 ) -> list[Sample] | None:  # fmt: skip
     """Draw ``count`` problems of one regime and judge the results.
 
@@ -86,6 +87,7 @@ def run_batch(
         seed: what distinguishes batches.
         largest: the largest dimension.
         library: spaceforms, geoopt or textbook, on the same inputs.
+        backend: where and how it runs.
 
     Returns:
         One sample a problem and quantity; None if the library does not have the map.
@@ -95,12 +97,13 @@ def run_batch(
     )
     if library != "spaceforms" and not hasattr(make(library, manifold, cases[0].k), name):
         return None
-    return judge_cases(cases, gradients=gradients, library=library)
+    return judge_cases(cases, gradients=gradients, library=library, backend=backend)
 
 
 def judge_cases(
-    cases: list[Case], *, gradients: bool = True, library: str = "spaceforms"
-) -> list[Sample]:
+    cases: list[Case], *, gradients: bool = True, library: str = "spaceforms",
+    backend: Backend = CPU,
+) -> list[Sample]:  # fmt: skip
     """Evaluate cases, all of one map, curvature and dimension, and judge the results."""
     one = cases[0]
     model, definition, dtype = one.model, DEFINITIONS[one.map], DTYPES[one.dtype]
@@ -110,8 +113,9 @@ def judge_cases(
     weights = [w for w in (case.cotangents() for case in cases) if w is not None]
     cotangent = torch.cat(weights) if weights else None
     whole, results, derivatives = evaluate(
-        model, one.map, definition, inputs, cotangent, k, gradients and definition.gradients, space
-    )
+        model, one.map, definition, inputs, cotangent, k, gradients and definition.gradients, space,
+        backend,
+    )  # fmt: skip
     target = MODELS[definition.target] if definition.target else model
     samples = []
     for row, case in enumerate(cases):

@@ -43,6 +43,7 @@ from . import (
     series,
     sphere_exp_gradients,
     sphere_forms,
+    sphere_transport,
     transport_pullback,
     volume,
 )
@@ -61,6 +62,7 @@ def derivations() -> tuple[Derivation, ...]:
         flat,
         quadric,
         sphere_exp_gradients,
+        sphere_transport,
         sphere_forms,
         ball,
         ball_exp_gradients,
