@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.stats import t
 from sentence_transformers import (
     SentenceTransformer,
     SentenceTransformerTrainer,
@@ -185,6 +186,15 @@ def measure(pairs: Pairs, model: SentenceTransformer, kind: str) -> dict[str, fl
     return {"validation": validation, "test": test, "weight": weight}
 
 
+def interval(values: list[float]) -> str:
+    """The mean, and Student's interval of 95 % about it if there are several."""
+    mean, count = float(np.mean(values)), len(values)
+    if count == 1:
+        return f"{mean:.3f}, one seed"
+    half = float(t.ppf(0.975, count - 1) * np.std(values, ddof=1) / count**0.5)
+    return f"{mean:.3f} +- {half:.3f}, {count} seeds"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--spaces", nargs="+", choices=tuple(SPACES), default=tuple(SPACES))
@@ -208,16 +218,15 @@ def main() -> None:
             for r in rates
         ]
         print(kind, tried, flush=True)
-        first = max(tried, key=lambda t: t["validation"])
-        rest = [
-            measure(pairs, train(pairs, kind, rate=first["rate"], steps=steps, seed=s), kind)
-            for s in seeds[1:]
-        ]
-        results[kind] = [first, *rest]
-        tests = [r["test"] for r in results[kind]]
-        print(f"{kind}: F1 {np.mean(tests):.3f}, {min(tests):.3f} to {max(tests):.3f}", flush=True)
-    if options.out is not None:
-        options.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        first = max(tried, key=lambda found: found["validation"])
+        results[kind] = [first]
+        for s in seeds[1:]:
+            model = train(pairs, kind, rate=first["rate"], steps=steps, seed=s)
+            results[kind].append(measure(pairs, model, kind))
+            print(f"{kind}, seed {s}: F1 {results[kind][-1]['test']:.3f}", flush=True)
+        print(f"{kind}: F1 {interval([r['test'] for r in results[kind]])}", flush=True)
+        if options.out is not None:
+            options.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

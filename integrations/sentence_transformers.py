@@ -85,9 +85,11 @@ class DistanceSentenceTransformer(SentenceTransformer):  # type: ignore[misc]
     ``trust_remote_code=True``, which it wants for every module that is not its own.
 
     ``similarity``, ``similarity_pairwise`` and the evaluators that ask for them (retrieval,
-    NanoBEIR) go by the distance. Evaluators that know four similarities by name alone
-    (EmbeddingSimilarityEvaluator, BinaryClassificationEvaluator, TripletEvaluator) have none called
-    ``distance`` and report nothing, or raise KeyError: no cosine stands in its place.
+    NanoBEIR) go by the distance, and RerankingEvaluator with ``similarity_fct=model.similarity``.
+    Evaluators that know four similarities by name alone (EmbeddingSimilarityEvaluator,
+    BinaryClassificationEvaluator, TripletEvaluator) have none called ``distance`` and report
+    nothing, or raise KeyError. ParaphraseMiningEvaluator and TranslationEvaluator ask no model
+    for its similarity: theirs are cosines.
 
     Raises:
         ValueError: no SentencePoints among the modules, or another similarity asked for.

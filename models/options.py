@@ -18,6 +18,13 @@ def absent(metavar: str, meaning: str, words: str | None = None) -> Any:
     return tyro.conf.arg(metavar=metavar, help=words, help_behavior_hint=hint)
 
 
+def folder_option(name: str) -> Any:
+    """To annotate an option ``--name hf:DIR`` beside options ``--name.size`` and so on."""
+    return tyro.conf.arg(
+        name=name, metavar="hf:DIR", help_behavior_hint="(default: an encoder of this library)"
+    )
+
+
 def formats_of(text: str) -> tuple[str, ...]:
     """Formats of pictures, given with commas between.
 

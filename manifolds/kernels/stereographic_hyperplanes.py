@@ -26,8 +26,8 @@ import torch
 from torch import Tensor
 
 from .conformal import ROOM, gap, kdot
-from .generalized_trig import RIGHT_ANGLE, asinc_k
-from .special import long_asinh
+from .generalized_trig import RIGHT_ANGLE
+from .special import asinhc_halved, long_asinh
 from .vectors import dot, norm, sqrt0
 
 
@@ -39,7 +39,8 @@ def signed_length(k: Tensor, sine: Tensor, cosine: Tensor) -> Tensor:
     far = reach > math.sqrt(RIGHT_ANGLE)
     short = sine.where(~far, 0.0)
     largest = torch.finfo(sine.dtype).max * ROOM
-    near = short * asinc_k(k * short.square().clamp(max=largest))
+    # |k short^2| <= 1/2, where asinc_k is its branch by halving alone.
+    near = short * asinhc_halved(-k * short.square().clamp(max=largest))
     root = k.abs().where(far, 1.0).sqrt()
     long = root * sine.where(far, 1.0)
     angle = torch.atan2(long, cosine.where(far & (k > 0), 1.0))

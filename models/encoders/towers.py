@@ -74,6 +74,9 @@ def from_open_clip(model: nn.Module, *, frozen: bool = False) -> Towers:
 def from_transformers(model: nn.Module, processor: Any, *, frozen: bool = False) -> Towers:
     """The towers of CLIP, SigLIP and their kin of transformers, up to the features they compare.
 
+    SigLIP's texts are to be padded to its longest, as its processor does by
+    ``padding="max_length"``.
+
     Args:
         model: with ``vision_model`` and ``text_model``, and ``visual_projection`` and
             ``text_projection`` if it has such layers.
@@ -112,12 +115,24 @@ def from_transformers(model: nn.Module, processor: Any, *, frozen: bool = False)
         TextFeatures(
             text,
             width=text.width,
-            padding=0 if padding is None else padding,
+            padding=padding_of(model, padding),
             # CLIP pads with the token that ends a text, whose first one is text.
             ends_with_padding=padding == getattr(tokenizer, "eos_token_id", -1),
             frozen=frozen,
         ),
     )
+
+
+def padding_of(model: nn.Module, padding: int | None) -> int:
+    """The id of padding that a text encoder is to leave out; -1, which no token is, for none.
+
+    SigLIP reads the last token of texts that are padded to one length, and is trained without a
+    mask.
+    """
+    kind = str(getattr(getattr(model, "config", None), "model_type", ""))
+    if kind.startswith("siglip"):
+        return -1
+    return 0 if padding is None else padding
 
 
 class _TextHalf(nn.Module):

@@ -204,7 +204,7 @@ class Run(Checkpoint):
         return self._prepared(image, 0)
 
     def _prepared(self, image: Any, number: int) -> Tensor:
-        size, whole = self.config.image.size, is_npz(self.config.data)
+        size, whole = self.config.side, is_npz(self.config.data)
         where = f"Run.encode_images: picture {number}"
         if isinstance(image, (str, os.PathLike)):
             path = Path(image)

@@ -86,7 +86,7 @@ def _run_pictures(
     if own and data is not None:  # where they are now
         config = dataclasses.replace(config, data=data, concepts=_own_concepts(run, concepts))
     if not own:
-        pictures = load_emoji(source, concepts, size=config.image.size)
+        pictures = load_emoji(source, concepts, size=config.side)
         every = {"file": np.arange(len(pictures))}
         return RunPictures(pictures, every, "unknown, the file does not tell", source)
     pictures, split = load_data(config)
@@ -96,7 +96,7 @@ def _run_pictures(
             "out. Expected some to test on; other pictures are evaluated with --data."
         )
     if concepts is not None:
-        pictures = load_emoji(source, concepts, size=config.image.size)
+        pictures = load_emoji(source, concepts, size=config.side)
     return RunPictures(pictures, split.tests, f"no, held out by the split {config.split!r}", source)
 
 
@@ -135,7 +135,7 @@ def all_pictures(
         concepts: of an .npz.
         most: folders and shards: how many pictures at most.
     """
-    size = None if run is None else run.config.image.size
+    size = None if run is None else run.config.side
     own = run is not None and (data is None or is_own(run, data))
     if own and run is not None:
         data, concepts = data or run.config.data, concepts or run.config.concepts
@@ -174,7 +174,7 @@ def is_own(run: Checkpoint, data: Path, concepts: Path | None = None) -> bool:
         return data.resolve() == own
     known = read_fingerprint(run.folder)
     if is_npz(data):
-        own_concepts, size = _own_concepts(run, concepts), run.config.image.size
+        own_concepts, size = _own_concepts(run, concepts), run.config.side
         return fingerprint_of(load_emoji(data, own_concepts, size=size)) == known
     return fingerprint(open_pairs(data))[0] == known
 
@@ -198,7 +198,7 @@ def _pictures_of_pairs(run: Checkpoint, source: Path, *, given: bool, most: int)
             )
         pairs = Part(pairs, config.share_held_out, held_out=True)
         name, seen = "held out", f"no, held out by val_share {config.share_held_out:g}"
-    found = load_pairs(pairs, size=config.image.size, most=most)
+    found = load_pairs(pairs, size=config.side, most=most)
     if found.skipped:
         named = "\n".join(f"  {words}" for words in found.skipped[:_NAMED])
         print(f"Skipped: {len(found.skipped)}. The first:\n{named}", file=sys.stderr)

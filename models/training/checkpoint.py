@@ -13,15 +13,15 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ...datasets.disk import MOST_TABLE, digest, open_file, read_file, replacing
-from ..encoders.tokenizer import Tokenizer
 from ..encoders.transformers import ImageEncoder, TextEncoder
 from ..image_text import ImageTextModel
 from .config import TrainConfig, build_model, from_json, to_json
 from .ema import Ema
+from .tokens import AnyTokenizer, read_tokenizer
 
 MODEL, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
 EMA = "ema.safetensors"
@@ -39,7 +39,7 @@ class Checkpoint:
     folder: Path
     config: TrainConfig
     model: ImageTextModel
-    tokenizer: Tokenizer
+    tokenizer: AnyTokenizer
 
 
 def read_checkpoint(folder: Path, *, device: str, ema: bool) -> Checkpoint:
@@ -51,7 +51,7 @@ def read_checkpoint(folder: Path, *, device: str, ema: bool) -> Checkpoint:
             "`spaceforms train --out DIR` writes into DIR."
         )
     config = read_config(folder)
-    tokenizer = Tokenizer.load(folder / TOKENIZER)
+    tokenizer = read_tokenizer(config, folder / TOKENIZER)
     _check_size(config, folder)
     model = build_model(config, len(tokenizer))
     if ema and not config.ema:
@@ -79,12 +79,15 @@ def _check_size(config: TrainConfig, folder: Path) -> None:
             f"{folder / CONFIG}: expected encoders of at most {most} blocks for pictures of at "
             f"most {_MOST_SIDE} pixels a side, got {blocks} and {image.size}."
         )
+    needed = 0  # at least; what a folder has, it has already
     with torch.device("meta"):
-        encoders = ImageEncoder(image), TextEncoder(text)
-    needed = sum(p.numel() for encoder in encoders for p in encoder.parameters())
-    needed += config.embed_dim * (image.widths[-1] + text.width)
-    # The vocabulary of the configuration is the most that it may have, and may be far from full.
-    needed -= text.vocabulary * text.width
+        if config.image_folder is None:
+            needed += _count(ImageEncoder(image)) + config.embed_dim * image.widths[-1]
+        if config.text_folder is None:
+            needed += _count(TextEncoder(text)) + config.embed_dim * text.width
+            # The vocabulary of the configuration is the most that it may have, and may be far from
+            # full.
+            needed -= text.vocabulary * text.width
     with _weights_file(folder / MODEL):
         size = (folder / MODEL).stat().st_size
     if 2 * needed > size:  # two bytes a number at least
@@ -92,6 +95,10 @@ def _check_size(config: TrainConfig, folder: Path) -> None:
             f"{folder / CONFIG}: expected the configuration of the weights in {MODEL}, {size:,} "
             f"bytes, got one of a model of {needed:,} numbers or more."
         )
+
+
+def _count(encoder: nn.Module) -> int:
+    return sum(p.numel() for p in encoder.parameters())
 
 
 @contextmanager
@@ -141,7 +148,7 @@ def load_weights(model: ImageTextModel, folder: Path, name: str = MODEL) -> dict
 
 def begin_run(
     config: TrainConfig,
-    tokenizer: Tokenizer,
+    tokenizer: AnyTokenizer,
     model: ImageTextModel,
     optimizer: Optimizer,
     **more: Any,

@@ -7,15 +7,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from torch import nn
+
 from ...datasets import Augmentation
 from ...datasets.disk import digest
 from ...datasets.pair import parse
 from ...datasets.share import is_npz
 from ..design import Design
 from ..encoders.presets import IMAGE_SIZES, TCL_IMAGE, TEXT_SIZES, Size
+from ..encoders.pretrained_folders import (
+    PREFIX,
+    Tuning,
+    folder_of,
+    load_image_folder,
+    load_text_folder,
+    side_of,
+)
 from ..encoders.transformers import ImageEncoder, ImageEncoderConfig, TextEncoder, TextEncoderConfig
 from ..image_text import ImageTextModel
-from ..options import INT, PATH, absent
+from ..options import INT, PATH, absent, folder_option
 from ..registry import MODELS, design_of, make_model, parameters
 from .model_fields import OPTIONS, Model, with_model_options
 
@@ -73,6 +83,17 @@ class TrainConfig:
     """The image encoder."""
     text: TextEncoderConfig = field(default_factory=TextEncoderConfig)
     """The text encoder; vocabulary is the most tokens of the BPE vocabulary that is trained."""
+    image_folder: Annotated[str | None, folder_option("image")] = None
+    """In place of it a pretrained one: hf:DIR, a folder that save_pretrained of transformers wrote.
+    Pictures are read at its own size."""
+    text_folder: Annotated[str | None, folder_option("text")] = None
+    """In place of it a pretrained one, hf:DIR, with its tokenizer; DIR may be that of a pair, as
+    CLIP, for both."""
+    tuning: Tuning = "frozen"
+    """What learns of encoders from folders: nothing, low-rank adapters beside their linear layers
+    (needs peft), or all; then take a small learning rate."""
+    lora_rank: int = 8
+    """Of the adapters."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """How pictures are moved and coloured; half-widths, 0 switches one off."""
     languages: tuple[str, ...] = ("en",)
@@ -122,7 +143,7 @@ class TrainConfig:
     """Begin anew where `out` holds a run already."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "embed_dim", "save_every", "timeout"):
+        for name in ("epochs", "batch_size", "embed_dim", "save_every", "timeout", "lora_rank"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1.")
         for name, most in _MOST.items():
@@ -144,6 +165,7 @@ class TrainConfig:
                 )
             if getattr(self, name) == sizes["tiny"]:
                 object.__setattr__(self, name, sizes[self.encoders])
+        self._check_folders()
         # The tiny encoder leaves one cell, and has no parts.
         if getattr(MODELS.get(self.model), "needs_cells", False) and (
             self.image == IMAGE_SIZES["tiny"]
@@ -175,6 +197,35 @@ class TrainConfig:
             if (path := getattr(self, name)) is not None:
                 object.__setattr__(self, name, path.resolve())
 
+    def _check_folders(self) -> None:
+        """Of pretrained encoders, which are kept by their absolute paths."""
+        for name in ("image", "text"):
+            if (text := getattr(self, f"{name}_folder")) is None:
+                continue
+            object.__setattr__(self, f"{name}_folder", f"{PREFIX}{folder_of(text, name)}")
+            if getattr(MODELS.get(self.model), "needs_cells", False):
+                raise ValueError(
+                    f"{name} is {text} and model is {self.model}, which compares the parts of what "
+                    "its own encoders see; expected another model, or no folder."
+                )
+            if self.compile or self.recompute:
+                raise ValueError(
+                    f"{name} is {text} with compile or recompute, which are for encoders of this "
+                    "library; expected neither."
+                )
+        if self.image_folder is None and self.text_folder is None and self.tuning != "frozen":
+            raise ValueError(
+                f"tuning is {self.tuning} without encoders from folders, and those of this library "
+                "learn in any case; expected image or text, or no tuning."
+            )
+
+    @property
+    def side(self) -> int:
+        """Of the pictures that the image encoder takes."""
+        if self.image_folder is None:
+            return self.image.size
+        return side_of(folder_of(self.image_folder, "image"))
+
     @property
     def share_held_out(self) -> float:
         """Of the pairs of a folder or of shards."""
@@ -199,7 +250,8 @@ _OF_THE_PROCESS = (
 )
 
 # Where data lie. What they are is compared by a fingerprint, so that they can be moved.
-_PLACES = ("data", "concepts", "val")
+# Encoders from folders have a fingerprint in the state too.
+_PLACES = ("data", "concepts", "val", "image_folder", "text_folder")
 
 
 def check_sizes(config: TrainConfig, world: int) -> None:
@@ -229,10 +281,24 @@ def differences(config: TrainConfig, other: TrainConfig) -> list[str]:
 
 def options_digest(config: TrainConfig) -> str:
     """A digest of the options of a run that its resumption must have too. Where the data lie is
-    none of them: whether they are the same is seen from what is read."""
-    options = dataclasses.asdict(config)
+    none of them: whether they are the same is seen from what is read. Nor is an option at its
+    default, so that a run can be gone on with by a version that has more options."""
+    options = _set_options(config)
     kept = {k: v for k, v in options.items() if k not in (*_OF_THE_PROCESS, *_PLACES)}
     return digest([json.dumps(kept, default=str, sort_keys=True).encode()])
+
+
+def _set_options(config: Any) -> dict[str, Any]:
+    """The fields of a dataclass that are not at their default, those that are dataclasses too."""
+    found: dict[str, Any] = {}
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        if dataclasses.is_dataclass(value):
+            if own := _set_options(value):
+                found[f.name] = own
+        elif f.default is dataclasses.MISSING or value != f.default:
+            found[f.name] = value
+    return found
 
 
 def build_model(config: TrainConfig, vocabulary: int) -> ImageTextModel:
@@ -241,8 +307,14 @@ def build_model(config: TrainConfig, vocabulary: int) -> ImageTextModel:
     if "seed" in parameters(config.model):
         options["seed"] = config.seed
     vocabulary += MODELS[config.model].needs_mask
-    image = ImageEncoder(config.image)
-    text = TextEncoder(dataclasses.replace(config.text, vocabulary=vocabulary))
+    image: nn.Module = ImageEncoder(config.image)
+    text: nn.Module = TextEncoder(dataclasses.replace(config.text, vocabulary=vocabulary))
+    if config.image_folder is not None:
+        folder = folder_of(config.image_folder, "image")
+        image = load_image_folder(folder, config.tuning, config.lora_rank)
+    if config.text_folder is not None:
+        folder = folder_of(config.text_folder, "text")
+        text = load_text_folder(folder, config.tuning, config.lora_rank)
     return make_model(config.model, image, text, embed_dim=config.embed_dim, options=options)
 
 

@@ -81,7 +81,7 @@ def load_data(config: TrainConfig) -> tuple[EmojiData, Split]:
     """The pictures of a configuration, at the image encoder's size, and their split."""
     if not is_npz(config.data):
         raise ValueError(f"{config.data}: expected an .npz of pictures, got a folder or shards.")
-    data = load_emoji(config.data, config.concepts, size=config.image.size)
+    data = load_emoji(config.data, config.concepts, size=config.side)
     return data, data.split(config.split, held_out=config.held_out)
 
 
@@ -160,7 +160,7 @@ class StreamFeed:
         lanes = config.readers or lanes_for(pairs.parts(), config.batch_size)
         self.stream = Stream(
             pairs,
-            size=config.image.size,
+            size=config.side,
             batch_size=config.batch_size,
             lanes=lanes,
             rank=rank,

@@ -26,7 +26,6 @@ from ...datasets.share import is_npz
 from ...datasets.stream import skipped
 from .. import distributed
 from ..batch import AfterStep, Inputs, Level, OwnLoss
-from ..encoders.tokenizer import Tokenizer
 from ..image_text import ImageTextModel
 from ..program import program
 from ..terminal import Terminal, say
@@ -50,6 +49,7 @@ from .interrupt import interruptible, polite_interrupt
 from .log import LOG_EVERY, Log, board_writer
 from .optim import learning_rate, parameter_groups
 from .step import gradients, prepare
+from .tokens import AnyTokenizer, new_tokenizer, read_tokenizer
 from .watch import watched
 
 
@@ -104,11 +104,9 @@ def _run(config: TrainConfig, device: str, rank: int, world: int, held: ExitStac
             "on."
         )
     if config.resume:
-        tokenizer = Tokenizer.load(config.out / TOKENIZER)
+        tokenizer = read_tokenizer(config, config.out / TOKENIZER)
     else:
-        tokenizer = Tokenizer.train(
-            feed.texts(), vocabulary=config.text.vocabulary, context=config.text.context
-        )
+        tokenizer = new_tokenizer(config, feed.texts)
 
     # -- model and optimiser
     torch.manual_seed(config.seed)
@@ -142,19 +140,21 @@ def _run(config: TrainConfig, device: str, rank: int, world: int, held: ExitStac
     if rank == 0:
         held.enter_context(own_folder(config.out))
     if config.resume:
-        done, places = load_state(
+        done, readers = load_state(
             config.out, model, optimizer, ema=ema, fingerprint=feed.fingerprint, made=made
         )
-        place = place if places is None else places.chunk(world)[rank]
+        place = place if readers is None else readers.chunk(world)[rank]
         if rank == 0 and feed.compared < 1:
             say(
                 f"{config.data}: more than 4 GiB: all names and sizes were compared with those "
                 f"that the run was begun on, and {feed.compared:.2%} of the contents."
             )
         begun = read_config(config.out)
-        if rank == 0 and (begun.data, begun.concepts) != (config.data, config.concepts):
-            # The same data in another place.
-            write_config(replace(begun, data=config.data, concepts=config.concepts))
+        # The same data, and the same pretrained encoders, in another place.
+        names = ("data", "concepts", "image_folder", "text_folder")
+        places = {name: getattr(config, name) for name in names}
+        if rank == 0 and (moved := replace(begun, **places)) != begun:
+            write_config(moved)
     else:
         more = everything(place)
         if rank == 0:
@@ -264,7 +264,7 @@ def train_step(
     model: ImageTextModel,
     optimizer: torch.optim.Optimizer,
     batch: Batch,
-    tokenizer: Tokenizer,
+    tokenizer: AnyTokenizer,
     *,
     device: str,
     clip_norm: float,
@@ -293,7 +293,9 @@ def train_step(
     return values, norm
 
 
-def inputs_of(model: ImageTextModel, batch: Batch, tokenizer: Tokenizer, *, device: str) -> Inputs:
+def inputs_of(
+    model: ImageTextModel, batch: Batch, tokenizer: AnyTokenizer, *, device: str
+) -> Inputs:
     """A process's share of a batch as a model takes it, on its device."""
     above = batch.general if getattr(model, "uses_general", False) else ()
     return Inputs(

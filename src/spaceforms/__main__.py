@@ -36,9 +36,11 @@ EXTRA_OF = {
     "matplotlib": "plot",
     "mpl_toolkits": "plot",
     "mpmath": "validation",
+    "peft": "transformers",
     "safetensors": "train",
     "sympy": "validation",
     "tokenizers": "train",
+    "transformers": "transformers",
     "tqdm": "train",
     "tyro": "train",
 }

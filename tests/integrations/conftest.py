@@ -12,6 +12,8 @@ NEEDS = {
     "test_sentence_transformers.py": "sentence_transformers",
     "test_metric_learning.py": "pytorch_metric_learning",
     "test_towers_of_transformers.py": "transformers",
+    "test_pretrained_folders.py": "transformers",
+    "test_qdrant.py": "qdrant_client",
     "test_towers_of_open_clip.py": "open_clip",
     "test_manifold_learning.py": "umap",
     "test_trainers.py": "lightning",

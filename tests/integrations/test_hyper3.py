@@ -95,12 +95,12 @@ def test_names_that_are_not_known_and_those_that_miss_are_all_listed():
     state = made_up() | {"surprise": torch.zeros(1), "image_proj.bias": torch.zeros(5)}
     del state["visual_alpha"]
     del state["text_encoder.backbone.embeddings.weight"]
-    with pytest.raises(ValueError, match="load_hyper3: the weights do not fit") as caught:
+    with pytest.raises(ValueError, match="the weights do not fit") as caught:
         load_hyper3(state, Vision(), Text(), **PLAIN)
     for words in (
         "not known surprise",
         "missing visual_alpha",
         "missing text_encoder.backbone.embeddings.weight",
-        "image_proj.weight of shape (6, 12) for (5, 12)",
+        "image_proj.bias of shape (5,) for (6,)",
     ):
         assert words in str(caught.value)

@@ -4,17 +4,22 @@ import importlib
 
 import pytest
 import torch
+from scipy.stats import spearmanr
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer import losses
 from sentence_transformers.sentence_transformer.evaluation import (
+    BinaryClassificationEvaluator,
     EmbeddingSimilarityEvaluator,
     InformationRetrievalEvaluator,
+    RerankingEvaluator,
+    TripletEvaluator,
 )
 from sentence_transformers.sentence_transformer.modules import (
     Pooling,
     StaticEmbedding,
     Transformer,
 )
+from sklearn.metrics import average_precision_score
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
@@ -153,25 +158,65 @@ def test_similarity_of_the_model_is_the_distance_for_arrays_tensors_and_one_vect
     assert model.similarity(array[0], tensor).shape == (1, 4)
 
 
-def test_the_retrieval_evaluator_goes_by_the_distance_and_says_so(tmp_path):
-    # By cosine the two answers are equal, and the dot product prefers the longer one.
-    space = Lorentz(-1.0)
+def _two_answers(space):
+    """By cosine "thing" is nearer to "cat" than "animal", and by the dot product much more."""
     model = made(space, scale=1.0)
     with torch.no_grad():
-        rows = {"cat": (1.0, 0), "animal": (1.2, 0), "thing": (5.0, 0), "dog": (1.0, 0)}
+        rows = {"cat": (1.0, 0), "animal": (1.2, 0.1), "thing": (5.0, 0), "dog": (1.0, 0)}
         model[0].embedding.weight.zero_()
         for word, (first, second) in rows.items():
             row = model[0].embedding.weight[1 + WORDS.index(word)]
             row[0], row[1] = first, second
+    return model
+
+
+def test_the_retrieval_evaluator_goes_by_the_distance_and_says_so():
+    model = _two_answers(Lorentz(-1.0))
     evaluator = InformationRetrievalEvaluator(
         {"q": "cat"}, {"far": "thing", "near": "animal"}, {"q": {"near"}}, write_csv=False
     )
     found = evaluator(model)
     assert found["distance_accuracy@1"] == 1.0
     assert not [name for name in found if "cosine" in name]
-    # This one knows four names only. It reports nothing, and no cosine.
-    pairs = EmbeddingSimilarityEvaluator(QUERIES, ANSWERS, [0.1, 0.4, 0.2, 0.9], write_csv=False)
-    assert not [name for name in pairs(model) if "cosine" in name or "spearman" in name]
+
+
+def test_evaluators_that_know_four_similarities_report_none_and_their_figures_are_a_line_each():
+    model = made(Lorentz(-1.0), scale=2.0)
+    scores, labels = [0.1, 0.4, 0.2, 0.9], [0, 1, 0, 1]
+    others = ANSWERS[1:] + ANSWERS[:1]
+    pairs = EmbeddingSimilarityEvaluator(QUERIES, ANSWERS, scores, write_csv=False)
+    assert pairs(model) == {}
+    assert TripletEvaluator(QUERIES, ANSWERS, others, write_csv=False)(model) == {}
+    with pytest.raises(KeyError, match="distance"):
+        BinaryClassificationEvaluator(QUERIES, ANSWERS, labels, write_csv=False)(model)
+
+    # On flat space minus the distance is their own "euclidean", so their figures are known.
+    flat = made(Euclidean(), scale=2.0)
+    plain = SentenceTransformer(modules=[flat[0]], device="cpu", similarity_fn_name="euclidean")
+
+    def measured(texts1, texts2):
+        return flat.similarity_pairwise(flat.encode(texts1), flat.encode(texts2))
+
+    found = EmbeddingSimilarityEvaluator(QUERIES, ANSWERS, scores, write_csv=False)(plain)
+    ours = spearmanr(scores, measured(QUERIES, ANSWERS)).statistic
+    assert abs(ours - found["spearman_euclidean"]) < 1e-9
+    found = TripletEvaluator(QUERIES, ANSWERS, others, write_csv=False)(plain)
+    ours = (measured(QUERIES, ANSWERS) > measured(QUERIES, others)).float().mean()
+    assert float(ours) == found["euclidean_accuracy"]
+    found = BinaryClassificationEvaluator(QUERIES, ANSWERS, labels, write_csv=False)(plain)
+    ours = average_precision_score(labels, measured(QUERIES, ANSWERS))
+    assert abs(ours - found["euclidean_ap"]) < 1e-9
+
+
+def test_the_reranking_evaluator_goes_by_the_distance_if_told_to():
+    model = _two_answers(Lorentz(-1.0))
+    samples = [{"query": "cat", "positive": ["animal"], "negative": ["dog thing", "thing"]}]
+    by_distance = RerankingEvaluator(
+        samples, similarity_fct=model.similarity, show_progress_bar=False, write_csv=False
+    )
+    assert by_distance(model)["map"] == 1.0
+    by_cosine = RerankingEvaluator(samples, show_progress_bar=False, write_csv=False)
+    assert by_cosine(model)["map"] < 1.0  # what our page warns of
 
 
 def test_a_plain_model_with_such_a_module_measures_by_distance_too(tmp_path):

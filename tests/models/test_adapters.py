@@ -1,11 +1,13 @@
 """Adapters, on stand-ins with the interfaces of timm and of Hugging Face's models."""
 
+import sys
 from collections import OrderedDict
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from spaceforms.__main__ import main
 from spaceforms.models import MERU, ImageFeatures, TextFeatures
 from spaceforms.models.training.optim import parameter_groups
 
@@ -175,3 +177,14 @@ def test_a_frozen_encoder_does_not_change_and_the_rest_of_the_model_learns():
 def test_what_cannot_be_adapted_gets_a_sentence(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("option", ["--image", "--text"])
+def test_a_folder_without_its_library_gets_a_sentence_that_names_the_extra(
+    option, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setitem(sys.modules, "transformers", None)  # as if it were not installed
+    (tmp_path / "config.json").write_text("{}")
+    code = main(["train", option, f"hf:{tmp_path}", "--out", str(tmp_path / "run")])
+    assert code == 2
+    assert 'pip install "spaceforms[train,plot,transformers]"' in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """A run in Python: what it takes for a picture, and what it says of it."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -8,18 +9,16 @@ import torch
 from PIL import Image
 
 from spaceforms.__main__ import main
-from spaceforms.datasets import EmojiDataset, load_emoji
+from spaceforms.datasets import Augmentation, EmojiDataset, load_emoji
 from spaceforms.models import load_run
+from spaceforms.models.encoders.transformers import ImageEncoderConfig, TextEncoderConfig
 from spaceforms.models.evaluation.evaluate import held_out, image_points
+from spaceforms.models.training.config import TrainConfig, options_digest
 from spaceforms.models.training.loop import train
 
 
 @pytest.fixture(scope="module")
 def run(small_data, tmp_path_factory):
-    from spaceforms.datasets import Augmentation
-    from spaceforms.models.encoders.transformers import ImageEncoderConfig, TextEncoderConfig
-    from spaceforms.models.training.config import TrainConfig
-
     config = TrainConfig(
         out=tmp_path_factory.mktemp("run") / "run",
         model="clip",
@@ -199,3 +198,16 @@ def test_the_command_rank_prints_what_rank_says(run, picture, tmp_path, capsys):
     ):
         assert main(["rank", str(run.folder), *words]) == 1
         assert message in capsys.readouterr().err
+
+
+def test_options_that_a_later_version_has_change_no_digest_at_their_defaults(tmp_path):
+    @dataclasses.dataclass(frozen=True)
+    class Later(ImageEncoderConfig):
+        more: int = 3
+
+    config = TrainConfig(out=tmp_path)
+    before = options_digest(config)
+    assert options_digest(dataclasses.replace(config, image=Later())) == before
+    assert options_digest(dataclasses.replace(config, image=Later(more=4))) != before
+    assert options_digest(dataclasses.replace(config, embed_dim=config.embed_dim + 1)) != before
+    assert options_digest(dataclasses.replace(config, save_every=7)) == before
