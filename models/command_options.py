@@ -147,7 +147,7 @@ class ShardsOptions:
     split: Literal["vendor", "concept", "both"] = "vendor"
     """Emoji: what is held out, and not written."""
     held_out: str = "emojione"
-    """Emoji: the vendor held out by the splits vendor and both."""
+    """Emoji: the vendor held out by the splits vendor and both, or several with commas between."""
     size: Annotated[int | None, absent(INT, "64")] = None
     """Emoji: side of a picture in pixels; the stored one, 64, if not given."""
     per_shard: int = 1000

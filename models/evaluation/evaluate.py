@@ -29,7 +29,7 @@ from .hierarchy import (
 )
 from .prompts import read_prompts
 from .rerank import can_rerank, reranked
-from .retrieval import accuracy, chance_recall_at, quantiles, recall_at
+from .retrieval import Relevance, Scores, accuracy, chance_recall_at, quantiles, recall_at
 from .run import CHUNK, Run
 from .run_data import MOST, run_pictures
 from .selective import selective_figures, selective_lines
@@ -82,9 +82,10 @@ def evaluate(
     Retrieval is among the names of a test set's own concepts and the set's own pictures, by
     distance on the manifold, in both directions, "by id" (the very concept) and "by family" (a
     concept that vendors draw alike); of a model with a fusion encoder also "re-ranked", the nearest
-    16 in the order of contrast and matching together (by id). Of the run's own pictures only those
-    held out are tested; of other pictures it cannot be known whether they were trained on, and the
-    result says so.
+    16 in the order of contrast and matching together (by id). Where pictures of several vendors are
+    tested, names by pictures also "by vendor", the best one first, each among the names of its own
+    pictures (by id). Of the run's own pictures only those held out are tested; of other pictures it
+    cannot be known whether they were trained on, and the result says so.
 
     Args:
         run: a trained run.
@@ -142,11 +143,9 @@ def _test_set(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, 
             ("image to text, re-ranked", pictures, by_id),
             ("text to image, re-ranked", texts, by_id.T),
         ]
-    for key, table, relevant in tables:
-        figures[key] = {
-            "recall": dict(zip(map(str, KS), recall_at(table, relevant, KS), strict=True)),
-            "chance": dict(zip(map(str, KS), chance_recall_at(relevant, KS), strict=True)),
-        }
+    figures |= {key: _recalls(table, relevant) for key, table, relevant in tables}
+    if len(np.unique(data.vendor[index])) > 1:
+        figures["by vendor"] = _by_vendor(scores, by_id, data, index)
     figures["at chance"] = _at_chance(figures)
     figures["AURC"] = {
         "image to text": selective_figures(logits, by_id),
@@ -161,6 +160,31 @@ def _test_set(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, 
         label = np.searchsorted(nodes, hierarchy.ancestor(level)[concept])
         figures[f"zero-shot {level}"] = accuracy(-run.distances(images, classes).numpy(), label)
     return figures
+
+
+def _recalls(table: Scores, relevant: Relevance) -> dict[str, dict[str, float]]:
+    return {
+        "recall": dict(zip(map(str, KS), recall_at(table, relevant, KS), strict=True)),
+        "chance": dict(zip(map(str, KS), chance_recall_at(relevant, KS), strict=True)),
+    }
+
+
+def _by_vendor(
+    scores: Scores, relevant: Relevance, data: EmojiData, index: NDArray[np.int64]
+) -> dict[str, Any]:
+    """Names by pictures, for each vendor's pictures among the names of its own, best first."""
+    found: dict[str, dict[str, Any]] = {}
+    for vendor in np.unique(data.vendor[index]):
+        rows = data.vendor[index] == vendor
+        columns = relevant[rows].any(0)
+        own = np.ix_(rows, columns)
+        found[data.vendors[vendor]] = {
+            "pictures": int(rows.sum()),
+            "names": int(columns.sum()),
+            **_recalls(scores[own], relevant[own]),
+        }
+    best = sorted(found.items(), key=lambda entry: -entry[1]["recall"]["1"])
+    return dict(best)
 
 
 def _at_chance(figures: dict[str, Any]) -> bool:
@@ -226,9 +250,10 @@ def as_table(result: dict[str, Any]) -> str:
             if "recall" in (value if isinstance(value, dict) else {}):
                 if key.endswith("by family") and value == test[key.replace("family", "id")]:
                     continue  # each concept is its own family
-                recalls = "".join(f"{value['recall'][str(k)]:8.3f}" for k in KS)
-                chances = "/".join(f"{value['chance'][str(k)]:.3f}" for k in KS)
-                lines.append(f"  {key:28}{recalls}   {chances}")
+                lines.append(f"  {key:28}{_recalls_in_words(value)}")
+        for vendor, value in test.get("by vendor", {}).items():
+            what = f"image to text, {vendor}"
+            lines.append(f"  {what:28}{_recalls_in_words(value)}   {value['names']:,} names")
         lines += selective_lines(test["AURC"])
         for name_of_tree, scores in test.get("tree", {}).items():
             lines.append(f"  {f'tree of {name_of_tree}':28}" + "".join(f"{k:>10}" for k in scores))
@@ -253,6 +278,11 @@ def as_table(result: dict[str, Any]) -> str:
     lines += _hierarchy_lines(result.get("hierarchy", {}))
     lines.append("  scalars: " + ", ".join(f"{k} {v:.3g}" for k, v in result["scalars"].items()))
     return "\n".join(lines)
+
+
+def _recalls_in_words(value: dict[str, Any]) -> str:
+    recalls = "".join(f"{value['recall'][str(k)]:8.3f}" for k in KS)
+    return f"{recalls}   " + "/".join(f"{value['chance'][str(k)]:.3f}" for k in KS)
 
 
 def _hierarchy_lines(hierarchy: dict[str, Any]) -> list[str]:

@@ -99,6 +99,32 @@ def test_held_out_concepts_are_reported_when_they_were_held_out(trained):
     assert "concept" not in evaluate(trained(overwrite=True))["tests"]
 
 
+def test_each_vendor_has_its_figures_where_several_were_held_out(trained):
+    """Those of two vendors held out, and of each as if it had been tested alone."""
+    run = trained(held_out="emojione,fluent3d", overwrite=True)
+    result = evaluate(run)
+    data, tests = held_out(run)
+    index = tests["vendor"]
+    found = result["tests"]["vendor"]["by vendor"]
+    assert sorted(found) == ["emojione", "fluent3d"]
+    firsts = [entry["recall"]["1"] for entry in found.values()]
+    assert firsts == sorted(firsts, reverse=True)
+    table = as_table(result)
+    for vendor, entry in found.items():
+        rows = index[data.vendor[index] == data.vendors.index(vendor)]
+        concept = data.concept[rows]
+        names = np.unique(concept)
+        images = image_points(run, data, rows)
+        scores = -run.distances(images, text_points(run, [data.names[c] for c in names])).numpy()
+        rank = (scores >= scores[concept[:, None] == names[None]][:, None]).sum(1) - 1
+        for k in (1, 5, 10):
+            assert entry["recall"][str(k)] == pytest.approx((rank < k).mean())
+            assert entry["chance"][str(k)] == pytest.approx(k / len(names))
+        assert (entry["pictures"], entry["names"]) == (len(rows), len(names))
+        assert f"image to text, {vendor}" in table
+    assert "by vendor" not in evaluate(trained(overwrite=True))["tests"]["vendor"]
+
+
 def test_other_pictures_go_to_a_file_of_their_own_and_may_have_been_trained_on(
     trained, small_data, tmp_path
 ):
