@@ -67,7 +67,7 @@ check: lint types docs  ## Everything CI does after the tests
 	$(BIN)/python -m pytest -m slow tests/test_packaging.py
 
 experiments-quick: $(VENV)/.installed-dev  ## The experiments cut down to some minutes; into runs/experiments
-	$(BIN)/python experiments/run.py closure concepts cones embed hierarchy noise shares tcl uncertainty widths --quick
+	$(BIN)/python experiments/run.py closure concepts cones embed hierarchy noise shares styles tcl uncertainty widths --quick
 	$(BIN)/python experiments/report.py runs/experiments/quick --page runs/experiments/quick/results.md
 
 experiments: $(VENV)/.installed-dev  ## All experiments, hours on two cores; rewrites docs/results.md and docs/wordnet.md

@@ -1,4 +1,4 @@
-"""Light augmentation of a whole batch at once: shift, scale, turn, mirror, colour."""
+"""Augmentation of a whole batch at once: shift, scale, turn, mirror, colour, style."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from .draws import uniform
+from .style import CHANGES, restyle, turn_hue
 
-_STREAMS = (2, 4)
+_STREAMS, _STYLES = (2, 4), (6, 7)
 _WHITE = 255.0
 
 
@@ -33,6 +34,8 @@ class Augmentation:
         contrast: a share of 1, about white.
         saturation: a share of 1.
         hue: an angle in degrees, about the grey axis.
+        style: how often the style of drawing is changed: by this share of the chance that each of
+            the changes in `spaceforms.datasets.style` has. Helps with styles never seen.
     """
 
     shift: float = 0.08
@@ -44,6 +47,7 @@ class Augmentation:
     contrast: float = 0.2
     saturation: float = 0.3
     hue: float = 25.0
+    style: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -70,6 +74,10 @@ class Augmentation:
         if mirrorable is not None:
             draws[:, 0] = np.where(mirrorable, draws[:, 0], 1.0)
         table = torch.from_numpy(draws).to(images)
+        if self.style:  # draws of its own: without it all others are what they were
+            count = 2 * len(CHANGES)
+            draws = uniform(items, count, seed=seed, epoch=epoch, stream=_STYLES[view])
+            images = restyle(images, torch.from_numpy(draws).to(images), self.style)
         return self._colour(self._move(images, table), table)
 
     def _move(self, images: Tensor, table: Tensor) -> Tensor:
@@ -94,11 +102,7 @@ class Augmentation:
         grey = images.mean(1, keepdim=True)
         colour = images - grey
         if self.hue:
-            # Rodrigues' formula about (1, 1, 1) / sqrt 3, for vectors at right angles to it:
-            # cos v + sin (axis x v), where axis x v takes differences of the other two channels.
-            angle = math.radians(self.hue) * signed[:, 9]
-            across = (colour.roll(1, 1) - colour.roll(-1, 1)) / math.sqrt(3)
-            colour = colour * torch.cos(angle) + across * torch.sin(angle)
+            colour = turn_hue(colour, math.radians(self.hue) * (2 * table[:, 9] - 1))
         images = grey + colour * (1 + self.saturation * signed[:, 6])
         # Contrast about white leaves the ground where it is.
         images = 1 + (images - 1) * (1 + self.contrast * signed[:, 7])

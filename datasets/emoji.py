@@ -70,7 +70,10 @@ class EmojiData:
         return Hierarchy.of(self.concepts)
 
     def split(self, kind: str = "vendor", *, held_out: str = "emojione") -> Split:
-        """Indices to train and to test on; `kind` is "vendor", "concept" or "both"."""
+        """Indices to train and to test on; `kind` is "vendor", "concept" or "both".
+
+        `held_out` is a vendor, or several with commas between.
+        """
         return make_split(
             kind,
             vendor=self.vendor,
@@ -81,7 +84,7 @@ class EmojiData:
         )
 
     def by_vendor(self, held_out: str = "emojione") -> Split:
-        """Train on every vendor but one, test on that one: `split("vendor")`."""
+        """Train on every vendor but one, or but some, test on those: `split("vendor")`."""
         return self.split("vendor", held_out=held_out)
 
     def by_concept(self) -> Split:

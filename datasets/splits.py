@@ -34,12 +34,14 @@ class Split:
 
     Keys of `tests`, each an index array whose candidates are the names of its own concepts:
 
-    - "vendor": all pictures of the held-out vendor. In split "both" some of their names were never
+    - "vendor": all pictures of the held-out vendors. In split "both" some of their names were never
       seen; the next set leaves those out.
-    - "vendor seen": (split "both") the held-out vendor's pictures of trained concepts.
+    - "vendor seen": (split "both") the held-out vendors' pictures of trained concepts.
     - "concept": held-out concepts (field `split` = "test") drawn by trained vendors.
     - "concept val": the same for `split` = "val"; for choosing hyper-parameters.
-    - "vendor+concept": (split "both") held-out concepts drawn by the held-out vendor.
+    - "vendor+concept": (split "both") held-out concepts drawn by the held-out vendors.
+
+    `held_out` is what was given: a vendor, or several with commas between.
     """
 
     kind: str
@@ -58,12 +60,17 @@ def make_split(
     concepts: Sequence[Concept],
     held_out: str,
 ) -> Split:
-    """Split pictures with indices `vendor` (N,) of `vendors` and `concept` (N,) of `concepts`."""
+    """Split pictures with indices `vendor` (N,) of `vendors` and `concept` (N,) of `concepts`.
+
+    `held_out` is one of the vendors, or several with commas between.
+    """
     if kind not in SPLITS:
         raise ValueError(f"EmojiData.split: expected one of {SPLITS}, got {kind!r}")
-    if kind != "concept" and held_out not in vendors:
-        raise ValueError(f"EmojiData.split: expected a vendor of {vendors}, got {held_out!r}")
-    new_hand = vendor == vendors.index(held_out) if kind != "concept" else vendor < 0
+    new_hand = np.zeros(len(vendor), np.bool_)
+    for name in held_out.split(",") if kind != "concept" else ():
+        if name not in vendors:
+            raise ValueError(f"EmojiData.split: expected a vendor of {vendors}, got {name!r}")
+        new_hand |= vendor == vendors.index(name)
     side = np.asarray([c.split for c in concepts])[concept]
     test, val = side == "test", side == "val"
     new_thing = (test | val) if kind != "vendor" else test & False

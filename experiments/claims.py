@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import plan
-from compare import Difference, Runs, difference
+from compare import MOST, PAIRS, Difference, Runs, difference
 
 KEYS = {"source", "text", "figure", "better", "than", "lower", "margin", "at", "of", "equals"}
 VERDICTS = ("holds", "does not hold", "not decided", "not measured")
@@ -55,6 +55,19 @@ class Claim:
             return None, "not measured"
         equal = self.equals is not None
         return found, found.within(self.margin) if equal else found.ahead(self.margin)
+
+    def needs(self, found: Difference | None, verdict: str) -> str:
+        """How many seeds would decide what was not, in words; "" for what was, or was not measured.
+
+        The formula is that of compare.py.
+        """
+        if found is None or verdict != "not decided":
+            return ""
+        equal = self.equals is not None
+        seeds = found.seeds_within(self.margin) if equal else found.seeds_ahead(self.margin)
+        if seeds is None:
+            return f"{PAIRS} or more: one has no spread"
+        return f"more than {MOST}" if seeds > MOST else f"about {seeds}"
 
 
 def read(name: str) -> list[Claim]:

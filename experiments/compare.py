@@ -5,10 +5,17 @@ other concepts could have given another answer just as other seeds could: seeds 
 then two crossed random effects, and the halves of Student's intervals over seeds and over concepts
 are added in squares (as Banerjee 1960, Sankhya 22, p. 357), the noise that both contain left out of
 the latter.
+
+A difference that decides nothing says how many seeds would decide it. With n seeds an interval of
+half-width h(n) = hypot(t(0.975) s / sqrt(n), c) clears a margin at distance d in four of five
+repetitions if h(n) + t(0.8) s / sqrt(n) <= d, where s is the standard deviation over seeds, c the
+half of the concepts, which more seeds do not shrink, and t Student's quantiles for n - 1 degrees of
+freedom. For c = 0 that is the textbook's n >= (t(0.975) + t(0.8))^2 s^2 / d^2 (as Cohen 1988,
+chapter 2). s and d are taken to be as measured, so from few seeds the answer is one of magnitude.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,16 +25,24 @@ from scipy import stats
 Runs = Sequence[dict[str, Any]]
 PAIRS = 5
 """Fewer pairs decide nothing: Student's quantile has then hardly begun to fall."""
+MOST = 1000
+"""Seeds: what would need more is not asked for exactly."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One variant's figure less another's, over so many seeds; with one the interval is NaN."""
+    """One variant's figure less another's, over so many seeds; with one the interval is NaN.
+
+    ``spread`` is the standard deviation over seeds and ``fixed`` the half of the interval that is
+    due to concepts, which more seeds do not shrink.
+    """
 
     mean: float
     low: float
     high: float
     seeds: int
+    spread: float = field(default=np.nan, compare=False)
+    fixed: float = field(default=0.0, compare=False)
 
     def ahead(self, margin: float = 0.0) -> str:
         """Whether one is ahead of the other, or behind by no more than ``margin``."""
@@ -38,6 +53,26 @@ class Difference:
         return self._verdict(
             -margin < self.low <= self.high < margin, self.low > margin or self.high < -margin
         )
+
+    def seeds_ahead(self, margin: float = 0.0) -> int | None:
+        """Seeds with which `ahead` would be decided in four of five cases; at least `PAIRS`.
+
+        `MOST` + 1 stands for more than `MOST`; None if one seed has no spread to go by.
+        """
+        return self._seeds(abs(self.mean + margin))
+
+    def seeds_within(self, margin: float) -> int | None:
+        """As `seeds_ahead`, for `within`."""
+        return self._seeds(abs(abs(self.mean) - margin))
+
+    def _seeds(self, distance: float) -> int | None:
+        if self.seeds < 2:
+            return None
+        n = np.arange(PAIRS, MOST + 1)
+        error = self.spread / n**0.5
+        half = np.hypot(stats.t.ppf(0.975, n - 1) * error, self.fixed)
+        enough = half + stats.t.ppf(0.8, n - 1) * error <= distance
+        return int(n[enough.argmax()]) if enough.any() else MOST + 1
 
     def _verdict(self, holds: bool, fails: bool) -> str:
         if self.seeds < PAIRS or not (holds or fails):
@@ -101,9 +136,11 @@ def difference(
     if not found:
         return None
     table = np.stack(found)  # seeds by concepts; one column for the figure of a run
-    half = np.hypot(_student(table.mean(1)), _student(table.mean(0), less=_noise(table)))
-    mean, half = float(table.mean()), float(half) if len(table) > 1 else np.nan
-    return Difference(mean, mean - half, mean + half, len(table))
+    mean, n = float(table.mean()), len(table)
+    fixed = _student(table.mean(0), less=_noise(table))
+    half = float(np.hypot(_student(table.mean(1)), fixed)) if n > 1 else np.nan
+    spread = float(table.mean(1).std(ddof=1)) if n > 1 else np.nan
+    return Difference(mean, mean - half, mean + half, n, spread, fixed)
 
 
 def _by_concept(run: dict[str, Any], figure: str) -> NDArray[np.float64]:

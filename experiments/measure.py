@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import embed
+import heads
 import noise
 import numpy as np
+import selection
 import torch
 import wordnet
 from plan import merged
@@ -94,11 +96,35 @@ def retrieval(run: Any, test: str) -> dict[str, dict[str, list[int]]]:
     manifold = run.model.manifold.cpu()
     with torch.no_grad():
         scores = -manifold.cdist(images.double(), names.double(), matmul=True).numpy()
+    return both_ways(scores, data, concept, candidates)
+
+
+def both_ways(
+    scores: np.ndarray, data: Any, concept: np.ndarray, candidates: np.ndarray
+) -> dict[str, dict[str, list[int]]]:
+    """Ranks of the names of pictures and of the pictures of names, equal families being right."""
     right = data.family[concept][:, None] == data.family[candidates][None]
     return {
         "image to text": ranks(scores, right, concept),
         "text to image": ranks(scores.T, right.T, candidates),
     }
+
+
+def on_frozen(folder: Path, options: dict[str, Any], device: str) -> Figures:
+    """Heads on the features of the frozen pair, which are made once for all experiments."""
+    from spaceforms.datasets import load_emoji
+    from spaceforms.models.encoders.frozen import load_features
+
+    plan_folder = folder.parents[1 if folder.parent.name == "tuning" else 0]
+    path = plan_folder.parent / "features-frozen.npz"  # every experiment's
+    with once(path) as first:
+        if first:
+            make_features(path, {}, frozen=True, device=device)
+    data = load_emoji()
+    scores, concept, candidates = heads.retrieval(
+        heads.Options(**options), load_features(path), data
+    )
+    return {"ranks": both_ways(scores, data, concept, candidates), "values": {}}
 
 
 def flat(entry: Any, path: str = "") -> dict[str, float]:
@@ -214,6 +240,10 @@ KINDS: dict[str, Callable[[Path, dict[str, Any], str], Figures]] = {
     "embed": lambda folder, options, device: _values(
         embed.figures(folder, embed.Options(**options))
     ),
+    "selection": lambda folder, options, device: _values(
+        selection.figures(folder, selection.Options(**options), device)
+    ),
+    "heads": on_frozen,
     "noise": lambda folder, options, device: _values(noise.figures(noise.Options(**options))),
 }
 

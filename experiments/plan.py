@@ -19,6 +19,7 @@ figure = "MAP"              # the one whose figure is highest, by one run each
 seed = 1000
 options = { choosing = true }  # of these runs alone: what no run is judged by
 grid = { lr = [0.1, 0.3] }
+variants.meru = { entail_weight = [0, 0.2] }  # and with each of these, of this variant alone
 
 [quick]                     # what --quick replaces
 seeds = [0]
@@ -29,6 +30,9 @@ grid = { embed_dim = [4] }
 [tables."Recall"]           # what the page shows of them: headings and figures
 "image to text R@10" = "image to text R@10"
 
+[over]                      # figures of which the mean, the best and the worst place are shown
+"R@1" = "image to text R@1"
+
 [picture]                   # a figure over the grid, drawn on the page
 figure = "image to text R@10"
 against = []                # or over these, a mark a variant
@@ -37,15 +41,16 @@ against = []                # or over these, a mark a variant
 import itertools
 import json
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-KINDS = ("train", "probvlm", "noise", "wordnet", "embed")
+KINDS = ("train", "probvlm", "selection", "noise", "wordnet", "embed", "heads")
 NEEDED = ("title", "question", "kind", "seeds", "variants")
-KEYS = {*NEEDED, "options", "grid", "tuning", "quick", "claims", "tables", "picture"}
-TUNING = {"figure", "seed", "options", "grid"}
+KEYS = {*NEEDED, "options", "grid", "tuning", "quick", "claims", "tables", "picture", "over"}
+TUNING = {"figure", "seed", "options", "grid", "variants"}
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,7 @@ def read(name: str, *, quick: bool) -> Plan:
         ValueError: what the file says is no experiment; the sentence says why.
     """
     raw = content(name)
+    known = raw["variants"]
     if quick:
         raw = merged(raw, raw.get("quick", {}), replaced=("seeds", "grid", "variants"))
     seeds, grid, variants = raw["seeds"], raw.get("grid", {}), raw["variants"]
@@ -158,7 +164,7 @@ def read(name: str, *, quick: bool) -> Plan:
         raw["question"].strip(),
         raw["kind"],
         tuple(runs),
-        tuple(_tuning(tuning, runs, where)) if tuning else (),
+        tuple(_tuning(tuning, runs, known, where)) if tuning else (),
         tuning.get("figure", ""),
     )
 
@@ -168,31 +174,35 @@ def points(grid: dict[str, list[Any]]) -> list[dict[str, Any]]:
     return [dict(zip(grid, point, strict=True)) for point in itertools.product(*grid.values())]
 
 
-def _tuning(tuning: dict[str, Any], runs: list[RunSpec], where: str) -> list[RunSpec]:
-    """One run for each variant at each place with each setting."""
-    if tuning.keys() != TUNING:
+def _tuning(
+    tuning: dict[str, Any], runs: list[RunSpec], variants: Collection[str], where: str
+) -> list[RunSpec]:
+    """One run for each variant at each place with each setting, all variants with their first
+    setting first: where time ends early, each has had as many."""
+    if tuning.keys() | {"variants"} != TUNING:
         raise ValueError(
             f"{where}, tuning: got {', '.join(sorted(tuning))}; expected "
             f"{', '.join(sorted(TUNING))}."
         )
+    own = tuning.get("variants", {})
+    if unknown := own.keys() - variants:
+        raise ValueError(
+            f"{where}, tuning: got a variant {', '.join(sorted(unknown))}; expected some of "
+            f"{', '.join(variants)}."
+        )
     if any(run.seed == tuning["seed"] for run in runs):
         raise ValueError(f"{where}, tuning: seed is {tuning['seed']}; expected one of its own.")
-    once = {json.dumps([run.variant, run.at]): run for run in runs}.values()
-    return [
-        RunSpec(
-            run.variant,
-            run.at,
-            tuning["seed"],
-            merged(
-                merged(merged(run.options, tuning["options"]), setting), {"seed": tuning["seed"]}
-            ),
-            setting,
-        )
-        for setting in points(tuning["grid"])
-        for run in once
-        # A variant that says an option itself has it for every setting, once.
-        if not any(key in run.options and run.options[key] != setting[key] for key in setting)
-    ]
+    tried: dict[int, list[RunSpec]] = {}
+    for run in {json.dumps([run.variant, run.at]): run for run in runs}.values():
+        for k, setting in enumerate(points(tuning["grid"] | own.get(run.variant, {}))):
+            # A variant that says an option itself has it for every setting, once.
+            if any(key in run.options and run.options[key] != setting[key] for key in setting):
+                continue
+            options = merged(merged(run.options, tuning["options"]), setting)
+            options = merged(options, {"seed": tuning["seed"]})
+            spec = RunSpec(run.variant, run.at, tuning["seed"], options, setting)
+            tried.setdefault(k, []).append(spec)
+    return [spec for k in sorted(tried) for spec in tried[k]]
 
 
 def tuned(p: Plan, tried: list[dict[str, Any]]) -> Plan:

@@ -35,6 +35,9 @@ LIMITS = """
 - A claim "holds" when the whole 95 % interval lies on its side of the margin, "does not hold" when
   it lies on the other, and is "not decided" otherwise, or with fewer than five seeds. Each claim is
   judged by itself: of forty with nothing behind them one would hold by accident.
+- What is not decided says how many seeds would decide it in four of five cases, were its difference
+  and its spread over seeds as measured (the formula is in experiments/compare.py). Where that is
+  more than a thousand the difference lies on the margin, or other concepts alone could turn it.
 - Intervals are Student's over seeds; those of recall (R@k) take in that other concepts could have
   been held out. Both variants of a pair have the same seed.
 """
@@ -107,10 +110,13 @@ def extent(result: dict[str, Any]) -> str:
 def claim_table(judged: Judged) -> str:
     """Claims, what was measured, and the verdict."""
     rows = [
-        (tag, c.text, c.source, f"{measured(found)}{': ' * bool(found)}{c.compared}", verdict)
+        (
+            *(tag, c.text, c.source, f"{measured(found)}{': ' * bool(found)}{c.compared}"),
+            *(verdict, c.needs(found, verdict)),
+        )
         for tag, c, found, verdict in judged
     ]
-    head = ("", "claim", "source", "measured: difference, 95 % interval", "verdict")
+    head = ("", "claim", "source", "measured: difference, 95 % interval", "verdict", "seeds needed")
     return "\n## Claims\n\n" + table(head, rows)
 
 
@@ -135,6 +141,7 @@ def section(name: str, result: dict[str, Any], folder: Path) -> str:
         figures(title, columns, result["runs"])
         for title, columns in content.get("tables", {}).items()
     )
+    tables += extremes(content.get("over", {}), result["runs"])
     if tried := result.get("tuning"):
         tables += settings(tried, content["tuning"]["figure"])
     path = folder / "_static" / f"results_{name}.svg"
@@ -176,6 +183,33 @@ def figures(title: str, columns: dict[str, str], runs: list[dict[str, Any]]) -> 
                 if any(cells):
                     rows.append((*place, variant, str(len(chosen)), *cells))
     return f"\n**{title}**\n\n" + table((*places[0], "variant", "seeds", *columns), rows)
+
+
+def extremes(columns: dict[str, str], runs: list[dict[str, Any]]) -> str:
+    """Of figures: each variant's mean over the places of the grid, and its best and worst place.
+
+    The figure of a place is its mean over seeds.
+    """
+    rows = []
+    for variant in dict.fromkeys(r["variant"] for r in runs):
+        own = [r for r in runs if r["variant"] == variant]
+        for heading, column in columns.items():
+            each: dict[str, list[float]] = {}
+            for r in own:
+                if np.isfinite(v := value(r, column)):
+                    each.setdefault(", ".join(map(str, r["at"].values())), []).append(v)
+            if each:
+                means = {place: float(np.mean(values)) for place, values in each.items()}
+                best, worst = (pick(means, key=lambda p: means[p]) for pick in (max, min))
+                ends = [f"{means[place]:.3f} ({place})" for place in (best, worst)]
+                mean = f"{np.mean([*means.values()]):.3f}"
+                rows.append((heading, variant, str(len(means)), mean, *ends))
+    if not rows:
+        return ""
+    rows.sort(key=lambda row: [*columns].index(row[0]))
+    places = " x ".join(runs[0]["at"])
+    head = ("", "variant", f"of {places}", "mean", "best", "worst")
+    return f"\n**Over {places}**\n\n" + table(head, rows)
 
 
 def settings(tried: list[dict[str, Any]], figure: str) -> str:

@@ -92,9 +92,9 @@ def part(name: str, title: str, result: dict[str, Any]) -> str:
         text += f"\n![{content['picture']['figure']}](_static/results_{name}.svg)\n"
     for heading, columns in content["tables"].items():
         text += figures(heading, columns, result["runs"])
-    judged = [(claim.text, *claim.judge(result["runs"])) for claim in claims.read(name)]
-    rows = [(text, measured(difference), verdict) for text, difference, verdict in judged]
-    text += "\n" + table(("claim", "difference, 95 % interval", "verdict"), rows)
+    judged = [(claim, *claim.judge(result["runs"])) for claim in claims.read(name)]
+    rows = [(c.text, measured(found), v, c.needs(found, v)) for c, found, v in judged]
+    text += "\n" + table(("claim", "difference, 95 % interval", "verdict", "seeds needed"), rows)
     return f"{text}\n`python experiments/run.py {name}`\n"
 
 

@@ -40,6 +40,10 @@ from .probabilistic.generalized_gaussian import (
     log_overlap as log_overlap,
     probvlm_surrogate_nll as probvlm_surrogate_nll,
 )
+from .probabilistic.inclusion import (
+    gaussian_inclusion as gaussian_inclusion,
+    inclusion_loss as inclusion_loss,
+)
 from .probabilistic.mutual_information import (
     donsker_varadhan_bound as donsker_varadhan_bound,
     info_nce_bound as info_nce_bound,

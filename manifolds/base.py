@@ -15,7 +15,7 @@ from .checks import (
     expect,
 )
 from .kernels.custom_vjp import scaled_dot
-from .kernels.pair_form import Kind, PairForm, PairTerm, value_of
+from .kernels.pair_form import Kind, PairForm, PairTerm, UnitValue
 from .kernels.pair_products import Products, inner_products, products_on, widest
 from .kernels.vectors import Number, atan2_0, norm, sqrt0
 from .solvers import sampling
@@ -305,7 +305,7 @@ class Manifold(SpaceForm):
                 nothing = torch.zeros_like(x[..., :1])
                 return x, nothing, nothing
 
-            term = PairTerm(slice(0, m), plain, value_of(kind, self.sign, 0.0), 1.0, 1.0, False)
+            term = PairTerm(slice(0, m), plain, UnitValue(kind, self.sign, 0.0), 1.0, 1.0, False)
             return PairForm((term,))
 
         radius, curved = self._held(self.radius)
@@ -317,7 +317,7 @@ class Manifold(SpaceForm):
             return self._pair_features(divided(x, number))
 
         at_coincidence = float(self._form_at_coincidence or 0)
-        value = value_of(kind, self.sign, at_coincidence, curved=bool(curved))
+        value = UnitValue(kind, self.sign, at_coincidence, bool(curved))
         factor = radius if kind == "dist" else radius * radius
         return PairForm((PairTerm(slice(0, m), features, value, number, factor, kind != "inner"),))
 

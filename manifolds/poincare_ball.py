@@ -7,10 +7,11 @@ from torch import Tensor
 
 from .gyrovectors import Gyrovectors
 from .kernels import ball_exp, conformal, radial_back, radial_maps
+from .kernels.curved_asinh import asinh_over
 from .kernels.geodesic import between, from_nearer_end
 from .kernels.limits import brought_within, rim
 from .kernels.ray_components import ray_components
-from .kernels.special import asinh_over, curved
+from .kernels.special import curved
 from .kernels.vectors import Number, dot, expanded, norm
 from .space_form import Context, held, times, unit_pair
 

@@ -13,7 +13,7 @@ from .gyrovectors import Gyrovectors
 from .kernels import conformal, stereographic_maps, stereographic_points
 from .kernels.generalized_trig import ctn_times, log_sinc_k
 from .kernels.limits import brought_within, rim
-from .kernels.pair_form import Kind, PairForm, PairTerm, value_by_autograd, value_of
+from .kernels.pair_form import Kind, PairForm, PairTerm, UnitValue, value_by_autograd
 from .kernels.ray_components import ray_components
 from .kernels.stereographic_inversion import inverted, inverted_pair
 from .kernels.vectors import Number, expanded, norm
@@ -221,7 +221,9 @@ class Stereographic(Gyrovectors):
             "dist": stereographic_points.dist_from_haversine,
             "sqdist": stereographic_points.sqdist_from_haversine,
         }
-        value = value_of("inner", 0, 0.0) if kind == "inner" else value_by_autograd(functions[kind])
+        value = (
+            UnitValue("inner", 0, 0.0) if kind == "inner" else value_by_autograd(functions[kind])
+        )
 
         def features(x: Tensor, number: Number) -> tuple[Tensor, Tensor, Tensor]:
             return conformal.pair_features(torch.as_tensor(number).to(x), x)

@@ -15,7 +15,14 @@ from .encoders.transformers import (
     TextEncoderConfig as TextEncoderConfig,
 )
 from .entailment import General as General
+from .evaluation.classify import features_of as features_of
 from .evaluation.cone_margin import cone_margin as cone_margin
+from .evaluation.probe import LinearProbe as LinearProbe, fit_probe as fit_probe
+from .evaluation.prompts import (
+    class_points as class_points,
+    read_prompts as read_prompts,
+    zero_shot as zero_shot,
+)
 from .evaluation.run import (
     Met as Met,
     Near as Near,
@@ -23,6 +30,9 @@ from .evaluation.run import (
     Run as Run,
     load_run as load_run,
 )
+from .evaluation.selective import selective_figures as selective_figures
+from .evaluation.shares import Share as Share, share_interval as share_interval
+from .evaluation.shifts import shift_figures as shift_figures
 from .evaluation.traversal import Way as Way, traverse as traverse
 from .evaluation.tree_metrics import (
     cone_scores as cone_scores,
@@ -35,7 +45,7 @@ from .graphs.embedding import (
     load_embedding as load_embedding,
 )
 from .image_text import ImageTextModel as ImageTextModel, Losses as Losses
-from .probvlm.baselines import PCME as PCME, PFE as PFE
+from .probvlm.baselines import PCME as PCME, PFE as PFE, ProLIP as ProLIP
 from .probvlm.model import Law as Law, ProbVLM as ProbVLM, Uncertainty as Uncertainty
 from .tcl.model import TCL as TCL
 from .training.ema import Ema as Ema
@@ -63,14 +73,17 @@ __all__ = [
     "ImageFeatures",
     "ImageTextModel",
     "Law",
+    "LinearProbe",
     "Losses",
     "Met",
     "Near",
     "Neighbour",
     "PHyCLIP",
+    "ProLIP",
     "ProbVLM",
     "Ranked",
     "Run",
+    "Share",
     "SphereCones",
     "TextEncoder",
     "TextEncoderConfig",
@@ -80,13 +93,21 @@ __all__ = [
     "Uncertainty",
     "Way",
     "cached_backward",
+    "class_points",
     "cone_margin",
     "cone_scores",
+    "features_of",
+    "fit_probe",
     "from_open_clip",
     "from_transformers",
     "load_embedding",
     "load_run",
     "path_scores",
+    "read_prompts",
+    "selective_figures",
+    "share_interval",
+    "shift_figures",
     "traverse",
     "tree_scores",
+    "zero_shot",
 ]

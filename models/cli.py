@@ -111,6 +111,8 @@ def evaluate(argv: Sequence[str]) -> int:
             data=options.data,
             concepts=options.concepts,
             most=options.most,
+            classify=options.classify,
+            prompts=options.prompts,
         )
         print(as_table(result))
         written = evaluation_file(options.data or options.concepts)

@@ -164,6 +164,20 @@ class ImageTextModel(nn.Module):
         features = self.text_projection(self.text_encoder(tokens))
         return self.lift(features.float(), "text")
 
+    def coordinates(self, points: Tensor) -> Tensor:
+        """Points (..., m) as numbers (..., d) without constraints, which a law per number can have.
+
+        On a model that lifts by normal coordinates at the origin these are they; one that projects
+        (CLIP) keeps the ambient unit vectors: normal coordinates at one point of the sphere would
+        tear it at the antipode, about which CLIP's points lie as well as anywhere.
+        """
+        return points if self.lifting == "project" else self.manifold.to_normal(points)
+
+    def from_coordinates(self, x: Tensor) -> Tensor:
+        """Points (..., m) from numbers (..., d), the inverse; on a model that projects, the nearest
+        point of the sphere of numbers that are off it."""
+        return self.manifold.proj(x) if self.lifting == "project" else self.manifold.from_normal(x)
+
     def forward(self, images: Tensor, tokens: Tensor, *general: Tensor) -> tuple[Tensor, ...]:
         """The points of pictures, of captions, and of any further batches of texts."""
         texts = [self.encode_text(t) for t in (tokens, *general)]

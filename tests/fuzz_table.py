@@ -579,6 +579,14 @@ _loss("cross_nll", [None])(
     lambda d: {**_law(d, "_v"), **_law(d, "_t"), "z_v": d.rand(4), "z_t": d.rand(4)}
 )
 _loss("log_overlap", [None])(lambda d: {**_law(d, "_v"), **_law(d, "_t")})
+_NORMAL_LAWS = ("loc_x", "log_var_x", "loc_y", "log_var_y")
+_loss("gaussian_inclusion", [None])(lambda d: {name: d.normal(4, N) for name in _NORMAL_LAWS})
+_loss("inclusion_loss", [None])(
+    lambda d: {
+        **{name: d.normal(4, N) for name in _NORMAL_LAWS},
+        "scale": d.pick(1.0, torch.tensor(2.0)),
+    }
+)
 _loss("match_probability", [None], free="sqdist")(
     lambda d: {"sqdist": d.rand(4, 4), "scale": 5.0, "shift": d.pick(5.0, torch.tensor(5.0))}
 )

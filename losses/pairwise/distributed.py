@@ -26,7 +26,8 @@ from .logits import Logits, PairOptions, Precision
 from .positives import Groups, mask_of, positives_of, weights_of
 from .processes import Context, Group, Ring
 from .readers import LineSums, PairMask, Positives, SoftmaxReader, SoftmaxSums
-from .tiled import Gradients, KnownEntries, TiledTable, pull_all, read_all
+from .tables import Gradients, KnownEntries, TiledTable
+from .tiled import pull_all, read_all
 
 __all__ = ["ring_info_nce"]
 

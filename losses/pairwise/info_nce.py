@@ -17,7 +17,8 @@ from ..common import Reduction, check_reduction
 from .logits import Logits as Logits, PairOptions, Precision, Table, Tile
 from .positives import Groups, Sides, mask_of, positives_of, weights_of
 from .readers import LineSums, PairMask, Positives, SoftmaxReader, SoftmaxSums
-from .tiled import KnownEntries, sweep
+from .tables import KnownEntries
+from .tiled import sweep
 
 
 def info_nce(
@@ -67,9 +68,10 @@ def info_nce(
     gives sn(d/2)^2 to 4e-7 c(r_x) c(r_y), with c = cosh(r/R) on hyperbolic space, 1 on the sphere
     and half of :math:`|x|^2 + |y|^2` for c c on flat space, so that the logit of a pair at distance
     d is off by at most 4e-7 s R c c/sinh(d/R), and a coincident pair by 1.3e-3 s R sqrt(c c);
-    ``"split"`` gives it to 2^-b of that, b = 7 for 512 coordinates and 8 for 128. The positive of
-    each row, the pair that is near, is therefore taken from ``manifold.dist`` (but for tables,
-    ``groups`` and ``"inner"``).
+    ``"split"`` gives it to 2^-b of that, b = 7 for 512 coordinates and 8 for 128; Triton kernels,
+    which do the tiles on CUDA, have a table on the page of large batches. The positive of
+    each row, the pair that is near, is therefore taken from ``manifold.dist``, ``sqdist`` or
+    ``cinner`` (but for tables and ``groups``).
 
     *No waiting.* On a GPU nothing looks at a value, but with ``check_finite``: the queue of the
     device is never waited for. A column out of range or a weight below 0, an error on a CPU, is
@@ -173,12 +175,7 @@ def line_sums(
     table, positives, mask = problem.table, problem.positives, problem.mask
     columns, column = table.shape[1], positives.column
     known = None
-    if column is not None and table.logits == "inner":
-        # An inner product is no more accurate by itself than in the table: its positives are read
-        # there, as groups of one pair each (-1 is no column's number).
-        numbers = torch.arange(columns, device=column.device)
-        positives = Positives(groups=(column, numbers), refused=positives.refused)
-    elif column is not None:
+    if column is not None:
         known = table.known(column, positives.diagonal)
     if read is not None:
         sums = read(known)

@@ -26,8 +26,10 @@ from ..common import (
     check_positive,
     in_float32,
 )
-from .tile_table import Coefficients, Tiling, side_of, spans
-from .tiled import NO_SECOND, KnownEntries, TiledTable
+from .fused import fused_products
+from .tables import KnownEntries, TiledTable
+from .tile_table import BLOCK, Coefficients, Tiling, spans, wide_features
+from .tiled import NO_SECOND
 
 Logits = Literal["neg_dist", "neg_sqdist", "inner"]
 Precision = Literal["auto", "float32", "split", "float64"]
@@ -94,18 +96,34 @@ class Table(NamedTuple):
     def known(self, column: Tensor, diagonal: bool = False) -> KnownEntries:
         """The logits of one column a row, (B,), with the accuracy of ``manifold.dist``.
 
-        Not for ``"inner"``, which has no other accuracy by itself. -1 is for a row without any.
-        ``diagonal`` says that row i has column i.
+        -1 is for a row without any. ``diagonal`` says that row i has column i.
         """
         # On the diagonal y is taken as it is: a copy by index is as large as the points.
         y = self.y if diagonal else self.y[column.clamp(min=0)]
-        one = self.manifold.dist if self.logits == "neg_dist" else self.manifold.sqdist
+        one = _ONE_PAIR[self.logits](self.manifold)
+        factor = self.scale if self.logits == "inner" else -self.scale
         # A manifold that learns is not cut into blocks: _ByBlocks has no gradient for its
         # parameters.
         if self.tiling is None or any(p.requires_grad for p in self.manifold.parameters()):
-            return KnownEntries(column, -self.scale * one(self.x, y), diagonal)
+            return KnownEntries(column, factor * one(self.x, y), diagonal)
         found: Tensor = _ByBlocks.apply(one, self.x, y)  # type: ignore[no-untyped-call]
-        return KnownEntries(column, -self.scale * found, diagonal)
+        return KnownEntries(column, factor * found, diagonal)
+
+
+def _inner(manifold: Manifold) -> Function:
+    """``cinner`` of pairs: (B, m), (B, m) -> (B,)."""
+
+    def one(x: Tensor, y: Tensor) -> Tensor:
+        return manifold.cinner(x.unsqueeze(-2), y.unsqueeze(-2))[..., 0, 0]
+
+    return one
+
+
+_ONE_PAIR: dict[str, Callable[[Manifold], Function]] = {
+    "neg_dist": lambda manifold: manifold.dist,
+    "neg_sqdist": lambda manifold: manifold.sqdist,
+    "inner": _inner,
+}
 
 
 class _ByBlocks(torch.autograd.Function):
@@ -181,6 +199,7 @@ class PairOptions:
         """
         where, manifold, tile = self.where, self.manifold, self.tile
         check_points(where, check_finite=self.check_finite, x=x, y=y)
+        given = x, y
         x, y = in_float32(where, x=x, y=y)
         rows, columns = x.shape[0], y.shape[0]
         asked = None if self.precision == "auto" else self.precision
@@ -210,6 +229,7 @@ class PairOptions:
                 manifold.dist(y, y[:1])
         coefficients = _coefficients(form, self.scale, extra, self.logits, x.device)
         tiling = Tiling(form, _SIDE if tile == "auto" else tile, widest(x.device))
+        tiling = tiling._replace(fused=fused_products(form, *given, self.precision))
         if x.dtype == torch.float32:
             kind = asked or products_on(x.device)
             if asked is None and kind == "float64" and apart and can_look(x):
@@ -261,15 +281,12 @@ def _rounding(tiling: Tiling, coefficients: Coefficients, x: Tensor, y: Tensor) 
     largest = []
     for points in (x, y):
         most = [worst.new_zeros(2) for _ in tiling.form.terms]
-        for i in spans(points.shape[0], tiling.side):
-            blocks = side_of(tiling, points[i], coefficients.inner, right=False).plain
-            for k, block in enumerate(blocks):
-                most[k] = torch.maximum(most[k], block[:, -2:].amax(0))
+        for i in spans(points.shape[0], BLOCK):
+            for k, (_, p, q) in enumerate(wide_features(tiling, points[i], coefficients.inner)):
+                most[k] = torch.maximum(most[k], torch.cat((p, q), dim=1).amax(0))
         largest.append(torch.stack(most))
-    # The last two columns are p/2 and q/2, so that the products of the largest are a quarter of
-    # p q and q p.
     one, other = largest
-    size = 2 * (one[:, 0] * other[:, 1] + one[:, 1] * other[:, 0])
+    size = (one[:, 0] * other[:, 1] + one[:, 1] * other[:, 0]) / 2
     factors = coefficients.factors.abs()
     if tiling.form.outer != "same":
         # Under a root the factors hold s^2 (_coefficients), and the logit moves with s.

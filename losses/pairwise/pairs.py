@@ -83,11 +83,10 @@ def sigmoid_pairs(
     compared = mask_of(where, mask, table.shape)
     of_rows, _ = weights_of(where, weights, table.shape, False, check=check_finite)
     # `known` are the logits of x_i and its own y_i, by manifold.dist, as in info_nce: float32
-    # products would lose the digits of near pairs. An inner product has no other accuracy by
-    # itself, and a table of targets has no one column a row.
+    # products would lose the digits of near pairs. A table of targets has no one column a row.
     reader = SigmoidReader(table.shape[1], compared, positives)
     known = None
-    if positives.column is not None and logits != "inner":
+    if positives.column is not None:
         known = table.known(positives.column, positives.diagonal)
     if table.tiling is None:
         whole = table.dense(known)

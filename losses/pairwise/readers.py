@@ -4,12 +4,13 @@ Two readers of one table of logits l (B, C): :class:`SoftmaxReader`, for losses 
 entries of a row or column with each other, and :class:`SigmoidReader`, for those that take each
 entry by itself. Each has the same sums twice: ``whole``, of a table in memory, which autograd
 differentiates, and ``start``, ``read`` and ``weigh``, tile by tile with the gradient written out
-(:class:`spaceforms.losses.pairwise.tiled.Reader`). Tests hold the one against the other.
+(:class:`spaceforms.losses.pairwise.tables.Reader`). Tests hold the one against the other.
 
 Letters: i and j are the rows and columns of a tile; ``axis`` is the one summed over, 1 for a sum
 of each row and 0 for one of each column.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor
 
 from ...manifolds.kernels.pair_products import widest
+from ...manifolds.kernels.ranges import all_below, can_look
 from .tile_table import Span
 
 ALL = slice(None)
@@ -229,6 +231,8 @@ class SoftmaxReader:
         summed = weights is not None or self.smoothed
         l = tile * kept if summed and kept is not None else tile
         sums = SoftmaxSums.of(so_far)
+        read = tile if among is None else tile.masked_fill(~among, -torch.inf)
+        shared, shift = _exponentials(read)
         for line, at, axis in ((sums.rows, i, 1), (sums.columns, j, 0))[: 1 + self.symmetric]:
             if weights is not None:
                 line.near[at] += (l * weights).sum(axis)
@@ -238,9 +242,12 @@ class SoftmaxReader:
                 line.number[at] += (
                     tile.shape[axis] if kept is None else kept.expand_as(tile).sum(axis)
                 )
-            read = tile if among is None else tile.masked_fill(~among, -torch.inf)
             # lse runs: the logarithm of e^a of what was read before and e^b of this tile.
-            line.lse[at] = torch.logaddexp(line.lse[at], read.logsumexp(axis).to(line.lse.dtype))
+            if shared is None:
+                lse = read.logsumexp(axis).to(line.lse.dtype)
+            else:
+                lse = shared.sum(axis).to(line.lse.dtype).log_() + shift
+            line.lse[at] = torch.logaddexp(line.lse[at], lse)
 
     def weigh(
         self, tile: Tensor, i: Span, j: Span, results: list[Tensor], by: list[Tensor], extra: Tensor
@@ -301,13 +308,16 @@ class SigmoidReader:
         """Of a table that fits in memory, (B,), differentiable as torch has it."""
         return self._loss(table, ALL, ALL, extra).sum(1)
 
-    def _chosen(self, tile: Tensor, i: Span, j: Span) -> tuple[Tensor | None, Tensor]:
-        """(compared, or None for all of it; weights of positives) of a tile."""
+    def _chosen(self, tile: Tensor, i: Span, j: Span) -> tuple[Tensor | None, Tensor | None]:
+        """(compared, None for all; weights of positives, None if none is seen) of a tile."""
         weights = self.positives.tile(i, j, tile.dtype)
         if weights is None:
-            assert self.positives.column is not None
+            column = self.positives.column
+            assert column is not None
             index = torch.arange(self.columns, device=tile.device)[j]
-            weights = (self.positives.column[i, None] == index).to(tile.dtype)
+            here = (column[i] >= index[0]) & (column[i] <= index[-1])
+            if not can_look(here) or bool(here.any()):
+                weights = (column[i, None] == index).to(tile.dtype)
         return None if self.mask is None else self.mask.tile(i, j, self.columns), weights
 
     def start(self, rows: int, columns: int, like: Tensor) -> list[Tensor]:
@@ -321,9 +331,10 @@ class SigmoidReader:
     def _loss(self, tile: Tensor, i: Span, j: Span, extra: Tensor) -> Tensor:
         kept, weights = self._chosen(tile, i, j)
         shifted = tile + extra.to(tile.dtype)
-        # -log sigmoid(l + b) of a positive is softplus(l + b) - (l + b). logaddexp(t, 0) is
-        # softplus(t) to the last digit, where torch's own is t itself from t = 20 on.
-        loss = torch.logaddexp(shifted, torch.zeros_like(shifted)) - weights * shifted
+        # -log sigmoid(l + b) of a positive is softplus(l + b) - (l + b).
+        loss = _softplus(shifted)
+        if weights is not None:
+            loss = loss - weights * shifted
         return loss if kept is None else loss * kept
 
     def weigh(
@@ -331,7 +342,10 @@ class SigmoidReader:
     ) -> tuple[Tensor, Tensor]:
         """See :class:`Reader`. By an entry, and by b, sigmoid(l + b) less the weight."""
         kept, weights = self._chosen(tile, i, j)
-        g = ((tile + extra.to(tile.dtype)).sigmoid() - weights) * by[0][i, None].to(tile.dtype)
+        g = (tile + extra.to(tile.dtype)).sigmoid_()
+        if weights is not None:
+            g.sub_(weights)
+        g.mul_(by[0][i, None].to(tile.dtype))
         if kept is not None:
             g = g * kept
         return g, g.sum(dtype=extra.dtype)
@@ -339,6 +353,32 @@ class SigmoidReader:
     def constants(self, results: list[Tensor]) -> list[Tensor]:
         """None: every sum depends on the logits."""
         return []
+
+
+def _softplus(t: Tensor) -> Tensor:
+    """log(1 + e^t) to the last digit, where torch's own is t itself from t = 20 on."""
+    # log1p(e^t) as it stands is right until e^t overflows, and takes half the time of logaddexp.
+    if not torch.is_grad_enabled() and all_below(t, math.log(torch.finfo(t.dtype).max)):
+        return t.exp().log1p_()
+    return torch.logaddexp(t, torch.zeros_like(t))
+
+
+def _exponentials(l: Tensor) -> tuple[Tensor | None, Tensor]:
+    """e^(l - shift) of a tile, for sums of its rows and of its columns, and the shift.
+
+    None where they may be too far apart for one shift, or nobody may look. A line's own shift, its
+    largest logit, takes a third of the time more for each line.
+    """
+    if not can_look(l):
+        return None, l
+    low, high = l.amin(), l.amax()
+    # Within 0.7 log(max) of the shift no e^(l - shift) and no sum of a tile of them overflows or
+    # has lost digits: 62 either way in float32. Infinities and NaN are beyond.
+    reach = 0.7 * math.log(torch.finfo(l.dtype).max)
+    if not bool(high - low <= 2 * reach):
+        return None, l
+    shift = (low + high) / 2
+    return torch.sub(l, shift).exp_(), shift
 
 
 def _both(one: Tensor | None, other: Tensor) -> Tensor:

@@ -9,23 +9,17 @@ Letters: i and j are the rows and columns of a tile, slices of 0..B and 0..C; g 
 tile's entries.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
 from ...manifolds.kernels.pair_products import full_precision
-from .tile_table import (
-    Coefficients,
-    Span,
-    Tiling,
-    features,
-    one_tile,
-    side_of,
-    spans,
-    whole_side,
-)
+from ...manifolds.kernels.ranges import can_look
+from . import fused_sweep
+from .fused import is_plain
+from .tables import Gradients, KnownEntries, Reader, TiledTable, chain, within
+from .tile_table import Span, Tiling, haversines, spans, strips, table_of, whole_side
 
 NO_SECOND = (
     "The tiled form of a loss was asked for its second derivative (create_graph=True); expected "
@@ -34,89 +28,10 @@ NO_SECOND = (
 Context = Any
 
 
-class Reader(Protocol):
-    """What is made of the table: sums over its rows and columns, and their derivative."""
-
-    def start(self, rows: int, columns: int, like: Tensor) -> list[Tensor]:
-        """The results before the first tile."""
-        ...
-
-    def read(self, so_far: list[Tensor], tile: Tensor, i: Span, j: Span, extra: Tensor) -> None:
-        """Add a tile of the table, rows i and columns j, to the results. May overwrite the tile."""
-        ...
-
-    def weigh(
-        self, tile: Tensor, i: Span, j: Span, results: list[Tensor], by: list[Tensor], extra: Tensor
-    ) -> tuple[Tensor, Tensor | None]:
-        """The gradient by the tile, from those by the results; and that by ``extra``."""
-        ...
-
-    def constants(self, results: list[Tensor]) -> list[Tensor]:
-        """Those of the results that do not depend on the table, and have no gradient."""
-        ...
-
-
-class KnownEntries(NamedTuple):
-    """Entries of the table known better than the products give them: one in each row, or none."""
-
-    column: Tensor
-    """(B,), -1 for none."""
-    value: Tensor
-    """(B,)."""
-    diagonal: bool = False
-    """Whether they are those of x_i and y_i; then nobody need ask the columns."""
-
-
-class TiledTable(NamedTuple):
-    """All that the entries of a table are made of."""
-
-    tiling: Tiling
-    x: Tensor
-    """Points (B, m)."""
-    y: Tensor
-    """Points (C, m)."""
-    coefficients: Coefficients
-    known: KnownEntries | None
-
-    def tensors(self) -> list[Tensor | None]:
-        """In the order in which autograd gets them: :meth:`of` takes them back."""
-        column, value = (None, None) if self.known is None else self.known[:2]
-        factors, extra, inner = self.coefficients
-        return [column, value, self.x, self.y, factors, extra, *inner]
-
-    @classmethod
-    def of(
-        cls, tiling: Tiling, tensors: Sequence[Any], asked: Sequence[bool] | None = None
-    ) -> Self:
-        """From :meth:`tensors`; ``asked`` of each, whether its gradient is wanted."""
-        column, value, x, y, factors, extra, *inner = tensors
-        if asked is not None:
-            # pull_all differentiates the features by these numbers where they ask for it. They are
-            # detached, as saved tensors may hang on the graph of the forward pass.
-            wanted = asked[len(asked) - len(inner) :]
-            inner = [n.detach().requires_grad_(w) for n, w in zip(inner, wanted, strict=True)]
-        known = None if column is None else KnownEntries(column, value)
-        return cls(tiling, x, y, Coefficients(factors, extra, tuple(inner)), known)
-
-
-class Gradients(NamedTuple):
-    """By what a table depends on; None where nobody asked."""
-
-    x: Tensor | None
-    y: Tensor | None
-    known: Tensor | None
-    """By the values of the known entries."""
-    factors: Tensor
-    extra: Tensor
-    inner: list[Tensor]
-
-    def tensors(self) -> list[Tensor | None]:
-        """In the order of :meth:`TiledTable.tensors`; indices of columns have none."""
-        return [None, self.known, self.x, self.y, self.factors, self.extra, *self.inner]
-
-
 def read_all(table: TiledTable, reader: Reader) -> list[Tensor]:
     """The reader's results over the whole table."""
+    if table.tiling.fused is not None and is_plain(reader):
+        return fused_sweep.read_all(table, reader)
     tiling, x, y, coefficients, known = table
     with torch.no_grad(), full_precision(x.device.type):
         results = reader.start(x.shape[0], y.shape[0], x)
@@ -124,12 +39,16 @@ def read_all(table: TiledTable, reader: Reader) -> list[Tensor]:
         # numbers; those of x are needed once.
         right = whole_side(tiling, y, coefficients.inner, right=True)
         for i in spans(x.shape[0], tiling.side):
-            left = side_of(tiling, x[i], coefficients.inner, right=False)
+            left = whole_side(tiling, x[i], coefficients.inner, right=False)
             for j in spans(y.shape[0], tiling.side):
-                tile, _ = one_tile(tiling, left, right.rows(j), coefficients)
-                if known is not None:
-                    Known.of(known, i, j, tile).put(tile)
-                reader.read(results, tile, i, j, coefficients.extra)
+                h = haversines(tiling, left, right.rows(j))
+                near = _near(known, i, j)
+                for s in strips(h[0]):
+                    tile, _ = table_of(tiling, [whole[s] for whole in h], coefficients)
+                    at = within(i, s)
+                    if near is not None:
+                        Known.of(near, at, j, tile).put(tile)
+                    reader.read(results, tile, at, j, coefficients.extra)
     return results
 
 
@@ -144,6 +63,8 @@ def pull_all(
 
     ``needs`` says whether those by x and by y are wanted: each costs a matrix product a tile.
     """
+    if table.tiling.fused is not None and is_plain(reader):
+        return fused_sweep.pull_all(table, reader, results, by, needs)
     tiling, x, y, coefficients, known = table
     inner = coefficients.inner
     with torch.no_grad(), full_precision(x.device.type):
@@ -158,68 +79,62 @@ def pull_all(
         # once a block (_chain). A row's block is finished when its tiles are; a column's gets
         # something from every block of rows and waits for the end.
         by_right = [torch.zeros_like(b) for b in right.plain]
+        # A term's factor is put before the sums over tiles, not before each of their entries.
+        factors = coefficients.factors.to(tiling.dtype)
         for i in spans(x.shape[0], tiling.side):
-            left = side_of(tiling, x[i], inner, right=False)
+            left = whole_side(tiling, x[i], inner, right=False)
             by_left = [torch.zeros_like(a) for a in left.plain]
             for j in spans(y.shape[0], tiling.side):
                 some = right.rows(j)
-                tile, back = one_tile(tiling, left, some, coefficients)
-                own = None if known is None else Known.of(known, i, j, tile)
-                before = None if own is None else own.put(tile)
-                g, extra = reader.weigh(tile, i, j, results, by, coefficients.extra)
-                if extra is not None:
-                    by_extra += extra
-                if own is not None:
-                    # The gradient of a known entry is its value's. The product there was not used
-                    # and gets none; its value is put back, the slope being that of the product.
-                    assert by_value is not None
-                    assert before is not None
-                    by_value[i] += own.cut(g).to(by_value.dtype)
-                    own.take(tile, before)
-                for k, found in enumerate(back(g)):
-                    by_factors[k] += found.factor
-                    if found.number is not None:
-                        by_inner[k] += found.number
+                h = haversines(tiling, left, some)
+                near = _near(known, i, j)
+                for s in strips(h[0]):
+                    strip, at = [whole[s] for whole in h], within(i, s)
+                    tile, back = table_of(tiling, strip, coefficients)
+                    own = None if near is None else Known.of(near, at, j, tile)
+                    before = None if own is None else own.put(tile)
+                    g, extra = reader.weigh(tile, at, j, results, by, coefficients.extra)
+                    if extra is not None:
+                        by_extra += extra
+                    if own is not None:
+                        # The gradient of a known entry is its value's. The product there was not
+                        # used and gets none; its value is put back, the slope being that of the
+                        # product.
+                        assert by_value is not None
+                        assert before is not None
+                        by_value[at] += own.cut(g).to(by_value.dtype)
+                        own.take(tile, before)
+                    for k, found in enumerate(back(g)):
+                        if found.factor is not None:
+                            by_factors[k] += found.factor
+                        if found.number is not None:
+                            by_inner[k] += found.number * factors[k]
+                        # h is not read again: its memory takes the gradient by it.
+                        strip[k].copy_(found.h)
+                for k, by_h in enumerate(h):
                     # A radius or curvature acts through the features of both sides too.
                     if needs[0] or inner[k].requires_grad:
-                        by_left[k].addmm_(found.h, some.plain[k])
+                        by_left[k].addmm_(by_h, some.plain[k])
                     if needs[1] or inner[k].requires_grad:
-                        by_right[k][j].addmm_(found.h.T, left.plain[k])
-            _chain(tiling, x[i], inner, by_left, by_inner, by_x, i, right=False)
+                        by_right[k][j].addmm_(by_h.T, left.plain[k])
+            for b, factor in zip(by_left, factors, strict=True):
+                b.mul_(factor)
+            chain(tiling, x, inner, by_left, by_inner, by_x, i, right=False)
         # These features, and their gradients which are still needed, are the largest tensors here.
         del right
-        for j in spans(y.shape[0], tiling.side):
-            _chain(tiling, y[j], inner, [b[j] for b in by_right], by_inner, by_y, j, right=True)
+        for b, factor in zip(by_right, factors, strict=True):
+            b.mul_(factor)
+        every = slice(0, y.shape[0])
+        chain(tiling, y, inner, by_right, by_inner, by_y, every, right=True)
     return Gradients(by_x, by_y, by_value, by_factors, by_extra, by_inner)
 
 
-def _chain(
-    tiling: Tiling,
-    x: Tensor,
-    inner: tuple[Tensor, ...],
-    by: list[Tensor],
-    by_inner: list[Tensor],
-    into: Tensor | None,
-    i: Span,
-    *,
-    right: bool,
-) -> None:
-    """From gradients by the features of a block to those by its points and by the numbers."""
-    # One block goes through autograd: features are cheap next to the products, and their formula
-    # stays the manifold's alone.
-    with torch.enable_grad():
-        points = x.detach().requires_grad_()
-        numbers = tuple(n.detach().requires_grad_(n.requires_grad) for n in inner)
-        made = features(tiling, points, numbers, right=right)
-    wanted = [points, *(n for n in numbers if n.requires_grad)]
-    # allow_unused: on flat space no feature depends on the radius.
-    found = torch.autograd.grad(made, wanted, by, allow_unused=True)
-    if into is not None:
-        into[i] = 0 if found[0] is None else found[0]
-    rest = iter(found[1:])
-    for k, n in enumerate(numbers):
-        if n.requires_grad and (g := next(rest)) is not None:
-            by_inner[k] += g
+def _near(known: KnownEntries | None, i: Span, j: Span) -> KnownEntries | None:
+    """The known entries; None where they are seen to be in no row i and column j."""
+    if known is None or not can_look(known.column):
+        return known
+    column = known.column[i]
+    return known if bool(((column >= j.start) & (column < j.stop)).any()) else None
 
 
 class Known(NamedTuple):

@@ -18,11 +18,13 @@ Certificate: Lorentz.cdist.matmul, Sphere.cdist.matmul, PoincareBall.cdist.matmu
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
+from .ranges import can_look
 from .special import tanhc_missing
 from .vectors import Number
 
@@ -56,36 +58,41 @@ class PairForm(NamedTuple):
     """What is done with the sum: nothing, its square root or its square."""
 
 
-def value_of(
-    kind: Kind, sign: int, at_coincidence: float, *, curved: bool = False
-) -> Callable[..., tuple[Tensor, Pull]]:
+@dataclass(frozen=True)
+class UnitValue:
     """phi of a unit space form, from h: d, d^2 or cs(d) in the normalisation of ``cinner``.
 
-    Args:
-        kind: which of the three.
-        sign: of the curvature.
-        at_coincidence: cs(0) in that normalisation.
-        curved: whether the number is k, the value 1 with the derivative of the curvature -k; then
-            ``sign`` is -1.
+    A class, so that who computes phi elsewhere, as on a GPU, can read which one it is.
     """
-    if kind == "inner":
 
-        def form(h: Tensor, _: Number) -> tuple[Tensor, Pull]:
-            def pull(g: Tensor) -> tuple[Tensor, Tensor | None]:
-                return -2 * g, -at_coincidence * g.sum() if curved else None
+    kind: Kind
+    sign: int
+    """Of the curvature."""
+    at_coincidence: float
+    """cs(0) in that normalisation."""
+    curved: bool = False
+    """Whether the number is k, the value 1 with the derivative of the curvature -k; then ``sign``
+    is -1."""
 
-            return at_coincidence - 2 * h, pull
+    def __call__(self, h: Tensor, _: Number) -> tuple[Tensor, Pull]:
+        """phi(h), and its pull-back."""
+        return self._form(h) if self.kind == "inner" else self._arc(h)
 
-        return form
+    def _form(self, h: Tensor) -> tuple[Tensor, Pull]:
+        def pull(g: Tensor) -> tuple[Tensor, Tensor | None]:
+            return -2 * g, -self.at_coincidence * g.sum() if self.curved else None
 
-    def value(h: Tensor, _: Number) -> tuple[Tensor, Pull]:
+        return self.at_coincidence - 2 * h, pull
+
+    def _arc(self, h: Tensor) -> tuple[Tensor, Pull]:
         # half is sinh(d)/2, d/2 or sin(d)/2, and its inverse the derivative of d by h. Operations
         # are in place and none is a torch.where: on a tile of pairs each costs as much as the rest.
+        kind, sign = self.kind, self.sign
         square = h if sign == 0 else torch.addcmul(h, h, h, value=-sign)
         if sign > 0:  # an h within rounding of 1 is an antipode, with gradient 0
             noise = 4 * torch.finfo(h.dtype).eps
             square = torch.gt(square, noise, out=torch.empty_like(h)).mul_(square)
-        half = square.sqrt()
+        half = square.sqrt() if sign == 0 else square.sqrt_()
         if sign < 0:
             d = (half + h).mul_(2).log1p_()
         else:
@@ -94,22 +101,22 @@ def value_of(
         def pull(g: Tensor) -> tuple[Tensor, Tensor | None]:
             tiny = torch.finfo(h.dtype).tiny  # below every square that is not 0: it only avoids 0/0
             by_number = None
-            if curved:
+            if self.curved:
                 # d is 2 asinh(sqrt(k h))/sqrt k at fixed h. Its derivative by k at k = 1 is
                 # tanh(d/2) - d/2, here without the difference, of which s/3 is all that is left.
                 s = d.square() / 4
                 bend = -s * d * tanhc_missing(s) / 2
                 by_number = (g * bend if kind == "dist" else 2 * g * d * bend).sum()
             if kind == "dist":  # g/half, 0 where half is
-                return torch.div(half, square + tiny).mul_(g), by_number
+                if can_look(half) and bool(half.amin() > 0):
+                    return g / half, by_number
+                return torch.div(half, half.square().add_(tiny)).mul_(g), by_number
             if sign == 0:
                 return 4 * g, None
             # 2 d/half, whose limit is 4
             return (d + tiny**0.5).div_(half + tiny**0.5 / 2).mul_(g).mul_(2), by_number
 
         return d if kind == "dist" else d.square(), pull
-
-    return value
 
 
 def value_by_autograd(

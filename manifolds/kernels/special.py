@@ -297,25 +297,3 @@ def signed_snm1c(z: Tensor) -> Tensor:
 def curved(s: Tensor, k: float | Tensor) -> Tensor:
     """k s, of a k that is 1 but for its derivative."""
     return s if isinstance(k, float) else k * s
-
-
-def asinh_over(t: Tensor, k: float | Tensor) -> Tensor:
-    """asinh(sqrt(k) t)/sqrt k, its derivative by k without cancellation; k as in ``curved``."""
-    if isinstance(k, float):
-        return t.asinh()
-    q = k * t * t
-    near = q <= 1
-    root = k.sqrt()
-    far = (root * t.where(~near, 1.0)).asinh() / root
-    short = t.where(near, 0.0)
-    return torch.where(near, short * asinhc_halved(k * short * short), far)
-
-
-def asinh_squared_over(q: Tensor, k: float | Tensor) -> Tensor:
-    """asinh(sqrt(k q))^2/k, smooth at 0 where its slope is 1; as ``asinh_over``."""
-    if isinstance(k, float):
-        return asinh_squared(q)
-    near = k * q <= 1
-    short = q.where(near, 0.0)
-    far = (k * q.where(~near, 1.0)).sqrt().asinh().square() / k
-    return torch.where(near, short * asinhc_halved(k * short).square(), far)

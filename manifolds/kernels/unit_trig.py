@@ -23,10 +23,9 @@ import math
 import torch
 from torch import Tensor
 
+from .curved_asinh import asinh_over, asinh_squared_over
 from .special import (
     asin_squared,
-    asinh_over,
-    asinh_squared_over,
     cot_times,
     coth_times,
     log_sinc,

@@ -11,10 +11,11 @@ from ..base import Manifold, check_known, check_one
 from ..charts.through_quadric import through_quadric
 from ..checks import check_broadcast, check_coordinates, check_tensor
 from ..kernels import conformal, hyperboloid_frames, stereographic_hyperplanes
+from ..kernels.curved_asinh import asinh_over
 from ..kernels.custom_vjp import direction, with_radius_derivative
 from ..kernels.hyperboloid import time
 from ..kernels.hyperboloid_pair import time_gap
-from ..kernels.special import asinh_over, long_asinh, tanhc_missing
+from ..kernels.special import long_asinh, tanhc_missing
 from ..kernels.vectors import dot, norm, normalize, scale_of
 from ..space_form import Context, divided, times
 from .isometries import reflection

@@ -17,6 +17,7 @@ from ...datasets.augment import to_float
 from ...datasets.disk import write_text
 from ...datasets.emoji import PICTURES
 from ..training.checkpoint import check_place, evaluation_file
+from .classify import classify as classes_of, classify_lines
 from .hierarchy import (
     aperture_figures,
     cone_figures,
@@ -26,10 +27,12 @@ from .hierarchy import (
     tree_figures,
     way_figures,
 )
+from .prompts import read_prompts
 from .rerank import can_rerank, reranked
-from .retrieval import accuracy, chance_recall_at, quantiles, recall_at
+from .retrieval import Relevance, Scores, accuracy, chance_recall_at, quantiles, recall_at
 from .run import CHUNK, Run
 from .run_data import MOST, run_pictures
+from .selective import selective_figures, selective_lines
 
 KS = (1, 5, 10)
 AT_CHANCE = (
@@ -63,7 +66,13 @@ def held_out(run: Run) -> tuple[EmojiData, Mapping[str, NDArray[np.int64]]]:
 
 
 def evaluate(
-    run: Run, *, data: Path | None = None, concepts: Path | None = None, most: int = MOST
+    run: Run,
+    *,
+    data: Path | None = None,
+    concepts: Path | None = None,
+    most: int = MOST,
+    classify: bool = False,
+    prompts: Path | None = None,
 ) -> dict[str, Any]:
     """All figures of a run as nested dictionaries of numbers.
 
@@ -73,15 +82,23 @@ def evaluate(
     Retrieval is among the names of a test set's own concepts and the set's own pictures, by
     distance on the manifold, in both directions, "by id" (the very concept) and "by family" (a
     concept that vendors draw alike); of a model with a fusion encoder also "re-ranked", the nearest
-    16 in the order of contrast and matching together (by id). Of the run's own pictures only those
-    held out are tested; of other pictures it cannot be known whether they were trained on, and the
-    result says so.
+    16 in the order of contrast and matching together (by id). Where pictures of several vendors are
+    tested, names by pictures also "by vendor", the best one first, each among the names of its own
+    pictures (by id). Of the run's own pictures only those held out are tested; of other pictures it
+    cannot be known whether they were trained on, and the result says so.
 
     Args:
         run: a trained run.
         data, concepts, most: other pictures; see
             :func:`~spaceforms.models.evaluation.run_data.run_pictures`.
+        classify: also the main test set's zero-shot classes by prompts, linear probes, and what
+            shifts change; see :func:`~spaceforms.models.evaluation.classify.classify`.
+        prompts: a file of prompts for that; the packaged ones if None.
     """
+    if prompts is not None:
+        if not classify:
+            raise ValueError(f"prompts is {prompts} without classify; expected both.")
+        read_prompts(prompts)  # what is wrong with it is told at once
     check_place(run.folder)
     pictures, tests, seen, source = run_pictures(run, data, concepts, most=most)
     result: dict[str, Any] = {
@@ -95,6 +112,10 @@ def evaluate(
         # The main set comes first in every split.
         **_by_level(run, pictures, next(iter(tests.values()))),
     }
+    if classify:
+        main = next(iter(tests.values()))
+        options: dict[str, Any] = {"data": data, "concepts": concepts, "most": most}
+        result["classify"] = classes_of(run, pictures, main, prompts=prompts, **options)
     path = run.folder / evaluation_file(data or concepts)
     write_text(path, json.dumps(result, indent=2) + "\n")
     return result
@@ -105,7 +126,7 @@ def _test_set(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, 
     candidates = np.unique(concept)
     images = image_points(run, data, index)
     names = text_points(run, [data.names[c] for c in candidates])
-    scores = -run.distances(images, names).numpy()
+    scores, logits = -run.distances(images, names).numpy(), run.logits(images, names)
     by_id = concept[:, None] == candidates[None]
     by_family = data.family[concept][:, None] == data.family[candidates][None]
     figures: dict[str, Any] = {"pictures": len(index), "names": len(candidates)}
@@ -117,17 +138,19 @@ def _test_set(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, 
     ]
     if can_rerank(run):
         names_of = [data.names[c] for c in candidates]
-        pictures, texts = reranked(run, data, index, names_of, run.logits(images, names).numpy())
+        pictures, texts = reranked(run, data, index, names_of, logits.numpy())
         tables += [
             ("image to text, re-ranked", pictures, by_id),
             ("text to image, re-ranked", texts, by_id.T),
         ]
-    for key, table, relevant in tables:
-        figures[key] = {
-            "recall": dict(zip(map(str, KS), recall_at(table, relevant, KS), strict=True)),
-            "chance": dict(zip(map(str, KS), chance_recall_at(relevant, KS), strict=True)),
-        }
+    figures |= {key: _recalls(table, relevant) for key, table, relevant in tables}
+    if len(np.unique(data.vendor[index])) > 1:
+        figures["by vendor"] = _by_vendor(scores, by_id, data, index)
     figures["at chance"] = _at_chance(figures)
+    figures["AURC"] = {
+        "image to text": selective_figures(logits, by_id),
+        "text to image": selective_figures(logits.T, by_id.T),
+    }
     hierarchy, levels = data.hierarchy, levels_of(data)
     if len(levels) > 1:
         figures["tree"] = tree_figures(scores, concept, candidates, data)
@@ -137,6 +160,31 @@ def _test_set(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, 
         label = np.searchsorted(nodes, hierarchy.ancestor(level)[concept])
         figures[f"zero-shot {level}"] = accuracy(-run.distances(images, classes).numpy(), label)
     return figures
+
+
+def _recalls(table: Scores, relevant: Relevance) -> dict[str, dict[str, float]]:
+    return {
+        "recall": dict(zip(map(str, KS), recall_at(table, relevant, KS), strict=True)),
+        "chance": dict(zip(map(str, KS), chance_recall_at(relevant, KS), strict=True)),
+    }
+
+
+def _by_vendor(
+    scores: Scores, relevant: Relevance, data: EmojiData, index: NDArray[np.int64]
+) -> dict[str, Any]:
+    """Names by pictures, for each vendor's pictures among the names of its own, best first."""
+    found: dict[str, dict[str, Any]] = {}
+    for vendor in np.unique(data.vendor[index]):
+        rows = data.vendor[index] == vendor
+        columns = relevant[rows].any(0)
+        own = np.ix_(rows, columns)
+        found[data.vendors[vendor]] = {
+            "pictures": int(rows.sum()),
+            "names": int(columns.sum()),
+            **_recalls(scores[own], relevant[own]),
+        }
+    best = sorted(found.items(), key=lambda entry: -entry[1]["recall"]["1"])
+    return dict(best)
 
 
 def _at_chance(figures: dict[str, Any]) -> bool:
@@ -202,9 +250,11 @@ def as_table(result: dict[str, Any]) -> str:
             if "recall" in (value if isinstance(value, dict) else {}):
                 if key.endswith("by family") and value == test[key.replace("family", "id")]:
                     continue  # each concept is its own family
-                recalls = "".join(f"{value['recall'][str(k)]:8.3f}" for k in KS)
-                chances = "/".join(f"{value['chance'][str(k)]:.3f}" for k in KS)
-                lines.append(f"  {key:28}{recalls}   {chances}")
+                lines.append(f"  {key:28}{_recalls_in_words(value)}")
+        for vendor, value in test.get("by vendor", {}).items():
+            what = f"image to text, {vendor}"
+            lines.append(f"  {what:28}{_recalls_in_words(value)}   {value['names']:,} names")
+        lines += selective_lines(test["AURC"])
         for name_of_tree, scores in test.get("tree", {}).items():
             lines.append(f"  {f'tree of {name_of_tree}':28}" + "".join(f"{k:>10}" for k in scores))
             for row in ("mean", "chance"):
@@ -220,6 +270,7 @@ def as_table(result: dict[str, Any]) -> str:
                     f"  {key:28}{value['accuracy']:9.3f}{value['macro']:8.3f}"
                     f"{value['chance']:9.3f}{value['most frequent']:15.3f}"
                 )
+    lines += classify_lines(result["classify"]) if "classify" in result else []
     lines += ["", f"distance from the root{'':8}{'mean':>8}{'25%':>8}{'median':>8}{'75%':>8}"]
     for level, r in result["radius"].items():
         numbers = "".join(f"{r[k]:8.3f}" for k in ("mean", "25%", "median", "75%"))
@@ -227,6 +278,11 @@ def as_table(result: dict[str, Any]) -> str:
     lines += _hierarchy_lines(result.get("hierarchy", {}))
     lines.append("  scalars: " + ", ".join(f"{k} {v:.3g}" for k, v in result["scalars"].items()))
     return "\n".join(lines)
+
+
+def _recalls_in_words(value: dict[str, Any]) -> str:
+    recalls = "".join(f"{value['recall'][str(k)]:8.3f}" for k in KS)
+    return f"{recalls}   " + "/".join(f"{value['chance'][str(k)]:.3f}" for k in KS)
 
 
 def _hierarchy_lines(hierarchy: dict[str, Any]) -> list[str]:

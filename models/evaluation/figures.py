@@ -1,8 +1,8 @@
-"""The pictures of a run: loss curves, the embedding on the disk, distances from the root."""
+"""The pictures of a run: loss curves, the embedding on the disk, radii, risk and coverage."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ...datasets import EmojiData
 from ...datasets.disk import replacing
+from ...losses.metrics import risk_coverage
 from ...manifolds import Euclidean, Manifold, Product
 from ...plotting import (
     Projection,
@@ -29,16 +30,19 @@ from ...plotting import (
 )
 from ..training.checkpoint import METRICS, check_place
 from ..training.log import LOG_EVERY, read_log
-from .evaluate import LEVELS, points_by_level, radii_by_level
+from .evaluate import LEVELS, image_points, points_by_level, radii_by_level, text_points
 from .hierarchy import level_texts
+from .retrieval import rank_of
 from .run import Run
 from .run_data import run_pictures
+from .selective import confidence_doubts
 
-LOSSES, EMBEDDING, PICTURES, RADII = (
+LOSSES, EMBEDDING, PICTURES, RADII, RISK = (
     "loss",
     "disk_labels",
     "disk_pictures",
     "radius",
+    "risk_coverage",
 )
 """Names of the files, less the format."""
 MOST_DRAWN = 2000
@@ -87,6 +91,7 @@ def draw_run(
     kind = "held-out pictures" if seen.startswith("no") else "pictures"
     figures = {
         RADII: _radii(run, pictures, index, name),
+        RISK: _risk(run, pictures, index, name),
         **_embedding(run, pictures, index, name, kind),
     }
     return paths + written(figures)
@@ -97,6 +102,26 @@ def saved(figure: Figure, path: Path, dpi: int) -> Path:
     with replacing(path) as part:
         save(figure, part, dpi=dpi, format=path.suffix[1:])
     return path
+
+
+def risks(doubts: Mapping[str, Tensor], hit: Tensor) -> Figure:
+    """The share of errors among the most certain pictures, against how many those are."""
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    ax = figure.add_subplot()
+    mean = float(1 - hit.double().mean())
+    ax.axhline(mean, color="0.6", linewidth=1, linestyle=":", label="a random order")
+    for method, doubt in doubts.items():
+        coverage, risk = risk_coverage(doubt, 1 - hit)
+        ax.plot(coverage.numpy(), risk.numpy(), linewidth=1.2, label=method)
+    ax.set(
+        xlim=(0, 1),
+        xlabel="coverage: share of the pictures, the most certain first",
+        ylabel="risk: share of them whose nearest name is wrong",
+        title="Risk and coverage (lower on the left: uncertainty knows the errors)",
+    )
+    ax.title.set_fontsize(10)
+    ax.legend(fontsize=7, frameon=False)
+    return figure
 
 
 def _losses(run: Run, name: str) -> Figure:
@@ -119,6 +144,22 @@ def _radii(run: Run, data: EmojiData, index: NDArray[np.int64], name: str) -> Fi
     root = "root (the origin)" if run.model.lifting == "normal" else "root (the empty caption)"
     radius_histogram(radii_by_level(run, data, index), ax=ax, label=root)
     ax.set_title(f"{name}: distance from the root by level")
+    return figure
+
+
+def _risk(run: Run, data: EmojiData, index: NDArray[np.int64], name: str) -> Figure:
+    """Of names for pictures, by the model's own confidence."""
+    concept = data.concept[index]
+    candidates = np.unique(concept)
+    texts = text_points(run, [data.names[c] for c in candidates])
+    logits = run.logits(image_points(run, data, index), texts)
+    rank = rank_of(logits.numpy(), concept[:, None] == candidates)
+    figure = risks(confidence_doubts(logits), torch.from_numpy((rank < 1).astype(np.float64)))
+    figure.axes[0].set_title(
+        f"{name}: risk and coverage of names for pictures\n"
+        "(below the dotted line: its confidence knows the errors)",
+        fontsize=10,
+    )
     return figure
 
 

@@ -26,12 +26,20 @@ def recall_at(scores: Scores, relevant: Relevance, ks: tuple[int, ...] = (1, 5, 
         ValueError: a score that is not a number, which is neither more nor less than any other and
             would let a broken model win; or a row without a relevant column.
     """
+    rank = rank_of(scores, relevant)
+    return [float((rank < k).mean()) for k in ks]
+
+
+def rank_of(scores: Scores, relevant: Relevance) -> NDArray[np.int64]:
+    """How many other columns stand before each row's best relevant one, equals among them: (rows,).
+
+    Arguments and errors as in :func:`recall_at`.
+    """
     check_scores(scores)
     if not relevant.any(1).all():
         raise ValueError("recall_at: expected a relevant column in each row, got a row without.")
     best = np.where(relevant, scores, -np.inf).max(1, keepdims=True)
-    rank = ((scores >= best) & ~relevant).sum(1)
-    return [float((rank < k).mean()) for k in ks]
+    return np.asarray(((scores >= best) & ~relevant).sum(1), np.int64)
 
 
 def check_scores(scores: Scores) -> None:

@@ -140,15 +140,13 @@ def fit_heads(
 
 
 def coordinates(model: ImageTextModel, points: Tensor) -> Tensor:
-    """Points (..., m) as numbers (..., d) without constraints, which a law per number can have.
+    """Numbers (..., d) of points (..., m), of which laws are.
 
-    On a model that lifts by normal coordinates at the origin these are they; one that projects
-    (CLIP) keeps the ambient unit vectors: normal coordinates at one point of the sphere would tear
-    it at the antipode, about which CLIP's points lie as well as anywhere. A law of independent
-    numbers then has mass off the sphere (as in the paper); likelihoods compare laws on one space,
-    not spaces.
+    See :meth:`spaceforms.models.ImageTextModel.coordinates`.
+    A law of independent numbers has mass off CLIP's sphere (as in the paper); likelihoods compare
+    laws on one space, not spaces.
     """
-    return points if model.lifting == "project" else model.manifold.to_normal(points)
+    return model.coordinates(points)
 
 
 def augmented(data: EmojiData, seed: int) -> EmojiData:

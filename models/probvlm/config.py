@@ -8,7 +8,16 @@ import tyro
 
 from ..options import PATH, absent
 
-Method = Literal["generalized_gaussian", "gaussian", "laplace", "surrogate", "pfe", "pcme"]
+Method = Literal[
+    "generalized_gaussian",
+    "gaussian",
+    "laplace",
+    "surrogate",
+    "pfe",
+    "pcme",
+    "prolip",
+    "last_layer",
+]
 Heads = Literal["clip", "meru", "euclip", "phyclip", "sphere-cones"]
 
 
@@ -27,7 +36,8 @@ class ProbVLMConfig:
     out: Path
     """Folder for results and weights."""
     methods: tuple[Method, ...] = get_args(Method)
-    """ProbVLM by its likelihood, and the baselines pfe and pcme."""
+    """ProbVLM by its likelihood, and the baselines pfe, pcme, prolip and last_layer (Laplace's
+    approximation of the heads' projections)."""
     model: Heads = "clip"
     """The model whose heads, manifold and contrastive loss align the features."""
     embed_dim: int = 64

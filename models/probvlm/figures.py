@@ -5,19 +5,21 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...losses.metrics import risk_coverage
-from ..evaluation.figures import saved
+from ..evaluation.figures import risks, saved
+from .contents import Contents
 from .uncertainty import LEVELS
 
 RELIABILITY, RISK, STRIP = "reliability.png", "risk_coverage.png", "certainty.png"
+CONTENTS = "contents.png"
 _SHOWN = 8  # pictures in a row of the strip
+_LAWS = 4  # names that are the least uncertain, and as many the most
 
 
 def reliability(result: Mapping[str, Any]) -> Figure:
@@ -51,26 +53,6 @@ def reliability(result: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def risks(doubts: Mapping[str, Tensor], hit: Tensor) -> Figure:
-    """The share of errors among the most certain pictures, against how many those are."""
-    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
-    ax = figure.add_subplot()
-    mean = float(1 - hit.double().mean())
-    ax.axhline(mean, color="0.6", linewidth=1, linestyle=":", label="a random order")
-    for method, doubt in doubts.items():
-        coverage, risk = risk_coverage(doubt, 1 - hit)
-        ax.plot(coverage.numpy(), risk.numpy(), linewidth=1.2, label=method)
-    ax.set(
-        xlim=(0, 1),
-        xlabel="coverage: share of the pictures, the most certain first",
-        ylabel="risk: share of them whose nearest name is wrong",
-        title="Risk and coverage (lower on the left: uncertainty knows the errors)",
-    )
-    ax.title.set_fontsize(10)
-    ax.legend(fontsize=7, frameon=False)
-    return figure
-
-
 def strip(
     images: NDArray[np.uint8], names: list[str], doubt: Tensor, hit: Tensor, *, method: str
 ) -> Figure:
@@ -96,6 +78,49 @@ def strip(
     return figure
 
 
+class Shown(NamedTuple):
+    """Laws of names by a method and what they hold, for a picture: the uncertainties (Q,) of Q
+    names, these, and the families of their concepts; and the pictures (N, S, S, 3) with theirs."""
+
+    method: str
+    found: Contents
+    doubt: Tensor
+    names: list[str]
+    family: NDArray[np.int64]
+    images: NDArray[np.uint8]
+    image_family: NDArray[np.int64]
+
+
+def contents_strip(shown: Shown) -> Figure:
+    """The pictures nearest to the location and to samples of the laws of the least and of the most
+    uncertain names; framed in green where the picture is of that name."""
+    order = shown.doubt.argsort(stable=True).tolist()
+    half = min(_LAWS, len(order) // 2)
+    rows = order[:half] + order[len(order) - half :]
+    count = shown.found.samples.shape[1]
+    figure = Figure(figsize=(1.6 + 0.8 * (1 + count), 0.3 + 0.92 * len(rows)), layout="constrained")
+    figure.suptitle(f"What laws of names hold, by {shown.method}: pictures nearest to", fontsize=10)
+    axes = figure.subplots(len(rows), 1 + count, squeeze=False)
+    for place, (line, q) in enumerate(zip(axes, rows, strict=True)):
+        pictures = [int(shown.found.location[q]), *shown.found.samples[q].tolist()]
+        for ax, k in zip(line, pictures, strict=True):
+            ax.imshow(shown.images[k])
+            ax.set(xticks=[], yticks=[])
+            right = shown.image_family[k] == shown.family[q]
+            for spine in ax.spines.values():
+                spine.set(color="#188038" if right else "0.85", linewidth=2 if right else 0.6)
+        kind = "certain" if place < half else "uncertain"
+        words = "\n".join(textwrap.wrap(shown.names[q], 16)[:2])
+        line[0].set_ylabel(
+            f"{words}\n({kind})", rotation=0, ha="right", va="center", fontsize=8, labelpad=6
+        )
+    if rows:
+        axes[0, 0].set_title("its location", fontsize=8)
+        for k in range(count):
+            axes[0, 1 + k].set_title(f"sample {1 + k}", fontsize=8)
+    return figure
+
+
 def draw(
     folder: Path,
     result: Mapping[str, Any],
@@ -103,12 +128,15 @@ def draw(
     hit: Tensor,
     images: NDArray[np.uint8],
     names: list[str],
+    shown: Shown | None,
 ) -> list[Path]:
-    """Draw all three into a folder; their paths."""
+    """Draw all four into a folder, without laws of names three; their paths."""
     method = next(iter(doubts))
     figures = {
         RELIABILITY: reliability(result),
         RISK: risks(doubts, hit),
         STRIP: strip(images, names, doubts[method], hit, method=method),
     }
+    if shown is not None:
+        figures[CONTENTS] = contents_strip(shown)
     return [saved(figure, folder / name, 150) for name, figure in figures.items()]

@@ -23,13 +23,15 @@ from ...datasets import EmojiData, load_emoji
 from ...datasets.disk import replacing, write_text
 from ...datasets.share import is_npz
 from ..encoders.frozen import load_features
+from ..evaluation.hierarchy import levels_of
 from ..evaluation.run import load_run
 from ..evaluation.run_data import all_pictures
 from ..training.checkpoint import check_place
 from .alignment_heads import coordinates, make_parts
 from .baselines import augmentation_variance
 from .config import ProbVLMConfig
-from .train import Pairs, selection, train_adapters, train_heads
+from .contents import Contents, contents, contents_figures
+from .train import Pairs, last_layer, selection, train_adapters, train_heads
 from .uncertainty import (
     calibration_figures,
     hits_at_1,
@@ -39,6 +41,8 @@ from .uncertainty import (
 )
 
 RESULT, CONFIG = "probvlm.json", "config.json"
+SAMPLES = 8
+"""Of each law, whose nearest pictures are looked at."""
 COLUMNS = (
     "NLL: nats a number, less is better; of laws at their own embeddings (intra) and at those of",
     "  the other modality (cross). covered: the share inside the central intervals of 50, 90 and",
@@ -95,13 +99,26 @@ def run(config: ProbVLMConfig) -> dict[str, Any]:
         "pictures": {name: len(rows) for name, rows in parts._asdict().items()},
         "names tested": len(candidates),
         "retrieval": {m: recalls(s, r) for m, (_, _, s, r) in queries.items()},
+        # Mean variance of a coordinate: what the mean of an uncertainty is a share of.
+        "spread": {m: float(z.var(0).mean()) for m, (z, _, _, _) in queries.items()},
         "methods": {},
     }
 
     # -- adapters
     _save(heads, config.out / "heads.safetensors")
     doubts: dict[str, Tensor] = {}
+    laws: tuple[str, Contents, Tensor] | None = None  # of the first method, with its doubts
     for method in config.methods:
+        if method == "last_layer":
+            variances = last_layer(heads, pairs, parts.heads, test, candidates)
+            doubts[method] = variances["image"]
+            result["methods"][method] = {
+                f"{modality} uncertainty": calibration_figures(
+                    {"total": variances[modality]}, hit, bins=min(config.bins, len(hit))
+                )
+                for modality, (_, hit, _, _) in queries.items()
+            }
+            continue
         model = train_adapters(config, method, z_image, z_text, pairs.family, parts.adapters)
         _save(model, config.out / f"{method}.safetensors")
         figures: dict[str, Any] = likelihood_figures(model, z_image[test], z_text[test])
@@ -112,6 +129,19 @@ def run(config: ProbVLMConfig) -> dict[str, Any]:
             figures[f"{modality} uncertainty"] = calibration_figures(known, hit, bins=bins)
             if modality == "image" and "total" in known:
                 doubts[method] = known["total"]
+        held = contents(
+            model,
+            heads,
+            z_names[candidates],
+            "text",
+            image[test],
+            samples=SAMPLES,
+            seed=config.seed,
+        )
+        figures["contents"] = _held(held, data, data.concept[test], candidates)
+        if laws is None:
+            u = model.uncertainty(z_names[candidates], "text", passes=config.passes)
+            laws = method, held, u.total
         result["methods"][method] = figures
     if views:
         with torch.no_grad():
@@ -130,11 +160,42 @@ def run(config: ProbVLMConfig) -> dict[str, Any]:
     write_text(config.out / CONFIG, json.dumps(options, indent=2, default=str) + "\n")
     write_text(config.out / RESULT, json.dumps(result, indent=2) + "\n")
     if doubts and importlib.util.find_spec("matplotlib"):  # of the extra plot
-        from .figures import draw
+        from .figures import Shown, draw
 
-        shown = [data.names[c] for c in data.concept[test]]
-        draw(config.out, result, doubts, queries["image"][1], data.images[test], shown)
+        names_of = [data.names[c] for c in data.concept[test]]
+        images, hit = data.images[test], queries["image"][1]
+        shown = None
+        if laws is not None:
+            words = [data.names[c] for c in candidates]
+            shown = Shown(*laws, words, data.family[candidates], images, family)
+        draw(config.out, result, doubts, hit, images, names_of, shown)
     return result
+
+
+def _contents_lines(methods: dict[str, Any]) -> list[str]:
+    """What samples of names' laws are nearest to."""
+    lines: list[str] = []
+    for method, f in methods.items():
+        for kind, c in f.get("contents", {}).items():
+            if not lines:
+                head = "".join(f"{name:>11}" for name in c)
+                lines = ["", f"  {'nearest to laws of names, same':34}{head}"]
+            lines.append(f"  {method:22}{kind:12}" + "".join(f"{v:11.3f}" for v in c.values()))
+    return lines
+
+
+def _held(
+    found: Contents, data: EmojiData, concept: NDArray[np.int64], candidates: NDArray[np.int64]
+) -> dict[str, Any]:
+    """What laws of names hold, by family and, where there are any, by subgroup."""
+    figures: dict[str, Any] = {
+        "family": contents_figures(found, data.family[concept], data.family[candidates])
+    }
+    if len(levels_of(data)) > 1:
+        level = levels_of(data)[-2]
+        kind = data.hierarchy.ancestor(level)
+        figures[level] = contents_figures(found, kind[concept], kind[candidates])
+    return figures
 
 
 def _data(config: ProbVLMConfig) -> EmojiData:
@@ -175,6 +236,7 @@ def as_table(result: dict[str, Any]) -> str:
                 if isinstance(c, dict):
                     numbers = "".join(f"{c[k]:8.3f}" for k in ("S", "R2", "-S R2", "p", "AURC"))
                     lines.append(f"  {method:22}{kind:12}{numbers}")
+    lines += _contents_lines(result["methods"])
     if chosen := result.get("selection"):
         numbers = ", ".join(f"{k} {v:.3f}" for k, v in chosen.items() if isinstance(v, float))
         lines += ["", f"  R@1 with {chosen['added']} of {chosen['pool']} more pictures: {numbers}"]

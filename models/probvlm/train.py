@@ -13,8 +13,9 @@ from ..image_text import ImageTextModel
 from ..registry import make_model
 from ..training.optim import learning_rate
 from .alignment_heads import GivenFeatures, Parts, coordinates, fit_heads
-from .baselines import PCME, PFE
+from .baselines import PCME, PFE, ProLIP
 from .config import ProbVLMConfig
+from .last_layer import fit_last_layer, last_layer_variance
 from .model import LIKELIHOODS, ProbVLM
 from .uncertainty import recalls, retrieval_scores
 
@@ -78,7 +79,7 @@ def train_adapters(
         }
         model = ProbVLM(image.shape[1], likelihood=method, **weights, **sizes)
     else:
-        model = {"pfe": PFE, "pcme": PCME}[method](image.shape[1], **sizes)
+        model = {"pfe": PFE, "pcme": PCME, "prolip": ProLIP}[method](image.shape[1], **sizes)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.lr, weight_decay=config.weight_decay
     )
@@ -101,6 +102,32 @@ def train_adapters(
     if not bool(loss.isfinite()):
         raise FloatingPointError(f"{method}: the loss is {float(loss)}; expected a finite one.")
     return model.eval()
+
+
+def last_layer(
+    heads: ImageTextModel,
+    pairs: Pairs,
+    rows: NDArray[np.int64],
+    test: NDArray[np.int64],
+    candidates: NDArray[np.int64],
+) -> dict[str, Tensor]:
+    """Variances of pictures ``test`` and names ``candidates`` by the law of the projections that
+    rows ``rows`` trained; see :mod:`spaceforms.models.probvlm.last_layer`."""
+    asked = {"image": pairs.image[test], "text": pairs.names[candidates]}
+    given = {"image": pairs.image[rows], "text": pairs.text[rows]}
+    encoders = {"image": heads.image_encoder, "text": heads.text_encoder}
+    with torch.no_grad():
+        points = {
+            "image": heads.encode_image(given["image"]),
+            "text": heads.encode_text(given["text"]),
+        }
+        found = {}
+        for modality, other in (("image", "text"), ("text", "image")):
+            features = encoders[modality](given[modality])
+            law = fit_last_layer(heads, modality, features, points[other])
+            inputs = encoders[modality](asked[modality])
+            found[modality] = last_layer_variance(heads, modality, law, inputs)
+    return found
 
 
 def selection(

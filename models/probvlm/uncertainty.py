@@ -84,12 +84,13 @@ def calibration_figures(
     S is the rank correlation of the bins' numbers with their recall (-1 is best), R2 the squared
     correlation, -S R2 ProbVLM's figure of merit, p the chance of an S as far from 0 by any order of
     the bins. AURC is the mean risk of the most certain ones over all coverages, for a random order
-    1 - recall. See :func:`spaceforms.losses.metrics.calibration`.
+    1 - recall. See :func:`spaceforms.losses.metrics.calibration`. "mean" is the uncertainty's own.
     """
     result: dict[str, Any] = {"recall at 1": float(hit.mean())}
     for name, u in uncertainties.items():
         found = calibration(u, hit, bins=bins)
         result[name] = {
+            "mean": float(u.mean()),
             "S": found.spearman,
             "R2": found.squared_correlation,
             "-S R2": found.score,

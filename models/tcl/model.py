@@ -54,6 +54,8 @@ class TCLDesign(Design):
                 raise ValueError(f"{where}: {name} is {share}; expected 0 to 1.")
         if self.queue_size < 0:
             raise ValueError(f"{where}: queue_size is {self.queue_size}; expected 0 or more.")
+        if self.pool < 1:
+            raise ValueError(f"{where}: pool is {self.pool}; expected at least 1.")
         for name in ("intra_weight", "local_weight", "fusion_weight"):
             weight = getattr(self, name)
             if not 0 <= weight < math.inf:
@@ -137,6 +139,7 @@ class TCL(ImageTextModel):
             "tcl: weight of matching and masked words; 0 for no fusion encoder."
         ),
         "fusion_layers": Option("tcl: blocks of the fusion encoder.", most=1000),
+        "pool": Option("tcl: side of the squares of cells that are one part of a picture."),
     }
     steps: Tensor
 

@@ -54,10 +54,11 @@ class TrainConfig:
     """Folders and shards: other pairs to evaluate on, a folder or shards; then none of `data` is
     held out."""
     split: Literal["vendor", "concept", "both"] = "vendor"
-    """Emoji: what is held out: all pictures of one vendor, some concepts of every vendor, or
+    """Emoji: what is held out: all pictures of a vendor, some concepts of every vendor, or
     both."""
     held_out: str = "emojione"
-    """Emoji: the vendor held out by the splits vendor and both."""
+    """Emoji: the vendor held out by the splits vendor and both, or several with commas between:
+    emojione,fluent3d. The figures of each are reported."""
     epochs: int = 48
     """Passes over the training pictures."""
     batch_size: int = 256

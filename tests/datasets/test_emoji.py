@@ -111,6 +111,12 @@ def test_other_vendors_can_be_held_out(data: EmojiData) -> None:
     assert data.by_concept().held_out is None
     with pytest.raises(ValueError, match=r"expected a vendor of .*got 'apple'"):
         data.by_vendor("apple")
+    two = data.by_vendor("emojione,fluent3d")
+    drawn = np.isin(data.vendor, [data.vendors.index(v) for v in ("emojione", "fluent3d")])
+    assert np.array_equal(two.tests["vendor"], np.flatnonzero(drawn))
+    assert np.array_equal(two.train, np.flatnonzero(~drawn))
+    with pytest.raises(ValueError, match=r"expected a vendor of .*got 'apple'"):
+        data.by_vendor("emojione,apple")
     with pytest.raises(ValueError, match=r"expected one of .*got 'random'"):
         data.split("random")
 

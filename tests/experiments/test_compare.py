@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from compare import Difference, difference, hits, value
+from compare import MOST, PAIRS, Difference, difference, hits, select, value
 from scipy import stats
 
 FIGURE = "image to text R@10"
@@ -131,3 +131,49 @@ def test_a_verdict_needs_the_whole_interval_and_five_pairs(margin):
 def test_one_pair_has_no_interval_and_decides_nothing():
     one = Difference(0.5, float("nan"), float("nan"), 1)
     assert one.ahead() == one.within(1.0) == "not decided"
+
+
+@pytest.mark.parametrize(("distance", "spread"), [(0.02, 0.03), (0.01, 0.02), (0.05, 0.04)])
+def test_so_many_seeds_decide_in_four_of_five_cases(distance, spread):
+    """Against the exact power of Student's test, by the noncentral law."""
+    found = Difference(distance, -1.0, 1.0, 5, spread, 0.0)
+    seeds = found.seeds_ahead()
+
+    def power(n):
+        quantile = stats.t.ppf(0.975, n - 1)
+        return stats.nct.sf(quantile, n - 1, distance * n**0.5 / spread)
+
+    # The quantile t(0.8) in place of the noncentral law costs some parts in a thousand.
+    assert power(seeds) > 0.795 > power(seeds - 1) - 0.01
+    # A margin counts from its own side: equal distances, equal numbers.
+    assert Difference(0.0, -1, 1, 5, spread).seeds_ahead(distance) == seeds
+    assert Difference(-2 * distance, -1, 1, 5, spread).seeds_ahead(distance) == seeds
+    assert Difference(distance / 2, -1, 1, 5, spread).seeds_within(1.5 * distance) == seeds
+    assert Difference(-distance / 2, -1, 1, 5, spread).seeds_within(1.5 * distance) == seeds
+
+
+def test_what_no_number_of_seeds_decides_says_so():
+    assert Difference(0.5, np.nan, np.nan, 1).seeds_ahead() is None
+    assert Difference(0.5, np.nan, np.nan, 1).seeds_within(1.0) is None
+    assert Difference(0.0, -1, 1, 5, 0.1).seeds_ahead() == MOST + 1  # on the margin
+    # Concepts alone are as wide as the distance; a little farther, seeds are enough.
+    assert Difference(0.1, -1, 1, 5, 0.1, 0.1).seeds_ahead() == MOST + 1
+    wide = Difference(0.15, -1, 1, 5, 0.1, 0.1).seeds_ahead()
+    assert Difference(0.15, -1, 1, 5, 0.1, 0.0).seeds_ahead() < wide <= MOST
+    assert Difference(0.15, -1, 1, 5, 0.0, 0.1).seeds_ahead() == PAIRS
+
+
+def test_the_two_parts_of_an_interval_are_those_of_seeds_and_of_concepts(make_run):
+    generator = np.random.default_rng(5)
+    runs = []
+    for s in range(6):
+        runs.append(recall_run(make_run, "a", s, generator.random(60) < 0.6))
+        runs.append(recall_run(make_run, "b", s, generator.random(60) < 0.5))
+    got = difference(runs, "a", "b", FIGURE, {})
+    means = [
+        value(select(runs, "a", {})[s], FIGURE) - value(select(runs, "b", {})[s], FIGURE)
+        for s in range(6)
+    ]
+    assert got.spread == pytest.approx(np.std(means, ddof=1), rel=1e-12)
+    half = np.hypot(stats.t.ppf(0.975, 5) * got.spread / 6**0.5, got.fixed)
+    assert (got.high - got.low) / 2 == pytest.approx(half, rel=1e-12)

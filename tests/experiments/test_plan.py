@@ -75,7 +75,7 @@ def test_the_quick_set_replaces_seeds_grid_and_variants_and_merges_options(write
         (
             'kind = "train"',
             'kind = "trian"',
-            "kind is 'trian'; expected one of train, probvlm, noise",
+            "kind is 'trian'; expected one of train, probvlm, selection",
         ),
         ("seeds = [3, 1]", "seeds = [3, 3]", r"seeds is \[3, 3\]; expected .* different"),
         ("seeds = [3, 1]", "seeds = []", r"seeds is \[\]; expected a list"),
@@ -136,8 +136,10 @@ def test_every_run_of_our_experiments_has_options_that_its_model_takes(name, qui
             method = options.pop("method")
             methods = () if method == "ttda" else (method,)
             config = ProbVLMConfig(tmp_path, tmp_path, methods=methods, **options)
-        elif p.kind in ("noise", "wordnet", "embed"):
+        elif p.kind in ("heads", "noise", "wordnet", "embed", "selection"):
             config = importlib.import_module(p.kind).Options(**options)
+            for own in options.get("candidates", ()):
+                from_json(json.dumps(plan.merged(default, own)), where=run.name)
         else:
             options.pop("shuffled_hierarchy", None)
             config = from_json(json.dumps(plan.merged(default, options)), where=run.name)
@@ -190,9 +192,37 @@ def test_settings_are_tried_by_runs_of_their_own_and_the_best_ones_are_taken(wri
     assert not plan.tuned(p, []).runs
 
 
+def test_a_variant_tries_options_of_its_own_beside_the_common_ones(write, toml):
+    own = 'variants.a = { entail_weight = [0.0, 0.2] }\nvariants."b, other" = { ema = [0.9] }\n'
+    write(
+        toml.replace('"image.size" = [16, 24]', "")
+        + TUNING.replace(', "image.size" = [8]', "").replace("options =", own + "options =")
+    )
+    tried = [
+        (t.variant, t.at["embed_dim"], t.setting) for t in plan.read("own", quick=False).tuning
+    ]
+    wanted = {
+        "a": [{"lr": r, "entail_weight": w} for r in (1, 2) for w in (0.0, 0.2)],
+        "b, other": [{"lr": r, "ema": 0.9} for r in (1, 2)],
+    }
+    for variant, settings in wanted.items():
+        for width in (2, 4):
+            assert [s for v, w, s in tried if (v, w) == (variant, width)] == settings
+    # Everyone's first setting before anyone's second.
+    assert [s["lr"] for _, _, s in tried[:4]] == [1] * 4
+    # The cut-down set has variants of its own, and the tuning may know more.
+    quick = plan.read("own", quick=True).tuning
+    assert [t.setting for t in quick] == wanted["a"]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
+        (
+            "grid =",
+            "variants.c = { ema = [0.9] }\ngrid =",
+            "a variant c; expected some of a, b, oth",
+        ),
         ("seed = 9", "seed = 3", "seed is 3; expected one of its own"),
         ("seed = 9\n", "", "got figure, grid, options; expected figure, grid, options, seed"),
     ],

@@ -125,14 +125,17 @@ def test_claims_stand_with_difference_interval_seeds_and_verdict(page):
         *("a is ahead", "a is ahead at a large width too", "a costs less"),
         *("b is at one half (within 0.1)", "what nobody measured"),
     ]
-    source, measured, verdict = claims["a is ahead"]
-    assert (source, verdict) == ("paper, table 1", "holds")
+    source, measured, verdict, needed = claims["a is ahead"]
+    assert (source, verdict, needed) == ("paper, table 1", "holds", "")
     assert measured == "+0.100 [+0.100, +0.100], 5 seeds: a less b, `score`, embed_dim = 4"
     # Three pairs: -0.01, 0.18, -0.01. Student's quantile for two degrees of freedom is 4.3027.
     each = np.array([-0.01, 0.18, -0.01])
     half = 4.302652729911275 * each.std(ddof=1) / 3**0.5
-    _, measured, verdict = claims["a is ahead at a large width too"]
+    _, measured, verdict, needed = claims["a is ahead at a large width too"]
     assert verdict == "not decided"
+    # The mean is 0.0533 and the spread 0.1097: with 36 seeds the quantiles are 2.030 and 0.852.
+    assert needed == "about 36"
+    assert (2.030 + 0.852) * 0.1097 / 36**0.5 < 0.0533 < (2.032 + 0.852) * 0.1097 / 35**0.5
     interval = f"[{each.mean() - half:+.3f}, {each.mean() + half:+.3f}]"
     assert measured.startswith(f"{each.mean():+.3f} {interval}, 3 seeds: ")
     assert claims["a costs less"][1].startswith(
@@ -140,12 +143,13 @@ def test_claims_stand_with_difference_interval_seeds_and_verdict(page):
     )
     assert claims["a costs less"][2] == "holds"
     # 0.53 less 0.5, and 2.776 (four degrees of freedom) times the standard error 0.0158 / sqrt 5.
-    _, measured, verdict = claims["b is at one half (within 0.1)"]
+    _, measured, verdict, _ = claims["b is at one half (within 0.1)"]
     assert measured.startswith("+0.030 [+0.010, +0.050], 5 seeds: b less 0.5, `score`")
     assert verdict == "holds"
     assert claims["what nobody measured"][1:] == [
         "a less b, `another`, embed_dim = 4",
         "not measured",
+        "",
     ]
 
 
@@ -278,3 +282,24 @@ def test_settings_that_were_tried_stand_with_the_one_that_was_chosen(write, make
         ["4", "a", "2", "lr 2", "0.250 to 0.500"],
         ["4", "b", "1", "lr 1", "0.750 to 0.750"],
     ]
+
+
+def test_the_mean_the_best_and_the_worst_place_of_each_variant_stand_in_a_table(
+    write, make_run, tmp_path
+):
+    write(TOML.replace("[picture]", '[over]\npoints = "score"\nnever = "unknown"\n\n[picture]'))
+    table = rows(report.page({"own": result(make_run)}, tmp_path), "**Over embed_dim**")
+    assert table[0] == ["", "variant", "of embed_dim", "mean", "best", "worst"]
+    means = {key: np.mean(values) for key, values in SCORES.items()}
+    assert table[2:] == [
+        [
+            *("points", v, "2", f"{(means[v, 4] + means[v, 64]) / 2:.3f}"),
+            *(f"{means[v, 64]:.3f} (64)", f"{means[v, 4]:.3f} (4)"),
+        ]
+        for v in ("a", "b")
+    ]
+    # Of one place alone both ends are it; runs without the figure count nowhere.
+    runs = [r for r in result(make_run)["runs"] if r["at"]["embed_dim"] == 4]
+    text = report.extremes({"points": "score"}, runs)
+    assert "| points | a | 1 | 0.630 | 0.630 (4) | 0.630 (4) |" in text
+    assert report.extremes({"never": "unknown"}, runs) == ""

@@ -146,3 +146,17 @@ grid = { lr = [1, 3, 2] }
     assert len(results["tuning"]) == 6
     assert [r["figures"]["values"]["score"] for r in results["runs"]] == [30, 30, 31, 31]
     assert results["planned"] == 4
+
+
+def test_what_needs_encoders_that_are_not_installed_is_left_out_and_its_results_stay(
+    command, tmp_path, monkeypatch, capsys
+):
+    text = PLAN.replace('kind = "train"', 'kind = "heads"')
+    monkeypatch.setattr(run, "frozen_pair_is_here", lambda: True)
+    status, before = command(text)
+    assert (status, len(before["runs"])) == (0, 4)
+    (tmp_path / "out/full/own/made.txt").unlink()
+    monkeypatch.setattr(run, "frozen_pair_is_here", lambda: False)
+    assert command(text, "--minutes", "0") == (0, before)
+    assert 'own is left out: it needs pip install "spaceforms[frozen]"' in capsys.readouterr().out
+    assert made(tmp_path) == []

@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from spaceforms.losses.pairwise.readers import PairMask, Positives, SoftmaxReader, SoftmaxSums
+from spaceforms.losses.pairwise.readers import (
+    PairMask,
+    Positives,
+    SigmoidReader,
+    SoftmaxReader,
+    SoftmaxSums,
+)
 
 ALL = slice(None)
 F64 = torch.float64
@@ -85,3 +91,30 @@ def test_a_mask_says_of_pairs_what_it_says_of_the_table():
         table = mask.tile(ALL, ALL, 9)
         table = torch.ones(6, 9, dtype=torch.bool) if table is None else table.expand(6, 9)
         assert torch.equal(mask.of_pairs(column), table[torch.arange(6), column])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, F64])
+@pytest.mark.parametrize("reach", [1.0, 60.0, 130.0, 1e4])
+def test_one_shift_for_all_lines_loses_no_digits_however_far_apart_they_are(reach, dtype):
+    """Line by line where one shift would overflow, from a range of 124 on in float32."""
+    l = torch.linspace(-reach, 0, 40).to(dtype)[torch.randperm(40)].view(5, 8) - reach / 3
+    columns = Positives(column=torch.full((5,), -1))
+    it = SoftmaxReader(8, None, columns, symmetric=True, smoothed=False, decoupled=False)
+    found = it.start(5, 8, l)
+    it.read(found, l.clone(), slice(0, 5), slice(0, 8), torch.tensor(0.0))
+    sums = SoftmaxSums.of(found)
+    for line, axis in ((sums.rows, 1), (sums.columns, 0)):
+        # A logit is rounded once, less its shift, and is no larger than 4/3 of the reach.
+        allowed = 2 * torch.finfo(dtype).eps * (1 + reach)
+        assert (line.lse - l.double().logsumexp(axis)).abs().max() <= allowed
+
+
+def test_softplus_has_the_digits_of_its_dtype_on_both_sides_of_overflow():
+    for most in (80.0, 1e4):  # float32 overflows at e^88.7
+        l = torch.cat([torch.linspace(-100, most, 63), torch.tensor([0.0])]).view(8, 8)
+        it = SigmoidReader(8, None, Positives(column=torch.full((8,), -1)))
+        found = it.start(8, 8, l)
+        with torch.no_grad():
+            it.read(found, l.clone(), slice(0, 8), slice(0, 8), torch.tensor(0.0))
+        exact = torch.logaddexp(l.double(), torch.zeros(8, 8, dtype=F64)).sum(1)
+        assert ((found[0] - exact).abs() <= 8 * 2.0**-23 * exact).all()

@@ -6,7 +6,7 @@ import torch
 from spaceforms import losses
 from spaceforms.manifolds import Lorentz, PoincareBall, Product, Sphere, Stereographic
 from spaceforms.models import ImageEncoder, ProbVLM
-from spaceforms.models.probvlm.baselines import PCME
+from spaceforms.models.probvlm.baselines import PCME, ProLIP
 
 MODULES = {
     "Lorentz": lambda: Lorentz(-2.5, learnable=True),
@@ -17,6 +17,7 @@ MODULES = {
     "PointQueue": lambda: losses.PointQueue(Lorentz(), 3, size=4),
     "ProbVLM": lambda: ProbVLM(4, hidden=8),
     "PCME": lambda: PCME(4, hidden=8),
+    "ProLIP": lambda: ProLIP(4, hidden=8),
     "ImageEncoder": ImageEncoder,
 }
 

@@ -162,16 +162,21 @@ def test_evaluate_passes_its_options_on_and_names_the_file_it_wrote(calls, capsy
     calls(evaluate, "as_table", lambda result: f"table of {result['folder']} {result['ema']}")
     words = ["evaluate", str(tmp_path)]
     assert main(words) == 0
-    assert seen["evaluate"][1] == {"data": None, "concepts": None, "most": 10_000}
+    plain = {"most": 10_000, "classify": False, "prompts": None}
+    assert seen["evaluate"][1] == {"data": None, "concepts": None, **plain}
     assert capsys.readouterr().out == (
         f"table of {tmp_path} False\nWritten to {tmp_path / 'evaluation.json'}\n"
     )
     assert main([*words, "--data", "a/b.npz", "--concepts", "c/d.json", "--ema"]) == 0
-    given = {"data": Path("a/b.npz"), "concepts": Path("c/d.json"), "most": 10_000}
-    assert seen["evaluate"][1] == given
+    given = {"data": Path("a/b.npz"), "concepts": Path("c/d.json")}
+    assert seen["evaluate"][1] == {**plain, **given}
     assert capsys.readouterr().out == (
         f"table of {tmp_path} True\nWritten to {tmp_path / 'evaluation-b.json'}\n"
     )
+    assert main([*words, "--classify", "--prompts", "p.txt"]) == 0
+    assert seen["evaluate"][1]["classify"] is True
+    assert seen["evaluate"][1]["prompts"] == Path("p.txt")
+    capsys.readouterr()
     assert main([*words, "--concepts", "c/d.json"]) == 0
     assert f"Written to {tmp_path / 'evaluation-d.json'}" in capsys.readouterr().out
 

@@ -99,6 +99,32 @@ def test_held_out_concepts_are_reported_when_they_were_held_out(trained):
     assert "concept" not in evaluate(trained(overwrite=True))["tests"]
 
 
+def test_each_vendor_has_its_figures_where_several_were_held_out(trained):
+    """Those of two vendors held out, and of each as if it had been tested alone."""
+    run = trained(held_out="emojione,fluent3d", overwrite=True)
+    result = evaluate(run)
+    data, tests = held_out(run)
+    index = tests["vendor"]
+    found = result["tests"]["vendor"]["by vendor"]
+    assert sorted(found) == ["emojione", "fluent3d"]
+    firsts = [entry["recall"]["1"] for entry in found.values()]
+    assert firsts == sorted(firsts, reverse=True)
+    table = as_table(result)
+    for vendor, entry in found.items():
+        rows = index[data.vendor[index] == data.vendors.index(vendor)]
+        concept = data.concept[rows]
+        names = np.unique(concept)
+        images = image_points(run, data, rows)
+        scores = -run.distances(images, text_points(run, [data.names[c] for c in names])).numpy()
+        rank = (scores >= scores[concept[:, None] == names[None]][:, None]).sum(1) - 1
+        for k in (1, 5, 10):
+            assert entry["recall"][str(k)] == pytest.approx((rank < k).mean())
+            assert entry["chance"][str(k)] == pytest.approx(k / len(names))
+        assert (entry["pictures"], entry["names"]) == (len(rows), len(names))
+        assert f"image to text, {vendor}" in table
+    assert "by vendor" not in evaluate(trained(overwrite=True))["tests"]["vendor"]
+
+
 def test_other_pictures_go_to_a_file_of_their_own_and_may_have_been_trained_on(
     trained, small_data, tmp_path
 ):
@@ -297,6 +323,8 @@ def test_the_table_has_every_figure_in_its_place():
         }
     scores = {"TIE": {"mean": 1.5, "chance": 2.5}, "LCA": {"mean": 3.5, "chance": 4.5}}
     test["tree"] = {"groups": scores}
+    areas = {"probability": 0.711, "margin": 0.722, "random": 0.733, "best": 0.744}
+    test["AURC"] = {"image to text": areas, "text to image": {k: v + 0.1 for k, v in areas.items()}}
     names = ("accuracy", "macro", "chance", "most frequent")
     for k, level in enumerate(("subgroup", "group")):
         test[f"zero-shot {level}"] = {n: 0.5 + k / 10 + j / 100 for j, n in enumerate(names)}
@@ -333,6 +361,10 @@ def test_the_table_has_every_figure_in_its_place():
     (head,) = [x for x in lines if "TIE" in x]
     assert head.split() == ["tree", "of", "groups", "TIE", "LCA"]
     assert [row(r) for r in ("mean", "chance")] == [[1.5, 3.5], [2.5, 4.5]]
+    (head,) = [x for x in lines if "AURC" in x]
+    assert head.split()[-4:] == list(areas)
+    for direction, found in test["AURC"].items():
+        assert row(f"{direction}  ") == pytest.approx([*found.values()])
     (head,) = [x for x in lines if "accuracy" in x]
     assert head.split() == ["accuracy", "macro", "chance", "most", "frequent"]
     for level in ("subgroup", "group"):

@@ -22,8 +22,9 @@ from spaceforms.models.probvlm.alignment_heads import (
     fit_heads,
     make_parts,
 )
-from spaceforms.models.probvlm.baselines import PCME, PFE, augmentation_variance
+from spaceforms.models.probvlm.baselines import PCME, PFE, ProLIP, augmentation_variance
 from spaceforms.models.probvlm.config import ProbVLMConfig
+from spaceforms.models.probvlm.contents import Contents, contents, contents_figures
 from spaceforms.models.probvlm.run import as_table, run
 from spaceforms.models.probvlm.train import Pairs, train_adapters
 from spaceforms.models.probvlm.uncertainty import calibration_figures, hits_at_1, likelihood_figures
@@ -200,6 +201,37 @@ def test_pcme_compares_by_the_mean_square_distance_of_draws():
     torch.testing.assert_close(model.loss(image, text).total, wanted, rtol=0.02, atol=0)
 
 
+@torch.no_grad()
+def test_prolip_adds_what_pictures_lie_in_and_how_far_widths_are_from_the_spread():
+    """Against torch's own divergence and the integrals' closed form of one coordinate."""
+    sizes = {"hidden": 16, "centre": torch.linspace(-1, 1, DIM), "spread": 0.5}
+    torch.manual_seed(0)
+    model = ProLIP(DIM, inclusion_weight=0.3, bottleneck_weight=0.2, **sizes).double().eval()
+    for parameter in model.adapters.parameters():
+        torch.nn.init.normal_(parameter, std=0.15)
+    image, text = torch.randn(2, 9, DIM, dtype=torch.float64)
+    losses = model.loss(image, text)
+    pcme = PCME(DIM, **sizes).double().eval()
+    pcme.load_state_dict(model.state_dict())
+    matching = 9 * pcme.loss(image, text).total
+    torch.testing.assert_close(losses.parts["matching"], matching, rtol=1e-12, atol=0)
+    one, other = (
+        Normal(law.loc / 0.5, law.log_scale.exp() / math.sqrt(2) / 0.5)
+        for law in model(image, text)
+    )
+    unit = torch.distributions.kl_divergence
+    wanted = [unit(Normal(0.0, law.scale), Normal(0.0, 1.0)).mean() for law in (one, other)]
+    torch.testing.assert_close(losses.parts["bottleneck"], sum(wanted) / 2, rtol=1e-10, atol=0)
+    # log of the integral of p^2 q: the densities vanish at both ends.
+    z = torch.linspace(-25, 25, 20_001, dtype=torch.float64).view(-1, 1, 1)
+    p, q = one.log_prob(z), other.log_prob(z)
+    h = ((2 * p + q).logsumexp(0) - (p + 2 * q).logsumexp(0)).mean(-1)
+    wanted = torch.log1p((-h).exp()).mean()
+    torch.testing.assert_close(losses.parts["inclusion"], wanted, rtol=1e-9, atol=1e-9)
+    total = matching + 0.3 * wanted + 0.2 * losses.parts["bottleneck"]
+    torch.testing.assert_close(losses.total, total, rtol=1e-9, atol=0)
+
+
 def test_variance_over_views_is_zero_for_equal_views_and_a_variance_else():
     views = torch.randn(5, 3, DIM)
     torch.testing.assert_close(
@@ -251,6 +283,52 @@ def test_coordinates_are_normal_ones_where_a_model_lifts_by_them():
     torch.testing.assert_close(x.norm(dim=-1), meru.manifold.dist(origin, points))
     clip = CLIP(GivenFeatures(features), GivenFeatures(features), embed_dim=3)
     assert coordinates(clip, clip.encode_image(features)).norm(dim=-1).allclose(torch.ones(20))
+
+
+def test_coordinates_go_back_to_the_points_and_those_off_the_sphere_to_the_nearest():
+    features = torch.randn(20, 5)
+    for model in (CLIP, MERU):
+        heads = model(GivenFeatures(features), GivenFeatures(features), embed_dim=3)
+        points = heads.encode_image(features)
+        x = coordinates(heads, points)
+        torch.testing.assert_close(heads.from_coordinates(x), points, rtol=1e-5, atol=1e-6)
+        if model is CLIP:
+            torch.testing.assert_close(heads.from_coordinates(3 * x), points)
+
+
+@pytest.mark.parametrize("kind", [CLIP, MERU])
+def test_what_a_narrow_law_holds_is_the_nearest_picture_and_a_wide_one_holds_many(kind):
+    torch.manual_seed(0)
+    features = torch.randn(40, 5)
+    heads = kind(GivenFeatures(features), GivenFeatures(features), embed_dim=4).eval()
+    pictures = heads.encode_image(features).detach()
+    x = coordinates(heads, heads.encode_text(features[:6])).detach()
+    laws = ProbVLM(4, hidden=8, likelihood="gaussian", spread=float(x.std()))
+    found = {}
+    for width in (-30.0, 3.0):  # of the logistic function: the least scale, and nearly the largest
+        torch.nn.init.constant_(laws.adapters["text"].scale.bias, width)
+        found[width] = contents(laws.eval(), heads, x, "text", pictures, samples=16, seed=1)
+    points = heads.from_coordinates(laws.law(x, "text").loc.detach())
+    for k, point in enumerate(points):
+        nearest = int(heads.manifold.dist(point, pictures).argmin())
+        assert found[-30.0].location[k] == found[3.0].location[k] == nearest
+    narrow, wide = (contents_figures(f, np.arange(40), f.location.numpy()) for f in found.values())
+    assert narrow["location"] == wide["location"] == 1
+    assert narrow["samples"] > 0.9
+    assert wide["samples"] < 0.5
+    assert wide["different"] > 3 * narrow["different"]
+    before = torch.get_rng_state()
+    again = contents(laws, heads, x, "text", pictures, samples=16, seed=1)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(again.samples, found[3.0].samples)
+    with pytest.raises(ValueError, match="contents: samples is 0"):
+        contents(laws, heads, x, "text", pictures, samples=0)
+
+
+def test_contents_are_counted_by_kind():
+    held = Contents(torch.tensor([0, 2]), torch.tensor([[0, 0, 1, 2], [2, 3, 2, 2]]))
+    found = contents_figures(held, np.array([7, 7, 8, 9]), np.array([7, 9]))
+    assert found == {"location": 0.5, "samples": 0.5, "chance": 3 / 8, "different": 5 / 8}
 
 
 def test_calibration_knows_a_good_uncertainty_from_a_bad_one():
@@ -321,14 +399,23 @@ def test_the_command_runs_end_to_end(features, tmp_path, capsys):
     assert sum(result["pictures"].values()) == len(data)
     assert result["names tested"] == sum(c.split == "test" for c in data.concepts)
     assert set(result["methods"]) == {
-        *("generalized_gaussian", "gaussian", "laplace", "surrogate", "pfe", "pcme", "ttda")
+        *("generalized_gaussian", "gaussian", "laplace", "surrogate"),
+        *("pfe", "pcme", "prolip", "last_layer", "ttda"),
     }
     ttda = result["methods"].pop("ttda")["image uncertainty"]
+    last_layer = result["methods"].pop("last_layer")
+    assert set(last_layer) == {"image uncertainty", "text uncertainty"}
+    assert last_layer["text uncertainty"]["total"]["mean"] > 0
     assert ttda["recall at 1"] == result["retrieval"]["image"]["R@1"]
     for figures in result["methods"].values():
         assert math.isfinite(figures["cross"]["NLL"])
         assert 0 < figures["cross"]["coverage 50%"] < figures["cross"]["coverage 95%"] <= 1
         assert len(figures["image uncertainty"]["total"]["recall by bin"]) == 10
+        held = figures["contents"]["family"]
+        assert 0 < held["chance"] < 0.05
+        assert 1 / 8 <= held["different"] <= 1
+    pictures = ("reliability", "risk_coverage", "certainty", "contents")
+    assert all((tmp_path / f"{name}.png").is_file() for name in pictures)
     assert set(result["selection"]) >= {"none", "random", "most uncertain", "least uncertain"}
 
 

@@ -138,7 +138,7 @@ def test_every_option_is_of_a_model_and_every_model_has_the_words_of_its_own():
         assert set(model.own_options) <= set(parameters(name))
     # What is no option of a run: set in Python only.
     rest = {p for name in MODELS for p in parameters(name)} - set(known)
-    assert rest == {"embed_dim", "chain_aperture_scale", "manifold", "pool", "ramp", "seed"}
+    assert rest == {"embed_dim", "chain_aperture_scale", "manifold", "ramp", "seed"}
 
 
 def test_models_that_share_a_constructor_name_what_it_takes():

@@ -241,6 +241,7 @@ def test_a_run_on_another_space_trains_and_is_evaluated(tiny, space):
         ({"momentum": 1.5}, r"momentum is 1\.5; expected 0 to 1"),
         ({"distill": -0.1}, r"distill is -0\.1; expected 0 to 1"),
         ({"local_weight": -1.0}, r"local_weight is -1\.0; expected 0 or more"),
+        ({"pool": 0}, "pool is 0; expected at least 1"),
         ({"entail_weight": 0.1}, r"entail_weight is 0\.1 for the model tcl"),
         ({"curvature": 0.0, "learn_curvature": True}, "learn_curvature is set with curvature 0"),
         ({"model": "clip", "momentum": 0.9}, r"momentum is 0\.9 for the model clip"),

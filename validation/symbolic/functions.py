@@ -19,6 +19,18 @@ def _hyperbolic(e: Any) -> tuple[Any, Any]:
     return (e - 1 / e) / 2, (e + 1 / e) / 2
 
 
+# asinh(sqrt(k) T)/sqrt k and its square by k and T, in coordinates t and k: T = sinh(t)/sqrt k.
+_k = sp.Symbol("k", positive=True)
+_T = Sn(-1, t) / sp.sqrt(_k)
+_MISSING = (1 - Sn(-1, t) / Cs(-1, t) / t) / t**2
+
+
+def _slopes(value: Any, argument: Any) -> tuple[Any, Any]:
+    """(by the argument, by k where that is fixed)."""
+    by_argument = value.diff(t) / argument.diff(t)
+    return by_argument, value.diff(_k) - by_argument * argument.diff(_k)
+
+
 # name: (what the code computes, what it is)
 IDENTITIES: dict[str, tuple[Any, Any]] = {
     "sinh_ratio: sinh(t d)/sinh(d) from P = e^(t d), Q = e^d": (
@@ -49,6 +61,19 @@ IDENTITIES: dict[str, tuple[Any, Any]] = {
     "ball, to_normal: sn(r/2)^2 = |x|^2/gap at |x| = tn(r/2)": (
         (Sn(K, t / 2) / Cs(K, t / 2)) ** 2 / (1 + K * (Sn(K, t / 2) / Cs(K, t / 2)) ** 2),
         Sn(K, t / 2) ** 2,
+    ),
+    "asinh over a root, by T": (1 / Cs(-1, t), _slopes(t / sp.sqrt(_k), _T)[0]),
+    "asinh over a root, by k": (
+        -((t / sp.sqrt(_k)) ** 3) * _MISSING / 2,
+        _slopes(t / sp.sqrt(_k), _T)[1],
+    ),
+    "asinh over a root, its square by T^2": (
+        t / (Sn(-1, t) * Cs(-1, t)),
+        _slopes(t**2 / _k, _T**2)[0],
+    ),
+    "asinh over a root, its square by k": (
+        -((t**2 / _k) ** 2) * _MISSING,
+        _slopes(t**2 / _k, _T**2)[1],
     ),
 }
 
