@@ -73,8 +73,9 @@ def _value(x: Tensor, y: Tensor, v: Tensor) -> Saved:
     apart = length > square
     far = apart.to(x.dtype)
     # Across y - x: of points rounded off the sphere x + y is not, and near antipodes by more than
-    # it is long. Twice, as it may be a millionth of x + y, which on a circle nothing else forgives.
-    for _ in range(2):
+    # it is long. What is left may be a millionth of x + y, and of that the rounding is along the
+    # step: on a circle, where kappa is 1 even there, it is cleared of that too.
+    for _ in range(2 if x.shape[-1] == 2 else 1):
         both = subtract_scaled(both, step, far * dot(both, step) / length.where(apart, 1.0))
     square, inverse_scale = dot(both, both), one
     if not all_within(square, _least(x), torch.finfo(x.dtype).max ** 0.5):
