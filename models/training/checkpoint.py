@@ -2,6 +2,7 @@
 ema.safetensors where the weights were averaged."""
 
 import dataclasses
+import json
 import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -166,9 +167,26 @@ def begin_run(
     write_config(config)
 
 
+def read_options(folder: Path) -> dict[str, Any]:
+    """The options of the run in a folder as its file has them."""
+    options: dict[str, Any] = json.loads(read_file(folder / CONFIG, MOST_TABLE))
+    return options
+
+
 def write_config(config: TrainConfig) -> None:
     """Write the configuration of a run into its folder."""
-    _write(config.out / CONFIG, lambda path: path.write_text(to_json(config), encoding="utf-8"))
+    _write_options(config.out, json.loads(to_json(config)))
+
+
+def write_places(folder: Path, places: Mapping[str, Path | None]) -> None:
+    """Write where the data lie now into the configuration that is there."""
+    moved = {name: None if path is None else str(path) for name, path in places.items()}
+    _write_options(folder, read_options(folder) | moved)
+
+
+def _write_options(folder: Path, options: Mapping[str, Any]) -> None:
+    text = json.dumps(options, indent=2) + "\n"
+    _write(folder / CONFIG, lambda path: path.write_text(text, encoding="utf-8"))
 
 
 @contextmanager

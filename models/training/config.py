@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -279,26 +280,14 @@ def differences(config: TrainConfig, other: TrainConfig) -> list[str]:
     ]
 
 
-def options_digest(config: TrainConfig) -> str:
-    """A digest of the options of a run that its resumption must have too. Where the data lie is
-    none of them: whether they are the same is seen from what is read. Nor is an option at its
-    default, so that a run can be gone on with by a version that has more options."""
-    options = _set_options(config)
+def options_digest(options: Mapping[str, Any]) -> str:
+    """A digest of the options of a run, as its file has them, that its resumption must find there.
+
+    Where the data lie is none of them: whether they are the same is seen from what is read. Of the
+    file and not of what is read from it, so that a version with more options finds the same.
+    """
     kept = {k: v for k, v in options.items() if k not in (*_OF_THE_PROCESS, *_PLACES)}
     return digest([json.dumps(kept, default=str, sort_keys=True).encode()])
-
-
-def _set_options(config: Any) -> dict[str, Any]:
-    """The fields of a dataclass that are not at their default, those that are dataclasses too."""
-    found: dict[str, Any] = {}
-    for f in dataclasses.fields(config):
-        value = getattr(config, f.name)
-        if dataclasses.is_dataclass(value):
-            if own := _set_options(value):
-                found[f.name] = own
-        elif f.default is dataclasses.MISSING or value != f.default:
-            found[f.name] = value
-    return found
 
 
 def build_model(config: TrainConfig, vocabulary: int) -> ImageTextModel:

@@ -13,7 +13,7 @@ CPU with as many threads of OpenMP, which cut sums.
 import math
 import time
 from contextlib import ExitStack, closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -38,8 +38,9 @@ from .checkpoint import (
     load_state,
     own_folder,
     read_config,
+    read_options,
     save_state,
-    write_config,
+    write_places,
 )
 from .config import TrainConfig, build_model, check_sizes, differences, options_digest
 from .data import Feed, open_feed
@@ -126,7 +127,8 @@ def _run(config: TrainConfig, device: str, rank: int, world: int, held: ExitStac
     steps = per_epoch * config.epochs
     done, place = 0, feed.start()
 
-    made = {CONFIG: options_digest(config), TOKENIZER: tokenizer.digest()}
+    options = read_options(config.out) if config.resume else asdict(config)
+    made = {CONFIG: options_digest(options), TOKENIZER: tokenizer.digest()}
 
     def everything(place: Tensor) -> dict[str, Any]:
         """What a checkpoint keeps beside model and optimiser; all processes must ask."""
@@ -153,8 +155,8 @@ def _run(config: TrainConfig, device: str, rank: int, world: int, held: ExitStac
         # The same data, and the same pretrained encoders, in another place.
         names = ("data", "concepts", "image_folder", "text_folder")
         places = {name: getattr(config, name) for name in names}
-        if rank == 0 and (moved := replace(begun, **places)) != begun:
-            write_config(moved)
+        if rank == 0 and replace(begun, **places) != begun:
+            write_places(config.out, places)
     else:
         more = everything(place)
         if rank == 0:

@@ -17,6 +17,7 @@ def t(*values):
     return torch.tensor(values, dtype=F64)
 
 
+@pytest.mark.slow
 def test_sympy_derives_the_closed_form_from_the_integrals():
     """Of the square of a density times another, both normal, by sympy's own integration."""
     x, d = sympy.symbols("x d", real=True)

@@ -244,6 +244,8 @@ def _arguments(name: str) -> dict[str, object]:
             (*("x", "loc", "log_scale", "shape", "inverse_scale", "loc_v", "log_scale_v"),
              *("shape_v", "loc_t", "log_scale_t", "shape_t", "z_v", "z_t")), flat + 1
         )  # fmt: skip
+    if name == "inclusion_loss":
+        known |= dict.fromkeys(("loc_x", "log_var_x", "loc_y", "log_var_y"), flat)
     if name == "masked_language_loss":
         known |= {"logits": flat, "labels": torch.tensor([0, 1, 2, -100])}
     required = inspect.signature(getattr(functional, name)).parameters.values()

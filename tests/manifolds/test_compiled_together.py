@@ -132,6 +132,7 @@ def test_the_signature_below_a_decorator_is_kept():
     assert "power" in inspect.signature(Same.dist).parameters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space", [Lorentz(), PoincareBall(), Sphere()], ids=repr)
 def test_a_map_that_takes_one_kernel_twice_is_compiled_for_any_size(space):
     """Under ``dynamic=True`` a number of a file is an input of each kernel's graph; torch 2.13

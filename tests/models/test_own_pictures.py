@@ -96,7 +96,7 @@ def test_every_command_works_on_a_run_of_a_folder(small, own, tmp_path, capsys):
     assert f"held out: {120 - trained} pictures" in out
     assert "seen in training: no, held out by val_share 0.2" in out
     drawn = [Path(line.removeprefix("Drawn: ")) for line in out.splitlines() if "Drawn" in line]
-    assert len(drawn) == 5
+    assert len(drawn) == 6
     assert all(path.read_bytes()[:4] == b"\x89PNG" for path in drawn)
     assert main(["rank", str(config.out), str(own / "000.png"), "a", "b"]) == 0
 

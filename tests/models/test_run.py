@@ -1,6 +1,8 @@
 """A run in Python: what it takes for a picture, and what it says of it."""
 
 import dataclasses
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from spaceforms.datasets import Augmentation, EmojiDataset, load_emoji
 from spaceforms.models import load_run
 from spaceforms.models.encoders.transformers import ImageEncoderConfig, TextEncoderConfig
 from spaceforms.models.evaluation.evaluate import held_out, image_points
+from spaceforms.models.training.checkpoint import read_config
 from spaceforms.models.training.config import TrainConfig, options_digest
 from spaceforms.models.training.loop import train
 
@@ -200,14 +203,19 @@ def test_the_command_rank_prints_what_rank_says(run, picture, tmp_path, capsys):
         assert message in capsys.readouterr().err
 
 
-def test_options_that_a_later_version_has_change_no_digest_at_their_defaults(tmp_path):
-    @dataclasses.dataclass(frozen=True)
-    class Later(ImageEncoderConfig):
-        more: int = 3
-
-    config = TrainConfig(out=tmp_path)
-    before = options_digest(config)
-    assert options_digest(dataclasses.replace(config, image=Later())) == before
-    assert options_digest(dataclasses.replace(config, image=Later(more=4))) != before
-    assert options_digest(dataclasses.replace(config, embed_dim=config.embed_dim + 1)) != before
-    assert options_digest(dataclasses.replace(config, save_every=7)) == before
+def test_a_run_that_was_begun_by_a_version_with_fewer_options_is_gone_on_with(run, tmp_path):
+    """And one whose options were edited is not."""
+    out = tmp_path / "run"
+    shutil.copytree(run.folder, out)
+    options = json.loads((out / "config.json").read_text())
+    state = torch.load(out / "state.pt", weights_only=True)
+    older = {k: v for k, v in options.items() if k not in ("tuning", "lora_rank", "image_folder")}
+    state["made"]["config.json"] = options_digest(older)  # as that version wrote it
+    torch.save(state, out / "state.pt")
+    (out / "config.json").write_text(json.dumps(older, indent=2))
+    config = dataclasses.replace(read_config(out), resume=True)
+    train(config)
+    train(config)  # what was written by the first is found by the second
+    (out / "config.json").write_text(json.dumps(older | {"lr": 0.5}))
+    with pytest.raises(ValueError, match=r"begun with another config\.json"):
+        train(dataclasses.replace(read_config(out), resume=True))
