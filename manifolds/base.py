@@ -26,44 +26,41 @@ from .space_form import Context, SpaceForm, divided, times
 class Manifold(SpaceForm):
     r"""A complete simply connected Riemannian manifold of constant sectional curvature K.
 
-        Points ``x, y`` and tangent vectors ``u, v`` are tensors whose last axis holds coordinates; all
-        leading axes broadcast, and a function of points returns the broadcast leading axes. The base
-        point comes first, options are keyword-only.
+    Points ``x, y`` and tangent vectors ``u, v`` are tensors whose last axis holds coordinates; all
+    leading axes broadcast, and a function of points returns the broadcast leading axes. The base
+    point comes first, options are keyword-only.
 
-        *Precision.* float64 and float32 are computed as they come; bfloat16 and float16 are computed
-        in float32 and the result is rounded to the input's dtype, whatever autocast or TF32 say.
-        Mixed dtypes promote as torch does.
+    *Precision.* float64 and float32 are computed as they come; bfloat16 and float16 are computed
+    in float32 and the result is rounded to the input's dtype, whatever autocast or TF32 say.
+    Mixed dtypes promote as torch does.
 
-        *Curvature.* Each kernel is written for the unit space form, K in {-1, 0, 1}. A space of
-        curvature K is the unit one seen through a magnifying glass of R = 1/sqrt(abs(K)): points are
-        divided by R on the way in, lengths multiplied by R on the way out.
+    *Curvature.* Each kernel is written for the unit space form, K in {-1, 0, 1}. A space of
+    curvature K is the unit one seen through a magnifying glass of R = 1/sqrt(abs(K)): points are
+    divided by R on the way in, lengths multiplied by R on the way out.
 
-        *Defined everywhere.* No function returns NaN for a point of the manifold. Where a quantity
-        is not differentiable (a distance at coincident points, an angle at its vertex) the gradient is
-        the documented subgradient, 0 unless said otherwise.
+    *Defined everywhere.* No function returns NaN for a point of the manifold. Where a quantity
+    is not differentiable (a distance at coincident points, an angle at its vertex) the gradient is
+    the documented subgradient, 0 unless said otherwise.
 
-        *Compiled.* Each class has code of its own for every public method, so the compiler counts the
-        graphs of ``Lorentz.dist`` apart from those of ``Sphere.dist``. It keeps eight of each in a
-        process (``torch._dynamo.config.recompile_limit``): one is taken for the first shape, one for
-        all others of as many axes, one for each other number of axes, and again for R = 1, for other
-        fixed curvatures together and for learnable ones; from the ninth on it runs eagerly, with a
-        warning in the log, or with ``fullgraph=True`` an error. A function of yours that is given many
-    <<<<<<< ours
-        manifolds is one function. What replaces ``Manifold.dist`` at run time, as a mock does, is so
-        not seen by ``Lorentz.dist``: replace that.
-    =======
-        manifolds is one function. Leave ``dynamic`` alone: under ``dynamic=True`` torch 2.13 fails in
-        ``geodesic`` of a learned curvature (of a number that two kernels have), and the default makes
-        sizes dynamic where they change.
-    >>>>>>> theirs
+    *Compiled.* Each class has code of its own for every public method, so the compiler counts the
+    graphs of ``Lorentz.dist`` apart from those of ``Sphere.dist``. It keeps eight of each in a
+    process (``torch._dynamo.config.recompile_limit``): one is taken for the first shape, one for
+    all others of as many axes, one for each other number of axes, and again for R = 1, for other
+    fixed curvatures together and for learnable ones; from the ninth on it runs eagerly, with a
+    warning in the log, or with ``fullgraph=True`` an error. A function of yours that is given many
+    manifolds is one function. What replaces ``Manifold.dist`` at run time, as a mock does, is so
+    not seen by ``Lorentz.dist``: replace that.
+    Leave ``dynamic`` alone: under ``dynamic=True`` torch 2.13 fails in ``geodesic`` of a learned
+    curvature (of a number that two kernels have), and the default makes sizes dynamic where they
+    change.
 
-        Every public method raises ``TypeError`` for a tensor that is not floating-point and
-        ``ValueError`` for last axes that differ or are too short, leading axes that do not broadcast
-        and tensors on different devices. Whether a point lies *on* the manifold is not checked here:
-        wrap the manifold in :class:`Checked` for that.
+    Every public method raises ``TypeError`` for a tensor that is not floating-point and
+    ``ValueError`` for last axes that differ or are too short, leading axes that do not broadcast
+    and tensors on different devices. Whether a point lies *on* the manifold is not checked here:
+    wrap the manifold in :class:`Checked` for that.
 
-        A new manifold gives the abstract methods below (all at unit curvature, all keeping the last
-        axis) and inherits the rest; see CONTRIBUTING.
+    A new manifold gives the abstract methods below (all at unit curvature, all keeping the last
+    axis) and inherits the rest; see CONTRIBUTING.
     """
 
     # -- points ---------------------------------------------------------------------------------

@@ -77,6 +77,6 @@ class Compiled:
         found = getattr(self._manifold, name)
         if name.startswith("_") or not inspect.ismethod(found):
             return found
-        # Not dynamic=True: there torch 2.13 makes inputs of a file's numbers and loses those of a map
-        # that takes one kernel twice, as geodesics of a learned curvature do.
+        # Not dynamic=True: there torch 2.13 makes inputs of a file's numbers, and loses those of a
+        # map that takes one kernel twice, as geodesics of a learned curvature do.
         return torch.compile(found, fullgraph=True)
