@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -29,6 +29,8 @@ from ..image_text import ImageTextModel
 from ..options import INT, PATH, absent, folder_option
 from ..registry import MODELS, design_of, make_model, parameters
 from .model_fields import OPTIONS, Model, with_model_options
+
+_LORA_RANK = 8
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class TrainConfig:
     tuning: Tuning = "frozen"
     """What learns of encoders from folders: nothing, low-rank adapters beside their linear layers
     (needs peft), or all; then take a small learning rate."""
-    lora_rank: int = 8
+    lora_rank: int = _LORA_RANK
     """Of the adapters."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """How pictures are moved and coloured; half-widths, 0 switches one off."""
@@ -214,6 +216,16 @@ class TrainConfig:
                     f"{name} is {text} with compile or recompute, which are for encoders of this "
                     "library; expected neither."
                 )
+            if own := list(_set_options(getattr(self, name))):
+                raise ValueError(
+                    f"{name} is {text}, and {', '.join(f'{name}.{o}' for o in own)} of the encoder "
+                    "of this library is set, which it stands in the place of; expected one of them."
+                )
+        if self.tuning != "lora" and self.lora_rank != _LORA_RANK:
+            raise ValueError(
+                f"lora_rank is {self.lora_rank} and tuning is {self.tuning}; expected tuning lora, "
+                "or no rank."
+            )
         if self.image_folder is None and self.text_folder is None and self.tuning != "frozen":
             raise ValueError(
                 f"tuning is {self.tuning} without encoders from folders, and those of this library "
@@ -288,6 +300,13 @@ def options_digest(options: Mapping[str, Any]) -> str:
     """
     kept = {k: v for k, v in options.items() if k not in (*_OF_THE_PROCESS, *_PLACES)}
     return digest([json.dumps(kept, default=str, sort_keys=True).encode()])
+
+
+def _set_options(config: Any) -> Iterator[str]:
+    """Names of the fields of a dataclass that are not at their default."""
+    for f in dataclasses.fields(config):
+        if f.default is dataclasses.MISSING or getattr(config, f.name) != f.default:
+            yield f.name
 
 
 def build_model(config: TrainConfig, vocabulary: int) -> ImageTextModel:

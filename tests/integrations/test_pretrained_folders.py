@@ -236,6 +236,8 @@ def test_long_texts_are_cut_and_the_id_of_padding_is_that_of_the_tokenizer(tmp_p
         (["--image", "hf:{dino}", "--model", "tcl"], "expected another model"),
         (["--image", "hf:{dino}", "--compile"], "expected neither"),
         (["--tuning", "lora"], "without encoders from folders"),
+        (["--image", "hf:{dino}", "--image.size", "64"], "image.size of the encoder"),
+        (["--image", "hf:{dino}", "--lora-rank", "4"], "expected tuning lora"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(folders, tmp_path, capsys, options, words):
