@@ -69,10 +69,13 @@ def more() -> dict[str, Definition]:
         return -2 * s.sign * s.sn(d / 2) ** 2 * s.sign if s.sign else -(d**2) / 2
 
     def resolution(s: Space, x: Vector, y: Vector) -> Any:
-        """What a few roundings of float64 are in a product of the size cs(r_x) cs(r_y)."""
+        """What counts as 0 in a product of the size cs(r_x) cs(r_y), 4 u of it, and its roundings.
+
+        Six units of float64, ``size`` being 4 cs(r_x)^2 cs(r_y)^2 far out.
+        """
         a, b = s.lift(x), s.lift(y)
         size = (1 + _dot(a, a)) * (1 + _dot(b, b))
-        return s.field.mpf(2) ** -53 * s.field.sqrt(size)
+        return 3 * s.field.mpf(2) ** -53 * s.field.sqrt(size)
 
     def apart(s: Space, x: Vector, y: Vector) -> Any:
         """By how much a distance moves when sn^2(d/2) does by that."""
