@@ -10,7 +10,9 @@ A table goes this way by itself, where
 * it is on a CUDA device and triton can be imported, and ``SPACEFORMS_TRITON`` is not 0;
 * its points are float32 (or less), and float64 products were not asked for;
 * it has one term, of a unit space form: all but products and ``Stereographic``;
-* every row has one positive or none, nothing is masked, smoothed or decoupled.
+* every row has one positive or none, nothing is masked, smoothed or decoupled;
+* the kernels gave a small loss and its gradients on that device as torch's own operations do, which
+  is tried once in a process.
 
 ``SPACEFORMS_TRITON=0`` is the torch path everywhere; 1 asks for this one on CPU tensors too, which
 goes with Triton's interpreter (``TRITON_INTERPRET=1``) and is how it is tested. It has been run in
@@ -18,14 +20,16 @@ the interpreter, and compiled for CUDA; no GPU has run it yet.
 """
 
 import os
+import warnings
+from contextvars import ContextVar
 from functools import cache
 from importlib.util import find_spec
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from ...manifolds import PairForm, PairTerm
+from ...manifolds import Lorentz, PairForm, PairTerm
 from ...manifolds.kernels.pair_form import UnitValue
 from .readers import SigmoidReader, SoftmaxReader
 from .tile_table import Fused, Side, Span, Tiling, whole_side
@@ -48,15 +52,78 @@ def fused_on(device: torch.device) -> bool:
 
 def fused_products(form: PairForm, x: Tensor, y: Tensor, precision: str) -> Fused | None:
     """How the kernels would compute the products of points as they were given; None: not at all."""
-    if not fused_on(x.device) or precision == "float64" or torch.float64 in (x.dtype, y.dtype):
+    way = _way.get()
+    if (
+        way == "torch"
+        or not fused_on(x.device)
+        or precision == "float64"
+        or torch.float64 in (x.dtype, y.dtype)
+    ):
         return None
     term = form.terms[0]
     if len(form.terms) > 1 or form.outer != "same" or not isinstance(term.value, UnitValue):
         return None
-    if precision != "auto":
-        return "split" if precision == "split" else "float32"
+    found: Fused = "split" if precision in ("auto", "split") else "float32"
     both = x.dtype == y.dtype == torch.bfloat16
-    return "bfloat16" if both and _keeps_bfloat16(term, x.shape[1]) else "split"
+    if precision == "auto" and both and _keeps_bfloat16(term, x.shape[1]):
+        found = "bfloat16"
+    asked = way == "kernels" or os.environ.get("SPACEFORMS_TRITON") == "1"
+    return found if asked or _agrees(x.device, found) else None
+
+
+_way: ContextVar[Literal["", "torch", "kernels"]] = ContextVar("_way", default="")
+"""That a trial goes."""
+
+
+@cache
+def _agrees(device: torch.device, products: Fused) -> bool:
+    """Whether the kernels do on a device what torch's own operations do, tried once in a process.
+
+    It waits for the device. What goes wrong there, by an error or by another number, is a warning,
+    and the kernels are not used.
+    """
+    from .info_nce import info_nce
+
+    dtype = torch.bfloat16 if products == "bfloat16" else torch.float32
+    space, generator = Lorentz(), torch.Generator().manual_seed(0)
+    precision: Literal["auto", "float32"] = "float32" if products == "float32" else "auto"
+
+    def point(_: str) -> Tensor:
+        v = torch.randn(200, 24, generator=generator) / 5
+        return space.from_normal(v).detach().to(device, dtype).requires_grad_()
+
+    def tried(way: Literal["torch", "kernels"]) -> Tensor:
+        token = _way.set(way)
+        try:
+            loss = info_nce(x, y, manifold=space, scale=10.0, tile=64, precision=precision)
+            return torch.cat([loss.flatten(), *(g.flatten() for g in torch.autograd.grad(
+                loss, (x, y)))]).double().cpu()  # fmt: skip
+        finally:
+            _way.reset(token)
+
+    said = ""
+    with torch.inference_mode(False), torch.enable_grad():
+        x, y = map(point, "xy")
+        wanted = tried("torch")
+        try:
+            found = tried("kernels")
+        except Exception as error:  # of a compiler or a driver: of any kind
+            said = f"{type(error).__name__}: {error}".split("\n")[0]
+        else:
+            off = (found - wanted).norm() / wanted.norm()
+            if not off < _TRIAL:
+                said = f"a loss and its gradients were off by {off:.1e} of themselves"
+    if said:
+        warnings.warn(
+            f"spaceforms: the Triton kernels of large losses failed a trial on {device} "
+            f"({products}; {said}); torch's own operations are used. SPACEFORMS_TRITON=0 does so "
+            "without a trial.",
+            stacklevel=2,
+        )
+    return not said
+
+
+_TRIAL = 2e-2  # gradients of bfloat16 points are rounded to 4e-3
 
 
 def _keeps_bfloat16(term: PairTerm, m: int) -> bool:

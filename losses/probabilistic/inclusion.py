@@ -21,8 +21,8 @@ def gaussian_inclusion(
 
     .. math:: H(x \subset y) = \log\int p_x^2\,p_y - \log\int p_x\,p_y^2
 
-    (Chun et al. 2025, "Probabilistic language-image pre-training", section 3.3.) With means m, n,
-    variances s, t, and :math:`h = \tanh\tfrac12\log\tfrac ts = \frac{t-s}{t+s}` it is
+    (Chun et al. 2025, "Probabilistic language-image pre-training", the inclusion loss.) With means
+    m, n, variances s, t, and :math:`h = \tanh\tfrac12\log\tfrac ts = \frac{t-s}{t+s}` it is
 
     .. math:: H = \tfrac12\log\tfrac ts - \operatorname{artanh}\tfrac h3
               + \frac{4h}{9 - h^2}\,\frac{(m-n)^2}{s+t},
@@ -66,7 +66,7 @@ def inclusion_loss(
 ) -> Tensor:
     r"""Ask that laws x be held by laws y: :math:`-\log\sigma(c\,H(x\subset y))`, row by row.
 
-    (Chun et al. 2025, section 3.3: a picture by its caption, an input by itself with parts
+    (Chun et al. 2025: a picture by its caption, an input by itself with parts
     masked.) H is the sum of :func:`gaussian_inclusion` over the coordinates. Alone it makes x
     narrow, y wide and moves them apart; it goes with a likelihood or a contrastive loss.
 

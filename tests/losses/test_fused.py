@@ -389,3 +389,42 @@ def test_the_benchmark_prints_its_table():
     )
     rows = result.stdout.splitlines()[2:]
     assert [row.split("|")[3].strip() for row in rows] == ["bfloat16", "torch"]
+
+
+@pytest.fixture
+def by_itself(monkeypatch):
+    """As on a CUDA device, where nobody asked for the kernels."""
+    monkeypatch.delenv("SPACEFORMS_TRITON")
+    monkeypatch.setattr(fused, "fused_on", lambda device: True)
+    fused._agrees.cache_clear()
+    yield
+    fused._agrees.cache_clear()
+
+
+@pytest.mark.parametrize("products", ["split", "float32", "bfloat16"])
+def test_kernels_that_give_what_torch_gives_are_taken(by_itself, products, recwarn):
+    assert fused._agrees(torch.device("cpu"), products)
+    assert not recwarn
+
+
+def test_kernels_that_fail_or_are_wrong_are_left_with_a_warning(by_itself, monkeypatch):
+    x, y = draw(SPACES["Lorentz(-1)"], B, 0), draw(SPACES["Lorentz(-1)"], B, 1)
+    options = {"manifold": SPACES["Lorentz(-1)"], "scale": 3.0, "tile": 16}
+    with monkeypatch.context() as patch:
+        patch.setenv("SPACEFORMS_TRITON", "0")
+        patch.setattr(fused, "fused_on", lambda device: False)
+        wanted = info_nce(x, y, **options)
+
+    def wrong(*_):
+        raise RuntimeError("no such instruction")
+
+    for name, change, said in (
+        ("read_all", wrong, "RuntimeError: no such instruction"),
+        ("read_all", lambda *a, true=fused_sweep.read_all: [2 * r for r in true(*a)], "off by"),
+    ):
+        fused._agrees.cache_clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(fused_sweep, name, change)
+            with pytest.warns(UserWarning, match=f"failed a trial on cpu.*{said}"):
+                found = info_nce(x, y, **options)
+        assert torch.equal(found, wanted)

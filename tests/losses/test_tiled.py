@@ -1,12 +1,14 @@
 """The tiled form of InfoNCE is the dense one: values, gradients, memory, corners."""
 
 import itertools
+from importlib.util import find_spec
 
 import pytest
 import torch
 from cases import points
 
 from spaceforms.losses import info_nce
+from spaceforms.losses.pairwise import fused
 from spaceforms.manifolds import (
     Euclidean,
     Lorentz,
@@ -303,6 +305,7 @@ def test_nothing_of_the_size_of_the_table_is_kept_for_the_backward_pass():
 _PEAK = """
 import resource, sys, threading, time, torch
 from spaceforms.losses import info_nce
+from spaceforms.losses.pairwise import fused
 from spaceforms.manifolds import Lorentz
 torch.set_num_threads(1)
 rows, width = int(sys.argv[1]), int(sys.argv[2])
@@ -374,3 +377,16 @@ def test_a_point_that_is_not_a_number_is_seen_in_the_loss(space, logits, tile, k
     assert loss.isnan()
     (gradient,) = torch.autograd.grad(loss, x)
     assert gradient[2].isnan().any()
+
+
+@pytest.mark.skipif(find_spec("triton") is not None, reason="triton is installed")
+def test_kernels_that_cannot_run_are_left_with_a_warning(monkeypatch):
+    x, y = (torch.randn(40, 5, generator=torch.Generator().manual_seed(s)) for s in (0, 1))
+    options = {"manifold": Euclidean(), "scale": 2.0, "tile": 16}
+    wanted = info_nce(x, y, **options)
+    monkeypatch.setattr(fused, "fused_on", lambda device: True)
+    fused._agrees.cache_clear()
+    with pytest.warns(UserWarning, match=r"failed a trial on cpu \(split; ModuleNotFoundError"):
+        found = info_nce(x, y, **options)
+    assert torch.equal(found, wanted)
+    fused._agrees.cache_clear()
