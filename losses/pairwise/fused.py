@@ -21,6 +21,7 @@ the interpreter, and compiled for CUDA; no GPU has run it yet.
 
 import os
 import warnings
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import cache
 from importlib.util import find_spec
@@ -75,6 +76,14 @@ _way: ContextVar[Literal["", "torch", "kernels"]] = ContextVar("_way", default="
 """That a trial goes."""
 
 
+_loss: list[Callable[..., Tensor]] = []
+
+
+def try_with(loss: Callable[..., Tensor]) -> None:
+    """Make trials with a loss: ``info_nce``, which stands on this file."""
+    _loss[:] = [loss]
+
+
 @cache
 def _agrees(device: torch.device, products: Fused) -> bool:
     """Whether the kernels do on a device what torch's own operations do, tried once in a process.
@@ -82,8 +91,6 @@ def _agrees(device: torch.device, products: Fused) -> bool:
     It waits for the device. What goes wrong there, by an error or by another number, is a warning,
     and the kernels are not used.
     """
-    from .info_nce import info_nce
-
     dtype = torch.bfloat16 if products == "bfloat16" else torch.float32
     space, generator = Lorentz(), torch.Generator().manual_seed(0)
     precision: Literal["auto", "float32"] = "float32" if products == "float32" else "auto"
@@ -95,7 +102,7 @@ def _agrees(device: torch.device, products: Fused) -> bool:
     def tried(way: Literal["torch", "kernels"]) -> Tensor:
         token = _way.set(way)
         try:
-            loss = info_nce(x, y, manifold=space, scale=10.0, tile=64, precision=precision)
+            loss = _loss[0](x, y, manifold=space, scale=10.0, tile=64, precision=precision)
             return torch.cat([loss.flatten(), *(g.flatten() for g in torch.autograd.grad(
                 loss, (x, y)))]).double().cpu()  # fmt: skip
         finally:

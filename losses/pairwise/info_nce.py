@@ -14,6 +14,7 @@ from torch import Tensor
 from ...manifolds import Manifold
 from ...manifolds.checks import check_number, check_real
 from ..common import Reduction, check_reduction
+from .fused import try_with
 from .logits import Logits as Logits, PairOptions, Precision, Table, Tile
 from .positives import Groups, Sides, mask_of, positives_of, weights_of
 from .readers import LineSums, PairMask, Positives, SoftmaxReader, SoftmaxSums
@@ -260,3 +261,6 @@ def check_smoothing(where: str, label_smoothing: float) -> None:
         raise ValueError(
             f"{where}: label_smoothing is {label_smoothing}; expected a number in [0, 1)."
         )
+
+
+try_with(info_nce)
