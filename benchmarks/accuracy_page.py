@@ -7,15 +7,15 @@ Every number between the markers in README.md and in docs/accuracy.md comes from
 """
 
 import json
-import re
 from pathlib import Path
+
+from marked import write_between
 
 from spaceforms.validation.certificate.backends import CPU
 from spaceforms.validation.certificate.certificate import Row
 from spaceforms.validation.certificate.report import as_page, kept, peers_table
 
 ROOT = Path(__file__).resolve().parent.parent
-MARKERS = ("<!-- accuracy:begin -->", "<!-- accuracy:end -->")
 SHOWN = ("dist", "expmap", "logmap", "transport")
 
 
@@ -37,12 +37,7 @@ def main() -> None:
         f"{result['torch']}); in brackets how many results are NaN or infinite and should not be; "
         "*raw*: the worst relative error of a well-conditioned problem.\n\n" + peers_table(rows)
     )
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    begin, end = MARKERS
-    pattern = re.escape(begin) + ".*?" + re.escape(end)
-    text = re.sub(pattern, lambda _: f"{begin}\n\n{table}\n\n{end}", text, flags=re.DOTALL)
-    readme.write_text(text, encoding="utf-8")
+    write_between(ROOT / "README.md", "accuracy", table)
 
 
 if __name__ == "__main__":

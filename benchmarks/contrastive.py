@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from marked import write_between
 
 from spaceforms.losses import info_nce
 from spaceforms.manifolds import Lorentz
@@ -132,10 +133,7 @@ def main() -> None:
         return
     found = table(options.sizes)
     if options.page:
-        begin, end = "<!-- contrastive:begin -->", "<!-- contrastive:end -->"
-        head, rest = options.page.read_text().split(begin)
-        tail = rest.split(end)[1]
-        options.page.write_text(f"{head}{begin}\n\n{found}\n\n{end}{tail}")
+        write_between(options.page, "contrastive", found)
 
 
 if __name__ == "__main__":

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import mpmath
 import torch
+from marked import write_between
 from torch import Tensor
 
 from spaceforms.manifolds import Lorentz
 
 SPACE, N, PAIRS = Lorentz(-1.0), 64, 100
-BEGIN, END = "<!-- formulas:begin -->", "<!-- formulas:end -->"
 
 
 def pairs(r: float, d: float) -> tuple[Tensor, Tensor]:
@@ -85,10 +85,7 @@ def main() -> None:
     found = "\n".join(lines)
     print(found)
     if options.page is not None:
-        head, rest = options.page.read_text(encoding="utf-8").split(BEGIN)
-        tail = rest.split(END)[1]
-        text = f"{head}{BEGIN}\n\n{found}\n\n{END}{tail}"
-        options.page.write_text(text, encoding="utf-8")
+        write_between(options.page, "formulas", found)
 
 
 if __name__ == "__main__":

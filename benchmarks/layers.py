@@ -26,6 +26,7 @@ from pathlib import Path
 import geoopt
 import mpmath
 import torch
+from marked import write_between
 from mpmath import mpf
 from torch import Tensor
 
@@ -33,7 +34,6 @@ from spaceforms.layers import Linear, from_signed_distances, hyperplane_scores
 from spaceforms.manifolds import Lorentz, Manifold, PoincareBall, Stereographic
 from spaceforms.stats import centroid
 
-BEGIN, END = "<!-- layers:begin -->", "<!-- layers:end -->"
 BALL, THEIRS = PoincareBall(-1.0), geoopt.PoincareBall(c=1.0)
 POINTS, N = 16, 8
 
@@ -213,10 +213,7 @@ def main() -> None:
     found = "\n".join(lines)
     print(found)
     if options.page is not None:
-        head, rest = options.page.read_text(encoding="utf-8").split(BEGIN)
-        tail = rest.split(END)[1]
-        text = f"{head}{BEGIN}\n\n{found}\n\n{END}{tail}"
-        options.page.write_text(text, encoding="utf-8")
+        write_between(options.page, "layers", found)
 
 
 if __name__ == "__main__":

@@ -9,15 +9,14 @@ metrics.jsonl; nothing there is typed.
 """
 
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import torch
+from marked import write_between
 
 ROOT = Path(__file__).resolve().parent.parent
-MARKERS = ("<!-- demo-results:begin -->", "<!-- demo-results:end -->")
 PICTURE = "docs/_static/demo_disk.png"
 KEYS = ("image to text, by id", "text to image, by id", "image to text, by family")
 
@@ -109,12 +108,7 @@ def main() -> int:
     if not folders:
         print(__doc__)
         return 2
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    begin, end = MARKERS
-    body = f"{begin}\n\n{table(folders)}\n\n{end}"
-    text = re.sub(f"{begin}.*?{end}", lambda _: body, text, flags=re.DOTALL)
-    readme.write_text(text, encoding="utf-8")
+    write_between(ROOT / "README.md", "demo-results", table(folders))
     target = ROOT / PICTURE
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes((folders[0] / "disk_pictures.png").read_bytes())

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from marked import write_between
 from torch import Tensor
 
 from spaceforms.distributions import GeneralizedGaussian
@@ -87,10 +88,7 @@ def main() -> None:
     found = table(rows(options.shapes, options.draws))
     print(found)
     if options.page:
-        begin, end = "<!-- shapes:begin -->", "<!-- shapes:end -->"
-        head, rest = options.page.read_text(encoding="utf-8").split(begin)
-        tail = rest.split(end)[1]
-        options.page.write_text(f"{head}{begin}\n\n{found}\n\n{end}{tail}", encoding="utf-8")
+        write_between(options.page, "shapes", found)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 import torch
+from marked import write_between
 
 from spaceforms.__main__ import main as spaceforms
 from spaceforms.models.evaluation.run import load_run
@@ -23,7 +24,6 @@ from spaceforms.models.evaluation.traverse_run import draw, walk
 
 ROOT = Path(__file__).resolve().parent.parent
 GUIDE = ROOT / "docs" / "guides" / "train.md"
-MARKERS = ("<!-- traversals:begin -->", "<!-- traversals:end -->")
 RECIPE = (
     "--epochs 24 --embed-dim 64 --image.size 16 --image.widths 48 96 192 --image.blocks 0 0 0 "
     "--text.layers 0 --seed 0"
@@ -56,10 +56,7 @@ def main() -> int:
             or spaceforms(["evaluate", folder])
         ):
             return 1
-    text = GUIDE.read_text(encoding="utf-8")
-    begin, end = MARKERS
-    body = f"{begin}\n\n{section(out)}\n{end}"
-    GUIDE.write_text(re.sub(f"{begin}.*?{end}", lambda _: body, text, flags=re.DOTALL))
+    write_between(GUIDE, "traversals", section(out).rstrip("\n"))
     return 0
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import faiss
 import torch
+from marked import write_between
 from point_sets import families, recall
 from torch import Tensor
 
@@ -25,7 +26,6 @@ from spaceforms.manifolds import Lorentz
 from spaceforms.search import Neighbours, brute_force
 
 SPACE, K = Lorentz(-1.0), 10
-BEGIN, END = "<!-- vectors:begin -->", "<!-- vectors:end -->"
 
 
 def graph(keys: Tensor, queries: Tensor, metric: int, count: int) -> Tensor:
@@ -95,10 +95,7 @@ def main() -> None:
     if options.page is None:
         print(table)
     else:
-        text = options.page.read_text(encoding="utf-8")
-        before, _, rest = text.partition(BEGIN)
-        _, _, after = rest.partition(END)
-        options.page.write_text(f"{before}{BEGIN}\n\n{table}\n\n{END}{after}", encoding="utf-8")
+        write_between(options.page, "vectors", table)
 
 
 if __name__ == "__main__":

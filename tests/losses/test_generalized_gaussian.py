@@ -116,7 +116,9 @@ def benchmark():
     path = Path(__file__).parents[2] / "benchmarks/shapes.py"
     spec = importlib.util.spec_from_file_location("shapes", path)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(path.parent))  # as a script has it
+        spec.loader.exec_module(module)
     return module
 
 
