@@ -52,6 +52,19 @@ FORMS = {name: m for name, m in CASES.items() if not isinstance(m, Stereographic
 CURVED = {name: m for name, m in CASES.items() if m.sign != 0}
 
 
+def of_one_sign() -> dict[str, Manifold]:
+    """New ones of each class that has one sign of curvature, fixed and learnable."""
+    return {
+        "Euclidean": Euclidean(),
+        "Sphere(1)": Sphere(),
+        "Sphere(2.5, learnable)": Sphere(2.5, learnable=True),
+        "Lorentz(-1)": Lorentz(),
+        "Lorentz(-0.7, learnable)": Lorentz(-0.7, learnable=True),
+        "PoincareBall(-0.3)": PoincareBall(-0.3),
+        "PoincareBall(-1.2, learnable)": PoincareBall(-1.2, learnable=True),
+    }
+
+
 def radius(manifold: Manifold) -> float:
     """1/sqrt(abs(K)) as a number."""
     k = abs(manifold.curvature.item())

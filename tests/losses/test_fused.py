@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from cases import of_one_sign
 
 from spaceforms.losses import info_nce, sigmoid_pairs
 from spaceforms.losses.pairwise import fused, fused_sweep
@@ -16,7 +17,6 @@ from spaceforms.losses.pairwise.readers import PairMask, SigmoidReader, SoftmaxR
 from spaceforms.manifolds import (
     Euclidean,
     Lorentz,
-    PoincareBall,
     Product,
     Sphere,
     Stereographic,
@@ -31,15 +31,7 @@ triton = pytest.importorskip(
 
 F64 = torch.float64
 N, B = 19, 37
-SPACES = {
-    "Euclidean": Euclidean(),
-    "Sphere(1)": Sphere(),
-    "Sphere(2.5, learnable)": Sphere(2.5, learnable=True),
-    "Lorentz(-1)": Lorentz(),
-    "Lorentz(-0.7, learnable)": Lorentz(-0.7, learnable=True),
-    "PoincareBall(-0.3)": PoincareBall(-0.3),
-    "PoincareBall(-1.2, learnable)": PoincareBall(-1.2, learnable=True),
-}
+SPACES = of_one_sign()
 LOGITS = ["neg_dist", "neg_sqdist", "inner"]
 # What is asked for, the dtype of the points, and the products that the kernel then takes.
 MODES = {

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 import torch
-from cases import points
+from cases import of_one_sign, points
 
 from spaceforms.losses import info_nce
 from spaceforms.losses.pairwise import fused
@@ -22,13 +22,7 @@ F64 = torch.float64
 B, C, N = 13, 11, 4
 
 SPACES = {
-    "Euclidean": Euclidean(),
-    "Sphere(1)": Sphere(),
-    "Sphere(2.5, learnable)": Sphere(2.5, learnable=True),
-    "Lorentz(-1)": Lorentz(),
-    "Lorentz(-0.7, learnable)": Lorentz(-0.7, learnable=True),
-    "PoincareBall(-0.3)": PoincareBall(-0.3),
-    "PoincareBall(-1.2, learnable)": PoincareBall(-1.2, learnable=True),
+    **of_one_sign(),
     "Stereographic(0)": Stereographic(0.0),
     "Stereographic(-0.5, learnable)": Stereographic(-0.5, learnable=True),
     "Stereographic(0.5, learnable)": Stereographic(0.5, learnable=True),

@@ -11,7 +11,9 @@ import pytest
 from spaceforms.datasets import Augmentation, emoji_rows, load_emoji, write_shards
 from spaceforms.datasets.emoji import FILES
 from spaceforms.models.encoders.transformers import ImageEncoderConfig, TextEncoderConfig
+from spaceforms.models.evaluation.run import Run, load_run
 from spaceforms.models.training.config import TrainConfig
+from spaceforms.models.training.loop import train
 
 
 @pytest.fixture(scope="session")
@@ -68,5 +70,17 @@ def tiny(tmp_path: Path, small_data: tuple[Path, Path]) -> Callable[..., TrainCo
                 **options,
             }
         )
+
+    return make
+
+
+@pytest.fixture
+def trained(tiny: Callable[..., TrainConfig]) -> Callable[..., Run]:
+    """A function options -> the run of such a training, opened."""
+
+    def make(**options: Any) -> Run:
+        config = tiny(**options)
+        train(config)
+        return load_run(config.out)
 
     return make

@@ -27,17 +27,6 @@ from spaceforms.models.evaluation.probe import COARSE, FINEST, searched
 from spaceforms.models.evaluation.shifts import shifted
 from spaceforms.models.training.loop import train
 
-
-@pytest.fixture
-def trained(tiny):
-    def make(**options):
-        config = tiny(**options)
-        train(config)
-        return load_run(config.out)
-
-    return make
-
-
 # -- intervals ------------------------------------------------------------------------------------
 
 

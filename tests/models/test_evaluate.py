@@ -31,16 +31,6 @@ from spaceforms.models.training.log import Log, read_log
 from spaceforms.models.training.loop import train
 
 
-@pytest.fixture
-def trained(tiny):
-    def make(**options):
-        config = tiny(**options)
-        train(config)
-        return load_run(config.out)
-
-    return make
-
-
 @pytest.mark.parametrize("model", ["meru", "clip"])
 def test_every_figure_stands_beside_its_chance(trained, model):
     run = trained(model=model)
