@@ -208,7 +208,7 @@ class Manifold(SpaceForm):
             squared: squared distances instead.
             matmul: False computes each pair as :meth:`dist` does, with its accuracy, in memory
                 of p q m numbers. True goes through matrix products, in memory of p q numbers:
-                sn(d/2)^2 then carries an absolute error of a few units times cs(r_x) cs(r_y),
+                sn(d/2)^2 then carries an absolute error of at most six units times cs(r_x) cs(r_y),
                 a unit as in the table below. With float64 products that is below float32
                 rounding unless points closer than about 1e-6 cs(r) are compared; pairs closer
                 than that error can resolve count as coincident, distance 0 with gradient 0.

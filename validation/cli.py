@@ -98,7 +98,14 @@ def _run(options: CertifyOptions) -> int:
         raise ValueError(f"--minutes is {options.minutes}; expected 0 or more.")
     plan = FULL if options.full else QUICK
     processes = options.processes or len(os.sched_getaffinity(0))
-    with tqdm(total=len(tasks(plan, **which)), unit=" tasks", disable=None) as bar:
+    count = len(tasks(plan, **which))
+    if not count:
+        alone = ", or they are operations or charts, which are not compiled" * backend.compiled
+        raise ValueError(
+            f"nothing to measure: no manifold that was asked for has a map that was{alone}; "
+            "expected other --manifold or --map."
+        )
+    with tqdm(total=count, unit=" tasks", disable=None) as bar:
         rows = run(plan, processes=processes, progress=bar.update, **which)
     if options.minutes > 0:
         rows, found = climb_all(rows, minutes=options.minutes, processes=processes)

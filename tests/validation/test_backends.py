@@ -118,6 +118,9 @@ def test_the_command_says_what_it_cannot_do(capsys):
         assert "--device is 'cuda', which torch" in capsys.readouterr().err
     assert main(["certify", "--device", "meta"]) == 2
     assert "--device is 'meta', which torch" in capsys.readouterr().err
+    for words in ("--compiled --manifold Klein", "--manifold Euclidean --map gyration"):
+        assert main(["certify", *words.split()]) == 2
+        assert "nothing to measure: no manifold that was asked for" in capsys.readouterr().err
     assert main(["certify", "--compiled", "--minutes", "1"]) == 2
     assert "climbing is done eagerly" in capsys.readouterr().err
     assert Backend().name == CPU.name == "cpu"

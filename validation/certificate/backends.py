@@ -32,7 +32,7 @@ class Backend:
         except (ImportError, RuntimeError, AssertionError) as error:
             raise ValueError(
                 f"--device is {self.device!r}, which torch {torch.__version__} cannot use here "
-                f"({str(error).splitlines()[0]}); expected a device that it has, as cpu, cuda, mps."
+                f"({str(error).splitlines()[0].partition('. ')[0]}); expected a device that it has, as cpu, cuda, mps."
             ) from error
 
     def moved(self, x: Tensor) -> Tensor:
@@ -52,7 +52,6 @@ class Backend:
             return manifold
         if _kept.get("cell") != cell:
             torch.compiler.reset()
-            torch._dynamo.config.recompile_limit = GRAPHS
             _kept["cell"] = cell
         return Compiled(manifold)
 
@@ -79,4 +78,5 @@ class Compiled:
             return found
         # Not dynamic=True: there torch 2.13 makes inputs of a file's numbers, and loses those of a
         # map that takes one kernel twice, as geodesics of a learned curvature do.
-        return torch.compile(found, fullgraph=True)
+        compiled = torch.compile(found, fullgraph=True)
+        return torch._dynamo.config.patch(recompile_limit=GRAPHS)(compiled)
