@@ -30,9 +30,10 @@ class Backend:
         try:
             torch.empty(1, device=self.device).add(1).cpu()  # of meta there is nothing to judge
         except (ImportError, RuntimeError, AssertionError) as error:
+            why = str(error).splitlines()[0].partition(". ")[0]
             raise ValueError(
                 f"--device is {self.device!r}, which torch {torch.__version__} cannot use here "
-                f"({str(error).splitlines()[0].partition('. ')[0]}); expected a device that it has, as cpu, cuda, mps."
+                f"({why}); expected a device that it has, as cpu, cuda, mps."
             ) from error
 
     def moved(self, x: Tensor) -> Tensor:
