@@ -70,7 +70,7 @@ experiments-quick: $(VENV)/.installed-dev  ## The experiments cut down to some m
 	$(BIN)/python experiments/run.py closure concepts cones embed hierarchy noise shares styles tcl uncertainty widths --quick
 	$(BIN)/python experiments/report.py runs/experiments/quick --page runs/experiments/quick/results.md
 
-experiments: $(VENV)/.installed-dev  ## All experiments, hours on two cores; rewrites docs/results.md and docs/wordnet.md
+experiments: $(VENV)/.installed-dev  ## All experiments, hours on two cores; rewrites docs/results.md and the pages on what decides
 	$(BIN)/python experiments/run.py
 	$(BIN)/python experiments/report.py
 	$(BIN)/python experiments/settled.py

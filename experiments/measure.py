@@ -74,6 +74,10 @@ def train(folder: Path, options: dict[str, Any], device: str) -> Figures:
     values = flat(result["scalars"]) | flat(result["radius"]) | flat(result.get("hierarchy", {}))
     values |= flat({k: e for k, e in test.items() if isinstance(e, dict) and "recall" not in e})
     for direction in ("image to text", "text to image"):
+        for name, other in result["tests"].items():
+            if name != main_test:  # such as concepts to choose settings by
+                recall = other[f"{direction}, by family"]["recall"]
+                values |= flat({f"{name}, {direction}": recall})
         by_family = test[f"{direction}, by family"]  # as in the ranks
         values |= {f"{direction}, chance at {k}": v for k, v in by_family["chance"].items()}
         again = test.get(f"{direction}, re-ranked")

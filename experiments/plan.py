@@ -25,6 +25,9 @@ variants.meru = { entail_weight = [0, 0.2] }  # and with each of these, of this 
 seeds = [0]
 grid = { embed_dim = [4] }
 
+base = "widths"             # what that experiment says holds here too, but for quick and picture and
+                            # what is said here itself; its claims are made of each variant tuned
+
 [[claims]]                  # what is asked of the runs: see claims.py
 
 [tables."Recall"]           # what the page shows of them: headings and figures
@@ -50,6 +53,7 @@ HERE = Path(__file__).parent
 KINDS = ("train", "probvlm", "selection", "noise", "wordnet", "embed", "heads")
 NEEDED = ("title", "question", "kind", "seeds", "variants")
 KEYS = {*NEEDED, "options", "grid", "tuning", "quick", "claims", "tables", "picture", "over"}
+WHOLE = ("seeds", "grid", "variants", "quick", "claims", "tables", "picture", "over")
 TUNING = {"figure", "seed", "options", "grid", "variants"}
 
 
@@ -107,6 +111,8 @@ def content(name: str) -> dict[str, Any]:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path.name}: expected TOML, but {error}.") from error
+    if base := raw.pop("base", ""):
+        raw = _on(base, raw, path.name)
     for table, where in ((raw, path.name), (raw.get("quick", {}), f"{path.name}, quick")):
         if unknown := set(table) - KEYS:
             raise ValueError(
@@ -115,6 +121,19 @@ def content(name: str) -> dict[str, Any]:
     if missing := [key for key in NEEDED if key not in raw]:
         raise ValueError(f"{path.name}: {', '.join(missing)} is missing; expected in each.")
     return raw
+
+
+def _on(base: str, own: dict[str, Any], where: str) -> dict[str, Any]:
+    """What an experiment says itself, and for the rest what its base says."""
+    if base not in names():
+        raise ValueError(f"{where}: base is {base!r}; expected one of {', '.join(names())}.")
+    if "tuning" not in own:
+        raise ValueError(f"{where}: tuning is missing; expected with a base, which has none.")
+    under = content(base)
+    for key in ("quick", "picture"):  # the one leaves the tuning whole, the other shows all places
+        under.pop(key, None)
+    under["claims"] = [c | {"text": f"{c['text']}, each tuned"} for c in under.get("claims", [])]
+    return merged(under, own, replaced=WHOLE)
 
 
 def read(name: str, *, quick: bool) -> Plan:

@@ -1,7 +1,7 @@
-"""The page on WordNet: python experiments/settled.py [RESULTS] [--page FILE]
+"""The pages on what decides: python experiments/settled.py [RESULTS] [--out FOLDER]
 
-Its words and the published tables are in docs/wordnet.toml; every figure of ours is read from the
-files of run.py.
+There is one for each docs/*.toml, which has its words and the published tables; every figure of ours
+is read from the files of run.py.
 """
 
 import argparse
@@ -27,16 +27,18 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("results", nargs="?", type=Path, default=plan.HERE / "results")
-    parser.add_argument("--page", type=Path, default=DOCS / "wordnet.md")
+    parser.add_argument("--out", type=Path, default=DOCS, help="the folder of the pages")
     options = parser.parse_args()
-    words = tomllib.loads((DOCS / "wordnet.toml").read_text(encoding="utf-8"))
-    found = {
-        name: json.loads(path.read_text(encoding="utf-8"))
-        for name in words["parts"]
-        if (path := options.results / f"{name}.json").is_file()
-    }
-    options.page.write_text(page(words, found), encoding="utf-8")
-    print(f"Written: {options.page}")
+    for file in sorted(DOCS.glob("*.toml")):
+        words = tomllib.loads(file.read_text(encoding="utf-8"))
+        found = {
+            name: json.loads(path.read_text(encoding="utf-8"))
+            for name in words["parts"]
+            if (path := options.results / f"{name}.json").is_file()
+        }
+        target = options.out / f"{file.stem}.md"
+        target.write_text(page(words, found), encoding="utf-8")
+        print(f"Written: {target}")
 
 
 def page(words: dict[str, Any], found: Results) -> str:
@@ -47,14 +49,16 @@ def page(words: dict[str, Any], found: Results) -> str:
     )
     others = "".join(
         f"\n**{t['title']}** ({t['source']})\n\n" + table(t["head"], t["rows"])
-        for t in words["published"]
+        for t in words.get("published", ())
     )
+    if others:
+        others = f"\n## What was published\n{others}"
     ours = "".join(part(name, words["parts"][name], result) for name, result in found.items())
     absent = [f"`{name}`" for name in words["parts"] if name not in found]
     missing = f"\nNot run yet: {', '.join(absent)}.\n" if absent else ""
     return (
-        f"# WordNet: what decides\n{words['head']}\n## What decides\n\n{decides}"
-        f"\n## What was published\n{others}{ours}{missing}"
+        f"# {words['title']}\n{words['head']}\n## What decides\n\n{decides}"
+        f"{others}{ours}{missing}"
         f"\n## What this does not show\n{words['not_shown']}"
     )
 

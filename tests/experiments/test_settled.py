@@ -1,4 +1,4 @@
-"""The page on WordNet says what the files say, and of what has not run that it has not."""
+"""The pages on what decides say what the files say, and of what has not run that it has not."""
 
 import json
 import statistics
@@ -10,18 +10,21 @@ import pytest
 import settled
 
 RESULTS = plan.HERE / "results"
-PARTS = tomllib.loads((settled.DOCS / "wordnet.toml").read_text(encoding="utf-8"))["parts"]
+PAGES = sorted(path.stem for path in settled.DOCS.glob("*.toml"))
 
 
-def _written(tmp_path, monkeypatch, names):
+def _parts(name):
+    return tomllib.loads((settled.DOCS / f"{name}.toml").read_text(encoding="utf-8"))["parts"]
+
+
+def _written(tmp_path, monkeypatch, names, page="wordnet"):
     results = tmp_path / "results"
     results.mkdir()
     for name in names:
         (results / f"{name}.json").write_text((RESULTS / f"{name}.json").read_text())
-    page = tmp_path / "page.md"
-    monkeypatch.setattr(sys, "argv", ["settled.py", str(results), "--page", str(page)])
+    monkeypatch.setattr(sys, "argv", ["settled.py", str(results), "--out", str(tmp_path)])
     settled.main()
-    return page.read_text(encoding="utf-8")
+    return (tmp_path / f"{page}.md").read_text(encoding="utf-8")
 
 
 def test_every_sentence_has_the_figures_of_the_files(tmp_path, monkeypatch):
@@ -48,7 +51,7 @@ def test_every_sentence_has_the_figures_of_the_files(tmp_path, monkeypatch):
 def test_the_page_of_nothing_has_the_published_tables_alone(tmp_path, monkeypatch):
     text = _written(tmp_path, monkeypatch, [])
     assert "3542.3\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}.024" in text
-    assert all(f"`{name}`" in text for name in PARTS)
+    assert all(f"`{name}`" in text for name in _parts("wordnet"))
     assert "1. " not in text.partition("## What was published")[0]
 
 
@@ -57,8 +60,9 @@ def test_a_figure_that_no_run_has_is_named():
         settled.mean({"runs": []}, "flat", "MAP", "numbers=3")
 
 
-def test_the_page_in_the_documentation_is_of_the_results_there(tmp_path, monkeypatch):
-    names = [name for name in PARTS if (RESULTS / f"{name}.json").is_file()]
-    written = _written(tmp_path, monkeypatch, names)
-    there = plan.HERE.parent / "docs" / "wordnet.md"
+@pytest.mark.parametrize("page", PAGES)
+def test_the_page_in_the_documentation_is_of_the_results_there(page, tmp_path, monkeypatch):
+    names = [name for name in _parts(page) if (RESULTS / f"{name}.json").is_file()]
+    written = _written(tmp_path, monkeypatch, names, page)
+    there = settled.DOCS / f"{page}.md"
     assert written == there.read_text(encoding="utf-8"), "run python experiments/settled.py"
