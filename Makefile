@@ -11,7 +11,7 @@ VENV ?= .venv
 CONSTRAINTS ?= constraints.txt
 OUT ?= runs/demo
 # Cones that hold what is below a text, and groups above the captions: docs/guides/train.md says why.
-RECIPE ?= --epochs 32 --min-radius 0.4 --aperture-scale 0.85 --entail-weight 1 --exclude-weight 1 --chain-weight 0.2 --links all --compositional True
+RECIPE ?= --epochs 44 --held-out emojione,fluent3d --min-radius 0.4 --aperture-scale 0.85 --entail-weight 1 --exclude-weight 1 --chain-weight 0.2 --links all --compositional True
 
 CLIENTS ?= .venv-clients
 BIN := $(VENV)/bin

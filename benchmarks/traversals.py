@@ -4,8 +4,8 @@
 
 Trains the runs below where they are not there yet, each a minute or two on one core, and rewrites
 docs/_static/traversal_*.png and the lines between the markers in docs/guides/train.md. The encoders
-and epochs are those of experiments/hierarchy.toml, "cones" has the options of `make demo`; the
-pictures are those that `spaceforms traverse` takes where none are named, one each of five groups.
+and epochs are those of experiments/hierarchy.toml, as is the vendor held out, "cones" has the other
+options of `make demo`; the pictures are those that `spaceforms traverse` takes where none are named, one each of five groups.
 """
 
 import argparse
@@ -33,7 +33,7 @@ DEMO = re.search(
 )
 assert DEMO is not None
 RUNS = {
-    "cones": f"--model meru {re.sub(r'--epochs [0-9]+ ', '', DEMO[1])}",
+    "cones": f"--model meru {re.sub(r'--(epochs|held-out) [^ ]+ ', '', DEMO[1])}",
     "hycoclip": "--model hycoclip",
     "euclip": "--model euclip --chain-weight 0.1",
     "clip": "--model clip",
