@@ -14,6 +14,7 @@ from spaceforms.models import (
     HyCoCLIP,
     ImageEncoder,
     ImageEncoderConfig,
+    PHyCLIP,
     ProbVLM,
     SphereCones,
     TextEncoder,
@@ -21,7 +22,8 @@ from spaceforms.models import (
     image_text,
 )
 from spaceforms.models.batch import Inputs, Level
-from spaceforms.models.training.step import gradients
+from spaceforms.models.encoders.presets import IMAGE_SIZES, TEXT_SIZES
+from spaceforms.models.training.step import gradients, prepare
 
 IMAGE = ImageEncoderConfig(size=16, widths=(8, 16), blocks=(0, 0), group=8)
 TEXT = TextEncoderConfig(vocabulary=40, context=8, width=12, layers=1)
@@ -41,12 +43,36 @@ def _inputs(*, levels=False):
     return Inputs(torch.empty(ROWS, 3, 16, 16, device="meta"), tokens, family, general)
 
 
-@pytest.mark.parametrize("kind", [CLIP, MERU, EuCLIP, SphereCones, HyCoCLIP])
+def _learns(model, inputs, **how):
+    """A step whose loss and gradients are on "meta", where a look at a value is an error."""
+    assert gradients(model, inputs, **how).total.is_meta
+    assert all(p.grad is not None and p.grad.is_meta for p in model.image_encoder.parameters())
+
+
+@pytest.mark.parametrize("kind", [CLIP, MERU, EuCLIP, SphereCones, HyCoCLIP, PHyCLIP])
 def test_a_step_looks_at_no_value_on_a_device(kind):
     model = kind(ImageEncoder(IMAGE), TextEncoder(TEXT), embed_dim=6).to("meta")
-    losses = gradients(model, _inputs(levels=kind is HyCoCLIP))
-    assert losses.total.is_meta
-    assert all(p.grad is not None and p.grad.is_meta for p in model.image_encoder.parameters())
+    _learns(model, _inputs(levels=kind in (HyCoCLIP, PHyCLIP)))
+
+
+def test_a_step_of_the_demo_looks_at_no_value_on_a_device():
+    """Its recipe has every term that texts above captions have."""
+    options = {"links": "all", "chain_weight": 0.2, "exclude_weight": 1.0, "compositional": True}
+    model = MERU(ImageEncoder(IMAGE), TextEncoder(TEXT), embed_dim=6, min_radius=0.4, **options)
+    _learns(model.to("meta"), _inputs(levels=True))
+
+
+@pytest.mark.parametrize(("kind", "size"), [(CLIP, "small"), (MERU, "base")])
+def test_a_step_of_vision_transformers_in_parts_looks_at_no_value_on_a_device(kind, size):
+    """With activations computed again."""
+    image, text = IMAGE_SIZES[size], TEXT_SIZES[size]
+    model = kind(ImageEncoder(image), TextEncoder(text), embed_dim=512).to("meta")
+    prepare(model, recompute=True, compiled=False)
+    rows = 512
+    tokens = torch.ones(rows, text.context, dtype=torch.long, device="meta")
+    family = torch.zeros(rows, dtype=torch.long, device="meta")
+    pictures = torch.empty(rows, 3, image.size, image.size, device="meta")
+    _learns(model, Inputs(pictures, tokens, family, ()), micro_batch=256)
 
 
 def test_a_step_of_tcl_looks_at_no_value_on_a_device():
