@@ -19,6 +19,10 @@ import torch
 from marked import write_between
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "experiments"))
+import claims  # noqa: E402
+
+JUDGED = "widths_tuned"
 PICTURE = "docs/_static/demo_disk.png"
 BOTH = {"image to text, by id": "names by pictures", "text to image, by id": "pictures by names"}
 
@@ -75,8 +79,8 @@ def _vendors(tests: list[dict[str, Any]]) -> str:
     (best, upper), *_, (worst, lower) = tests[0]["by vendor"].items()
     share = lower["recall"]["1"] / upper["recall"]["1"]
     return (
-        f"No picture of {' or '.join(tests[0]['by vendor'])} was trained on. {worst} draws otherwise "
-        f"than the rest: recall at 1 is {share:.0%} of that of {best}, among more names. "
+        f"No picture of {' or '.join(tests[0]['by vendor'])} was trained on. {worst} draws "
+        f"otherwise than the rest: recall at 1 is {share:.0%} of that of {best}, among more names. "
         "[What helps](docs/results.md) is an encoder that has seen photographs."
     )
 
@@ -87,10 +91,20 @@ def chance_of(pictures: int, recalls: list[float]) -> str:
     half = 1.96 * (2 * p * (1 - p) / pictures) ** 0.5
     return (
         f"Two figures of recall at 1 that differ by less than {half:.2f} could stand the other way "
-        "round with other pictures. Over five seeds CLIP retrieves better than MERU at a usual width, "
-        "and hyperbolic space better than the sphere at a small one ([results](docs/results.md)): "
-        "what MERU is for is the order below."
+        f"round with other pictures. What several seeds say ([results](docs/results.md)): "
+        f"{'; '.join(_verdicts())}. What MERU is for is the order below."
     )
+
+
+def _verdicts() -> list[str]:
+    """What came of each claim about widths, all models tuned."""
+    path = ROOT / "experiments" / "results" / f"{JUDGED}.json"
+    runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
+    return [
+        f'"{claim.text}" {claim.judge(runs)[1].replace("not decided", "is not decided")}'
+        for claim in claims.read(JUDGED)
+        if "MERU" in claim.text or "hyperbolic" in claim.text
+    ]
 
 
 def _cones(run: dict[str, Any]) -> list[str]:
