@@ -2,10 +2,10 @@
 
     python benchmarks/traversals.py [--out runs/traversals]
 
-Trains the runs below where they are not there yet, each some five minutes on one core, and rewrites
-docs/_static/traversal_*.png and the lines between the markers in docs/guides/train.md. "cones" has the
-options of `make demo`, with one vendor held out, as all have; the pictures are those that `spaceforms
-traverse` takes where none are named, one each of five groups.
+Trains the runs below where they are not there yet, each some five minutes on one core, and
+rewrites docs/_static/traversal_*.png and the lines between the markers in docs/guides/train.md.
+"cones" has the options of `make demo`, with one vendor held out, as all have; the pictures are
+those that `spaceforms traverse` takes where none are named, one each of five groups.
 """
 
 import argparse
