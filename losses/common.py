@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..manifolds.base import check_manifold as check_manifold
 from ..manifolds.checks import check_amount, check_device, check_tensor
-from ..manifolds.kernels.pair_products import traced
+from ..manifolds.kernels.pairs.products import traced
 
 Reduction = Literal["none", "mean", "sum"]
 REDUCTIONS = get_args(Reduction)  # here, as the compiler of torch 2.6 cannot see into ``typing``

@@ -14,10 +14,10 @@ from .checks import (
     check_min_radius,
     expect,
 )
-from .kernels.custom_vjp import scaled_dot
-from .kernels.pair_form import Kind, PairForm, PairTerm, UnitValue
-from .kernels.pair_products import Products, inner_products, products_on, widest
-from .kernels.vectors import Number, atan2_0, norm, sqrt0
+from .kernels.arithmetic.custom_vjp import scaled_dot
+from .kernels.arithmetic.vectors import Number, atan2_0, norm, sqrt0
+from .kernels.pairs.form import Kind, PairForm, PairTerm, UnitValue
+from .kernels.pairs.products import Products, inner_products, products_on, widest
 from .solvers import sampling
 from .solvers.frechet_mean import frechet_mean
 from .space_form import Context, SpaceForm, divided, times

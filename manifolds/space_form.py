@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from .checks import check_bounds, check_coordinates, check_number, expect_finite
-from .kernels import unit_trig
-from .kernels.geodesic import from_nearer_end, multiple
-from .kernels.pair_products import Products, inner_products, noise
-from .kernels.vectors import Number, dot, norm
+from .kernels.arithmetic.vectors import Number, dot, norm
+from .kernels.functions import unit_trig
+from .kernels.hyperboloid.geodesic import from_nearer_end, multiple
+from .kernels.pairs.products import Products, inner_products, noise
 from .learnable_scalar import PositiveScalar
 from .own_code import give_own_code, written
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ..base import Manifold, check_known
 from ..charts.through_quadric import point, through_quadric
-from ..kernels.stereographic_points import at_infinity
-from ..kernels.vectors import normalize
+from ..kernels.arithmetic.vectors import normalize
+from ..kernels.stereographic.points import at_infinity
 from ..product.space import Product
 from ..stereographic import Stereographic
 

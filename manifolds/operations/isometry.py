@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..base import Manifold, check_known
-from ..kernels.vectors import expanded, scale_of
+from ..kernels.arithmetic.vectors import expanded, scale_of
 from .moving_frame import embedded
 
 

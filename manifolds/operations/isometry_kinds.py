@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..base import Manifold, check_one
 from ..checks import check_broadcast, check_coordinates
-from ..kernels.vectors import scale_of
+from ..kernels.arithmetic.vectors import scale_of
 from ..space_form import divided
 from .isometry import Isometry
 from .moving_frame import tangents

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ..base import Manifold, check_manifold
 from ..checks import check_broadcast, check_coordinates
-from ..kernels.pair_form import Kind, PairForm
-from ..kernels.pair_products import Products, widest
+from ..kernels.pairs.form import Kind, PairForm
+from ..kernels.pairs.products import Products, widest
 from .factors import Metric, checked_dims, checked_weights, grouped
 from .kernels import ProductKernels
 from .layout import Layout, side_by_side

@@ -29,8 +29,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .custom_vjp import custom_vjp
-from .ranges import in_forward_mode
+from ..arithmetic.custom_vjp import custom_vjp
+from ..arithmetic.ranges import in_forward_mode
 from .special import asinh_squared, asinhc, asinhc_halved, tanhc_missing
 
 

@@ -33,10 +33,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .custom_vjp import custom_vjp, subtract_scaled
-from .ranges import all_below, all_within
-from .sphere_pair import aside
-from .vectors import binary_scale, dot
+from ..arithmetic.custom_vjp import custom_vjp, subtract_scaled
+from ..arithmetic.ranges import all_below, all_within
+from ..arithmetic.vectors import binary_scale, dot
+from .pair import aside
 
 
 class Saved(NamedTuple):

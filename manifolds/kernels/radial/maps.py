@@ -34,11 +34,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .custom_vjp import custom_vjp, subtract_scaled
-from .limits import brought_within, farthest, longest, longest_before_tanh, rim
-from .ranges import all_within, can_look
-from .special import cot_fraction, coth_fraction
-from .vectors import dot, joined, largest_entry, norm, normalize
+from ..arithmetic.custom_vjp import custom_vjp, subtract_scaled
+from ..arithmetic.limits import brought_within, farthest, longest, longest_before_tanh, rim
+from ..arithmetic.ranges import all_within, can_look
+from ..arithmetic.vectors import dot, joined, largest_entry, norm, normalize
+from ..functions.special import cot_fraction, coth_fraction
 
 
 def least(dtype: torch.dtype) -> float:
@@ -244,7 +244,7 @@ def _ball(stored: torch.dtype) -> Callable[..., Tensor]:
 
 
 _DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
-# By the dtype that the result is stored in, as ``hyperboloid_exp.EXPMAP``.
+# By the dtype that the result is stored in, as ``hyperboloid.exp.EXPMAP``.
 TO_HYPERBOLOID = {t: _quadric(-1, t) for t in _DTYPES}
 TO_SPHERE = {t: _quadric(1, t) for t in _DTYPES}
 TO_BALL = {t: _ball(t) for t in _DTYPES}

@@ -33,10 +33,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .custom_vjp import custom_vjp, subtract_scaled
-from .ranges import all_within, in_forward_mode
-from .special import cot_fraction
-from .vectors import dot, normalize
+from ..arithmetic.custom_vjp import custom_vjp, subtract_scaled
+from ..arithmetic.ranges import all_within, in_forward_mode
+from ..arithmetic.vectors import dot, normalize
+from ..functions.special import cot_fraction
 
 # The antipode's logarithm is towards the first axis, or towards the second where x is within 41
 # degrees of the first: across x the axis has then at least sqrt(1 - 0.75^2) = 0.66 of its length.

@@ -37,12 +37,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .custom_vjp import custom_vjp, subtract_scaled
-from .limits import farthest, longest
+from ..arithmetic.custom_vjp import custom_vjp, subtract_scaled
+from ..arithmetic.limits import farthest, longest
+from ..arithmetic.ranges import all_below, all_within, runs_as_written
+from ..arithmetic.vectors import dot, joined, largest_entry, normalize
+from ..functions.special import coth_fraction, sinhc
 from .radial_split import Ray, lateral_squares, outward_ray, split_radially
-from .ranges import all_below, all_within, runs_as_written
-from .special import coth_fraction, sinhc
-from .vectors import dot, joined, largest_entry, normalize
 
 
 class Saved(NamedTuple):

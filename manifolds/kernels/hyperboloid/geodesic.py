@@ -35,11 +35,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .custom_vjp import custom_vjp, direction
-from .hyperboloid import outward, polar
-from .limits import longest
-from .special import asinh_squared, coshm1c, sinhc
-from .vectors import Number, dot, largest_entry, norm
+from ..arithmetic.custom_vjp import custom_vjp, direction
+from ..arithmetic.limits import longest
+from ..arithmetic.vectors import Number, dot, largest_entry, norm
+from ..functions.special import asinh_squared, coshm1c, sinhc
+from .points import outward, polar
 
 # Up to this sinh^2(d/2), d = 0.96, the weights are entire functions of d^2, by their series; beyond
 # they are powers of e^d.
@@ -82,7 +82,7 @@ def behind(x: Tensor, y: Tensor, step: Tensor, h: Tensor, p: Tensor, k: Number) 
 
     Not by a logarithm: its coordinates along the ray are T times longer than on the manifold, and
     their rounding turns the way by eps T. For tau > 1 with the hyperbolic functions of r + tau and
-    r - tau, as ``hyperboloid_exp`` has them: through the origin and out again, the two terms of the
+    r - tau, as ``hyperboloid.exp`` has them: through the origin and out again, the two terms of the
     plain form are longer than their sum.
 
     Args:

@@ -36,11 +36,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .custom_vjp import custom_vjp, subtract_scaled
-from .geodesic import multiple
-from .limits import longest_before_tanh, rim
-from .special import coth_fraction, tanhc_missing
-from .vectors import dot, largest_entry
+from ..arithmetic.custom_vjp import custom_vjp, subtract_scaled
+from ..arithmetic.limits import longest_before_tanh, rim
+from ..arithmetic.vectors import dot, largest_entry
+from ..functions.special import coth_fraction, tanhc_missing
+from ..hyperboloid.geodesic import multiple
 
 
 class Saved(NamedTuple):

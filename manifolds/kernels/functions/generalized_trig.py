@@ -28,6 +28,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ..arithmetic.vectors import Number, dot, norm
 from .special import (
     asinhc,
     asinhc_halved,
@@ -41,7 +42,6 @@ from .special import (
     tanc,
     tanhc,
 )
-from .vectors import Number, dot, norm
 
 Function = Callable[[Tensor], Tensor]
 

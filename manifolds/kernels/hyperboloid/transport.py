@@ -39,10 +39,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .custom_vjp import custom_vjp, subtract_scaled
-from .hyperboloid_pair import TimeGap, time_gap, with_time_by_log_radius
+from ..arithmetic.custom_vjp import custom_vjp, subtract_scaled
+from ..arithmetic.vectors import dot, norm, normalize, relative_to_ray
+from .pair import TimeGap, time_gap, with_time_by_log_radius
 from .radial_split import RadialSplit, Ray, of_like_distance, outward_ray, split_radially
-from .vectors import dot, norm, normalize, relative_to_ray
 
 
 class _Pair(NamedTuple):
@@ -110,7 +110,7 @@ _OWN = len(Saved._fields)
 
 
 def _pair(x: Tensor, y: Tensor, area: float | Tensor) -> tuple[_Pair, Ray]:
-    """1 + cosh d is twice ``hyperboloid_pair``'s sinh^2(d/2), and 2, where both points are far out;
+    """1 + cosh d is twice ``hyperboloid.pair``'s sinh^2(d/2), and 2, where both points are far out;
     else nothing cancels in 1 + T_x T_y - X.Y."""
     square_x = dot(x, x)
     x2, y2 = square_x / area, dot(y, y) / area
@@ -130,7 +130,7 @@ def _pair(x: Tensor, y: Tensor, area: float | Tensor) -> tuple[_Pair, Ray]:
     inner = alike * x2 + inner_step + far * residual
     y_on_x = far * (alike + step.radial_coefficient)
 
-    # |Y| - y_radial and |Y| - |X| from the lateral part, as in ``hyperboloid_pair``.
+    # |Y| - y_radial and |Y| - |X| from the lateral part, as in ``hyperboloid.pair``.
     size_x, size_y = x2.clamp(min=1).sqrt(), y2.clamp(min=1).sqrt()
     y_radial = inner / size_x
     backwards = (y_radial < 0).to(x.dtype)

@@ -23,7 +23,7 @@ derivative by K is a sum of what depends on it. The textbook's 1 + 2K x.y + K^2 
 g_x g_y - K |s|^2.
 
 These forms are whole for K <= 0. For K > 0 points go to infinity and pairs of them to antipodes;
-``stereographic_points`` and ``stereographic_maps`` say from where on they write them otherwise.
+``stereographic.points`` and ``stereographic.maps`` say from where on they write them otherwise.
 
 Domain: K <= 0 and points up to ``limits.rim``; K > 0 and points less than a right angle apart.
 Bound: 8 units of u (1 + kappa) in value and 32 in gradient, kappa the condition number.
@@ -37,9 +37,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .custom_vjp import direction
-from .generalized_trig import asinc
-from .vectors import Number, dot, norm
+from ..arithmetic.custom_vjp import direction
+from ..arithmetic.vectors import Number, dot, norm
+from ..functions.generalized_trig import asinc
 
 # The largest product that is summed is this times the dtype's largest number: a million of them may
 # be added, and be multiplied by a k of order 1, before the sum overflows.

@@ -30,7 +30,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from .vectors import dot, norm
+from ..arithmetic.vectors import dot, norm
 
 # On s <= 1 the k-th term of sinh(sqrt s)/sqrt s is at most 1/(2k+1)!, so twelve terms reach
 # 1e-25: values and the first derivatives are exact to float64 rounding.

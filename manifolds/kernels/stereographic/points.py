@@ -33,11 +33,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..arithmetic.limits import brought_within, rim
+from ..arithmetic.vectors import dot, norm, normalize, sqrt0
+from ..functions.generalized_trig import RIGHT_ANGLE, asinc_k
 from . import conformal
 from .conformal import gap, kdot
-from .generalized_trig import RIGHT_ANGLE, asinc_k
-from .limits import brought_within, rim
-from .vectors import dot, norm, normalize, sqrt0
 
 # Points are far apart where sin^2 of the half distance is above this, 120 degrees. The arcsine has
 # the slope 2 there, so that its rounding is little more than its argument's. Taken from a right

@@ -24,13 +24,7 @@ import torch
 from torch import Tensor
 
 from .curved_asinh import asinh_over, asinh_squared_over
-from .special import (
-    asin_squared,
-    cot_times,
-    coth_times,
-    log_sinc,
-    log_sinhc,
-)
+from .special import asin_squared, cot_times, coth_times, log_sinc, log_sinhc
 
 
 def arc(sign: int, half: Tensor, k: float | Tensor = 1.0) -> Tensor:

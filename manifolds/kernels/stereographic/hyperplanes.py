@@ -25,10 +25,10 @@ import math
 import torch
 from torch import Tensor
 
+from ..arithmetic.vectors import dot, norm, sqrt0
+from ..functions.generalized_trig import RIGHT_ANGLE
+from ..functions.special import asinhc_halved, long_asinh
 from .conformal import ROOM, gap, kdot
-from .generalized_trig import RIGHT_ANGLE
-from .special import asinhc_halved, long_asinh
-from .vectors import dot, norm, sqrt0
 
 
 def signed_length(k: Tensor, sine: Tensor, cosine: Tensor) -> Tensor:

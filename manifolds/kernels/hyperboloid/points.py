@@ -24,12 +24,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .custom_vjp import custom_vjp, direction as ray_of
-from .limits import brought_within, farthest
-from .ranges import all_below
-from .ray_components import ray_components
-from .special import curved
-from .vectors import Number, dot, expanded, norm, relative_to_ray
+from ..arithmetic.custom_vjp import custom_vjp, direction as ray_of
+from ..arithmetic.limits import brought_within, farthest
+from ..arithmetic.ranges import all_below
+from ..arithmetic.ray_components import ray_components
+from ..arithmetic.vectors import Number, dot, expanded, norm, relative_to_ray
+from ..functions.special import curved
 
 
 def time(x: Tensor, k: Number = 1.0) -> Tensor:

@@ -37,11 +37,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .custom_vjp import custom_vjp
-from .radial_maps import Saved, ball_slope, least, pulled, square_of, without
-from .ranges import all_within
-from .special import cot_fraction, coth_fraction
-from .vectors import dot, norm, normalize
+from ..arithmetic.custom_vjp import custom_vjp
+from ..arithmetic.ranges import all_within
+from ..arithmetic.vectors import dot, norm, normalize
+from ..functions.special import cot_fraction, coth_fraction
+from .maps import Saved, ball_slope, least, pulled, square_of, without
 
 # Beyond sinh t = 10, t = 3, the factor t/sinh t exceeds the derivative along the ray, 1/cosh t, by
 # more than 3, and what rounding leaves of the first along the ray would be as large a part of it.

@@ -24,9 +24,9 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from .ranges import can_look
-from .special import tanhc_missing
-from .vectors import Number
+from ..arithmetic.ranges import can_look
+from ..arithmetic.vectors import Number
+from ..functions.special import tanhc_missing
 
 Kind = Literal["dist", "sqdist", "inner"]
 Pull = Callable[[Tensor], tuple[Tensor, Tensor | None]]

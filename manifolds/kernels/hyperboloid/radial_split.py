@@ -26,9 +26,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .custom_vjp import subtract_scaled
-from .ranges import all_below
-from .vectors import dot
+from ..arithmetic.custom_vjp import subtract_scaled
+from ..arithmetic.ranges import all_below
+from ..arithmetic.vectors import dot
 
 
 class Ray(NamedTuple):

@@ -37,11 +37,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .custom_vjp import custom_vjp, subtract_scaled
+from ..arithmetic.custom_vjp import custom_vjp, subtract_scaled
+from ..arithmetic.ranges import all_below, all_within, can_look, in_forward_mode
+from ..arithmetic.vectors import dot, largest_entry, norm, relative_to_ray
+from ..functions.special import asinh_squared, coth_fraction
 from .radial_split import lateral_squares, of_like_distance, outward_ray, split_radially
-from .ranges import all_below, all_within, can_look, in_forward_mode
-from .special import asinh_squared, coth_fraction
-from .vectors import dot, largest_entry, norm, relative_to_ray
 
 
 def _short(x: Tensor) -> tuple[float, float]:

@@ -27,9 +27,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..arithmetic.vectors import dot, normalize
 from .conformal import kdot
-from .stereographic_points import at_infinity
-from .vectors import dot, normalize
+from .points import at_infinity
 
 # k|x|^2 from which on the exponential map at x goes by the inversion: up to there its derivative by
 # K loses less than a bit.

@@ -8,7 +8,7 @@ r"""Maps of the kappa-stereographic model, for a curvature k of any sign.
 ============ ==================== ==================================================================
 letter       name in the code     what it is
 ============ ==================== ==================================================================
-k, x, y, s   k, x, y, step        see ``stereographic_points``, with sn, tn, asn
+k, x, y, s   k, x, y, step        see ``stereographic.points``, with sn, tn, asn
 g_x          gap_x                1 + k |x|^2, (..., 1)
 v            v                    a tangent vector, (..., n)
 u            u                    half of it, (..., n): v/g_x, whose length tn is taken of
@@ -29,21 +29,14 @@ import math
 import torch
 from torch import Tensor
 
+from ..arithmetic.custom_vjp import direction
+from ..arithmetic.limits import longest_before_tanh
+from ..arithmetic.vectors import binary_scale, dot, norm, normalize
+from ..functions.generalized_trig import RIGHT_ANGLE, half_turn, tanc_k
+from ..hyperboloid.geodesic import between, multiple
 from . import ball_exp, conformal
 from .conformal import gap, kdot
-from .custom_vjp import direction
-from .generalized_trig import RIGHT_ANGLE, half_turn, tanc_k
-from .geodesic import between, multiple
-from .limits import longest_before_tanh
-from .stereographic_points import (
-    HalfDistance,
-    at_infinity,
-    chord,
-    half_cosine_vector,
-    half_distance,
-    separation,
-)
-from .vectors import binary_scale, dot, norm, normalize
+from .points import HalfDistance, at_infinity, chord, half_cosine_vector, half_distance, separation
 
 # With k|x|^2 and k|y|^2 at most this nothing is near antipodal: 1 + 2k x.y + k^2|x|^2|y|^2, which
 # is 0 at antipodes, is at least (7/8)^2. Of two points more than a right angle apart one is beyond:

@@ -1,6 +1,6 @@
 r"""Functions of the distance of two points of the hyperboloid of curvature -1.
 
-    d = 2 asinh(sqrt h),    h = sinh^2(d/2) as ``hyperboloid_pair`` has it
+    d = 2 asinh(sqrt h),    h = sinh^2(d/2) as ``hyperboloid.pair`` has it
     grad_X cosh d = (T_y/T_x) X - Y,    grad_Y cosh d = -(T_x/T_y) grad_X cosh d
 
 ============== ==================== ================================================================
@@ -28,8 +28,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .custom_vjp import custom_vjp, subtract_scaled
-from .hyperboloid_pair import (
+from ..arithmetic.custom_vjp import custom_vjp, subtract_scaled
+from ..arithmetic.ranges import runs_as_written
+from ..arithmetic.vectors import joined
+from ..functions.special import tanhc_missing
+from .pair import (
     PairGeometry,
     half_distance,
     haversine_by_log_radius,
@@ -37,9 +40,6 @@ from .hyperboloid_pair import (
     time_gap,
     twice_asinh,
 )
-from .ranges import runs_as_written
-from .special import tanhc_missing
-from .vectors import joined
 
 
 class Saved(NamedTuple):
@@ -48,7 +48,7 @@ class Saved(NamedTuple):
     result: Tensor
     """The value, (..., 1)."""
     lateral: Tensor
-    """As of ``hyperboloid_pair.PairGeometry``: times ``scale``, (..., n), in units of length."""
+    """As of ``hyperboloid.pair.PairGeometry``: times ``scale``, (..., n), in units of length."""
     d_cosh: Tensor
     """As there, times ``scale``."""
     weight: Tensor

@@ -32,13 +32,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .error_free import lateral
+from ..arithmetic.error_free import lateral
+from ..arithmetic.limits import farthest
+from ..arithmetic.vectors import dot, norm, normalize, relative_to_ray
+from ..functions.special import coshm1c, sinhc
+from .dist import stepped_haversine
 from .geodesic import exp_of
-from .hyperboloid import across_along, polar, time
-from .hyperboloid_dist import stepped_haversine
-from .limits import farthest
-from .special import coshm1c, sinhc
-from .vectors import dot, norm, normalize, relative_to_ray
+from .points import across_along, polar, time
 
 
 def split(x: Tensor, v: Tensor) -> Tensor:

@@ -29,9 +29,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .custom_vjp import custom_vjp, subtract_scaled
-from .special import cot_fraction
-from .vectors import dot
+from ..arithmetic.custom_vjp import custom_vjp, subtract_scaled
+from ..arithmetic.vectors import dot
+from ..functions.special import cot_fraction
 
 
 class Saved(NamedTuple):
