@@ -13,7 +13,7 @@ from .kernels.functions.special import curved
 from .kernels.hyperboloid import (
     dist as hyperboloid_dist,
     exp as hyperboloid_exp,
-    pair as hyperboloid_pair,
+    log as hyperboloid_log,
     transport as hyperboloid_transport,
 )
 from .kernels.hyperboloid.geodesic import NEAR, behind, sinh_ratios
@@ -137,7 +137,7 @@ class Lorentz(Manifold):
         return hyperboloid_dist.haversine(x, y, radius)
 
     def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
-        return hyperboloid_pair.logmap(x, y, radius)
+        return hyperboloid_log.logmap(x, y, radius)
 
     def _expmap_at(self, x: Tensor, v: Tensor, call: Context) -> Tensor:
         return hyperboloid_exp.EXPMAP[call.dtype](x, v, call.radius)
@@ -155,7 +155,7 @@ class Lorentz(Manifold):
         return hyperboloid_exp.EXPMAP[x.dtype](x, v, _radius(k))
 
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0) -> Tensor:
-        return hyperboloid_pair.logmap(x, y, _radius(k))
+        return hyperboloid_log.logmap(x, y, _radius(k))
 
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0) -> Tensor:
         h = hyperboloid_dist.haversine(x, y, _radius(k))
