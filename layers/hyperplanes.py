@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Euclidean, Lorentz, Manifold, Sphere, Stereographic
-from ..manifolds.base import check_known, check_manifold
 from ..manifolds.charts.through_quadric import point, through_quadric
 from ..manifolds.checks import check_coordinates, check_device, check_tensor
 from ..manifolds.kernels.arithmetic.limits import farthest
@@ -25,6 +24,7 @@ from ..manifolds.kernels.functions.special import long_asinh
 from ..manifolds.kernels.pairs.products import inner_products, products_on, widest
 from ..manifolds.kernels.stereographic.conformal import kdot
 from ..manifolds.kernels.stereographic.hyperplanes import cosine_from_sine, embedding, signed_length
+from ..manifolds.manifold_checks import check_known, check_manifold
 from ._factors import factors, needs_l2
 
 
