@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ..manifolds.base import check_manifold
 from ..manifolds.checks import check_amount, check_coordinates
+from ..manifolds.manifold_checks import check_manifold
 
 
 def check_arguments(where: str, manifold: Manifold, loc: Tensor) -> None:

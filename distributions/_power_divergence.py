@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Laplace, Normal, register_kl
 
-from ..manifolds.kernels.radial_law import RadialLaw
+from ..manifolds.kernels.radial.law import RadialLaw
 from ._arguments import working
 from ._power_numerics import log_normaliser
 from .generalized_gaussian import GeneralizedGaussian

@@ -20,8 +20,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..manifolds.kernels.custom_vjp import custom_vjp
-from ..manifolds.kernels.ranges import in_forward_mode
+from ..manifolds.kernels.arithmetic.custom_vjp import custom_vjp
+from ..manifolds.kernels.arithmetic.ranges import in_forward_mode
 
 # For x < a + 1 the terms fall below 1e-18 of the sum after 20 (a = 0) to 53 (a = 20) of them.
 _TERMS = 56

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..manifolds.kernels.custom_vjp import custom_vjp
-from ..manifolds.kernels.radial_law import RadialLaw
+from ..manifolds.kernels.arithmetic.custom_vjp import custom_vjp
+from ..manifolds.kernels.radial.law import RadialLaw
 from ._power_numerics import log_unit_normaliser, power
 
 # All but e^-50 of a law lies where its exponent is below.

@@ -8,7 +8,7 @@ from torch.distributions import constraints
 from torch.distributions.transforms import Transform
 
 from ..manifolds import Manifold
-from ..manifolds.base import check_manifold
+from ..manifolds.manifold_checks import check_manifold
 from ._centred import OnManifold
 
 

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from ..manifolds import Manifold
-from ..manifolds.kernels.radial_law import RadialLaw
-from ..manifolds.kernels.vectors import normalize
+from ..manifolds.kernels.arithmetic.vectors import normalize
+from ..manifolds.kernels.radial.law import RadialLaw
 from ..manifolds.operations.radial_frame import from_components
 from ..manifolds.operations.volume import log_area_of_unit_sphere, log_sn_ratio
 from ._arguments import as_parameter, as_stored, broadcast, check_arguments, working
@@ -23,7 +23,7 @@ class Isotropic(Centred):
     :math:`\omega_{n-1}\,\mathrm{sn}_K(t)^{n-1}\,e^{k(t)}/Z` and the direction is uniform, so
     the normaliser, the entropy, moments and samples are integrals and quantiles of one variable.
     They are taken in logarithms and in float64, to rounding, whatever n (see
-    ``kernels.radial_law``); the closed forms, where there are any, lose all their digits by n = 30
+    ``kernels.radial.law``); the closed forms, where there are any, lose all their digits by n = 30
     to 40.
 
     ``rsample`` takes the quantile of a uniform number for the distance and a normal vector for the

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold, diameter
-from ..manifolds.kernels.special import cosm1c
+from ..manifolds.kernels.functions.special import cosm1c
 from ._arguments import check_space
 from .isotropic import Isotropic
 

@@ -9,8 +9,8 @@ from torch.distributions import Distribution, constraints
 
 from ..manifolds import Manifold, diameter, log_ball_volume
 from ..manifolds.checks import check_amount, check_coordinates
-from ..manifolds.kernels.radial_law import RadialLaw, uniform_law
-from ..manifolds.kernels.vectors import norm, normalize
+from ..manifolds.kernels.arithmetic.vectors import norm, normalize
+from ..manifolds.kernels.radial.law import RadialLaw, uniform_law
 from ..manifolds.operations.volume import check_dimension, log_sn_ratio
 from ._arguments import check_space, working
 from ._centred import OnManifold

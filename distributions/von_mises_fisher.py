@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from ..manifolds import Manifold, diameter
-from ..manifolds.kernels.special import cosm1c
+from ..manifolds.kernels.functions.special import cosm1c
 from ._arguments import check_space
 from .isotropic import Isotropic
 

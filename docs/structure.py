@@ -176,9 +176,10 @@ def layer_table(room: str) -> str:
 
 
 def kernels() -> Iterator[tuple[str, str, str, list[str], list[str]]]:
-    """Of each file of kernels: its name, what it says that it is, its formulas, the files and names
-    of their proofs, and the cells of the certificate. What a file does not say is empty."""
-    for path in sorted((ROOT / "manifolds/kernels").glob("*.py")):
+    """Of each file of kernels: its place, what it says that it is, its formulas, the files and
+    names of their proofs, and the cells of the certificate. What a file does not say is empty."""
+    folder = ROOT / "manifolds/kernels"
+    for path in sorted(folder.rglob("*.py")):
         if path.stem == "__init__":
             continue
         text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
@@ -187,7 +188,7 @@ def kernels() -> Iterator[tuple[str, str, str, list[str], list[str]]]:
         proofs = re.findall(r"^Proof: (.+)$", text, re.MULTILINE)
         cells = re.findall(r"^Certificate: (.+)$", text, re.MULTILINE)
         yield (
-            path.stem,
+            str(path.relative_to(folder).with_suffix("")),
             " ".join(head.split()),
             formulas[0].strip("\n") if formulas else "",
             proofs,

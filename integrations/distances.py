@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ..manifolds.base import check_manifold
 from ..manifolds.checks import check_integer
+from ..manifolds.manifold_checks import check_manifold
 from ..search import brute_force
 
 Metric = Callable[[Any, Any], float]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..manifolds import Manifold
-from ..manifolds.base import check_manifold
+from ..manifolds.manifold_checks import check_manifold
 
 
 class Similarity(nn.Module):

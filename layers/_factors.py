@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, cast
 
 from ..manifolds import Manifold, Product
-from ..manifolds.base import check_known
+from ..manifolds.manifold_checks import check_known
 
 
 class Factor(NamedTuple):

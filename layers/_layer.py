@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ..manifolds import Manifold
-from ..manifolds.base import check_known
 from ..manifolds.checks import check_coordinates, check_integer
+from ..manifolds.manifold_checks import check_known
 from ._factors import Factor, factors
 
 

@@ -15,20 +15,16 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Euclidean, Lorentz, Manifold, Sphere, Stereographic
-from ..manifolds.base import check_known, check_manifold
 from ..manifolds.charts.through_quadric import point, through_quadric
 from ..manifolds.checks import check_coordinates, check_device, check_tensor
-from ..manifolds.kernels.conformal import kdot
-from ..manifolds.kernels.generalized_trig import sinc_k
-from ..manifolds.kernels.limits import farthest
-from ..manifolds.kernels.pair_products import inner_products, products_on, widest
-from ..manifolds.kernels.special import long_asinh
-from ..manifolds.kernels.stereographic_hyperplanes import (
-    cosine_from_sine,
-    embedding,
-    signed_length,
-)
-from ..manifolds.kernels.vectors import dot, normalize
+from ..manifolds.kernels.arithmetic.limits import farthest
+from ..manifolds.kernels.arithmetic.vectors import dot, normalize
+from ..manifolds.kernels.functions.generalized_trig import sinc_k
+from ..manifolds.kernels.functions.special import long_asinh
+from ..manifolds.kernels.pairs.products import inner_products, products_on, widest
+from ..manifolds.kernels.stereographic.conformal import kdot
+from ..manifolds.kernels.stereographic.hyperplanes import cosine_from_sine, embedding, signed_length
+from ..manifolds.manifold_checks import check_known, check_manifold
 from ._factors import factors, needs_l2
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ..manifolds import Manifold, PositiveScalar
-from ..manifolds.base import check_manifold
 from ..manifolds.checks import check_coordinates, check_number
+from ..manifolds.manifold_checks import check_manifold
 from ._layer import Layer
 
 

@@ -7,9 +7,9 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from ..manifolds.base import check_manifold as check_manifold
 from ..manifolds.checks import check_amount, check_device, check_tensor
-from ..manifolds.kernels.pair_products import traced
+from ..manifolds.kernels.pairs.products import traced
+from ..manifolds.manifold_checks import check_manifold as check_manifold
 
 Reduction = Literal["none", "mean", "sum"]
 REDUCTIONS = get_args(Reduction)  # here, as the compiler of torch 2.6 cannot see into ``typing``

@@ -24,7 +24,7 @@ from .interop.conventions import (
 )
 from .interop.geoopt import as_geoopt as as_geoopt
 from .interop.parametrization import OnManifold as OnManifold, on_manifold as on_manifold
-from .kernels.pair_form import PairForm as PairForm, PairTerm as PairTerm
+from .kernels.pairs.form import PairForm as PairForm, PairTerm as PairTerm
 from .learnable_scalar import PositiveScalar as PositiveScalar, SignedScalar as SignedScalar
 from .lorentz import Lorentz as Lorentz
 from .operations.antipode import antipode as antipode

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from . import pairwise
 from .checks import (
     check_amount,
     check_broadcast,
@@ -14,13 +15,13 @@ from .checks import (
     check_min_radius,
     expect,
 )
-from .kernels.custom_vjp import scaled_dot
-from .kernels.pair_form import Kind, PairForm, PairTerm, UnitValue
-from .kernels.pair_products import Products, inner_products, products_on, widest
-from .kernels.vectors import Number, atan2_0, norm, sqrt0
+from .kernels.arithmetic.custom_vjp import scaled_dot
+from .kernels.arithmetic.vectors import atan2_0, norm
+from .kernels.pairs.form import Kind, PairForm
+from .kernels.pairs.products import Products
 from .solvers import sampling
 from .solvers.frechet_mean import frechet_mean
-from .space_form import Context, SpaceForm, divided, times
+from .space_form import SpaceForm, times
 
 
 class Manifold(SpaceForm):
@@ -231,22 +232,14 @@ class Manifold(SpaceForm):
         first point, and to see it from both would take twice as long.)
         """
         self._check_sets("cdist", x, y)
-        kind = _products(x, y) if matmul else None
+        kind = pairwise.products_for(x, y) if matmul else None
         table = self._unchecked._all_distances(x, y, squared=squared, matmul=kind)
         return self._result(table.triu() + table.triu(1).mT if x is y else table, "cdist")
 
     def _all_distances(
         self, x: Tensor, y: Tensor, *, squared: bool, matmul: Products | None
     ) -> Tensor:
-        if matmul is None:
-            sets = [("x", x.unsqueeze(-2)), ("y", y.unsqueeze(-3))]
-            (x, y), call = self._to_unit("cdist", sets, unit=False)
-            pairs = self._sqdist if squared else self._dist
-            return self._from_unit_scalar(pairs(x, y, call.radius), call)
-        haversine, call = self._all_pairs("cdist", x, y, matmul)
-        if squared:
-            return self._from_unit_vector(self._arc_squared(haversine, **call.curved), call, 2)
-        return self._from_unit_vector(self._arc(sqrt0(haversine), **call.curved), call, 1)
+        return pairwise.all_distances(self, x, y, squared=squared, matmul=matmul)
 
     def cinner(self, x: Tensor, y: Tensor, *, matmul: bool = False) -> Tensor:
         r"""All values of the form that defines the space: (..., p, m), (..., q, m) -> (..., p, q).
@@ -267,23 +260,11 @@ class Manifold(SpaceForm):
                 that product anyway.
         """
         self._check_sets("cinner", x, y)
-        kind = _products(x, y) if matmul else None
+        kind = pairwise.products_for(x, y) if matmul else None
         return self._result(self._unchecked._all_inner(x, y, matmul=kind), "cinner")
 
     def _all_inner(self, x: Tensor, y: Tensor, *, matmul: Products | None) -> Tensor:
-        at_coincidence = self._form_at_coincidence or 0
-        if self._form_is_dot:
-            dtype = torch.promote_types(x.dtype, y.dtype)
-            wide = torch.promote_types(dtype, widest(x.device))
-            return inner_products(x.to(wide), y.to(wide), matmul or "float64").to(dtype)
-        if matmul is not None:
-            haversine, call = self._all_pairs("cinner", x, y, matmul)
-            form = at_coincidence / call.curved.get("k", 1) - 2 * haversine
-            return self._from_unit_vector(form, call, 2)
-        sets = [("x", x.unsqueeze(-2)), ("y", y.unsqueeze(-3))]
-        (x, y), call = self._to_unit("cinner", sets, unit=False)
-        haversine = self._haversine(x, y, call.radius)
-        return self._from_unit_scalar(at_coincidence - 2 * haversine, call, 2)
+        return pairwise.all_inner(self, x, y, matmul=matmul)
 
     def pair_form(self, kind: Kind, m: int) -> PairForm | None:
         r"""``"dist"``, ``"sqdist"`` or ``"inner"`` (as ``cinner``) of all pairs as matrix products.
@@ -302,44 +283,13 @@ class Manifold(SpaceForm):
         Returns:
             None where there is no such form: a product with the max metric, or of products.
         """
-        if kind == "inner" and self._form_is_dot:
-
-            def plain(x: Tensor, number: Number) -> tuple[Tensor, Tensor, Tensor]:
-                nothing = torch.zeros_like(x[..., :1])
-                return x, nothing, nothing
-
-            term = PairTerm(slice(0, m), plain, UnitValue(kind, self.sign, 0.0), 1.0, 1.0, False)
-            return PairForm((term,))
-
-        radius, curved = self._held(self.radius)
-        number = curved.get("k", radius)
-
-        def features(x: Tensor, number: Number) -> tuple[Tensor, Tensor, Tensor]:
-            if curved:
-                return self._pair_features(divided(x, radius), **{"k": number})
-            return self._pair_features(divided(x, number))
-
-        at_coincidence = float(self._form_at_coincidence or 0)
-        value = UnitValue(kind, self.sign, at_coincidence, bool(curved))
-        factor = radius if kind == "dist" else radius * radius
-        return PairForm((PairTerm(slice(0, m), features, value, number, factor, kind != "inner"),))
+        return pairwise.form(self, kind, m)
 
     def _check_sets(self, op: str, x: Tensor, y: Tensor) -> None:
         named = [("x", x), ("y", y)]
         check_coordinates(f"{self._name}.{op}", named, 1 + self._extra_coordinates, sets=True)
         if self._checks:
             self._check_values(op, named, [], [])
-
-    def _all_pairs(self, op: str, x: Tensor, y: Tensor, kind: Products) -> tuple[Tensor, Context]:
-        dtype = torch.promote_types(x.dtype, y.dtype)
-        # float64, not for range but because the haversine is a difference of products here: the
-        # 29 more bits pay for it. (And autocast and TF32 leave float64 alone.) The features of the
-        # points are float64 for other products too, where there is any.
-        wide = widest(x.device)
-        (xs,), call = self._to_unit(op, [("x", x)], least=wide, hold=True)
-        (ys,), _ = self._to_unit(op, [("y", y)], least=wide, hold=True)
-        haversine = self._pairwise_haversine(xs, ys, kind, **call.curved)
-        return haversine, call.in_dtype(dtype)
 
     # -- geodesics ------------------------------------------------------------------------------
 
@@ -588,45 +538,7 @@ class Manifold(SpaceForm):
         return self.from_normal(sampling.random_uniform(self, size, radius, **options))
 
 
-def _products(x: Tensor, y: Tensor) -> Products:
-    """Those of all pairs of two sets: of float64 points float64, else by the device."""
-    given = torch.float64 in (x.dtype, y.dtype)
-    return "float64" if given else products_on(x.device)
-
-
 def _aperture(sn: Tensor, min_radius: float) -> Tensor:
     inside = ~(sn <= 2 * min_radius)  # NaN is not inside anything
     sine = 2 * min_radius / sn.where(inside, 4 * min_radius)
     return torch.where(inside, sine.asin(), math.pi / 2)
-
-
-_KNOWN = "Lorentz, PoincareBall, Sphere, Euclidean, Stereographic or a Product of these"
-
-
-def check_known(where: str, value: object) -> None:
-    """Reject a class whose coordinates the formulas of an operation were not written for."""
-    check_manifold(where, value)
-    if value._family == "foreign":  # type: ignore[attr-defined]
-        known = {-1: "Lorentz(K)", 0: "Euclidean()", 1: "Sphere(K)"}[value.sign]  # type: ignore[attr-defined]
-        raise TypeError(
-            f"{where}: manifold is {value!r}, a class whose coordinates are not known here; "
-            f"expected {_KNOWN}. Points of another model of the same space can be brought to one "
-            f"of these and back: {known}.from_normal(manifold.to_normal(x))."
-        )
-
-
-def check_one(where: str, value: object, why: str) -> None:
-    """Reject a product, which does not have what is asked for; ``why`` not, in words."""
-    check_manifold(where, value)
-    if value._family == "product":  # type: ignore[attr-defined]
-        raise TypeError(
-            f"{where}: manifold is {value!r}; expected a space of one curvature: {why}."
-        )
-
-
-def check_manifold(where: str, value: object) -> None:
-    """Reject what is no manifold, before the first call of a method it does not have."""
-    if not isinstance(value, Manifold):
-        raise TypeError(
-            f"{where}: manifold is a {type(value).__name__}; expected a Manifold such as Lorentz()."
-        )

@@ -3,7 +3,8 @@
 from copy import copy
 from typing import TypeVar
 
-from .base import Manifold, check_manifold
+from .base import Manifold
+from .manifold_checks import check_manifold
 
 M = TypeVar("M", bound=Manifold)
 

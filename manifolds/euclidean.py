@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from .base import Manifold
-from .kernels.ray_components import ray_components
-from .kernels.vectors import dot, expanded, norm
+from .kernels.arithmetic.ray_components import ray_components
+from .kernels.arithmetic.vectors import dot, expanded, norm
 
 
 @final

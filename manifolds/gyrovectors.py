@@ -10,8 +10,8 @@ from torch import Tensor
 
 from .base import Manifold
 from .checks import check_broadcast, check_coordinates
-from .kernels.geodesic import multiple
-from .kernels.vectors import Number
+from .kernels.arithmetic.vectors import Number
+from .kernels.hyperboloid.geodesic import multiple
 from .space_form import Context, unit_pair
 
 

@@ -7,19 +7,18 @@ from torch import Tensor
 
 from .base import Manifold
 from .checks import check_coordinates
-from .kernels import (
-    hyperboloid_dist,
-    hyperboloid_exp,
-    hyperboloid_pair,
-    hyperboloid_transport,
-    radial_back,
-    radial_maps,
+from .kernels.arithmetic.limits import brought_within, farthest
+from .kernels.arithmetic.vectors import Number, dot, norm
+from .kernels.functions.special import curved
+from .kernels.hyperboloid import (
+    dist as hyperboloid_dist,
+    exp as hyperboloid_exp,
+    log as hyperboloid_log,
+    transport as hyperboloid_transport,
 )
-from .kernels.geodesic import NEAR, behind, sinh_ratios
-from .kernels.hyperboloid import POINT, across_along, lift, polar_log, tangent, time
-from .kernels.limits import brought_within, farthest
-from .kernels.special import curved
-from .kernels.vectors import Number, dot, norm
+from .kernels.hyperboloid.geodesic import NEAR, behind, sinh_ratios
+from .kernels.hyperboloid.points import POINT, across_along, lift, polar_log, tangent, time
+from .kernels.radial import back as radial_back, maps as radial_maps
 from .space_form import Context
 
 
@@ -49,7 +48,7 @@ class Lorentz(Manifold):
     ``is_point``, ``is_tangent`` and :class:`Checked` do look at it, and refuse it.
 
     The distance is the hyperbolic haversine in one of two forms: see
-    ``hyperboloid_pair.pair_geometry``. A point may be as far from the origin as 28 R in float32 and
+    ``hyperboloid.pair.pair_geometry``. A point may be as far from the origin as 28 R in float32 and
     236 R in float64, where |x_s| is 2^40 R and 2^340 R; maps pull longer results back to there.
     ``expmap`` goes at most 43 R in float32 and 350 R in float64: enough from anywhere outwards, not
     from the farthest points inwards through the origin and as far out again.
@@ -138,7 +137,7 @@ class Lorentz(Manifold):
         return hyperboloid_dist.haversine(x, y, radius)
 
     def _logmap_at(self, x: Tensor, y: Tensor, radius: float | Tensor) -> Tensor:
-        return hyperboloid_pair.logmap(x, y, radius)
+        return hyperboloid_log.logmap(x, y, radius)
 
     def _expmap_at(self, x: Tensor, v: Tensor, call: Context) -> Tensor:
         return hyperboloid_exp.EXPMAP[call.dtype](x, v, call.radius)
@@ -156,7 +155,7 @@ class Lorentz(Manifold):
         return hyperboloid_exp.EXPMAP[x.dtype](x, v, _radius(k))
 
     def _logmap(self, x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0) -> Tensor:
-        return hyperboloid_pair.logmap(x, y, _radius(k))
+        return hyperboloid_log.logmap(x, y, _radius(k))
 
     def _midpoint(self, x: Tensor, y: Tensor, step: Tensor, k: Number = 1.0) -> Tensor:
         h = hyperboloid_dist.haversine(x, y, _radius(k))

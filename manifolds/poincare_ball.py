@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 
 from .gyrovectors import Gyrovectors
-from .kernels import ball_exp, conformal, radial_back, radial_maps
-from .kernels.curved_asinh import asinh_over
-from .kernels.geodesic import between, from_nearer_end
-from .kernels.limits import brought_within, rim
-from .kernels.ray_components import ray_components
-from .kernels.special import curved
-from .kernels.vectors import Number, dot, expanded, norm
+from .kernels.arithmetic.limits import brought_within, rim
+from .kernels.arithmetic.ray_components import ray_components
+from .kernels.arithmetic.vectors import Number, dot, expanded, norm
+from .kernels.functions.curved_asinh import asinh_over
+from .kernels.functions.special import curved
+from .kernels.hyperboloid.geodesic import between, from_nearer_end
+from .kernels.radial import back as radial_back, maps as radial_maps
+from .kernels.stereographic import ball_exp, conformal
 from .space_form import Context, held, times, unit_pair
 
 

@@ -1,7 +1,7 @@
-"""What one manifold must give, at unit curvature, and the way between the unit space and K."""
+"""A curvature K, and the way between the space of it and the unit space form."""
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from copy import copy
 from typing import Any, Literal, NamedTuple, Self
@@ -10,12 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from .checks import check_bounds, check_coordinates, check_number, expect_finite
-from .kernels import unit_trig
-from .kernels.geodesic import from_nearer_end, multiple
-from .kernels.pair_products import Products, inner_products, noise
-from .kernels.vectors import Number, dot, norm
+from .kernels.arithmetic.vectors import Number, dot, norm
 from .learnable_scalar import PositiveScalar
 from .own_code import give_own_code, written
+from .unit_space_form import UnitSpaceForm
 
 
 class Context(NamedTuple):
@@ -32,18 +30,21 @@ class Context(NamedTuple):
         return Context(self.op, self.radius, dtype, self.curved)
 
 
-class SpaceForm(nn.Module, ABC):
-    """Curvature, the kernels of the unit space form, and the scaling around them.
+class SpaceForm(UnitSpaceForm, nn.Module):
+    """The curvature, and the scaling around the kernels of the unit space form.
 
-    All kernels keep the last axis and check nothing. :class:`Manifold` has the public methods.
+    :class:`Manifold` has the public methods.
     """
 
-    _extra_coordinates: int = 0
     _family: Literal["unit", "kappa", "product", "chart", "foreign"] = "foreign"
     """Whether the kernels are those of one space form at unit curvature, in coordinates that are
     known here; of one at its own K, which may have any sign; of several; or of one by way of its
-    quadric (:class:`ChartManifold`). "foreign", the default,
-    is a class of somebody else: what goes by coordinates refuses it (``check_known``)."""
+    quadric (:class:`ChartManifold`). "foreign", the default, is a class of somebody else: what goes
+    by coordinates refuses it (``check_known``)."""
+    _checks: bool = False
+    """Whether values are looked at; see :func:`Checked`."""
+    _takes_curvature: bool = False
+    """Whether kernels take ``k``, 1 with the derivative of the curvature; see :func:`held`."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Refuse to override parts of a class that is final: not all of its maps would see it. And
@@ -65,11 +66,6 @@ class SpaceForm(nn.Module, ABC):
                     "kernels of its own (see CONTRIBUTING), or one that overrides nothing."
                 )
         give_own_code(cls, SpaceForm)
-
-    _checks: bool = False
-    """Whether values are looked at; see :func:`Checked`."""
-    _takes_curvature: bool = False
-    """Whether kernels take ``k``, 1 with the derivative of the curvature; see :func:`held`."""
 
     def __init__(
         self,
@@ -129,21 +125,6 @@ class SpaceForm(nn.Module, ABC):
     # -- curvature ------------------------------------------------------------------------------
 
     @property
-    def sign(self) -> int:
-        """Sign of the curvature: -1, 0 or 1; an attribute of a class that has one sign."""
-        raise NotImplementedError(f"{self._name}: the class has no sign; expected -1, 0 or 1.")
-
-    @property
-    def _form_at_coincidence(self) -> int | None:
-        """cinner(x, x) at unit curvature; None on flat space, where it depends on x."""
-        return self.sign or None
-
-    @property
-    def _form_is_dot(self) -> bool:
-        """Whether cinner is the inner product of the coordinates."""
-        return self._form_at_coincidence is None
-
-    @property
     def curvature(self) -> Tensor:
         """The sectional curvature K, shape (); differentiable if it is learnable."""
         if self._magnitude is None:
@@ -177,129 +158,7 @@ class SpaceForm(nn.Module, ABC):
                 options += f", bounds=({signed[0]:g}, {signed[1]:g})"
         return f"curvature={self.curvature.item():g}{options}"
 
-    # -- what a manifold must give, at unit curvature -------------------------------------------
-
-    @abstractmethod
-    def _proj(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        """The point of the manifold nearest in kind to x that ``dtype`` can hold."""
-
-    @abstractmethod
-    def _proj_tangent(self, x: Tensor, v: Tensor) -> Tensor: ...
-
-    def _holds(self, x: Tensor) -> Tensor:
-        """Whether coordinates are in the open set that the model is, (..., m) -> (..., 1)."""
-        return torch.ones_like(x[..., :1], dtype=torch.bool)
-
-    @abstractmethod
-    def _defect(self, x: Tensor) -> Tensor:
-        """How far x is off the manifold, relative to its size; 0 on it."""
-
-    @abstractmethod
-    def _orthonormal(self, x: Tensor, v: Tensor) -> Tensor:
-        """Components of v whose Euclidean inner products are the Riemannian ones at x."""
-
-    def _half_chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        """A vector of Euclidean norm sn(d/2): sinh(d/2), d/2 or sin(d/2) by the sign of K.
-
-        Here and below ``step`` is y - x, subtracted before the division by R: the difference of
-        two points divided first would carry the rounding of both. Not needed where ``_dist`` and
-        ``_sqdist`` do without it; ``_haversine`` then goes by the distance, if it does not too.
-        """
-        raise NotImplementedError
-
-    @abstractmethod
-    def _pair_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(X, p, q) of (..., m): (..., n), (..., 1) and (..., 1), p and q not negative.
-
-        sn(d/2)^2 is the bilinear form (p_x q_y + q_x p_y - X_x.X_y)/2, and that is how the
-        distances of all pairs become one matrix product.
-        """
-
-    def _pairwise_haversine(
-        self, x: Tensor, y: Tensor, kind: Products = "float64", **curved: Any
-    ) -> Tensor:
-        """sn(d/2)^2 of (..., p, m) against (..., q, m) -> (..., p, q) by matrix products of a kind.
-
-        In the dtype of the points, or in float32 if the products are.
-        """
-        (a, p, q), (b, r, s) = (self._pair_features(z, **curved) for z in (x, y))
-        size = p * s.mT + q * r.mT
-        haversine = (size - inner_products(a, b, kind)) / 2
-        # What the cancellation leaves of equal points is noise of this size: call it zero.
-        beneath = noise(kind, a.shape[-1]) * size
-        haversine = haversine.where(haversine > beneath, haversine * 0)
-        return haversine if kind == "float64" else haversine.float()
-
-    @abstractmethod
-    def _expmap(self, x: Tensor, v: Tensor) -> Tensor: ...
-
-    @abstractmethod
-    def _logmap(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor: ...
-
-    @abstractmethod
-    def _transport(self, x: Tensor, y: Tensor, step: Tensor, v: Tensor) -> Tensor: ...
-
-    @abstractmethod
-    def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor: ...
-
-    @abstractmethod
-    def _from_normal(self, v: Tensor) -> Tensor: ...
-
-    @abstractmethod
-    def _to_normal(self, x: Tensor) -> Tensor: ...
-
-    @abstractmethod
-    def _warp(self, x: Tensor) -> Tensor:
-        """sn(r), r the distance from the origin: the warping function of the metric at x."""
-
-    @abstractmethod
-    def _log_polar(self, x: Tensor, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        """(across, along): a positive multiple of log_x(y)'s components across and along the
-        outward ray at x; across >= 0."""
-
-    def _cone_parts(self, x: Tensor, y: Tensor, step: Tensor, **curved: Any) -> Tensor:
-        """``_warp`` and the two of ``_log_polar`` of each factor: (..., k, 3)."""
-        parts = torch.broadcast_tensors(
-            self._warp(x, **curved), *self._log_polar(x, y, step, **curved)
-        )  # type: ignore[no-untyped-call]
-        return torch.stack(parts, dim=-1)
-
-    # -- what follows from these, the sign and the number of coordinates -------------------------
-
-    def _origin(self, n: int) -> list[float]:
-        """Coordinates of the origin of the n-dimensional space: (1, 0, ..., 0) if embedded, 0."""
-        return [1.0] * self._extra_coordinates + [0.0] * n
-
-    def _unit_origin(self, x: Tensor) -> Tensor:
-        """The origin of the space of x (..., m), shape (m,), in its dtype and on its device."""
-        n = x.shape[-1] - self._extra_coordinates
-        return torch.tensor(self._origin(n), dtype=x.dtype, device=x.device)
-
-    def _lift_tangent0(self, v: Tensor) -> Tensor:
-        """A vector in normal coordinates as a tangent vector at the origin."""
-        return torch.cat([torch.zeros_like(v[..., :1]), v], -1) if self._extra_coordinates else v
-
-    def _drop_tangent0(self, v: Tensor) -> Tensor:
-        """The inverse of ``_lift_tangent0``."""
-        return v[..., self._extra_coordinates :]
-
-    def _arc(self, half: Tensor, **curved: Any) -> Tensor:
-        """The distance d from sn(d/2) >= 0."""
-        return unit_trig.arc(self.sign, half, **curved)
-
-    def _arc_squared(self, haversine: Tensor, **curved: Any) -> Tensor:
-        """The squared distance d^2 from sn(d/2)^2, smooth at 0."""
-        return unit_trig.arc_squared(self.sign, haversine, **curved)
-
-    def _log_sn_ratio(self, v: Tensor) -> Tensor:
-        """log|sn(t)/t| at t = |v|."""
-        return unit_trig.log_sn_ratio(self.sign, v)
-
-    def _hessian_across(self, s: Tensor) -> Tensor:
-        """t cs(t)/sn(t) at t = sqrt(s): eigenvalue of Hess d^2/2 across the geodesic."""
-        return unit_trig.hessian_across(self.sign, s)
-
-    # Of points as they are stored, at the radius R: scaled in and out.
+    # -- of points as they are stored, at the radius R: scaled in and out ------------------------
 
     def _dist(self, x: Tensor, y: Tensor, radius: Number = 1.0) -> Tensor:
         half = norm(self._half_chord(*unit_pair(x, y, radius)))
@@ -340,45 +199,6 @@ class SpaceForm(nn.Module, ABC):
     def _to_normal_at(self, x: Tensor, radius: float | Tensor) -> Tensor:
         number, curved = self._held(radius)
         return times(self._to_normal(divided(x, number), **curved), number, 1)
-
-    def _geodesic(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
-        """At any real t, (..., 1)."""
-        return self._behind(*from_nearer_end(x, y, step, t), **curved)
-
-    def _behind(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
-        """The same at t <= 1/2, where x is the nearer end."""
-        return self._expmap(x, multiple(t, self._logmap(x, y, step, **curved)), **curved)
-
-    def _between(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
-        """The same at 0 <= t <= 1."""
-        return self._geodesic(x, y, step, t)
-
-    def _by_both_ends(self, x: Tensor, y: Tensor, step: Tensor, t: Tensor, **curved: Any) -> Tensor:
-        """``_geodesic`` of a manifold that has a ``_between`` of its own."""
-        beyond = (t < 0) | (t > 1)
-        outside = SpaceForm._geodesic(self, x, y, step, t.where(beyond, 0.0), **curved)
-        inside = self._between(x, y, step, t.where(~beyond, 0.0), **curved)
-        return torch.where(beyond, outside, inside)
-
-    def _midpoint(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
-        return self._between(x, y, step, torch.full_like(step[..., :1], 0.5))
-
-    def _centroid(self, x: Tensor, w: Tensor) -> Tensor:
-        """A point amid x (..., k, m) of weights w (..., k, 1), to search for a mean from."""
-        return self._from_normal((w * self._to_normal(x)).sum(-2))
-
-    def _norm(self, x: Tensor, v: Tensor, **curved: Any) -> Tensor:
-        return norm(self._orthonormal(x, v, **curved))
-
-    def _unit_frame(self, x: Tensor, v: Tensor, k: Number = 1.0) -> Tensor:
-        """``_frame`` in units of R."""
-        if isinstance(k, float):
-            return self._orthonormal(x, v)
-        return k.sqrt() * self._orthonormal(x, v, k=k)  # type: ignore[call-arg]
-
-    def _logdetexp(self, x: Tensor, v: Tensor, **curved: Any) -> Tensor:
-        n = x.shape[-1] - self._extra_coordinates
-        return (n - 1) * self._log_sn_ratio(self._unit_frame(x, v, **curved))
 
     # -- entering and leaving the unit space ----------------------------------------------------
 
@@ -489,10 +309,6 @@ class SpaceForm(nn.Module, ABC):
     def _radius_in(self, dtype: torch.dtype) -> float | Tensor:
         radius = self.radius
         return radius.to(dtype) if isinstance(radius, Tensor) else radius
-
-    @property
-    def _name(self) -> str:
-        return type(self).__name__
 
     @property
     def _unchecked(self) -> Self:

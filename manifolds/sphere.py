@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from .base import Manifold
-from .kernels import radial_back, radial_maps, sphere_exp, sphere_pair, sphere_transport
-from .kernels.pair_products import Products, noise
-from .kernels.ray_components import ray_components
-from .kernels.vectors import Number, dot, expanded, norm, normalize
+from .kernels.arithmetic.ray_components import ray_components
+from .kernels.arithmetic.vectors import Number, dot, expanded, norm, normalize
+from .kernels.pairs.products import Products, noise
+from .kernels.radial import back as radial_back, maps as radial_maps
+from .kernels.sphere import exp as sphere_exp, pair as sphere_pair, transport as sphere_transport
 from .space_form import Context, divided
 
 

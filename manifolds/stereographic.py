@@ -10,13 +10,17 @@ from torch import Tensor
 from .base import Manifold
 from .euclidean import Euclidean
 from .gyrovectors import Gyrovectors
-from .kernels import conformal, stereographic_maps, stereographic_points
-from .kernels.generalized_trig import ctn_times, log_sinc_k
-from .kernels.limits import brought_within, rim
-from .kernels.pair_form import Kind, PairForm, PairTerm, UnitValue, value_by_autograd
-from .kernels.ray_components import ray_components
-from .kernels.stereographic_inversion import inverted, inverted_pair
-from .kernels.vectors import Number, expanded, norm
+from .kernels.arithmetic.limits import brought_within, rim
+from .kernels.arithmetic.ray_components import ray_components
+from .kernels.arithmetic.vectors import Number, expanded, norm
+from .kernels.functions.generalized_trig import ctn_times, log_sinc_k
+from .kernels.pairs.form import Kind, PairForm, PairTerm, UnitValue, value_by_autograd
+from .kernels.stereographic import (
+    conformal,
+    maps as stereographic_maps,
+    points as stereographic_points,
+)
+from .kernels.stereographic.inversion import inverted, inverted_pair
 from .learnable_scalar import SignedScalar
 from .poincare_ball import PoincareBall
 from .space_form import divided, times

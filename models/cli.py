@@ -38,13 +38,12 @@ from .options import formats_of
 from .program import spoken
 from .training.checkpoint import (
     CONFIG,
-    check_place,
     evaluation_file,
-    own_folder,
     read_config,
 )
 from .training.config import TrainConfig
 from .training.interrupt import interruptible, polite_interrupt
+from .training.run_folder import check_place, own_folder
 
 T = TypeVar("T")
 _STOPPED = 130  # what a shell expects of a command ended by Ctrl-C

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ..manifolds.base import check_manifold
 from ..manifolds.checks import ArrayLike, check_integer, check_tensor, to_tensor
+from ..manifolds.manifold_checks import check_manifold
 
 _BLOCK = 2**22  # numbers of a block: 32 MB in float64
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..manifolds.kernels.vectors import normalize
+from ..manifolds.kernels.arithmetic.vectors import normalize
 
 _ROUNDS = 200
 

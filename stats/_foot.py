@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Lorentz, Manifold, Sphere, Stereographic
-from ..manifolds.kernels.conformal import kdot
-from ..manifolds.kernels.generalized_trig import asinc_k, sinc_k
-from ..manifolds.kernels.hyperboloid import lift
-from ..manifolds.kernels.special import cosm1c, signed_cs, sinc, sinhc
-from ..manifolds.kernels.stereographic_hyperplanes import signed_length
-from ..manifolds.kernels.vectors import dot, norm
+from ..manifolds.kernels.arithmetic.vectors import dot, norm
+from ..manifolds.kernels.functions.generalized_trig import asinc_k, sinc_k
+from ..manifolds.kernels.functions.special import cosm1c, signed_cs, sinc, sinhc
+from ..manifolds.kernels.hyperboloid.points import lift
+from ..manifolds.kernels.stereographic.conformal import kdot
+from ..manifolds.kernels.stereographic.hyperplanes import signed_length
 
 _HYPERBOLIC, _SPHERE = Lorentz(), Sphere()
 

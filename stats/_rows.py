@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ..manifolds.base import check_manifold
 from ..manifolds.checks import INTEGERS, ArrayLike, check_coordinates, check_integer, to_tensor
+from ..manifolds.manifold_checks import check_manifold
 
 Rows = Callable[[Tensor], Tensor]
 """(B,) indices -> (B, n), the distances of these points from all."""

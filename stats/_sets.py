@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..manifolds import ChartManifold, Lorentz, PoincareBall
-from ..manifolds.base import Manifold, check_manifold
+from ..manifolds.base import Manifold
+from ..manifolds.manifold_checks import check_manifold
 from ..manifolds.operations.open_form import ball_of
 from ..manifolds.solvers.weights import check_set, normalised
 from ..manifolds.space_form import Context

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Product, Sphere, Stereographic
-from ..manifolds.base import check_known
 from ..manifolds.charts.through_quadric import point, through_quadric
 from ..manifolds.checks import ArrayLike, check_device, check_integer, check_integers, to_tensor
-from ..manifolds.kernels import conformal, stereographic_maps
-from ..manifolds.kernels.hyperboloid import lift
-from ..manifolds.kernels.vectors import dot, normalize
+from ..manifolds.kernels.arithmetic.vectors import dot, normalize
+from ..manifolds.kernels.hyperboloid.points import lift
+from ..manifolds.kernels.stereographic import conformal, maps as stereographic_maps
+from ..manifolds.manifold_checks import check_known
 from ..manifolds.solvers.weights import check_set, check_weights
 from ..manifolds.space_form import divided, times
 from ._members import Members

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ..manifolds.base import check_manifold
 from ..manifolds.checks import ArrayLike, check_coordinates, to_tensor
+from ..manifolds.manifold_checks import check_manifold
 from ._frame import in_radii
 from ._rows import Distances, blocks, rows_of
 from ._sets import enter

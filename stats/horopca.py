@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ..manifolds import Lorentz, Manifold
 from ..manifolds.checks import ArrayLike, check_coordinates, check_tensor, to_tensor
-from ..manifolds.kernels.hyperboloid import lift
-from ..manifolds.kernels.vectors import dot, normalize, sqrt0
+from ..manifolds.kernels.arithmetic.vectors import dot, normalize, sqrt0
+from ..manifolds.kernels.hyperboloid.points import lift
 from ..manifolds.space_form import times
 from ._ascent import greatest
 from ._frame import check_components, check_sample, from_frame, to_frame

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..manifolds import Manifold
 from ..manifolds.checks import ArrayLike, to_tensor
-from ..manifolds.kernels.vectors import dot, norm, normalize
+from ..manifolds.kernels.arithmetic.vectors import dot, norm, normalize
 from ..manifolds.solvers.frechet_mean import amid
 from ..manifolds.solvers.newton import (
     Steps,

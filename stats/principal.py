@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ..manifolds.base import check_manifold, check_one
 from ..manifolds.checks import ArrayLike, check_coordinates, check_tensor, to_tensor
-from ..manifolds.kernels.vectors import normalize
+from ..manifolds.kernels.arithmetic.vectors import normalize
+from ..manifolds.manifold_checks import check_manifold, check_one
 from ..manifolds.operations.isometries_of_products import product_of
 from ..manifolds.space_form import times
 from ._ascent import greatest

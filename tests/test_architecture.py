@@ -92,8 +92,9 @@ def test_every_kernel_is_in_the_table_and_what_it_names_exists() -> None:
                 source = (ROOT / file).read_text(encoding="utf-8")
                 assert re.findall(r'"([^"]+)"', quoted), proof
                 assert source, proof
-    files = {p.stem for p in (ROOT / "manifolds/kernels").glob("*.py")} - {"__init__"}
-    assert set(names) == files
+    folder = ROOT / "manifolds/kernels"
+    files = {p.relative_to(folder).with_suffix("") for p in folder.rglob("*.py")}
+    assert set(names) == {str(file) for file in files if file.name != "__init__"}
     table = STRUCTURE["kernel_table"]()
     assert all(f"* - `{name}`" in table for name in names)
 

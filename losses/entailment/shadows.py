@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from ...manifolds import Manifold
-from ...manifolds.base import check_one
 from ...manifolds.checks import check_coordinates, check_number
-from ...manifolds.kernels.generalized_trig import asinc_k, sinc_k
-from ...manifolds.kernels.vectors import atan2_0, normalize, sqrt0
+from ...manifolds.kernels.arithmetic.vectors import atan2_0, normalize, sqrt0
+from ...manifolds.kernels.functions.generalized_trig import asinc_k, sinc_k
+from ...manifolds.manifold_checks import check_one
 from ..common import Reduction, check_option, check_reduction, in_float32
 from .orders import ranked
 

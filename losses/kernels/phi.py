@@ -1,4 +1,4 @@
-"""phi(h) of a unit space form and its slope, in Triton: what ``manifolds/kernels/pair_form.py`` is
+"""phi(h) of a unit space form and its slope, in Triton: what ``manifolds/kernels/pairs/form.py`` is
 in torch.
 
     d = 2 asinh(sqrt h),  2 sqrt h,  2 asin(sqrt h)     K = -1, 0, 1

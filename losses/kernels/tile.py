@@ -19,7 +19,7 @@ products (``losses/pairwise/fused.py``). Sums: "softmax" log sum e^l, less the l
 in the block; "sigmoid" the sum over a row of log(1 + e^t) less t of its positive, t = l + bias.
 
 Domain: float32 and bfloat16 points; a pair's h within its rounding counts as 0.
-Bound: h to n 2^-24 |u||u'|, with SPLIT to 2^-b of it (``manifolds/kernels/pair_products.py``);
+Bound: h to n 2^-24 |u||u'|, with SPLIT to 2^-b of it (``manifolds/kernels/pairs/products.py``);
 ``phi`` says the rest.
 """
 

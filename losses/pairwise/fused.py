@@ -31,7 +31,7 @@ import torch
 from torch import Tensor
 
 from ...manifolds import Lorentz, PairForm, PairTerm
-from ...manifolds.kernels.pair_form import UnitValue
+from ...manifolds.kernels.pairs.form import UnitValue
 from .readers import SigmoidReader, SoftmaxReader
 from .tile_table import Fused, Side, Span, Tiling, whole_side
 

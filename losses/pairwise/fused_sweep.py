@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ...manifolds.kernels.pair_form import UnitValue
-from ...manifolds.kernels.pair_products import full_precision, leading_bits, noise
+from ...manifolds.kernels.pairs.form import UnitValue
+from ...manifolds.kernels.pairs.products import full_precision, leading_bits, noise
 from .fused import Operand, operand
 from .readers import SigmoidReader, SoftmaxReader, SoftmaxSums
 from .tables import Gradients, Reader, TiledTable, chain

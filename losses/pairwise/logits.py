@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...manifolds import Manifold, PairForm
 from ...manifolds.checks import check_amount
-from ...manifolds.kernels.pair_products import (
+from ...manifolds.kernels.pairs.products import (
     Products,
     in_a_transform,
     products,

@@ -18,8 +18,8 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from ...manifolds.kernels.pair_products import widest
-from ...manifolds.kernels.ranges import all_below, can_look
+from ...manifolds.kernels.arithmetic.ranges import all_below, can_look
+from ...manifolds.kernels.pairs.products import widest
 from .tile_table import Span
 
 ALL = slice(None)

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from ...manifolds import PairForm
-from ...manifolds.kernels.pair_products import noise, split, widest
-from ...manifolds.kernels.ranges import can_look
+from ...manifolds.kernels.arithmetic.ranges import can_look
+from ...manifolds.kernels.pairs.products import noise, split, widest
 
 Span = slice
 # Matrix products with odd numbers of columns take up to a fifth longer.
@@ -43,7 +43,7 @@ class Tiling(NamedTuple):
     dtype: torch.dtype
     """Of the matrix products."""
     split: bool = False
-    """Three float32 products in place of one (``manifolds/kernels/pair_products.py``)."""
+    """Three float32 products in place of one (``manifolds/kernels/pairs/products.py``)."""
     fused: Fused | None = None
     """By Triton kernels, where they know the reader (``fused.py``); None where they are not."""
 

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor
 
-from ...manifolds.kernels.pair_products import full_precision
-from ...manifolds.kernels.ranges import can_look
+from ...manifolds.kernels.arithmetic.ranges import can_look
+from ...manifolds.kernels.pairs.products import full_precision
 from . import fused_sweep
 from .fused import is_plain
 from .tables import Gradients, KnownEntries, Reader, TiledTable, chain, within

@@ -21,7 +21,7 @@ from ...manifolds.checks import (
     check_real,
     check_tensor,
 )
-from ...manifolds.kernels.vectors import normalize, sqrt0
+from ...manifolds.kernels.arithmetic.vectors import normalize, sqrt0
 from ...manifolds.operations.radial_frame import components, from_components
 from ..common import (
     Reduction,

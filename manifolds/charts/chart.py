@@ -10,8 +10,8 @@ from torch import Tensor
 from ..base import Manifold
 from ..checks import check_number
 from ..euclidean import Euclidean
-from ..kernels.limits import farthest
-from ..kernels.vectors import dot, normalize
+from ..kernels.arithmetic.limits import farthest
+from ..kernels.arithmetic.vectors import dot, normalize
 from ..lorentz import Lorentz
 from ..sphere import Sphere
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..base import Manifold
 from ..euclidean import Euclidean
-from ..kernels.vectors import Number, dot, norm, scale_of
+from ..kernels.arithmetic.vectors import Number, dot, norm, scale_of
 from ..lorentz import Lorentz
 from ..space_form import Context, divided, times
 from ..sphere import Sphere

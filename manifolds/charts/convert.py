@@ -5,8 +5,8 @@ from torch import Tensor
 
 from ..base import Manifold
 from ..checks import check_coordinates
-from ..kernels.limits import brought_within
-from ..kernels.vectors import scale_of
+from ..kernels.arithmetic.limits import brought_within
+from ..kernels.arithmetic.vectors import scale_of
 from ..space_form import divided, times
 from .chart import Chart, quadric, within
 from .of_manifolds import chart_of

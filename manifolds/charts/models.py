@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from ..base import Manifold
-from ..kernels.conformal import gap
-from ..kernels.limits import brought_within, longest, rim
-from ..kernels.special import asinhc, sinc, sinc_excess, sinhc, sinhc_excess, tanhc
-from ..kernels.vectors import clip_norm, dot, norm, normalize
+from ..kernels.arithmetic.limits import brought_within, longest, rim
+from ..kernels.arithmetic.vectors import clip_norm, dot, norm, normalize
+from ..kernels.functions.special import asinhc, sinc, sinc_excess, sinhc, sinhc_excess, tanhc
+from ..kernels.stereographic.conformal import gap
 from ..sphere import Sphere
 from .chart import (
     Embedded,

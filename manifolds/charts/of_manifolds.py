@@ -8,9 +8,9 @@ from torch import Tensor
 
 from ..base import Manifold
 from ..euclidean import Euclidean
-from ..kernels.conformal import gap
-from ..kernels.limits import brought_within, rim
-from ..kernels.vectors import clip_norm, dot, normalize
+from ..kernels.arithmetic.limits import brought_within, rim
+from ..kernels.arithmetic.vectors import clip_norm, dot, normalize
+from ..kernels.stereographic.conformal import gap
 from ..lorentz import Lorentz
 from ..poincare_ball import PoincareBall
 from ..sphere import Sphere

@@ -7,10 +7,11 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from ..base import Manifold, check_known, check_manifold
+from ..base import Manifold
 from ..checks import check_coordinates, check_number
 from ..euclidean import Euclidean
 from ..lorentz import Lorentz
+from ..manifold_checks import check_known, check_manifold
 from ..poincare_ball import PoincareBall
 from ..sphere import Sphere
 from .geoopt import geoopt_adapter

@@ -4,8 +4,9 @@ import warnings
 from importlib import import_module
 from typing import Any
 
-from ..base import Manifold, check_manifold
+from ..base import Manifold
 from ..extras import import_extra
+from ..manifold_checks import check_manifold
 
 
 def as_geoopt(manifold: Manifold) -> Any:

@@ -5,8 +5,9 @@ from typing import TypeVar
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from ..base import Manifold, check_manifold
+from ..base import Manifold
 from ..checks import check_coordinates
+from ..manifold_checks import check_manifold
 
 M = TypeVar("M", bound=nn.Module)
 

@@ -6,4 +6,6 @@ the derivation in ``validation/symbolic`` that proves it, and the cells of the c
 
 A unit is u (1 + kappa): u the unit roundoff of the dtype, kappa the condition number of the
 problem. (``docs/accuracy.md`` says which cells break the promise, and which have none.)
+
+The folders of models and of what models share stand on ``functions``, that on ``arithmetic``.
 """

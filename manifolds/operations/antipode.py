@@ -7,10 +7,11 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from ..base import Manifold, check_known
+from ..base import Manifold
 from ..charts.through_quadric import point, through_quadric
-from ..kernels.stereographic_points import at_infinity
-from ..kernels.vectors import normalize
+from ..kernels.arithmetic.vectors import normalize
+from ..kernels.stereographic.points import at_infinity
+from ..manifold_checks import check_known
 from ..product.space import Product
 from ..stereographic import Stereographic
 

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
-from ..base import Manifold, check_manifold
+from ..base import Manifold
 from ..checks import check_coordinates
+from ..manifold_checks import check_manifold
 from .volume import check_dimension
 
 

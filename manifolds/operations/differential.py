@@ -3,12 +3,13 @@
 import torch
 from torch import Tensor
 
-from ..base import Manifold, check_manifold
+from ..base import Manifold
 from ..checks import check_amount, check_broadcast
-from ..kernels.generalized_trig import sinc_k
-from ..kernels.limits import farthest_apart
-from ..kernels.special import signed_cs, signed_csm1c, signed_snm1c
-from ..kernels.vectors import binary_scale, scale_of
+from ..kernels.arithmetic.limits import farthest_apart
+from ..kernels.arithmetic.vectors import binary_scale, scale_of
+from ..kernels.functions.generalized_trig import sinc_k
+from ..kernels.functions.special import signed_cs, signed_csm1c, signed_snm1c
+from ..manifold_checks import check_manifold
 from .curvature_tensor import curvature_at, entered
 from .jacobi import Field, Kept, kept_vectors
 

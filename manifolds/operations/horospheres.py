@@ -8,12 +8,12 @@ from torch import Tensor
 from ..base import Manifold
 from ..charts.through_quadric import point, through_quadric
 from ..checks import check_amount, check_broadcast, check_tensor
-from ..kernels import hyperboloid_frames
-from ..kernels.custom_vjp import direction, with_radius_derivative
-from ..kernels.hyperboloid import time
-from ..kernels.limits import farthest_apart
-from ..kernels.special import tanhc_missing
-from ..kernels.vectors import dot, norm, normalize
+from ..kernels.arithmetic.custom_vjp import direction, with_radius_derivative
+from ..kernels.arithmetic.limits import farthest_apart
+from ..kernels.arithmetic.vectors import dot, norm, normalize
+from ..kernels.functions.special import tanhc_missing
+from ..kernels.hyperboloid import frames as hyperboloid_frames
+from ..kernels.hyperboloid.points import time
 from ..space_form import Context
 from .moving_frame import embedded, from_space_part, space_part, tangents
 from .open_form import open_form

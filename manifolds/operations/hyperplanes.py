@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor
 
-from ..base import Manifold, check_known, check_one
+from ..base import Manifold
 from ..charts.through_quadric import through_quadric
 from ..checks import check_broadcast, check_coordinates, check_tensor
-from ..kernels import conformal, hyperboloid_frames, stereographic_hyperplanes
-from ..kernels.curved_asinh import asinh_over
-from ..kernels.custom_vjp import direction, with_radius_derivative
-from ..kernels.hyperboloid import time
-from ..kernels.hyperboloid_pair import time_gap
-from ..kernels.special import long_asinh, tanhc_missing
-from ..kernels.vectors import dot, norm, normalize, scale_of
+from ..kernels.arithmetic.custom_vjp import direction, with_radius_derivative
+from ..kernels.arithmetic.vectors import dot, norm, normalize, scale_of
+from ..kernels.functions.curved_asinh import asinh_over
+from ..kernels.functions.special import long_asinh, tanhc_missing
+from ..kernels.hyperboloid import frames as hyperboloid_frames
+from ..kernels.hyperboloid.pair import time_gap
+from ..kernels.hyperboloid.points import time
+from ..kernels.stereographic import conformal, hyperplanes as stereographic_hyperplanes
+from ..manifold_checks import check_known, check_one
 from ..space_form import Context, divided, times
 from .isometries import reflection
 from .isometries_of_products import product_of

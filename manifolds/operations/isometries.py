@@ -2,8 +2,9 @@
 
 from torch import Tensor
 
-from ..base import Manifold, check_manifold
+from ..base import Manifold
 from ..charts.through_quadric import through_quadric
+from ..manifold_checks import check_manifold
 from .isometries_of_products import factor_by_factor, factorwise as factorwise
 from .isometry import Isometry as Isometry
 from .isometry_kinds import PointReflection, Reflection, Rotation, Translation

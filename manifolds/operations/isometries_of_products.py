@@ -8,7 +8,8 @@ from typing import NamedTuple, final
 import torch
 from torch import Tensor
 
-from ..base import Manifold, check_manifold
+from ..base import Manifold
+from ..manifold_checks import check_manifold
 from ..product.factors import Factors
 from .isometry import Isometry
 

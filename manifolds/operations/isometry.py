@@ -8,8 +8,9 @@ from typing import final
 import torch
 from torch import Tensor
 
-from ..base import Manifold, check_known
-from ..kernels.vectors import expanded, scale_of
+from ..base import Manifold
+from ..kernels.arithmetic.vectors import expanded, scale_of
+from ..manifold_checks import check_known
 from .moving_frame import embedded
 
 

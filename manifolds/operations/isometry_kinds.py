@@ -8,9 +8,10 @@ from typing import final
 import torch
 from torch import Tensor
 
-from ..base import Manifold, check_one
+from ..base import Manifold
 from ..checks import check_broadcast, check_coordinates
-from ..kernels.vectors import scale_of
+from ..kernels.arithmetic.vectors import scale_of
+from ..manifold_checks import check_one
 from ..space_form import divided
 from .isometry import Isometry
 from .moving_frame import tangents

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..base import Manifold
 from ..charts.chart_manifold import ChartManifold
 from ..charts.convert import convert, convert_vector
-from ..kernels.vectors import expanded
+from ..kernels.arithmetic.vectors import expanded
 from .isometry import Isometry
 
 

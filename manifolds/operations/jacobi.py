@@ -2,7 +2,7 @@
 
 Far out in hyperbolic space a vector's coordinates are cosh r times longer along the ray than
 across it, so that what is across is lost in them; there vectors are kept by components in a frame,
-see ``hyperboloid_frames``. Lengths are real ones, K included; the last axis is kept.
+see ``hyperboloid.frames``. Lengths are real ones, K included; the last axis is kept.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 
 from ..base import Manifold
-from ..kernels import hyperboloid_frames, sphere_pair
-from ..kernels.generalized_trig import sinc_k
-from ..kernels.hyperboloid import lift, tangent
-from ..kernels.limits import farthest_apart
-from ..kernels.special import asinhc, signed_cs, sinc, sinhc
-from ..kernels.vectors import clip_norm, dot, normalize, scale_of
+from ..kernels.arithmetic.limits import farthest_apart
+from ..kernels.arithmetic.vectors import clip_norm, dot, normalize, scale_of
+from ..kernels.functions.generalized_trig import sinc_k
+from ..kernels.functions.special import asinhc, signed_cs, sinc, sinhc
+from ..kernels.hyperboloid import frames as hyperboloid_frames
+from ..kernels.hyperboloid.points import lift, tangent
+from ..kernels.sphere import pair as sphere_pair
 from ..lorentz import Lorentz
 from ..poincare_ball import PoincareBall
 from ..space_form import divided

@@ -12,9 +12,14 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor
 
-from ..kernels import conformal, hyperboloid_frames, stereographic_maps, stereographic_points
-from ..kernels.hyperboloid import tangent, time
-from ..kernels.vectors import dot, norm, normalize
+from ..kernels.arithmetic.vectors import dot, norm, normalize
+from ..kernels.hyperboloid import frames as hyperboloid_frames
+from ..kernels.hyperboloid.points import tangent, time
+from ..kernels.stereographic import (
+    conformal,
+    maps as stereographic_maps,
+    points as stereographic_points,
+)
 
 if TYPE_CHECKING:
     from ..base import Manifold
@@ -101,7 +106,7 @@ class SphereTangents(Tangents):
 class HyperbolicTangents(Tangents):
     """Vectors by components in a frame, points reached without their distance.
 
-    See ``hyperboloid_frames``. For both models: the ball's points are brought to the hyperboloid at
+    See ``hyperboloid.frames``. For both models: the ball's points are brought to the hyperboloid at
     the cost of a rounding of each coordinate; its vectors are the same components over half of
     1 - |x|^2.
     """

@@ -7,11 +7,12 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from ..base import Manifold, check_known, check_one
+from ..base import Manifold
 from ..checked import Checked
 from ..checks import check_coordinates
 from ..euclidean import Euclidean
 from ..learnable_scalar import PositiveScalar, SignedScalar
+from ..manifold_checks import check_known, check_one
 from ..poincare_ball import PoincareBall
 from ..stereographic import Stereographic
 

@@ -7,9 +7,10 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from ..base import Manifold, check_manifold
+from ..base import Manifold
 from ..checks import check_amount, check_integer
-from ..kernels.radial_law import uniform_law
+from ..kernels.radial.law import uniform_law
+from ..manifold_checks import check_manifold
 
 _PI = Fraction("3.14159265358979323846264338327950288419716939937510582097494")
 # In so many dimensions the area of the unit sphere, 1e-185, still is a number of float64 that a

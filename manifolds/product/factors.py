@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..base import Manifold
 from ..euclidean import Euclidean
-from ..kernels.vectors import Number
+from ..kernels.arithmetic.vectors import Number
 from ..lorentz import Lorentz
 from ..poincare_ball import PoincareBall
 from ..space_form import Context, divided, times

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from ..base import Manifold
-from ..kernels.pair_products import Products
-from ..kernels.vectors import Number, norm
+from ..kernels.arithmetic.vectors import Number, norm
+from ..kernels.pairs.products import Products
 from ..space_form import Context, divided, times
 from .factors import Factors
 from .layout import side_by_side

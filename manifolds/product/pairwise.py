@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from ..base import Manifold
-from ..kernels.pair_form import Kind, PairForm
-from ..kernels.pair_products import Products, in_a_transform, widest
-from ..kernels.vectors import binary_scale, sqrt0
+from ..kernels.arithmetic.vectors import binary_scale, sqrt0
+from ..kernels.pairs.form import Kind, PairForm
+from ..kernels.pairs.products import Products, in_a_transform, widest
 from ..space_form import divided, times
 from .factors import Factors
 from .layout import column

@@ -7,10 +7,11 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from ..base import Manifold, check_manifold
+from ..base import Manifold
 from ..checks import check_broadcast, check_coordinates
-from ..kernels.pair_form import Kind, PairForm
-from ..kernels.pair_products import Products, widest
+from ..kernels.pairs.form import Kind, PairForm
+from ..kernels.pairs.products import Products, widest
+from ..manifold_checks import check_manifold
 from .factors import Metric, checked_dims, checked_weights, grouped
 from .kernels import ProductKernels
 from .layout import Layout, side_by_side

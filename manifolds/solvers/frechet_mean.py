@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..checks import check_coordinates
-from ..kernels.vectors import dot, expanded, normalize
+from ..kernels.arithmetic.vectors import dot, expanded, normalize
 from ..space_form import SpaceForm
 from .newton import Steps, descend, last_step, logs, newton_steps
 from .weights import check_set, normalised

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..kernels.vectors import dot
+from ..kernels.arithmetic.vectors import dot
 from ..space_form import SpaceForm
 
 # Three to eight steps are usual, a dozen or two far out. The cap is for sets without a unique

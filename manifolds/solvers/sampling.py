@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..checks import check_number
-from ..kernels.vectors import norm
+from ..kernels.arithmetic.vectors import norm
 from ..space_form import SpaceForm
 
 _NODES = 4096

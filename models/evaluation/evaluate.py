@@ -16,7 +16,8 @@ from ...datasets import EmojiData
 from ...datasets.augment import to_float
 from ...datasets.disk import write_text
 from ...datasets.emoji import PICTURES
-from ..training.checkpoint import check_place, evaluation_file
+from ..training.checkpoint import evaluation_file
+from ..training.run_folder import check_place
 from .classify import classify as classes_of, classify_lines
 from .hierarchy import (
     aperture_figures,

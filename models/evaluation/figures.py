@@ -28,8 +28,9 @@ from ...plotting import (
     save,
     thumbnails,
 )
-from ..training.checkpoint import METRICS, check_place
+from ..training.checkpoint import METRICS
 from ..training.log import LOG_EVERY, read_log
+from ..training.run_folder import check_place
 from .evaluate import LEVELS, image_points, points_by_level, radii_by_level, text_points
 from .hierarchy import level_texts
 from .retrieval import rank_of

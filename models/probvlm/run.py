@@ -26,7 +26,7 @@ from ..encoders.frozen import load_features
 from ..evaluation.hierarchy import levels_of
 from ..evaluation.run import load_run
 from ..evaluation.run_data import all_pictures
-from ..training.checkpoint import check_place
+from ..training.run_folder import check_place
 from .alignment_heads import coordinates, make_parts
 from .baselines import augmentation_variance
 from .config import ProbVLMConfig

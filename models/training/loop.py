@@ -34,9 +34,7 @@ from .checkpoint import (
     METRICS,
     TOKENIZER,
     begin_run,
-    check_place,
     load_state,
-    own_folder,
     read_config,
     read_options,
     save_state,
@@ -49,6 +47,7 @@ from .faults import Bounds, Faults, explain
 from .interrupt import interruptible, polite_interrupt
 from .log import LOG_EVERY, Log, board_writer
 from .optim import learning_rate, parameter_groups
+from .run_folder import check_place, own_folder
 from .step import gradients, prepare
 from .tokens import AnyTokenizer, new_tokenizer, read_tokenizer
 from .watch import watched

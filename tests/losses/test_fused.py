@@ -21,7 +21,7 @@ from spaceforms.manifolds import (
     Sphere,
     Stereographic,
 )
-from spaceforms.manifolds.kernels.pair_products import leading_bits
+from spaceforms.manifolds.kernels.pairs.products import leading_bits
 
 # Read where kernels are defined, which is when the first of them is launched.
 os.environ.setdefault("TRITON_INTERPRET", "1")
@@ -87,7 +87,7 @@ class Bound:
         n = a.shape[1]
         size = (p @ s.T + q @ r.T + a.norm(dim=1)[:, None] * b.norm(dim=1)) / 2
         h = (p @ s.T + q @ r.T - a @ b.T) / 2
-        # The bounds of manifolds/kernels/pair_products.py, of which h has the half; and the
+        # The bounds of manifolds/kernels/pairs/products.py, of which h has the half; and the
         # rounding of the gaps and of h itself. The positives are not taken from h.
         unit = n * 2.0**-24
         if mode == "split":

@@ -15,12 +15,16 @@ from spaceforms.manifolds import kernels
 from spaceforms.validation.certificate.score import DEFINITIONS
 
 FOLDER = Path(kernels.__file__).parent
-FILES = sorted(path for path in FOLDER.glob("*.py") if path.name != "__init__.py")
+FILES = sorted(path for path in FOLDER.rglob("*.py") if path.name != "__init__.py")
+
+
+def _place(path: Path) -> str:
+    return str(path.relative_to(FOLDER).with_suffix(""))
 
 
 def _docstring(path: Path) -> str:
     found = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-    assert found, f"{path.name} has no docstring"
+    assert found, f"{_place(path)} has no docstring"
     return found
 
 
@@ -72,14 +76,14 @@ def uncertified(docstring: str) -> list[str]:
     return wrong
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=_place)
 def test_a_kernel_names_a_proof_and_a_cell_that_exist(path: Path) -> None:
     docstring = _docstring(path)
     assert unproven(docstring) == []
     assert uncertified(docstring) == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=_place)
 def test_a_kernel_begins_with_its_formula_and_its_letters(path: Path) -> None:
     docstring = _docstring(path)
     _, formula, *_ = docstring.split("\n\n")
@@ -98,7 +102,7 @@ def _tuples(path: Path) -> list[ast.ClassDef]:
     ]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=_place)
 def test_every_field_of_a_named_tuple_has_a_sentence(path: Path) -> None:
     for tuple_ in _tuples(path):
         body = tuple_.body[1:]  # after its docstring
@@ -108,7 +112,7 @@ def test_every_field_of_a_named_tuple_has_a_sentence(path: Path) -> None:
             for node, after in zip(body, [*body[1:], None], strict=True)
             if isinstance(node, ast.AnnAssign) and isinstance(after, ast.Expr)
         ]
-        assert said == fields, f"{path.name}: a field of {tuple_.name} says nothing"
+        assert said == fields, f"{_place(path)}: a field of {tuple_.name} says nothing"
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from spaceforms.losses import info_nce, nt_xent, sigmoid_pairs
 from spaceforms.manifolds import Lorentz, PoincareBall, Product, Sphere
-from spaceforms.manifolds.kernels import pair_products
-from spaceforms.manifolds.kernels.pair_products import (
+from spaceforms.manifolds.kernels.pairs import products as pair_products
+from spaceforms.manifolds.kernels.pairs.products import (
     inner_products,
     leading_bits,
     products,

@@ -6,7 +6,7 @@ import mpmath as mp
 import pytest
 import torch
 
-from spaceforms.manifolds.kernels.radial_law import RadialLaw, uniform_law
+from spaceforms.manifolds.kernels.radial.law import RadialLaw, uniform_law
 
 F64 = torch.float64
 EPS = torch.finfo(F64).eps

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from spaceforms.manifolds import Lorentz, PoincareBall, Sphere
-from spaceforms.manifolds.kernels import ranges
+from spaceforms.manifolds.kernels.arithmetic import ranges
 
 SPACES = {
     "Lorentz": lambda **k: Lorentz(-1.7, **k),
@@ -56,7 +56,7 @@ def test_looking_at_values_changes_no_bit(space, name, lengths, dtype, monkeypat
         looked = _everything(manifold, name, *vectors)
         with monkeypatch.context() as patch:
             patch.setattr(ranges, "can_look", lambda s: False)
-            for module in ("vectors", "radial_maps", "hyperboloid_pair"):
+            for module in ("arithmetic.vectors", "radial.maps", "hyperboloid.pair"):
                 patch.setattr(f"spaceforms.manifolds.kernels.{module}.can_look", lambda s: False)
             blind = _everything(manifold, name, *vectors)
         for seen, unseen in zip(looked, blind, strict=True):

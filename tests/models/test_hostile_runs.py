@@ -32,10 +32,10 @@ from spaceforms.models.training.checkpoint import (
     MODEL,
     STATE,
     TOKENIZER,
-    own_folder,
 )
 from spaceforms.models.training.config import TrainConfig
 from spaceforms.models.training.loop import train
+from spaceforms.models.training.run_folder import own_folder
 
 
 @pytest.fixture(scope="module")

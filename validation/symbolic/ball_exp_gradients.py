@@ -1,6 +1,6 @@
 """The derivative of the ball's exponential map, at K = -1.
 
-As `manifolds/kernels/ball_exp.py` has it.
+As `manifolds/kernels/stereographic/ball_exp.py` has it.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,9 +1,9 @@
 r"""The forms in which the hyperboloid's kernels compute: identities at K = -1.
 
 What is subtracted in the textbook formulas is subtracted here before it is multiplied. A form is
-written as the kernel is (`manifolds/kernels/hyperboloid_pair.py`, `hyperboloid_exp.py`,
-`radial_split.py`), on the space parts x, y of points at distances r, rho from the origin and
-angle theta apart; T is the time part.
+written as the kernel is (`pair.py`, `exp.py` and `radial_split.py` of
+`manifolds/kernels/hyperboloid`), on the space parts x, y of points at distances r, rho from the
+origin and angle theta apart; T is the time part.
 """
 
 from collections.abc import Callable, Iterator

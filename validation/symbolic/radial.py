@@ -1,6 +1,6 @@
 """Maps along rays, to normal coordinates and back, and a pair of points by the ball's coordinates.
 
-As `manifolds/kernels/radial_maps.py`, `radial_back.py` and `hyperboloid_pair.py` have them.
+As `manifolds/kernels/radial/maps.py`, `radial/back.py` and `hyperboloid/pair.py` have them.
 """
 
 from collections.abc import Callable, Iterator

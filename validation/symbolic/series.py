@@ -1,4 +1,4 @@
-r"""The Taylor coefficients of `manifolds/kernels/special.py`.
+r"""The Taylor coefficients of `manifolds/kernels/functions/special.py`.
 
 A coefficient is proven for every k at once: the function obeys a linear differential equation, the
 equation is a recurrence for its coefficients, and the closed form solves the recurrence.
@@ -12,7 +12,7 @@ from typing import Any
 
 import sympy as sp
 
-from ...manifolds.kernels import special
+from ...manifolds.kernels.functions import special
 from .algebra import Cs, Derivation, Proof, Sn, elementary, equation
 
 Form = Callable[..., Any]

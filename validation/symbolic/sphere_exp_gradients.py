@@ -1,6 +1,6 @@
 """The derivative of the sphere's exponential map, at K = 1.
 
-As `manifolds/kernels/sphere_exp.py` has it.
+As `manifolds/kernels/sphere/exp.py` has it.
 """
 
 from collections.abc import Callable, Iterator

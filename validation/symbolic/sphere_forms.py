@@ -1,6 +1,6 @@
 """Other forms of the maps of Sphere and Lorentz, for points nearly equal or nearly antipodal.
 
-As `manifolds/kernels/sphere_pair.py` has them.
+As `manifolds/kernels/sphere/pair.py` has them.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,6 +1,6 @@
 """The derivative of the sphere's parallel transport, at K = 1.
 
-As `manifolds/kernels/sphere_transport.py` has it.
+As `manifolds/kernels/sphere/transport.py` has it.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,6 +1,6 @@
 """How the hyperboloid's transport and its derivative are computed, at K = -1.
 
-As `manifolds/kernels/hyperboloid_transport.py` has it: P v = V across X + c Y + e X,
+As `manifolds/kernels/hyperboloid/transport.py` has it: P v = V across X + c Y + e X,
 V split along X where X is far from the origin.
 """
 

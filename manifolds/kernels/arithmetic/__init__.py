@@ -1,0 +1,1 @@
+"""Vectors in floating point: lengths, components, limits of a dtype, derivatives written out."""

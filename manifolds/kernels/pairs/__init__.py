@@ -1,0 +1,1 @@
+"""All pairs of two sets at once, by matrix products."""

@@ -1,0 +1,1 @@
+"""The unit sphere, in the coordinates of the space around it."""
