@@ -56,7 +56,7 @@ def table(folders: list[Path]) -> str:
             "",
             _vendors(tests),
             "",
-            chance_of(first["pictures"], [test[next(iter(BOTH))]["recall"]["1"] for test in tests]),
+            chance_of(first["names"], [test[next(iter(BOTH))]["recall"]["1"] for test in tests]),
             "",
             f"{runs[0]['model'].upper()}'s median distance from the root by level: {order}. The "
             f"order within texts spans {within:.2f}; the {gap:.2f} from names to pictures is a gap "
@@ -85,13 +85,13 @@ def _vendors(tests: list[dict[str, Any]]) -> str:
     )
 
 
-def chance_of(pictures: int, recalls: list[float]) -> str:
+def chance_of(names: int, recalls: list[float]) -> str:
     """What a difference between two models of one seed means, and what several seeds say."""
     p = sum(recalls) / len(recalls)
-    half = 1.96 * (2 * p * (1 - p) / pictures) ** 0.5
+    half = 1.96 * (2 * p * (1 - p) / names) ** 0.5
     return (
         f"Two figures of recall at 1 that differ by less than {half:.2f} could stand the other way "
-        f"round with other pictures. What several seeds say ([results](docs/results.md)): "
+        f"round with other names. What several seeds say ([results](docs/results.md)): "
         f"{'; '.join(_verdicts())}. What MERU is for is the order below."
     )
 
