@@ -91,7 +91,7 @@ def chance_of(names: int, recalls: list[float]) -> str:
     half = 1.96 * (2 * p * (1 - p) / names) ** 0.5
     return (
         f"Two figures of recall at 1 that differ by less than {half:.2f} could stand the other way "
-        f"round with other names. What several seeds say ([results](docs/results.md)): "
+        f"round with other names. What several seeds say ([curvature](docs/curvature.md)): "
         f"{'; '.join(_verdicts())}. What MERU is for is the order below."
     )
 

@@ -25,8 +25,8 @@ variants.meru = { entail_weight = [0, 0.2] }  # and with each of these, of this 
 seeds = [0]
 grid = { embed_dim = [4] }
 
-base = "widths"             # what that experiment says holds here too, but for quick and picture and
-                            # what is said here itself; its claims are made of each variant tuned
+base = "widths"             # what that experiment says holds here too, but for quick and picture
+                            # and what is said here; its claims are made of each variant tuned
 
 [[claims]]                  # what is asked of the runs: see claims.py
 

@@ -1,12 +1,13 @@
 """The pages on what decides: python experiments/settled.py [RESULTS] [--out FOLDER]
 
-There is one for each docs/*.toml, which has its words and the published tables; every figure of ours
-is read from the files of run.py.
+There is one for each docs/*.toml, which has its words and the published tables; every figure of
+ours is read from the files of run.py.
 """
 
 import argparse
 import json
 import re
+import textwrap
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,10 @@ def page(words: dict[str, Any], found: Results) -> str:
     )
     if others:
         others = f"\n## What was published\n{others}"
-    ours = "".join(part(name, words["parts"][name], result) for name, result in found.items())
+    ours = "".join(
+        part(name, words["parts"][name], result, brief=words.get("brief", False))
+        for name, result in found.items()
+    )
     absent = [f"`{name}`" for name in words["parts"] if name not in found]
     missing = f"\nNot run yet: {', '.join(absent)}.\n" if absent else ""
     return (
@@ -67,7 +71,8 @@ def filled(text: str, found: Results) -> str:
     """A sentence with its figures; nothing if one of its experiments has not run."""
     if any(name not in found for name, *_ in FIGURE.findall(text)):
         return ""
-    return FIGURE.sub(lambda m: f"{mean(found[m[1]], m[2], m[3], m[4]):.3f}", text)
+    text = FIGURE.sub(lambda m: f"{mean(found[m[1]], m[2], m[3], m[4]):.3f}", text)
+    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
 
 
 def mean(result: dict[str, Any], variant: str, figure: str, place: str) -> float:
@@ -88,14 +93,19 @@ def mean(result: dict[str, Any], variant: str, figure: str, place: str) -> float
     return float(np.mean(values))
 
 
-def part(name: str, title: str, result: dict[str, Any]) -> str:
-    """One experiment: its tables, and what was claimed of it beforehand."""
+def part(name: str, title: str, result: dict[str, Any], *, brief: bool) -> str:
+    """One experiment: its tables unless ``brief``, and what was claimed of it beforehand."""
     content = plan.content(name)
-    text = f"\n## {title}\n\n{content['question'].strip()}\n"
+    number = content["title"].partition(".")[0]
+    text = (
+        f"\n## {title} ({number})\n"
+        if brief
+        else f"\n## {title}\n\n{content['question'].strip()}\n"
+    )
     if "picture" in content:  # report.py draws it
         text += f"\n![{content['picture']['figure']}](_static/results_{name}.svg)\n"
     for heading, columns in content["tables"].items():
-        text += figures(heading, columns, result["runs"])
+        text += "" if brief else figures(heading, columns, result["runs"])
     judged = [(claim, *claim.judge(result["runs"])) for claim in claims.read(name)]
     rows = [(c.text, measured(found), v, c.needs(found, v)) for c, found, v in judged]
     text += "\n" + table(("claim", "difference, 95 % interval", "verdict", "seeds needed"), rows)
