@@ -132,9 +132,14 @@ def _steps(manifold: Manifold, m: Tensor, x: Tensor, w: Tensor) -> Steps:
     direction, inverse, across = _directions(manifold, m, x)
     with torch.no_grad():
         bend = w * across * inverse
-        identity = torch.eye(direction.shape[-1], dtype=m.dtype, device=m.device)
-        hessian = bend.sum(-2).unsqueeze(-1) * identity
-        hessian = hessian - torch.einsum("...ki,...kj->...ij", bend * direction, direction)
         largest = (w * across.clamp(min=1.0) * inverse).sum(-2)
         largest = largest.where(largest > 0, 1.0)
-    return newton_steps(manifold, m, (w * direction).sum(-2), hessian, largest)
+    return newton_steps(
+        manifold,
+        m,
+        (w * direction).sum(-2),
+        direction.detach(),
+        along=-bend,
+        across=bend.sum(-2),
+        largest=largest,
+    )

@@ -63,10 +63,12 @@ def _steps(manifold: SpaceForm, m: Tensor, x: Tensor, w: Tensor) -> Steps:
     with torch.no_grad():
         direction, _ = normalize(v)
         across = manifold._hessian_across(dot(v, v))
-        identity = torch.eye(v.shape[-1], dtype=m.dtype, device=m.device)
-        hessian = (w * across).sum(-2).unsqueeze(-1) * identity
-        hessian = hessian + torch.einsum(
-            "...ki,...kj->...ij", w * (1 - across) * direction, direction
-        )
-        largest = (w * across.clamp(min=1.0)).sum(-2)
-    return newton_steps(manifold, m, (w * v).sum(-2), hessian, largest)
+    return newton_steps(
+        manifold,
+        m,
+        (w * v).sum(-2),
+        direction,
+        along=w * (1 - across),
+        across=(w * across).sum(-2),
+        largest=(w * across.clamp(min=1.0)).sum(-2),
+    )

@@ -114,16 +114,49 @@ def in_coordinates(manifold: SpaceForm, m: Tensor, v: Tensor) -> Tensor:
 
 
 def newton_steps(
-    manifold: SpaceForm, m: Tensor, gradient: Tensor, hessian: Tensor, largest: Tensor
+    manifold: SpaceForm,
+    m: Tensor,
+    gradient: Tensor,
+    directions: Tensor,
+    *,
+    along: Tensor,
+    across: Tensor,
+    largest: Tensor,
 ) -> Steps:
-    """Steps down a function from its negative gradient, its Hessian, and a bound of the latter's
-    eigenvalues that makes the step along the gradient a careful one."""
+    """Steps down a function whose Hessian is ``across`` times 1 plus the sum of ``along`` l l^T.
+
+    Args:
+        manifold, m: the space, and where the steps start, (..., m).
+        gradient: the negative gradient, (..., n), in the frame carried from the origin.
+        directions: the unit vectors l, (..., k, n), in the same frame.
+        along: what each of them adds to the Hessian, (..., k, 1).
+        across: the Hessian of what is orthogonal to all of them, (..., 1).
+        largest: a bound of the Hessian's eigenvalues, (..., 1), which makes the step along the
+            gradient a careful one.
+    """
+    count, n = directions.shape[-2:]
+    few = count < n
     with torch.no_grad():
+        rows = directions
+        if few:  # coordinates in the span of the directions: k numbers a vector, not n
+            basis, upper = torch.linalg.qr(directions.mT)
+            rows = upper.mT
+        identity = torch.eye(rows.shape[-1], dtype=m.dtype, device=m.device)
+        hessian = across.unsqueeze(-1) * identity + (along * rows).mT @ rows
+        factors, pivots, info = torch.linalg.lu_factor_ex(hessian)
         # Singular for points all around a sphere, or on one geodesic.
-        solvable = torch.linalg.inv_ex(hessian).info.unsqueeze(-1).unsqueeze(-1) == 0
-        identity = torch.eye(hessian.shape[-1], dtype=m.dtype, device=m.device)
-        hessian = hessian.where(solvable, identity)
-    newton = torch.linalg.solve(hessian, gradient)
+        singular = (info != 0)[..., None, None]
+        factors = torch.where(singular, identity, factors)
+        unswapped = torch.arange(1, 1 + rows.shape[-1], dtype=pivots.dtype, device=m.device)
+        pivots = torch.where(singular[..., 0], unswapped, pivots)
+    column = gradient.unsqueeze(-1)
+    if few:
+        inside = basis.mT @ column
+        solved = basis @ torch.linalg.lu_solve(factors, pivots, inside)
+        outside = (column - basis @ inside) / across.where(across != 0, 1.0).unsqueeze(-1)
+        newton = (solved + outside).squeeze(-1)
+    else:
+        newton = torch.linalg.lu_solve(factors, pivots, column).squeeze(-1)
     decrement = dot(gradient, newton).detach()
     at_m = in_coordinates(manifold, m, newton), in_coordinates(manifold, m, gradient / largest)
     return Steps(*at_m, decrement)
