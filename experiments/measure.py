@@ -74,10 +74,6 @@ def train(folder: Path, options: dict[str, Any], device: str) -> Figures:
     values = flat(result["scalars"]) | flat(result["radius"]) | flat(result.get("hierarchy", {}))
     values |= flat({k: e for k, e in test.items() if isinstance(e, dict) and "recall" not in e})
     for direction in ("image to text", "text to image"):
-        for name, other in result["tests"].items():
-            if name != main_test:  # such as concepts to choose settings by
-                recall = other[f"{direction}, by family"]["recall"]
-                values |= flat({f"{name}, {direction}": recall})
         by_family = test[f"{direction}, by family"]  # as in the ranks
         values |= {f"{direction}, chance at {k}": v for k, v in by_family["chance"].items()}
         again = test.get(f"{direction}, re-ranked")
@@ -85,17 +81,31 @@ def train(folder: Path, options: dict[str, Any], device: str) -> Figures:
             values |= flat({f"{direction}, re-ranked": again["recall"]})
             gain = again["recall"]["1"] - test[f"{direction}, by id"]["recall"]["1"]
             values[f"{direction}, re-ranked gain at 1"] = gain
-    return {"ranks": retrieval(run, main_test), "values": values}
+    data, tests = evaluate.held_out(run)
+    for name, index in judged(data, tests).items():
+        both = retrieval(run, data, index).values()
+        values[f"both ways, {name}"] = float(
+            np.mean([np.mean(np.array(r["rank"]) < LAST) for r in both])
+        )
+    return {"ranks": retrieval(run, data, tests[main_test]), "values": values}
 
 
-def retrieval(run: Any, test: str) -> dict[str, dict[str, list[int]]]:
-    """Ranks in both directions among a test set's own names, equal families being right."""
+def judged(data: Any, tests: dict[str, Any]) -> dict[str, Any]:
+    """Sets to choose by: each vendor of the main test where there are several, and other tests."""
+    main, *others = tests
+    vendor = data.vendor[tests[main]]
+    kinds = np.unique(vendor)
+    each = {data.vendors[v]: tests[main][vendor == v] for v in kinds} if len(kinds) > 1 else {}
+    return each | {name: tests[name] for name in others}
+
+
+def retrieval(run: Any, data: Any, index: Any) -> dict[str, dict[str, list[int]]]:
+    """Ranks in both directions of pictures among their own names, equal families being right."""
     from spaceforms.models.evaluation import evaluate
 
-    data, tests = evaluate.held_out(run)
-    concept = data.concept[tests[test]]
+    concept = data.concept[index]
     candidates = np.unique(concept)
-    images = evaluate.image_points(run, data, tests[test])
+    images = evaluate.image_points(run, data, index)
     names = evaluate.text_points(run, [data.names[c] for c in candidates])
     manifold = run.model.manifold.cpu()
     with torch.no_grad():

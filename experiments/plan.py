@@ -43,7 +43,9 @@ against = []                # or over these, a mark a variant
 
 import itertools
 import json
+import math
 import tomllib
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -221,6 +223,12 @@ def _tuning(
             options = merged(options, {"seed": tuning["seed"]})
             spec = RunSpec(run.variant, run.at, tuning["seed"], options, setting)
             tried.setdefault(k, []).append(spec)
+    each = Counter((s.variant, json.dumps(s.at)) for specs in tried.values() for s in specs)
+    if len({*each.values()}) > 1 or len(each) < len({(r.variant, json.dumps(r.at)) for r in runs}):
+        raise ValueError(
+            f"{where}, tuning: settings tried are {dict(each)}; expected as many of each variant "
+            "at each place."
+        )
     return [spec for k in sorted(tried) for spec in tried[k]]
 
 
@@ -232,6 +240,11 @@ def tuned(p: Plan, tried: list[dict[str, Any]]) -> Plan:
     """
     best: dict[str, dict[str, Any]] = {}
     for entry in tried:
+        if math.isnan(entry["value"]):
+            raise ValueError(
+                f"{p.name}, tuning: {entry['variant']} at {entry['at']} has no {p.figure!r}; "
+                "expected a figure that its runs have."
+            )
         key = json.dumps([entry["variant"], entry["at"]])
         if key not in best or entry["value"] > best[key]["value"]:
             best[key] = entry

@@ -193,7 +193,9 @@ def test_settings_are_tried_by_runs_of_their_own_and_the_best_ones_are_taken(wri
 
 
 def test_a_variant_tries_options_of_its_own_beside_the_common_ones(write, toml):
-    own = 'variants.a = { entail_weight = [0.0, 0.2] }\nvariants."b, other" = { ema = [0.9] }\n'
+    own = (
+        'variants.a = { entail_weight = [0.0, 0.2] }\nvariants."b, other" = { ema = [0.9, 0.99] }\n'
+    )
     write(
         toml.replace('"image.size" = [16, 24]', "")
         + TUNING.replace(', "image.size" = [8]', "").replace("options =", own + "options =")
@@ -203,7 +205,7 @@ def test_a_variant_tries_options_of_its_own_beside_the_common_ones(write, toml):
     ]
     wanted = {
         "a": [{"lr": r, "entail_weight": w} for r in (1, 2) for w in (0.0, 0.2)],
-        "b, other": [{"lr": r, "ema": 0.9} for r in (1, 2)],
+        "b, other": [{"lr": r, "ema": e} for r in (1, 2) for e in (0.9, 0.99)],
     }
     for variant, settings in wanted.items():
         for width in (2, 4):
@@ -224,6 +226,11 @@ def test_a_variant_tries_options_of_its_own_beside_the_common_ones(write, toml):
             "a variant c; expected some of a, b, oth",
         ),
         ("seed = 9", "seed = 3", "seed is 3; expected one of its own"),
+        (
+            "grid =",
+            "variants.a = { ema = [0.9, 0.99] }\ngrid =",
+            "settings tried are .* expected as many of each variant",
+        ),
         ("seed = 9\n", "", "got figure, grid, options; expected figure, grid, options, seed"),
     ],
 )
@@ -231,6 +238,15 @@ def test_a_tuning_that_is_none_is_refused(write, toml, old, new, sentence):
     write(toml + TUNING.replace(old, new).replace(', "image.size" = [8]', ""))
     with pytest.raises(ValueError, match=sentence):
         plan.read("own", quick=False)
+
+
+def test_a_figure_that_no_run_has_chooses_nothing(write, toml):
+    """A misspelt one was not a number for all, and the first setting was the best."""
+    write(toml.replace('"image.size" = [16, 24]', "") + TUNING)
+    p = plan.read("own", quick=False)
+    found = [{"variant": t.variant, "at": t.at, "setting": t.setting} for t in p.tuning]
+    with pytest.raises(ValueError, match=r"own, tuning: a at .* has no 'score'; expected a figure"):
+        plan.tuned(p, [f | {"value": float("nan")} for f in found])
 
 
 def test_merging_leaves_its_arguments_alone():
