@@ -14,7 +14,11 @@ def give_own_code(cls: type, root: type) -> None:
     ``torch.compile`` keeps eight graphs for each code object and then runs eagerly: one ``dist`` of
     all manifolds would reach that with three of them. A copy is the same function with a code
     object of its own, under the class's name (``Lorentz.dist``) in profiles, logs and pickles.
+
+    A copy stands only where Python would find the same without it. A base of ``cls`` therefore
+    loses one that the order of ``cls`` makes wrong, and shares the code of the class it is from.
     """
+    _clear_the_way(cls)
     given = {name for base in cls.__mro__[1:] if issubclass(base, root) for name in vars(base)}
     for name in sorted(given - {*vars(cls)}):
         method = written(cls, name)
@@ -25,8 +29,21 @@ def give_own_code(cls: type, root: type) -> None:
 def written(cls: type, name: str) -> Any:
     """What somebody wrote under a name, in the class or the first of its bases that has it: of
     ``class C(B, A)``, B without a ``dist``, that of A, not B's copy of another."""
-    found = (vars(base)[name] for base in cls.__mro__ if name in vars(base))
+    return _first_written(cls.__mro__, name)
+
+
+def _first_written(classes: tuple[type, ...], name: str) -> Any:
+    found = (vars(base)[name] for base in classes if name in vars(base))
     return next(value for value in found if not is_copy(value))
+
+
+def _clear_the_way(cls: type) -> None:
+    """For ``super()``: in the order C, B, A, B without a ``dist``, C's ``super().dist`` is A's,
+    which B's copy of another would hide."""
+    for place, base in enumerate(cls.__mro__[1:], start=1):
+        for name in [name for name, value in vars(base).items() if is_copy(value)]:
+            if _first_written(cls.__mro__[place:], name) is not written(base, name):
+                delattr(base, name)
 
 
 def is_copy(value: Any) -> bool:

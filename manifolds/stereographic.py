@@ -93,7 +93,8 @@ class Stereographic(Gyrovectors):
     manifolds without its constant 1/K.
 
     A K that is fixed and has a ball, or is 0, takes the forms of :class:`PoincareBall` or of flat
-    space. Of any other K both sides of 0 are computed to choose from.
+    space. Of any other K both sides of 0 are computed to choose from; that of the sign alone where
+    values may be looked at, on the CPU and eagerly.
 
     At exact antipodes, possible for K > 0, every geodesic leads to y; the one through the origin is
     taken.

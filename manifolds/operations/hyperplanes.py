@@ -210,9 +210,8 @@ def _sine(
         return sine, sine, length, call
     towards = kept.frame(p_, kept.sine(p_, x_, step))
     sine = dot(towards, normal)
-    across = towards - sine * normal
     if of_any_sign:
-        chord = manifold._half_chord(p_, x_, step)
+        chord, across = manifold._half_chord(p_, x_, step), towards - sine * normal
         return (
             sine,
             stereographic_hyperplanes.cosine_from_chord(_k(manifold, x_), chord, across),
@@ -221,9 +220,8 @@ def _sine(
         )
     if manifold.sign <= 0:
         return sine, sine, length, call
-    chord = manifold._half_chord(p_, x_, step)
-    rest = [1 - 2 * dot(chord, chord), across]
-    return sine, norm(torch.cat(rest, dim=-1)), length, call
+    # Of x alone: of the chord to p, points that are off the sphere by 6 u make 12 u of a cosine.
+    return sine, norm(x_ - sine * normal), length, call
 
 
 def _arc(manifold: Manifold, sine: Tensor, cosine: Tensor) -> Tensor:

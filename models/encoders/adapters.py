@@ -44,7 +44,9 @@ class _Features(nn.Module):
             self.module.eval()
         return self
 
-    def _run(self, call: Callable[[], Any], mask: Tensor | None = None) -> Tensor:
+    def _run(self, batch: int, call: Callable[[], Any], mask: Tensor | None = None) -> Tensor:
+        if batch == 0:  # of which many a module cannot infer the size of its heads
+            return next(self.module.parameters(), torch.empty(0)).new_empty(0, self.width)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             features = _pooled(call(), self.pool, self.width, mask, type(self).__name__)
         if features.shape[-1] != self.width:
@@ -107,7 +109,7 @@ class ImageFeatures(_Features):
                 images, (self.size, self.size), mode="bilinear", align_corners=False, antialias=True
             )
         images = (images - self.mean) / self.std
-        return self._run(lambda: self._call(images))
+        return self._run(len(images), lambda: self._call(images))
 
     def _call(self, images: Tensor) -> Any:
         module: Any = self.module
@@ -151,7 +153,7 @@ class TextFeatures(_Features):
         if self.ends_with_padding:
             mask = mask | ((~mask).cumsum(-1) == 1)
         options = {"attention_mask": mask.long()} if self._takes_mask else {}
-        return self._run(lambda: self.module(tokens, **options), mask)
+        return self._run(len(tokens), lambda: self.module(tokens, **options), mask)
 
 
 def _width(module: nn.Module, where: str) -> int:

@@ -10,43 +10,22 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from ...datasets.disk import MOST_TABLE, clean, digest, read_file, write_text
-from ...datasets.pair import parse
+from ...datasets.disk import clean, digest, write_text
 from ...manifolds.extras import import_extra
 from .adapters import ImageFeatures, Pool, TextFeatures
+from .pretrained_files import check_reads, config_of, first_line, pixels_of, transformers_for
 from .towers import from_transformers, padding_of
 
 Tuning = Literal["frozen", "lora", "full"]
-PREFIX = "hf:"
 _MOST_TOKENS = 512  # of a text, where neither the tokenizer nor the model says how many
 _LONGEST = 2**15  # characters of a text that are looked at
 E = TypeVar("E", ImageFeatures, TextFeatures)
-
-
-def folder_of(text: str, where: str) -> Path:
-    """The absolute path of ``hf:DIR``.
-
-    Raises:
-        ValueError: another text.
-    """
-    if not text.startswith(PREFIX) or text == PREFIX:
-        raise ValueError(
-            f"{where} is {text!r}; expected {PREFIX}DIR, a folder that save_pretrained of "
-            "transformers wrote."
-        )
-    return Path(text.removeprefix(PREFIX)).expanduser().resolve()
-
-
-def side_of(folder: Path) -> int:
-    """The side of the pictures that the image encoder of a folder takes."""
-    return _pictures(folder).side
 
 
 def load_image_folder(folder: Path, tuning: Tuning, rank: int = 8) -> ImageFeatures:
@@ -67,7 +46,7 @@ def load_image_folder(folder: Path, tuning: Tuning, rank: int = 8) -> ImageFeatu
         ValueError: a model that is no image encoder, or that lacks weights.
         ModuleNotFoundError: transformers, or for LoRA peft, is not installed.
     """
-    pixels = _pictures(folder)
+    pixels = pixels_of(folder)
     model, pool = _load(folder)
     if _is_pair(model):
         encoder = from_transformers(model, pixels).image
@@ -93,16 +72,17 @@ def load_text_folder(folder: Path, tuning: Tuning, rank: int = 8) -> TextFeature
     Of CLIP, SigLIP and their kin it is the text tower up to the features that the pair compares, of
     others the mean over tokens. Arguments and errors are those of :func:`load_image_folder`.
     """
-    if getattr(_config(folder), "is_encoder_decoder", False):
+    check_reads(folder)
+    if getattr(config_of(folder), "is_encoder_decoder", False):
         raise ValueError(
-            f"{folder}: a {_config(folder).model_type} of an encoder and a decoder; expected a "
+            f"{folder}: a {config_of(folder).model_type} of an encoder and a decoder; expected a "
             "text encoder, which save_pretrained of that part alone writes, or a pair."
         )
     model, _ = _load(folder)
     tokens = PretrainedTokenizer.from_folder(folder)
     pair = _is_pair(model)
     encoder = TextFeatures(
-        from_transformers(model, _pictures(folder)).text.module if pair else model,
+        from_transformers(model, pixels_of(folder)).text.module if pair else model,
         pool="own" if pair else "mean",
         padding=padding_of(model, tokens.padding),
         ends_with_padding=tokens.ends_with_padding,
@@ -135,9 +115,11 @@ class PretrainedTokenizer:
 
         Raises:
             FileNotFoundError: no such folder.
-            ValueError: a folder without a tokenizer, or with one that is not of `tokenizers`.
+            ValueError: a folder of a picture encoder, without a tokenizer, or with one that is not
+                of `tokenizers`.
         """
-        hf = _transformers(folder)
+        check_reads(folder)
+        hf = transformers_for(folder)
         try:
             found = hf.AutoTokenizer.from_pretrained(
                 str(folder), local_files_only=True, trust_remote_code=False
@@ -146,10 +128,10 @@ class PretrainedTokenizer:
         except Exception as error:  # of all kinds, for a file that is missing or another's
             raise ValueError(
                 f"{folder}: expected a tokenizer that transformers can read, got "
-                f"{_first_line(error)}"
+                f"{first_line(error)}"
             ) from error
         pads = found.pad_token_id if found.pad_token_id is not None else found.eos_token_id
-        config = _config(folder)
+        config = config_of(folder)
         part = getattr(config, "text_config", config)
         longest = getattr(part, "max_position_embeddings", None)
         vocabulary = found.get_vocab()
@@ -209,86 +191,14 @@ class PretrainedTokenizer:
         return [str(text).strip() for text in texts]
 
 
-class _Pixels(NamedTuple):
-    """What pictures of a folder's model are: the side, and mean and deviation of a channel."""
-
-    side: int
-    image_mean: tuple[float, float, float]
-    image_std: tuple[float, float, float]
-
-
-@cache
-def _pictures(folder: Path) -> _Pixels:
-    """From the files of a folder. What prepares pictures in transformers wants torchvision."""
-    config = _config(folder)
-    found: dict[str, Any] = {}
-    for name in ("processor_config.json", "preprocessor_config.json"):
-        if (folder / name).is_file():
-            content = parse(read_file(folder / name, MOST_TABLE))
-            found |= content.get("image_processor", content)
-    vision = getattr(config, "vision_config", config)
-    side = getattr(vision, "image_size", None) or _side(found.get("crop_size") or found.get("size"))
-    if isinstance(side, list | tuple) and len(set(side)) == 1:
-        side = side[0]
-    plain = found.get("do_normalize") is False
-    mean = (0.0, 0.0, 0.0) if plain else found.get("image_mean")
-    std = (1.0, 1.0, 1.0) if plain else found.get("image_std")
-    numbers = all(
-        isinstance(three, list | tuple)
-        and len(three) == 3
-        and all(isinstance(x, int | float) for x in three)
-        for three in (mean, std)
-    )
-    if not isinstance(side, int) or not numbers:
-        raise ValueError(
-            f"{folder}: expected the folder of an image encoder, with image_size in config.json "
-            "and image_mean and image_std in preprocessor_config.json; got "
-            f"{side!r}, {mean!r} and {std!r}."
-        )
-    return _Pixels(side, tuple(mean), tuple(std))  # type: ignore[arg-type]
-
-
-def _side(size: Any) -> Any:
-    if isinstance(size, dict):
-        return size.get("shortest_edge", size.get("height"))
-    return size
-
-
-@cache
-def _config(folder: Path) -> Any:
-    hf = _transformers(folder)
-    try:
-        return hf.AutoConfig.from_pretrained(
-            str(folder), local_files_only=True, trust_remote_code=False
-        )
-    except Exception as error:  # of all kinds, for what is no such file
-        raise ValueError(
-            f"{folder / 'config.json'}: expected the configuration of a model of transformers, got "
-            f"{_first_line(error)}"
-        ) from error
-
-
-def _transformers(folder: Path) -> Any:
-    """The library, where there is a folder to read by it."""
-    hf = import_extra(f"{PREFIX}{folder}", "transformers", "transformers")
-    if not (folder / "config.json").is_file():
-        got = "one without config.json" if folder.is_dir() else "no such folder"
-        raise FileNotFoundError(
-            f"{folder}: expected the folder of a pretrained encoder, got {got}. If it was moved, "
-            "give its place to spaceforms train by --image or --text, and to a finished run in its "
-            "config.json."
-        )
-    return hf
-
-
 def _is_pair(model: nn.Module) -> bool:
     return hasattr(model, "vision_model") and hasattr(model, "text_model")
 
 
 def _load(folder: Path) -> tuple[nn.Module, Pool]:
     """The model of a folder, and how its features are pooled."""
-    hf = _transformers(folder)
-    _config(folder)
+    hf = transformers_for(folder)
+    config_of(folder)
     try:
         with _quiet(hf):
             model, info = hf.AutoModel.from_pretrained(
@@ -301,7 +211,7 @@ def _load(folder: Path) -> tuple[nn.Module, Pool]:
     except Exception as error:  # of all kinds, for weights that are missing or another's
         raise ValueError(
             f"{folder}: expected a model that transformers' AutoModel can read, got "
-            f"{_first_line(error)}"
+            f"{first_line(error)}"
         ) from error
     missing = {str(name) for name in info["missing_keys"]}
     pooler = {name for name in missing if "pooler" in name.split(".")}
@@ -387,7 +297,3 @@ def _fingerprint(module: nn.Module) -> int:
             yield value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
 
     return int(digest(parts())[:15], 16)  # 60 bits: an int64
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [repr(error)])[0][:300]

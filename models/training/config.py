@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,18 +17,13 @@ from ...datasets.pair import parse
 from ...datasets.share import is_npz
 from ..design import Design
 from ..encoders.presets import IMAGE_SIZES, TCL_IMAGE, TEXT_SIZES, Size
-from ..encoders.pretrained_folders import (
-    PREFIX,
-    Tuning,
-    folder_of,
-    load_image_folder,
-    load_text_folder,
-    side_of,
-)
+from ..encoders.pretrained_files import PREFIX, folder_of, side_of
+from ..encoders.pretrained_folders import Tuning, load_image_folder, load_text_folder
 from ..encoders.transformers import ImageEncoder, ImageEncoderConfig, TextEncoder, TextEncoderConfig
 from ..image_text import ImageTextModel
 from ..options import INT, PATH, absent, folder_option
 from ..registry import MODELS, design_of, make_model, parameters
+from .kinds import wrong_kinds
 from .model_fields import OPTIONS, Model, with_model_options
 
 _LORA_RANK = 8
@@ -232,9 +228,9 @@ class TrainConfig:
                 "learn in any case; expected image or text, or no tuning."
             )
 
-    @property
+    @cached_property
     def side(self) -> int:
-        """Of the pictures that the image encoder takes."""
+        """Of the pictures that the image encoder takes, or took when it was first asked for."""
         if self.image_folder is None:
             return self.image.size
         return side_of(folder_of(self.image_folder, "image"))
@@ -335,6 +331,9 @@ def from_json(text: str | bytes, *, where: str) -> TrainConfig:
     """The inverse of :func:`to_json`; ``where`` names the source in an error."""
     try:
         raw: dict[str, Any] = parse(text)
+        # The model may be one that was registered since, which its choices do not have.
+        for words in wrong_kinds(TrainConfig, {k: v for k, v in raw.items() if k != "model"}):
+            raise ValueError(words)
         for name, kind in (
             ("image", ImageEncoderConfig),
             ("text", TextEncoderConfig),
@@ -350,8 +349,9 @@ def from_json(text: str | bytes, *, where: str) -> TrainConfig:
             raw[name] = None if raw[name] is None else Path(raw[name])
         return TrainConfig(**{k: _frozen(v) for k, v in raw.items()})
     except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        said = str(error).rstrip(".") if isinstance(error, ValueError) else repr(error)
         raise ValueError(
-            f"{where}: expected the configuration that `spaceforms train` writes, but {error!r}."
+            f"{where}: expected the configuration that `spaceforms train` writes, but {said}."
         ) from error
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ..encoders.pretrained_folders import PretrainedTokenizer, folder_of
+from ..encoders.pretrained_files import folder_of
+from ..encoders.pretrained_folders import PretrainedTokenizer
 from ..encoders.tokenizer import Tokenizer
 from .config import TrainConfig
 

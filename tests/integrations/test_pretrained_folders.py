@@ -183,6 +183,31 @@ def test_an_encoder_beside_one_of_the_library(folders, tmp_path):
     assert run.encode_images([folders / "data/0.png"]).shape == (1, 9)
 
 
+def test_a_folder_that_changed_is_read_anew(tmp_path):
+    for side, mean in ((24, 0.5), (32, 0.25)):
+        config = hf.ViTConfig(**PICTURES | {"image_size": side})
+        hf.ViTModel(config).save_pretrained(tmp_path)
+        write_pixels(tmp_path, image_mean=[mean] * 3)
+        encoder = load_image_folder(tmp_path, "frozen")
+        assert encoder.size == side
+        assert encoder.mean.flatten().tolist() == [mean] * 3
+    for longest in (8, 12):
+        bert = hf.BertConfig(**SIZES, vocab_size=12, max_position_embeddings=longest)
+        bert.save_pretrained(tmp_path)
+        write_tokenizer(tmp_path, longest=64)
+        assert PretrainedTokenizer.from_folder(tmp_path).context == longest
+
+
+def test_no_texts_and_no_pictures_have_features_of_no_rows(folders):
+    for name in ("bert", "clip"):
+        none = PretrainedTokenizer.from_folder(folders / name).encode([])
+        encoder = load_text_folder(folders / name, "frozen")
+        assert encoder(none).shape == (0, encoder.width)
+    for name in ("dino", "clip"):
+        encoder = load_image_folder(folders / name, "frozen")
+        assert encoder(torch.empty(0, 3, 30, 30)).shape == (0, encoder.width)
+
+
 def test_texts_are_the_mean_over_tokens_and_pictures_the_own_pooled(folders):
     text, tokens = load_text_folder(folders / "bert", "frozen"), ["a red square"]
     ids = PretrainedTokenizer.from_folder(folders / "bert").encode([*tokens, "a"])
@@ -231,8 +256,9 @@ def test_long_texts_are_cut_and_the_id_of_padding_is_that_of_the_tokenizer(tmp_p
         (["--image", "dino"], "expected hf:DIR"),
         (["--image", "hf:nowhere"], "got no such folder"),
         (["--image", "hf:{data}"], "got one without config.json"),
-        (["--text", "hf:{dino}"], "expected a tokenizer"),
-        (["--image", "hf:{bert}"], "expected the folder of an image encoder"),
+        (["--image", "hf:google/vit-base"], "`hf download NAME --local-dir DIR` makes the folder"),
+        (["--text", "hf:{dino}"], "a dinov2, which sees pictures; expected the folder of a text"),
+        (["--image", "hf:{bert}"], "a bert, which reads texts; expected the folder of an image"),
         (["--image", "hf:{dino}", "--model", "tcl"], "expected another model"),
         (["--image", "hf:{dino}", "--compile"], "expected neither"),
         (["--tuning", "lora"], "without encoders from folders"),

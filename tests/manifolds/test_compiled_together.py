@@ -2,11 +2,13 @@
 
 import inspect
 import pickle
+from itertools import permutations, product
 
 import pytest
 import torch
 
 from spaceforms.manifolds import Euclidean, Lorentz, Manifold, PoincareBall, Sphere, Stereographic
+from spaceforms.manifolds.own_code import give_own_code
 
 SHAPES = ((3, 4), (5, 4), (2, 3, 4), (7, 6))
 
@@ -113,6 +115,60 @@ def test_what_a_class_has_for_the_compiler_hides_nothing_that_was_written():
     assert Heir().dist(x, x) == 0
     with pytest.raises(TypeError, match="it overrides dist of Lorentz"):
         type("Other", (Mine,), {"dist": Loud.dist})
+
+
+def test_super_passes_a_sibling_that_defines_nothing():
+    class Loud(Manifold):
+        def dist(self, x, y):
+            raise AssertionError
+
+    class Plain(Manifold):
+        pass
+
+    class Both(Plain, Loud):
+        def dist(self, x, y):
+            return super().dist(x, y)
+
+    assert super(Both, Both).dist.__code__.co_code == Loud.dist.__code__.co_code
+    assert Plain.dist.__code__.co_code == Manifold.dist.__code__.co_code
+
+
+class _PlainRoot:
+    def way(self):
+        return ["root"]
+
+
+class _OwnCodeRoot:
+    def __init_subclass__(cls):
+        give_own_code(cls, _OwnCodeRoot)
+
+    def way(self):
+        return ["root"]
+
+
+def _ways(root, bases, writers):
+    """Where a cooperative method of each class comes by; None if Python refuses the bases."""
+    classes = []
+    for k, (own, writes) in enumerate(zip(bases, writers, strict=True)):
+        body = {}
+        if writes:
+            # `super()` without arguments is this, by the cell of a class statement.
+            body["way"] = lambda self, k=k: [k, *super(classes[k], self).way()]
+        try:
+            classes.append(type(f"C{k}", tuple(classes[i] for i in own) or (root,), body))
+        except TypeError:
+            return None
+    return [cls().way() for cls in classes]
+
+
+def test_every_hierarchy_of_four_classes_goes_the_way_that_plain_classes_go():
+    kinds = [[b for n in range(k + 1) for b in permutations(range(k), n)] for k in range(4)]
+    ways = set()
+    for bases, writers in product(product(*kinds), product((False, True), repeat=4)):
+        plain = _ways(_PlainRoot, bases, writers)
+        assert _ways(_OwnCodeRoot, bases, writers) == plain, (bases, writers)
+        ways.add(str(plain))
+    assert len(ways) > 100
 
 
 def test_methods_are_pickled_by_the_name_of_the_class_that_they_are_called_on():

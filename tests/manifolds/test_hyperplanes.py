@@ -204,8 +204,21 @@ def test_the_poles_of_a_great_sphere_are_right_to_the_last_digits():
     for gap in (0.0, 1e-9, 1e-5, 0.1):
         x = torch.tensor([math.sin(gap), math.cos(gap), 0], dtype=F64)
         value = float(signed_distance(sphere, x, p, a))
-        assert value == pytest.approx(math.pi / 2 - gap, rel=4 * U[F64])
-        assert float(signed_distance(sphere, -x, p, a)) == pytest.approx(-value, rel=4 * U[F64])
+        assert value == pytest.approx(math.pi / 2 - gap, rel=4 * U[F64], abs=0)
+        assert float(signed_distance(sphere, -x, p, a)) == pytest.approx(
+            -value, rel=4 * U[F64], abs=0
+        )
+
+
+@pytest.mark.parametrize("dtype", [F64, F32])
+def test_points_that_rounding_left_off_the_sphere_have_the_distance_of_those_on_it(dtype):
+    """Next to a pole too, where the chord from p to x says the cosine to no better than 12 u."""
+    p, a = torch.eye(3, dtype=dtype)[:2] * (1 - 12 * U[dtype])
+    for gap in (0.01, 0.1, 0.5, 1.0, 1.5):
+        x = torch.tensor([math.sin(gap), math.cos(gap), 0], dtype=dtype) * (1 - 12 * U[dtype])
+        exact_value = mp.atan2(x[1].item(), x[0].item())
+        value = float(signed_distance(Sphere(), x, p, a))
+        assert value == pytest.approx(float(exact_value), rel=4 * U[dtype], abs=0)
 
 
 def test_a_hyperplane_from_direction_and_offset_is_that_far_from_the_origin(manifold):

@@ -3,13 +3,16 @@
 import pytest
 import torch
 
-from spaceforms.manifolds import Lorentz, PoincareBall, Sphere
+from spaceforms.layers import from_signed_distances, hyperplane_scores
+from spaceforms.manifolds import Lorentz, PoincareBall, Sphere, Stereographic
 from spaceforms.manifolds.kernels.arithmetic import ranges
 
 SPACES = {
     "Lorentz": lambda **k: Lorentz(-1.7, **k),
     "PoincareBall": lambda **k: PoincareBall(-1.7, **k),
     "Sphere": lambda **k: Sphere(1.7, **k),
+    "Stereographic, K < 0": lambda **k: Stereographic(-1.7, **k),
+    "Stereographic, K > 0": lambda **k: Stereographic(1.7, **k),
     "of radius 1": Lorentz,
 }
 MAPS = ("from_normal", "expmap0", "to_normal", "logmap0", "proj", "dist", "sqdist", "logmap",
@@ -64,7 +67,34 @@ def test_looking_at_values_changes_no_bit(space, name, lengths, dtype, monkeypat
             assert seen.isfinite().all()
 
 
+@pytest.mark.parametrize("k", [-1.7, -1e-9, 0.0, 1e-9, 1.7])
+@pytest.mark.parametrize("length", [0.1, 1.0, 5.0])
+def test_looking_at_the_sign_of_a_learned_curvature_changes_no_bit_of_a_layer(
+    k, length, monkeypatch
+):
+    v = _vectors("about 1", torch.float32)[0] * length
+    found = []
+    for look in (ranges.can_look, lambda s: False):
+        monkeypatch.setattr(ranges, "can_look", look)
+        space = Stereographic(k, learnable=True)
+        x = space.from_normal(v).detach().requires_grad_()
+        z, r = torch.eye(3, requires_grad=True), torch.full((3,), 0.3, requires_grad=True)
+        scores = hyperplane_scores(space, x, z, r)
+        point = from_signed_distances(space, scores)
+        weights = torch.linspace(-1, 2, point.numel()).reshape(point.shape)
+        inputs = (x, z, r, *space.parameters())
+        found.append((scores, point, *torch.autograd.grad(point, inputs, weights)))
+    for seen, unseen in zip(*found, strict=True):
+        assert torch.equal(seen, unseen)
+
+
 def test_values_are_looked_at_at_all():
+    assert [ranges.sign_seen(torch.tensor(s)) for s in ([1.0, 2.0], [0.0, -1.0], [1.0, 0.0])] == [
+        1,
+        -1,
+        0,
+    ]
+    assert ranges.sign_seen(torch.tensor([torch.nan, 1.0])) == 0
     x = torch.rand(5, 1)
     assert ranges.all_within(x, -1.0, 2.0)
     assert not ranges.all_within(x, 0.0, x.max().item())

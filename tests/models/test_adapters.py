@@ -145,6 +145,26 @@ def test_a_text_module_without_a_mask_is_called_without_one():
     torch.testing.assert_close(features[1], module(TOKENS)[1, 0])
 
 
+class Heads(torch.nn.Module):
+    """As attention does: how many heads there are is asked of the numbers."""
+
+    width = 6
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = torch.nn.Embedding(9, 6, dtype=torch.float64)
+
+    def forward(self, tokens):
+        return self.embedding(tokens).view(*tokens.shape, -1, 2).flatten(2)
+
+
+def test_of_no_texts_there_are_features_of_no_rows():
+    encoder = TextFeatures(Heads(), pool="mean")
+    some, none = (encoder(torch.zeros(n, 4, dtype=torch.int64)) for n in (2, 0))
+    assert (none.shape, none.dtype) == ((0, 6), some.dtype)
+    assert ImageFeatures(Heads())(torch.zeros(0, 3, 8, 8)).shape == (0, 6)
+
+
 def test_a_frozen_encoder_does_not_change_and_the_rest_of_the_model_learns():
     torch.manual_seed(0)
     text = TextFeatures(HuggingFaceText(), frozen=True)

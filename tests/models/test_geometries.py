@@ -193,8 +193,14 @@ def test_what_is_not_below_a_text_is_kept_out_of_its_cone():
 @pytest.mark.parametrize("rows", [1, 2, 3])
 def test_a_batch_of_few_rows_excludes_what_it_has(rows):
     model = _make(MERU, exclude_weight=1.0)
-    x, y = (p[:rows] for p in _points(model))
+    # All about one ray, pictures farther out than texts: in the cones of the others too.
+    features = torch.linspace(1, 2, DIM) + 0.1 * torch.randn(rows, DIM)
+    x, y = (
+        model.lift(scale * features, kind).detach().double()
+        for scale, kind in ((1.0, "image"), (0.2, "text"))
+    )
     found = model.loss(x, y).parts["entailment exclusion"]
+    assert (found > 0.1) == (rows > 1)
     wanted = [
         exclusion(y[i], x[j], manifold=model.manifold)
         for i in range(rows)

@@ -350,6 +350,26 @@ def test_a_configuration_survives_json_and_nonsense_is_named():
         from_json('{"out": "x"}', where="here")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("image_folder", 5, "image_folder is 5; expected a text or null"),
+        ("text_folder", ["hf:x"], r"text_folder is \['hf:x'\]; expected a text or null"),
+        ("tuning", 5, "tuning is 5; expected frozen or lora or full"),
+        ("epochs", "3", "epochs is '3'; expected a whole number"),
+        ("lr", True, "lr is True; expected a number"),
+        ("betas", [0.9], r"betas is \[0.9\]; expected \[a number, a number\]"),
+        ("languages", "en", "languages is 'en'; expected a list of a text each"),
+        ("image", {"size": 24.5}, r"image\.size is 24\.5; expected a whole number"),
+        ("data", 5, "data is 5; expected a text or null"),
+    ],
+)
+def test_a_configuration_of_another_kind_is_named(name, value, words):
+    content = json.loads(to_json(TrainConfig(out=Path("x")))) | {name: value}
+    with pytest.raises(ValueError, match=rf"^here: .*writes, but {words}\.$"):
+        from_json(json.dumps(content), where="here")
+
+
 def test_a_run_loads_with_the_weights_and_the_words_it_was_saved_with(tiny):
     config = tiny(epochs=1)
     train(config)

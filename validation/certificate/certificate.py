@@ -50,8 +50,6 @@ WEAKER: dict[tuple[str, str, str], str] = {
         "value",
     ): "next to antipodes, where it is put "
     "together from differences of points on both sides of the equator",
-    ("Sphere", "signed_distance", "gradient"): "by the normal 0 where all is on one great circle, "
-    "but for the rounding that points of the sphere are off it by",
     **{
         (manifold, "translation.push", "value"): "by forward-mode derivatives, where the two sides "
         "of a radial part cancel in 1 + K x.x"

@@ -64,3 +64,11 @@ def all_within(s: Tensor, low: float, high: float) -> bool:
 def all_below(s: Tensor, high: float) -> bool:
     """Whether every entry is below ``high``; False where that is not seen."""
     return can_look(s) and s.detach().amax().item() < high
+
+
+def sign_seen(s: Tensor) -> int:
+    """1 if every entry is above 0, -1 if none is; 0 where that is not seen."""
+    if not can_look(s):
+        return 0
+    least, most = s.detach().aminmax()
+    return -1 if most.item() <= 0 else int(least.item() > 0)

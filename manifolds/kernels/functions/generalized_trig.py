@@ -28,6 +28,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ..arithmetic.ranges import sign_seen
 from ..arithmetic.vectors import Number, dot, norm
 from .special import (
     asinhc,
@@ -51,7 +52,10 @@ RIGHT_ANGLE = 0.5
 
 
 def _by_sign(z: Tensor, spherical: Function, hyperbolic: Function) -> Tensor:
-    """The one of z where z > 0, else the other of -z, each fed 0 where it is not used."""
+    """The one of z where z > 0, else the other of -z, each fed 0 where it is not used; one alone
+    where z is seen to need no other."""
+    if sign := sign_seen(z):
+        return spherical(z) if sign > 0 else hyperbolic(-z)
     above = z > 0
     return torch.where(above, spherical(z.where(above, 0.0)), hyperbolic(-z.where(~above, 0.0)))
 

@@ -25,6 +25,7 @@ import math
 import torch
 from torch import Tensor
 
+from ..arithmetic.ranges import sign_seen
 from ..arithmetic.vectors import dot, norm, sqrt0
 from ..functions.generalized_trig import RIGHT_ANGLE
 from ..functions.special import asinhc_halved, long_asinh
@@ -41,10 +42,16 @@ def signed_length(k: Tensor, sine: Tensor, cosine: Tensor) -> Tensor:
     largest = torch.finfo(sine.dtype).max * ROOM
     # |k short^2| <= 1/2, where asinc_k is its branch by halving alone.
     near = short * asinhc_halved(-k * short.square().clamp(max=largest))
+    if sign_seen(far.to(k.dtype)) < 0:
+        return near
     root = k.abs().where(far, 1.0).sqrt()
     long = root * sine.where(far, 1.0)
-    angle = torch.atan2(long, cosine.where(far & (k > 0), 1.0))
-    return torch.where(far, torch.where(k > 0, angle, long_asinh(long)) / root, near)
+    if sign := sign_seen(k):
+        length = long_asinh(long) if sign < 0 else torch.atan2(long, cosine.where(far, 1.0))
+    else:
+        angle = torch.atan2(long, cosine.where(far & (k > 0), 1.0))
+        length = torch.where(k > 0, angle, long_asinh(long))
+    return torch.where(far, length / root, near)
 
 
 def cosine_from_chord(k: Tensor, chord: Tensor, across: Tensor) -> Tensor:
