@@ -9,6 +9,8 @@ than = "clip"               # or, without this, is above 0
 lower = true                # lower is better
 margin = 0.01               # or behind by less than this
 at = { embed_dim = 4 }      # where in the grid; all of its keys
+after = 5                   # judged by the seeds from this on: those before it were looked at, and
+                            # the others run because of what they said
 
 A claim with ``of`` and ``equals`` in place of ``better`` asks whether a variant's figure is within
 ``margin`` of a number.
@@ -20,8 +22,20 @@ from typing import Any
 import plan
 from compare import MOST, PAIRS, Difference, Runs, difference
 
-KEYS = {"source", "text", "figure", "better", "than", "lower", "margin", "at", "of", "equals"}
-VERDICTS = ("holds", "does not hold", "not decided", "not measured")
+KEYS = {
+    "source",
+    "text",
+    "figure",
+    "better",
+    "than",
+    "lower",
+    "margin",
+    "at",
+    "of",
+    "equals",
+    "after",
+}
+VERDICTS = ("holds", "does not hold", "not decided", "too few seeds", "not measured")
 
 
 @dataclass(frozen=True)
@@ -36,6 +50,7 @@ class Claim:
     at: dict[str, Any]
     margin: float
     equals: float | None
+    after: int = 0
 
     @property
     def compared(self) -> str:
@@ -44,10 +59,12 @@ class Claim:
         place = "".join(f", {key} = {value}" for key, value in self.at.items())
         margin = f", margin {self.margin}" if self.margin else ""
         what = self.one + less * (self.other is not None or self.equals is not None)
-        return f"{what}, `{self.figure}`{place}{margin}"
+        after = f", seeds from {self.after} on" * bool(self.after)
+        return f"{what}, `{self.figure}`{place}{margin}{after}"
 
     def judge(self, runs: Runs) -> tuple[Difference | None, str]:
         """What was measured, None if nothing was, and the verdict."""
+        runs = [run for run in runs if run["seed"] >= self.after]
         found = difference(
             runs, self.one, self.other, self.figure, self.at, number=self.equals or 0.0
         )
@@ -61,7 +78,7 @@ class Claim:
 
         The formula is that of compare.py.
         """
-        if found is None or verdict != "not decided":
+        if found is None or verdict not in ("not decided", "too few seeds"):
             return ""
         equal = self.equals is not None
         seeds = found.seeds_within(self.margin) if equal else found.seeds_ahead(self.margin)
@@ -116,4 +133,5 @@ def _claim(entry: dict[str, Any], raw: dict[str, Any], where: str) -> Claim:
         at=at,
         margin=entry.get("margin", 0.0),
         equals=entry.get("equals"),
+        after=entry.get("after", 0),
     )

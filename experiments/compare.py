@@ -75,7 +75,9 @@ class Difference:
         return int(n[enough.argmax()]) if enough.any() else MOST + 1
 
     def _verdict(self, holds: bool, fails: bool) -> str:
-        if self.seeds < PAIRS or not (holds or fails):
+        if self.seeds < PAIRS:
+            return "too few seeds"
+        if not (holds or fails):
             return "not decided"
         return "holds" if holds else "does not hold"
 

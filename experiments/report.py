@@ -33,8 +33,9 @@ LIMITS = """
   says how the geometries and losses behave on this data under one budget, not what they do at the
   papers' size. A claim that does not hold here is not refuted there.
 - A claim "holds" when the whole 95 % interval lies on its side of the margin, "does not hold" when
-  it lies on the other, and is "not decided" otherwise, or with fewer than five seeds. Each claim is
-  judged by itself: of forty with nothing behind them one would hold by accident.
+  it lies on the other, and is "not decided" otherwise; fewer than five seeds decide nothing. Each
+  claim is judged by itself: of forty with nothing behind them one would hold by accident. Where
+  more seeds were run because of what the first ones said, the later ones alone judge.
 - What is not decided says how many seeds would decide it in four of five cases, were its difference
   and its spread over seeds as measured (the formula is in experiments/compare.py). Where that is
   more than a thousand the difference lies on the margin, or other concepts alone could turn it.
@@ -64,6 +65,8 @@ def read(folder: Path) -> Results:
     """The results of a folder by the name of their experiment, in the order of their titles."""
     files = folder.glob("*.json")
     found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
+    for name, result in found.items():  # as planned now, which may be more than when they ran
+        result["planned"] = len(plan.read(name, quick=result["quick"]).runs)
     return dict(sorted(found.items(), key=lambda item: item[1]["title"]))
 
 

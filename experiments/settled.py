@@ -21,6 +21,8 @@ from report import figures, measured, table
 DOCS = plan.HERE.parent / "docs"
 FIGURE = re.compile(r"\{\{([^|}]+)\|([^|}]+)\|([^|}]+)\|([^|}]*)\}\}")
 
+CLAIM = re.compile(r"\{\{([^|}]+)\|claim (\d+)\}\}")
+
 Results = dict[str, dict[str, Any]]
 
 
@@ -69,10 +71,19 @@ def page(words: dict[str, Any], found: Results) -> str:
 
 def filled(text: str, found: Results) -> str:
     """A sentence with its figures; nothing if one of its experiments has not run."""
-    if any(name not in found for name, *_ in FIGURE.findall(text)):
+    asked = [name for pattern in (FIGURE, CLAIM) for name, *_ in pattern.findall(text)]
+    if any(name not in found for name in asked):
         return ""
     text = FIGURE.sub(lambda m: f"{mean(found[m[1]], m[2], m[3], m[4]):.3f}", text)
+    text = CLAIM.sub(lambda m: verdict(m[1], int(m[2]), found[m[1]]), text)
     return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
+
+
+def verdict(name: str, number: int, result: dict[str, Any]) -> str:
+    """What was measured of a claim of an experiment, counted from 1, and what came of it."""
+    claim = claims.read(name)[number - 1]
+    difference, came = claim.judge(result["runs"])
+    return f"{measured(difference)}: *{came}*"
 
 
 def mean(result: dict[str, Any], variant: str, figure: str, place: str) -> float:

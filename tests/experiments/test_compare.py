@@ -125,12 +125,12 @@ def test_a_verdict_needs_the_whole_interval_and_five_pairs(margin):
         wanted = "holds" if near.all() else "does not hold" if not near.any() else "not decided"
         assert found.within(margin) == wanted
         few = Difference(found.mean, low, high, 4)
-        assert few.ahead(margin) == few.within(margin) == "not decided"
+        assert few.ahead(margin) == few.within(margin) == "too few seeds"
 
 
 def test_one_pair_has_no_interval_and_decides_nothing():
     one = Difference(0.5, float("nan"), float("nan"), 1)
-    assert one.ahead() == one.within(1.0) == "not decided"
+    assert one.ahead() == one.within(1.0) == "too few seeds"
 
 
 @pytest.mark.parametrize(("distance", "spread"), [(0.02, 0.03), (0.01, 0.02), (0.05, 0.04)])

@@ -5,6 +5,7 @@ import re
 import sys
 from xml.etree import ElementTree
 
+import claims
 import numpy as np
 import pytest
 import report
@@ -132,7 +133,7 @@ def test_claims_stand_with_difference_interval_seeds_and_verdict(page):
     each = np.array([-0.01, 0.18, -0.01])
     half = 4.302652729911275 * each.std(ddof=1) / 3**0.5
     _, measured, verdict, needed = claims["a is ahead at a large width too"]
-    assert verdict == "not decided"
+    assert verdict == "too few seeds"
     # The mean is 0.0533 and the spread 0.1097: with 36 seeds the quantiles are 2.030 and 0.852.
     assert needed == "about 36"
     assert (2.030 + 0.852) * 0.1097 / 36**0.5 < 0.0533 < (2.032 + 0.852) * 0.1097 / 35**0.5
@@ -157,13 +158,13 @@ def test_the_summary_names_each_claim_under_its_verdict_and_what_was_not_run(pag
     summary = page[page.index("## In short") : page.index("## What this cannot show")]
     parts = re.split(r"^\*\*(.*?)\*\*", summary, flags=re.MULTILINE)[1:]
     found = dict(zip(parts[::2], parts[1::2], strict=True))
-    assert list(found) == [*("Holds", "Not decided", "Not measured", "Partial", "Without results")]
+    assert list(found) == [*("Holds", "Too few seeds", "Not measured", "Partial", "Without results")]
     assert found["Holds"].startswith(" (3 of 5 claims):")
     assert (
         "- P0: a is ahead. *paper, table 1*\n- P0: a costs less. *paper, table 3*\n"
         in found["Holds"]
     )
-    assert "large width" in found["Not decided"]
+    assert "large width" in found["Too few seeds"]
     assert "what nobody measured" in found["Not measured"]
     wanted = "own, 17 of 20 planned runs, 1 failed, 2 not begun for want of time."
     assert found["Partial"].strip(": \n") == wanted
@@ -202,6 +203,14 @@ def test_rows_have_the_order_of_the_grid_and_those_of_nothing_are_left_out():
     ]
 
 
+def test_seeds_that_were_looked_at_do_not_judge(write, make_run):
+    write(TOML.replace("[[claims]]", "[[claims]]\nafter = 3", 1))
+    claim, *_ = claims.read("own")
+    found, verdict = claim.judge(result(make_run)["runs"])
+    assert (found.seeds, verdict) == (2, "too few seeds")
+    assert claim.compared.endswith(", seeds from 3 on")
+
+
 def test_a_failed_run_is_named_with_what_it_said(page):
     assert "`a-embed_dim64-seed4` failed: `RuntimeError: no | memory`." in page
 
@@ -223,8 +232,8 @@ def test_the_cut_down_set_and_a_single_seed_say_so(write, make_run, tmp_path):
     assert "run.py own --quick" in text
     claims = {row[1]: row[2:] for row in rows(text, "## Claims")[2:]}
     assert claims["a is ahead"][1].startswith("+0.100, 1 seed: ")
-    assert claims["a is ahead"][2] == "not decided"
-    assert {row[2] for row in claims.values()} == {"not decided", "not measured"}
+    assert claims["a is ahead"][2] == "too few seeds"
+    assert {row[2] for row in claims.values()} == {"too few seeds", "not measured"}
     assert {row[2] for row in rows(text, "**Scores**")[2:]} == {"1"}
 
 
