@@ -110,8 +110,8 @@ def chance_of(tests: list[dict[str, Any]]) -> str:
         "stand the other way round with other names, and with another seed by more. "
         "Whether curvature decides retrieval [has a page](docs/curvature.md), over several seeds "
         "and with each model tuned. The demo's recipe is for cones that hold; with smaller "
-        f"encoders recall at 1 with them less that without is {cost} ([P6](docs/results.md)). What MERU is "
-        "for is the order below."
+        f"encoders recall at 1 with them less that without is {cost} ([P6](docs/results.md)). What "
+        "MERU is for is the order below."
     )
 
 
