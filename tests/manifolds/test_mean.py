@@ -5,9 +5,11 @@ import math
 import pytest
 import torch
 from cases import CASES, normals, once, points, radius
+from torch.autograd import gradcheck
 
 from spaceforms.manifolds import Lorentz, PoincareBall, Sphere
 from spaceforms.manifolds.solvers import frechet_mean
+from spaceforms.stats import geometric_median
 
 F64 = torch.float64
 EPS = torch.finfo(F64).eps
@@ -116,6 +118,30 @@ def test_one_point_equal_points_and_zero_weights(name):
     w = torch.tensor([1.0, 0.0, 2.0, 0.0, 0.0, 1.0], dtype=F64)
     few = manifold.mean(x[w > 0], w[w > 0])
     torch.testing.assert_close(manifold.mean(x, w), few, rtol=64 * EPS, atol=64 * EPS)
+
+
+MIDDLES = {"mean": lambda m, x, w: m.mean(x, w), "median": geometric_median}
+
+
+@pytest.mark.parametrize("middle", MIDDLES.values(), ids=MIDDLES)
+@pytest.mark.parametrize("name", once(CASES))
+def test_few_points_among_many_coordinates_have_the_middle_of_their_span(name, middle):
+    """Newton's step is solved for in the span of the points where they are fewer than coordinates;
+    the same points in coordinates of their span alone are not fewer."""
+    manifold = CASES[name]
+    v, w = normals(manifold, 6, 4, 3, seed=2, spread=0.7), torch.tensor([1.0, 2.0, 0.5, 1.0])
+    w = w.to(F64).expand(6, 4)
+    turn = torch.linalg.qr(directions(20, 3, seed=5))[0].mT  # three orthonormal rows of twenty
+    few, many = (
+        manifold.to_normal(middle(manifold, manifold.from_normal(u), w)) for u in (v, v @ turn)
+    )
+    torch.testing.assert_close(few @ turn, many, rtol=1024 * EPS, atol=1024 * EPS)
+
+    def of(u):
+        return manifold.to_normal(middle(manifold, manifold.from_normal(u), w[0]))
+
+    # Also where points leave their span, which a step within it would not notice.
+    assert gradcheck(of, ((v[0] @ turn).requires_grad_(),), fast_mode=True, rtol=1e-5, atol=1e-7)
 
 
 def test_points_that_balance_on_a_sphere_have_a_finite_mean_and_gradient():
