@@ -4,8 +4,8 @@
 
 Trains the runs below where they are not there yet, each some five minutes on one core, and
 rewrites docs/_static/traversal_*.png and the lines between the markers in docs/guides/train.md.
-"cones" has the options of `make demo`, with one vendor held out, as all have; the pictures are
-those that `spaceforms traverse` takes where none are named, one each of five groups.
+"cones" is `make demo`, and the others have its epochs and vendors held out; the pictures are those
+that `spaceforms traverse` takes where none are named, one each of five groups.
 """
 
 import argparse
@@ -24,13 +24,15 @@ from spaceforms.models.evaluation.traverse_run import draw, walk
 
 ROOT = Path(__file__).resolve().parent.parent
 GUIDE = ROOT / "docs" / "guides" / "train.md"
-RECIPE = "--epochs 32 --seed 0"
 DEMO = re.search(
-    r"^RECIPE \?= (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+    r"^RECIPE \?= (--epochs [0-9]+ --held-out [^ ]+) (.*)$",
+    (ROOT / "Makefile").read_text(encoding="utf-8"),
+    re.MULTILINE,
 )
 assert DEMO is not None
+RECIPE = f"{DEMO[1]} --seed 0"
 RUNS = {
-    "cones": f"--model meru {re.sub(r'--(epochs|held-out) [^ ]+ ', '', DEMO[1])}",
+    "cones": f"--model meru {DEMO[2]}",
     "hycoclip": "--model hycoclip",
     "euclip": "--model euclip --chain-weight 0.1",
     "clip": "--model clip",
