@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import csv
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 
 from .disk import MOST_TEXT, is_file, is_system, open_file, read_file, to_text
-from .pair import CAPTIONS, Fault, Pair, captioned_pair, make_pair, parse
+from .pair import CAPTIONS, KEYS, Fault, Pair, captioned_pair, make_pair, parse
 from .pictures import OTHERS, SUFFIXES
 
-LISTS = ("captions.jsonl", "metadata.jsonl", "captions.tsv")
+LISTS = ("captions.jsonl", "metadata.jsonl", "captions.tsv", "captions.csv", "metadata.csv")
+_NAMES = ("file", "file_name", "image", "filename")
+_LABEL = "label"  # a caption where there is no other
+# Folders so called hold parts of the data, and are no classes.
+_PARTS = frozenset({"train", "training", "val", "valid", "validation", "dev", "test", "testing"})
 _NAMED = 3  # faults that an error names
 _RUN = frozenset({"config.json", "model.safetensors"})  # of a run, whose drawings are no data
 
@@ -24,11 +32,18 @@ class Folder:
 
     Captions are found, the first of these that is there: in ``captions.jsonl`` or
     ``metadata.jsonl``, a line a picture, ``{"file": "a/b.jpg", "caption": "..."}`` (also
-    ``file_name`` or ``image``, and ``captions`` or ``text``; a list of texts is drawn from; perhaps
-    ``family`` and ``general``, as in a `Pair`); in
-    ``captions.tsv``, a line ``a/b.jpg<TAB>caption``, several for several captions; or beside each
+    ``file_name``, ``filename`` or ``image``, and ``captions``, ``text`` or ``label``; a list of
+    texts is drawn from; perhaps ``family`` and ``general``, as in a `Pair`); in
+    ``captions.tsv``, a line ``a/b.jpg<TAB>caption``, several for several captions; in
+    ``captions.csv`` or ``metadata.csv``, the same with commas or semicolons, under a header of the
+    words above or none; or beside each
     picture, at any depth, in a ``.txt``, ``.caption`` or ``.json`` of the same name. A ``.json``
     without a caption, as downloaders leave them, hides no ``.txt``. Suffixes may be in capitals.
+
+    Where there is no text at all and all pictures lie in two or more folders of the folder, these
+    are taken for classes: the name of its folder, with blanks for ``_`` and ``-``, is the caption
+    of a picture, ``golden_retriever/1.jpg``, and ``note`` says so. Parts of data (``train``,
+    ``test``), folders in folders and pictures beside folders are refused.
 
     What is skipped is counted and named, as `FAULTS` says: a picture without captions, a text
     without a picture, a picture of a format that is not read (HEIC, TIFF), a name in a list that
@@ -55,20 +70,25 @@ class Folder:
         self.path = path
         self._inside = None if links else path.resolve()
         self._seen: Counter[str] = Counter()
+        self._bare: list[Path] = []  # pictures without a caption of their own
+        self.note = ""
         found = next((path / name for name in LISTS if is_file(path / name)), None)
         if found is None:
             entries = list(self._siblings())
+            if not any(isinstance(entry, Pair) for entry in entries):
+                entries = self._classes() or entries
         else:
-            entries = list(self._tsv(found) if found.suffix == ".tsv" else self._jsonl(found))
+            read = {".tsv": self._tsv, ".csv": self._csv}.get(found.suffix, self._jsonl)
+            entries = list(read(found))
         self._pairs = [pair for pair in entries if isinstance(pair, Pair)]
         self._faults = [fault for fault in entries if isinstance(fault, Fault)]
         if not self._pairs:
             kinds = ", ".join(f"{n} {kind or 'without suffix'}" for kind, n in self._seen.items())
             first = "; ".join(str(f) for f in self._faults[:_NAMED])
             raise FileNotFoundError(
-                f"{path}: expected pictures with captions ({', '.join(LISTS)}, or a .txt beside "
-                f"each picture) or .tar shards, found none{f' among {kinds}' if kinds else ''}"
-                f"{f' ({first})' if first else ''}."
+                f"{path}: expected pictures with captions ({', '.join(LISTS)}, a .txt beside "
+                f"each picture, or a folder for each class) or .tar shards, found none"
+                f"{f' among {kinds}' if kinds else ''}{f' ({first})' if first else ''}."
             )
 
     def __repr__(self) -> str:
@@ -136,6 +156,7 @@ class Folder:
             pictured.add(picture.stem)
             captions = beside.get(picture.stem)
             if captions is None:
+                self._bare.append(picture)
                 yield Fault("pairs incomplete", f"{picture} has no caption")
                 continue
             try:
@@ -151,6 +172,31 @@ class Folder:
             for path in beside[stem].values():
                 if path.suffix.lower() != ".json":  # programs leave those for other ends too
                     yield Fault("pairs incomplete", f"{path} has no picture")
+
+    def _classes(self) -> list[Pair | Fault]:
+        """The pictures by their folders' names, if all lie in folders of classes; else none."""
+        classes = sorted({picture.parent for picture in self._bare})
+        named = {folder.name.lower() for folder in classes}
+        texts = self._seen.keys() & set(CAPTIONS)
+        nested = any(folder.parent != self.path for folder in classes)
+        if texts or nested or len(classes) < 2 or named & _PARTS:
+            return []
+        words = {folder: " ".join(re.split(r"[\s_-]+", folder.name)).strip() for folder in classes}
+        self.note = (
+            f"no captions: {len(classes):,} folders were taken for classes, and their names for "
+            f"captions ({', '.join(map(repr, list(words.values())[:_NAMED]))}"
+            f"{', ...' if len(classes) > _NAMED else ''})"
+        )
+        found: list[Pair | Fault] = []
+        for picture in self._bare:
+            key = picture.relative_to(self.path).with_suffix("").as_posix()
+            try:
+                self._check(picture)
+            except (OSError, ValueError) as error:
+                found.append(Fault("files refused", _words(error)))
+                continue
+            found.append(make_pair(key, words[picture.parent], picture))
+        return found
 
     def _check(self, path: Path) -> None:
         """Refuse what is no regular file, and what lies elsewhere if links are not followed."""
@@ -173,6 +219,48 @@ class Folder:
         for name, texts in captions.items():
             yield self._listed(name, {"caption": texts}, str(path))
 
+    def _csv(self, path: Path) -> Iterator[Pair | Fault]:
+        captions: dict[str, list[str]] = {}
+        faults: list[Fault] = []
+        number = 0
+
+        def lines() -> Iterator[str]:
+            nonlocal number
+            for k, line, fault in _lines(path):
+                number = k
+                faults.extend([fault] if fault else [])
+                yield line.removeprefix("\ufeff") + "\n"
+
+        read = lines()
+        first = next(read, "")
+        sign = "," if "," in first else ";"
+        name, caption, label = 0, 1, False
+        try:
+            for k, row in enumerate(csv.reader(chain([first], read), delimiter=sign, strict=True)):
+                header = [cell.strip().lower() for cell in row]
+                if k == 0 and not any(Path(cell).suffix in SUFFIXES for cell in header):
+                    name, caption = _columns(header, f"{path}: line {number}")
+                    label = header[caption] == _LABEL
+                    continue
+                if len(row) <= max(name, caption):
+                    got = sign.join(row)[:60]
+                    raise ValueError(
+                        f"{path}: line {number}: expected file{sign}caption, got {got!r}."
+                    )
+                if label and row[caption].strip().isdecimal():
+                    raise ValueError(
+                        f"{path}: line {number}: expected words under 'label', got a number, "
+                        f"{row[caption][:60]!r}."
+                    )
+                captions.setdefault(row[name].strip(), []).append(row[caption])
+        except csv.Error as error:
+            raise ValueError(
+                f"{path}: line {number}: expected quotes in pairs, {error}."
+            ) from error
+        yield from faults
+        for file, texts in captions.items():
+            yield self._listed(file, {"caption": texts}, str(path))
+
     def _jsonl(self, path: Path) -> Iterator[Pair | Fault]:
         for k, line, fault in _lines(path):
             where = f"{path}: line {k}"
@@ -182,11 +270,13 @@ class Folder:
                 raise ValueError(f"{where}: expected a JSON object, but {error}.") from error
             if not isinstance(content, dict):
                 raise ValueError(f"{where}: expected a JSON object, got {type(content).__name__}.")
-            name = next((content[n] for n in ("file", "file_name", "image") if n in content), None)
+            name = next((content[n] for n in _NAMES if n in content), None)
             if not isinstance(name, str):
                 raise ValueError(f"{where}: expected a text under 'file', got {name!r}.")
             if fault:
                 yield fault
+            if _LABEL in content and not any(key in content for key in KEYS):
+                content["caption"] = content[_LABEL]
             yield self._listed(name, content, where)
 
     def _listed(self, name: str, content: dict[str, Any], where: str) -> Pair | Fault:
@@ -198,12 +288,28 @@ class Folder:
             return Fault("files refused", f"{where}: {name[:200]!r} leads out of the folder")
         if PurePosixPath(name).suffix.lower() not in SUFFIXES:
             return Fault("files refused", f"{where}: {name[:200]!r} is no picture's name")
-        picture = self.path / name
+        # An accent is one sign in a list and two in a file's name, or the other way round.
+        spelt = (
+            self.path / some for some in (name, normalize("NFC", name), normalize("NFD", name))
+        )
+        picture = next(filter(is_file, spelt), self.path / name)
         try:
             self._check(picture)
         except (OSError, ValueError) as error:
             return Fault("files refused", f"{where}: {_words(error)}")
         return make_pair(PurePosixPath(name).with_suffix("").as_posix(), content, picture)
+
+
+def _columns(header: list[str], where: str) -> tuple[int, int]:
+    """Which columns have the pictures' names and the captions."""
+    name = next((header.index(n) for n in _NAMES if n in header), None)
+    caption = next((header.index(n) for n in (*KEYS, _LABEL) if n in header), None)
+    if name is None or caption is None:
+        raise ValueError(
+            f"{where}: expected a header with one of {', '.join(_NAMES)} and one of "
+            f"{', '.join((*KEYS, _LABEL))}, got {', '.join(header)[:200]!r}."
+        )
+    return name, caption
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str, Fault | None]]:

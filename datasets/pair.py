@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from unicodedata import normalize
 
 from .disk import MOST_PICTURE, clean, open_file, printable, read_file, to_text
 
@@ -28,7 +29,8 @@ of a picture, and what is larger than a caption should be."""
 CAPTIONS = (".json", ".txt", ".caption")
 """Suffixes of the files with a pair's captions."""
 _LONGEST = 500  # letters of a name in a sentence
-_KEYS = ("caption", "captions", "text")
+KEYS = ("caption", "captions", "text")
+"""Under which an object has its captions, the first of these that is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def make_pair(
     family, general = None, tuple[str, ...]()
     if isinstance(content, Mapping):
         family, general = content.get("family"), _texts(content.get("general"))
-        content = next((content[k] for k in _KEYS if k in content), "")
+        content = next((content[k] for k in KEYS if k in content), "")
     captions = _texts(content)
     if not captions:
         return Fault("captions empty", f"{path}: {key}")
@@ -158,9 +160,9 @@ def captioned_pair(
         except ValueError as error:
             broken = f": {error}"
     text = next((contents[s] for s in CAPTIONS[1:] if s in contents), None)
-    if text is not None and not any(_texts(content.get(k)) for k in _KEYS):
+    if text is not None and not any(_texts(content.get(k)) for k in KEYS):
         caption, whole = to_text(text)
-        content = {**{k: v for k, v in content.items() if k not in _KEYS}, "caption": caption}
+        content = {**{k: v for k, v in content.items() if k not in KEYS}, "caption": caption}
         if not whole:
             yield Fault("captions not UTF-8", f"{where}: {key}")
     pair = make_pair(key, content, path, suffix, offset, size)
@@ -177,9 +179,15 @@ def parse(content: bytes | str) -> Any:
 
 
 def _texts(content: Any) -> tuple[str, ...]:
-    """A text or the texts of a list, their blanks made single, without what is empty or no text."""
+    """A text or the texts of a list, in Unicode's form NFC (two spellings are one caption), their
+    blanks made single, without what is empty or no text."""
     texts = content if isinstance(content, list) else [content]
-    return tuple(filter(None, (" ".join(clean(t).split()) for t in texts if isinstance(t, str))))
+    return tuple(
+        filter(
+            None,
+            (" ".join(normalize("NFC", clean(t)).split()) for t in texts if isinstance(t, str)),
+        )
+    )
 
 
 def number(text: str) -> int:

@@ -14,6 +14,7 @@ import tyro
 from ..datasets import (
     CaptionMix,
     Fault,
+    Folder,
     emoji_rows,
     load_emoji,
     open_pairs,
@@ -44,6 +45,7 @@ from .training.checkpoint import (
 from .training.config import TrainConfig
 from .training.interrupt import interruptible, polite_interrupt
 from .training.run_folder import check_place, own_folder
+from .words import counted, faults_counted
 
 T = TypeVar("T")
 _STOPPED = 130  # what a shell expects of a command ended by Ctrl-C
@@ -271,20 +273,20 @@ def shards(argv: Sequence[str]) -> int:
             rows = emoji_rows(emoji, split.train, mix=mix, seed=options.seed)
         else:
             # Copies are made of what it names: of nothing outside of it.
-            rows = pair_rows(
-                open_pairs(data, links=False), seed=options.seed, skipped=faults.append
-            )
+            pairs = open_pairs(data, links=False)
+            if isinstance(pairs, Folder) and pairs.note:
+                print(f"{data}: {pairs.note}.", file=sys.stderr)
+            rows = pair_rows(pairs, seed=options.seed, skipped=faults.append)
         written = write_shards(rows, options.out, per_shard=options.per_shard)
         if faults:
             counts = Counter(fault.kind for fault in faults)
-            told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-            print(f"Not written, or mended: {told}. The first:", file=sys.stderr)
+            print(f"Not written, or mended: {faults_counted(counts)}. The first:", file=sys.stderr)
             print(*(f"  {f}" for f in faults[:5]), sep="\n", file=sys.stderr)
         data_words = shlex.quote(str(options.out))
         print(
             spoken(
-                f"Written: {len(written)} shards. Next: spaceforms train --data {data_words} "
-                "--out RUN"
+                f"Written: {counted(len(written), 'shard')}. Next: spaceforms train --data "
+                f"{data_words} --out RUN"
             )
         )
         return 0
@@ -330,7 +332,7 @@ def explore(argv: Sequence[str]) -> int:
     def run(options: ExploreOptions) -> int:
         check_place(options.out.parent)
         count = write_page(options)
-        print(f"Written to {options.out}: {count:,} points. Open it in a browser.")
+        print(f"Written to {options.out}: {counted(count, 'point')}. Open it in a browser.")
         return 0
 
     return _command("explore", lambda: _parse("explore", ExploreOptions, argv), run)

@@ -159,7 +159,11 @@ def load_features(path: str | os.PathLike[str]) -> Features:
     try:
         arrays: dict[str, Any] = read_arrays(path, Features._fields)
     except ValueError as error:
-        raise ValueError(f"{error}; `spaceforms features` writes such a file.") from error
+        raise ValueError(
+            f"{error}; `spaceforms features` writes such a file. Embeddings of your own, row by "
+            "row a pair, go through the class spaceforms.models.ProbVLM: the guide on training has "
+            "a whole example."
+        ) from error
     image, text, concept, vendor = (arrays[name] for name in Features._fields)
     count = len(image) if image.ndim else 0
     labels = all(x.shape == (count,) and x.dtype.kind in "iu" for x in (concept, vendor))

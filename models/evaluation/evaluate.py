@@ -18,6 +18,7 @@ from ...datasets.disk import write_text
 from ...datasets.emoji import PICTURES
 from ..training.checkpoint import evaluation_file
 from ..training.run_folder import check_place
+from ..words import counted
 from .classify import classify as classes_of, classify_lines
 from .hierarchy import (
     aperture_figures,
@@ -244,7 +245,10 @@ def as_table(result: dict[str, Any]) -> str:
     lines = [f"{result['model']} on {result['manifold']}, {result['parameters']:,} parameters"]
     lines += [f"data: {result['data']}; seen in training: {result['seen in training']}"]
     for name, test in result["tests"].items():
-        lines += ["", f"{name}: {test['pictures']:,} pictures, {test['names']:,} names"]
+        lines += [
+            "",
+            f"{name}: {counted(test['pictures'], 'picture')}, {counted(test['names'], 'name')}",
+        ]
         header = "".join(f"{f'R@{k}':>8}" for k in KS) + "   chance"
         lines.append(f"  {'':28}{header}")
         for key, value in test.items():
@@ -254,7 +258,9 @@ def as_table(result: dict[str, Any]) -> str:
                 lines.append(f"  {key:28}{_recalls_in_words(value)}")
         for vendor, value in test.get("by vendor", {}).items():
             what = f"image to text, {vendor}"
-            lines.append(f"  {what:28}{_recalls_in_words(value)}   {value['names']:,} names")
+            lines.append(
+                f"  {what:28}{_recalls_in_words(value)}   {counted(value['names'], 'name')}"
+            )
         lines += selective_lines(test["AURC"])
         for name_of_tree, scores in test.get("tree", {}).items():
             lines.append(f"  {f'tree of {name_of_tree}':28}" + "".join(f"{k:>10}" for k in scores))

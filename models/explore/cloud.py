@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import torch
@@ -231,7 +232,7 @@ def _lines(path: Path, count: int, what: str) -> tuple[str, ...]:
 
 def _with_edges(cloud: Cloud, path: Path) -> Cloud:
     graph = read_graph(str(path))
-    place = {name: k for k, name in enumerate(cloud.names)}
+    place = {normalize("NFC", name): k for k, name in enumerate(cloud.names)}  # as in the graph
     unknown = [name for name in graph.names if name not in place]
     if unknown:
         first = ", ".join(repr(printable(name)) for name in unknown[:_NAMED])
@@ -247,11 +248,13 @@ def _with_thumbnails(cloud: Cloud, folder: Path) -> Cloud:
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: expected a folder of pictures, found no such folder.")
     files = {
-        path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES
+        normalize("NFC", path.stem): path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in SUFFIXES
     }
     side = _SIDE if len(cloud.names) <= _MANY else _SMALL
     images, image_of = list[NDArray[np.uint8]](), np.full(len(cloud.names), -1)
-    for k, name in enumerate(cloud.names):
+    for k, name in enumerate(normalize("NFC", name) for name in cloud.names):
         if name not in files:
             continue
         image_of[k] = len(images)

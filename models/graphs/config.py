@@ -24,7 +24,7 @@ from ...manifolds import (
     Stereographic,
 )
 from ..options import BOOL, FLOAT, FORMATS, INT, absent, formats_of
-from .edges import Order
+from .edge_rows import Order
 from .methods import METHODS
 
 SPACES: dict[str, Callable[[], Manifold]] = {
@@ -47,10 +47,11 @@ class EmbedOptions:
     EDGES is a file of `parent child [weight]` a line, or wordnet:mammals, wordnet:nouns or the
     nouns below one, as wordnet:bird.n.01. Fields
     are separated by tabs, commas, semicolons or blanks, as in the first line, or lines are JSON
-    ({"parent": "animal", "child": "dog"} or ["animal", "dog"]); quotes around names, a header,
-    blank lines, comments (#) and gzip are understood; text is UTF-8. Self-loops are left out,
-    duplicates are merged, and several roots and components are fine; a cycle is an error, unless
-    --closure False.
+    ({"parent": "animal", "child": "dog"} or ["animal", "dog"]) or one array of such; triples of a
+    knowledge graph, `animal hypernym_of dog`, and arrows, `animal -> dog`, are read too. Quotes
+    around names, a header, blank lines, comments (#) and gzip are understood; text is UTF-8.
+    Self-loops are left out, duplicates are merged, and several roots and components are fine; a
+    cycle is an error, unless --closure False.
 
     By a softmax over distances each node learns to be nearer to its ancestors than to other nodes
     (Nickel and Kiela 2017); --method has other ways. Written to DIR: vectors.safetensors,
@@ -71,6 +72,8 @@ class EmbedOptions:
         Order | None, absent("{parent-child,child-parent}", "parent-child, or what a header says")
     ] = None
     """Which end of an edge is written first."""
+    relation: Annotated[str | None, absent("NAME", "the only one")] = None
+    """Of triples (head, relation, tail) those that are taken, several with commas between."""
     closure: Annotated[tyro.conf.FlagConversionOff[bool], tyro.conf.arg(metavar=BOOL)] = True
     """Learn all pairs (ancestor, descendant); False: the edges as they are, by their weights, of
     any graph."""

@@ -18,7 +18,8 @@ from ...datasets.disk import write_text
 from ...stats import best_curvature, delta_hyperbolicity
 from ..options import BOOL, absent
 from ..terminal import say
-from .edges import Graph, Ints, Order, components, name_of, read_graph, shape_in_words
+from .edge_rows import Order
+from .edges import Graph, Ints, components, name_of, read_graph, shape_in_words
 from .paths import check_unweighted, steps_from
 from .relation import relation_of
 from .verdict import verdict
@@ -63,6 +64,8 @@ class DiagnoseOptions:
         Order | None, absent("{parent-child,child-parent}", "parent-child, or what a header says")
     ] = None
     """Which end of an edge is written first."""
+    relation: Annotated[str | None, absent("NAME", "the only one")] = None
+    """Of triples (head, relation, tail) those that are taken, several with commas between."""
     closure: Annotated[tyro.conf.FlagConversionOff[bool], tyro.conf.arg(metavar=BOOL)] = True
     """Look at all pairs (ancestor, descendant) too; False: at the edges alone, of any graph."""
     dim: int = 10
@@ -84,7 +87,7 @@ def diagnose(options: DiagnoseOptions) -> dict[str, Any]:
         OSError: no such edge list, or the folder cannot be written.
         ValueError: a line that is no edge, a cycle, or weights of edges.
     """
-    graph = read_graph(options.edges, options.order)
+    graph = read_graph(options.edges, options.order, options.relation)
     for note in graph.notes:
         say(f"{options.edges}: {note}.")
     say(f"{options.edges}: {shape_in_words(graph)}")
@@ -127,7 +130,9 @@ def _of_graph(one: Ints, two: Ints, graph: Graph, options: DiagnoseOptions) -> d
         table[start : start + _BLOCK] = block[:, chosen]
         farthest = max(farthest, float(block[block.isfinite()].max()))
     # Of a sample, the largest distance between a node of it and any other.
-    return {"nodes": within} | _figures(table, options, _BUDGET, diameter=farthest)
+    # The closure hangs together where the edges do.
+    parts = {"nodes_of_graph": nodes, "components": len(np.unique(label))}
+    return {"nodes": within} | parts | _figures(table, options, _BUDGET, diameter=farthest)
 
 
 def _figures(
@@ -232,6 +237,12 @@ def diagnosis_in_words(report: dict[str, Any]) -> str:
     if any(found["relative_delta"] != found["relative_delta_at_most"] for found in rows.values()):
         lines.append("a range: between the largest found and a bound, within the time allowed")
     edges = data["edges"]
+    if edges["components"] > 1:
+        lines.append(
+            f"measured within the largest of {edges['components']:,} components, which has "
+            f"{edges['nodes']:,} of {edges['nodes_of_graph']:,} nodes: between components there "
+            "are no steps"
+        )
     if edges["points"] < edges["nodes"]:
         lines.append(
             f"{edges['points']:,} of {edges['nodes']:,} nodes were drawn by chance: delta and "

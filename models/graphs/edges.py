@@ -1,62 +1,27 @@
-"""Edge lists: files of `parent child [weight]` a line, and the hierarchies that are packaged."""
+"""Edge lists: files of `parent child [weight]` or `head relation tail` a line, and the hierarchies
+that are packaged."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import json
 import math
 import os
-import re
 from array import array
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import BinaryIO, Literal
+from unicodedata import is_normalized, normalize
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets import Taxonomy, load_mammals, load_wordnet_nouns
-from ...datasets.disk import MOST_TEXT, digest, open_file, printable
+from ...datasets.disk import digest, printable
+from ..words import counted
+from .edge_rows import Order, Row, Rows
 
-Order = Literal["parent-child", "child-parent"]
 Ints = NDArray[np.int64]
 
 PACKAGED = {"wordnet:mammals": load_mammals, "wordnet:nouns": load_wordnet_nouns}
 
-_UPPER = frozenset(
-    [
-        "parent",
-        "source",
-        "from",
-        "head",
-        "hypernym",
-        "ancestor",
-        "id2",
-        "boss",
-        "manager",
-        "category",
-        "class",
-        "superclass",
-    ]
-)
-_LOWER = frozenset(
-    [
-        "child",
-        "target",
-        "to",
-        "tail",
-        "hyponym",
-        "descendant",
-        "id1",
-        "employee",
-        "report",
-        "subcategory",
-        "subclass",
-    ]
-)
-_SHOWN = 60  # characters of a line in a message
+_NAMED, _SHOWN = 10, 60  # relations, and letters of a name, in a message
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,24 +46,29 @@ class Graph:
         return digest(["\n".join(self.names).encode(), *parts])
 
 
-def read_graph(source: str, order: Order | None = None) -> Graph:
-    """Read an edge list, or take a packaged hierarchy.
+def read_graph(source: str, order: Order | None = None, relation: str | None = None) -> Graph:
+    """Read an edge list, or take a packaged hierarchy. Names are in Unicode's form NFC.
 
     Args:
         source: a path, or ``wordnet:mammals``, ``wordnet:nouns``, or the nouns below one of them,
             ``wordnet:bird.n.01``.
         order: which end of an edge is written first; what the header says if None, the parent
             where there is none.
+        relation: of triples (head, relation, tail) those that are taken, several with commas
+            between; the only one if None.
 
     Raises:
         OSError: there is no such file.
-        ValueError: a line that is no edge, which the sentence names by file and number.
+        ValueError: a line that is no edge, which the sentence names by file and number; triples of
+            several relations, which it names.
     """
     if source.startswith("wordnet:"):
+        if relation is not None:
+            raise ValueError(f"relation is {relation!r}; expected none for {source}.")
         taxonomy = _packaged(source)
         weight = np.ones(len(taxonomy.edges), np.float64)
         return _graph(list(taxonomy.names), taxonomy.parent, taxonomy.child, weight, [])
-    return _Reader(source, order).read()
+    return _Reader(source, order, relation).read()
 
 
 def _packaged(source: str) -> Taxonomy:
@@ -120,194 +90,121 @@ def _packaged(source: str) -> Taxonomy:
 class _Reader:
     """One file on its way to a graph. Names are kept once, ends of edges as numbers in arrays."""
 
-    def __init__(self, path: str, order: Order | None) -> None:
-        self.path, self.order, self.number = path, order, 0
+    def __init__(self, path: str, order: Order | None, relation: str | None) -> None:
+        self.path, self.relation = path, relation
+        self.rows = Rows(path, order)
         self.place: dict[str, int] = {}
         self.first, self.second, self.weight = array("q"), array("q"), array("d")
-        self.notes: list[str] = []
+        self.relations: dict[str, int] = {}
+        self.kind = array("q")  # of each edge its relation, if the list has any
+        self.respelt: set[str] = set()
 
     def read(self) -> Graph:
-        fields: Callable[[str], list[str]] | None = None
-        with self._opened() as file:
-            for text in self._lines(file):
-                if fields is None:
-                    fields = self._split(text)
-                    row = fields(text)
-                    if self._is_header(row):
-                        continue
-                    self._add(row)
-                else:
-                    self._add(fields(text))
+        for row in self.rows:
+            self._add(row)
         if not self.first:
             raise ValueError(f"{self.path}: expected edges, one a line, got none.")
-        names = list(self.place)
+        notes, names = self.rows.notes, list(self.place)
+        if self.respelt:
+            words = counted(len(self.respelt), "name was", "names were")
+            notes.append(f"{words} put into Unicode's composed form (NFC)")
         one, two = (np.frombuffer(a, np.int64) for a in (self.first, self.second))
+        weight = np.frombuffer(self.weight, np.float64)
+        if self.relations or self.relation is not None:
+            chosen = np.flatnonzero(self._chosen())
+            one, two, weight = one[chosen], two[chosen], weight[chosen]
+            used, ends = np.unique(np.concatenate([one, two]), return_inverse=True)
+            one, two = ends.reshape(2, -1)
+            names = [names[k] for k in used]
         ends = np.bincount(one, minlength=len(names)) + np.bincount(two, minlength=len(names))
-        if len(one) > 2 and ends[one[0]] == ends[two[0]] == 1:
-            a, b = (printable(names[k]) for k in (one[0], two[0]))
-            self.notes.append(
+        a, b = (printable(names[k]) for k in (one[0], two[0]))
+        if self.relations or self.rows.arrow:
+            if self.rows.order == "child-parent":
+                a, b = b, a
+            notes.append(f"{self._taken()}, {a!r} above {b!r}; --order has the other way round")
+        elif len(one) > 2 and ends[one[0]] == ends[two[0]] == 1:
+            notes.append(
                 f"the first line, '{a}, {b}', is an edge of its own: if it is a header, take it "
                 "out or name the columns parent and child"
             )
-        if self.order == "child-parent":
+        if self.rows.order == "child-parent":
             one, two = two, one
         if (one == two).all():
             raise ValueError(f"{self.path}: expected edges between different nodes, got none.")
-        weight = np.frombuffer(self.weight, np.float64)
-        graph = _graph(names, one, two, weight, self.notes)
+        graph = _graph(names, one, two, weight, notes)
         return replace(graph, weighted=bool((weight != 1).any()))
 
-    def wrong(self, expected: str, got: str) -> ValueError:
-        return ValueError(f"{self.path}:{self.number}: expected {expected}, got {got}.")
-
-    # -- lines ----------------------------------------------------------------------------------
-
-    @contextmanager
-    def _opened(self) -> Iterator[BinaryIO]:
-        with open_file(self.path) as file:
-            packed = file.read(2) == b"\x1f\x8b"
-            file.seek(0)
-            if not packed:
-                yield file
-                return
-            try:
-                with gzip.GzipFile(fileobj=file) as unpacked:
-                    yield unpacked  # type: ignore[misc]
-            except (EOFError, gzip.BadGzipFile, OSError) as error:
-                raise ValueError(
-                    f"{self.path}: expected a whole gzip file, got one that breaks off or is "
-                    f"damaged after line {self.number} ({error})."
-                ) from error
-
-    def _lines(self, file: BinaryIO) -> Iterator[str]:
-        """Lines that say something, without their ends."""
-        while raw := file.readline(MOST_TEXT + 1):
-            self.number += 1
-            if len(raw) > MOST_TEXT:
-                raise self.wrong("a line of text", f"more than {MOST_TEXT:,} bytes without an end")
-            if self.number == 1:
-                if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-                    raise self.wrong("text in UTF-8", "UTF-16; save it as UTF-8")
-                raw = raw.removeprefix(b"\xef\xbb\xbf")
-            try:
-                line = raw.decode()
-            except UnicodeDecodeError as error:
-                byte = raw[error.start]
-                raise self.wrong(
-                    "text in UTF-8", f"the byte 0x{byte:02x} at column {error.start + 1}"
-                ) from None
-            line = line.rstrip("\r\n")
-            if "\0" in line:
-                raise self.wrong("text", "a zero byte")
-            parts = line.split("\r") if "\r" in line else (line,)  # old Macs end lines by CR alone
-            for k, part in enumerate(parts):
-                self.number += k > 0
-                stripped = part.lstrip()
-                if stripped and not stripped.startswith("#"):
-                    yield part
-
-    # -- fields ---------------------------------------------------------------------------------
-
-    def _split(self, first: str) -> Callable[[str], list[str]]:
-        """How lines like the first one fall into fields."""
-        name = self.path.lower().removesuffix(".gz")
-        if name.endswith((".jsonl", ".ndjson", ".json")) or first.lstrip()[0] in "{[":
-            return self._of_json
-        signs = ",;\t" if name.endswith(".csv") else "\t,;"
-        sign = next((s for s in signs if s in first), None)
-        if sign is None:
-            return self._of_words
-        self.between = {"\t": "a tab", ",": "a comma", ";": "a semicolon"}[sign]
-
-        def fields(line: str) -> list[str]:
-            return self._quoted(line, sign) if '"' in line else line.split(sign)
-
-        return fields
-
-    between = "blanks"
-
-    def _of_words(self, line: str) -> list[str]:
-        if '"' not in line:
-            return line.split()
-        return [word for word in self._quoted(line.strip().replace("\t", " "), " ") if word]
-
-    def _quoted(self, line: str, sign: str) -> list[str]:
-        reader = csv.reader([line], delimiter=sign, strict=True, skipinitialspace=sign != "\t")
-        try:
-            return next(reader)
-        except csv.Error as error:
-            said = "a quote that is not closed" if "unexpected end" in f"{error}" else f"{error}"
-            raise self.wrong("quotes in pairs around a name", said) from None
-
-    def _of_json(self, line: str) -> list[str]:
-        wanted = 'an object {"parent": ..., "child": ...} or a list [parent, child] a line'
-        try:
-            found = json.loads(line)
-        except (ValueError, RecursionError):
-            raise self.wrong(wanted, _short(line)) from None
-        if isinstance(found, dict):
-            if not {"parent", "child"} <= set(found):
-                raise self.wrong(wanted, f"the keys {_short(', '.join(map(str, found)))}")
-            row = [found["parent"], found["child"]]
-            if self.order == "child-parent":  # keys say which is which
-                row.reverse()
-            row += [found["weight"]] if found.get("weight") is not None else []
-        elif isinstance(found, list):
-            row = found
-        else:
-            raise self.wrong(wanted, _short(line))
-        for value in row:
-            if isinstance(value, bool) or not isinstance(value, str | int | float):
-                raise self.wrong("names that are text or numbers", _short(json.dumps(value)))
-        return [str(value) for value in row]
-
-    def _is_header(self, row: list[str]) -> bool:
-        """Whether the first line names columns, which may say that the child comes first."""
-        one, two = (x.strip().lower() for x in (*row, "", "")[:2])
-        first, second = (frozenset(re.split(r"[\s_-]+", x)) for x in (one, two))
-        if first & _UPPER and second & _LOWER:
-            found: Order = "parent-child"
-        elif first & _LOWER and second & _UPPER:
-            found = "child-parent"
-        else:
-            return False
-        if self.order is None:
-            self.order = found
-            self.notes.append(f"the header '{one}, {two}' was taken for the order {found}")
-        elif self.order != found:
-            self.notes.append(
-                f"the header '{one}, {two}' says {found}; the order asked for, {self.order}, was "
-                "taken"
-            )
-        return True
-
-    def _add(self, row: list[str]) -> None:
-        if len(row) not in (2, 3):
-            one = "column" if len(row) == 1 else "columns"
-            raise self.wrong(
-                f"two names and perhaps a weight, with {self.between} between them",
-                f"{len(row)} {one}: {_short(' | '.join(row))}",
-            )
-        for ends, name in ((self.first, row[0].strip()), (self.second, row[1].strip())):
+    def _add(self, row: Row) -> None:
+        for ends, text in ((self.first, row.one), (self.second, row.two)):
+            name = text.strip()
             if not name:
-                raise self.wrong("two names", f"an empty one: {_short(' | '.join(row))}")
+                raise self.rows.wrong("two names", f"an empty one: '{row.one} | {row.two}'")
             if "\n" in name or "\r" in name or "\0" in name:
-                raise self.wrong("names of one line", _short(name))
+                raise self.rows.wrong("names of one line", repr(printable(name)[:_SHOWN]))
+            if not is_normalized("NFC", name):
+                self.respelt.add(name)
+                name = normalize("NFC", name)
             ends.append(self.place.setdefault(name, len(self.place)))
+        if (row.relation is None) == bool(self.kind) and len(self.weight):
+            raise self.rows.wrong("a relation in all rows or in none", f"{row.relation!r}")
+        if row.relation is not None:
+            name = normalize("NFC", row.relation.strip())
+            self.kind.append(self.relations.setdefault(name, len(self.relations)))
         weight = 1.0
-        if len(row) == 3 and row[2].strip():
+        if row.weight is not None and row.weight.strip():
             try:
-                weight = float(row[2])
+                weight = float(row.weight)
             except ValueError:
                 weight = math.nan
             if not 0 < weight < math.inf:
-                raise self.wrong("a positive number for a weight", _short(row[2]))
+                shown = repr(printable(row.weight)[:_SHOWN])
+                raise self.rows.wrong("a positive number for a weight", shown)
         self.weight.append(weight)
 
+    # -- relations ------------------------------------------------------------------------------
 
-def _short(text: str) -> str:
-    text = printable(text)
-    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")
+    def _chosen(self) -> NDArray[np.bool_]:
+        """Whether each edge is of a relation that was asked for, or of the only one."""
+        if not self.relations:
+            raise ValueError(
+                f"relation is {self.relation!r}; expected none for {self.path}, whose edges have "
+                "no relations."
+            )
+        kind = np.frombuffer(self.kind, np.int64)
+        wanted = self._wanted()
+        count = np.bincount(kind)
+        each = sorted(self.relations, key=lambda name: -count[self.relations[name]])
+        shown = [f"{printable(n)[:_SHOWN]} ({count[self.relations[n]]:,})" for n in each[:_NAMED]]
+        more = f" and {len(each) - _NAMED:,} more" if len(each) > _NAMED else ""
+        listed = f"{', '.join(shown)}{more}"
+        if wanted is None and len(each) > 1:
+            raise ValueError(
+                f"{self.path}: expected parent and child, or one relation between them, got "
+                f"{len(each):,} relations: {listed}. Choose by `spaceforms embed --relation NAME`, "
+                "several with commas between."
+            )
+        unknown = [name for name in wanted or () if name not in self.relations]
+        if unknown:
+            raise ValueError(
+                f"relation is {self.relation!r} and {self.path} has no {unknown[0]!r}; expected "
+                f"some of its relations: {listed}."
+            )
+        return np.isin(kind, [self.relations[name] for name in wanted or each])
+
+    def _wanted(self) -> list[str] | None:
+        if self.relation is None:
+            return None
+        asked = normalize("NFC", self.relation.strip())
+        if asked in self.relations:  # a name may have a comma
+            return [asked]
+        return list(dict.fromkeys(part.strip() for part in asked.split(",")))
+
+    def _taken(self) -> str:
+        above = "above" if self.rows.order != "child-parent" else "below"
+        if not self.relations:
+            return f"what stands before the arrow was taken to be {above} what stands behind it"
+        names = ", ".join(repr(printable(n)[:_SHOWN]) for n in (self._wanted() or self.relations))
+        return f"of the relation {names} the first end was taken to be {above} the second"
 
 
 def _graph(
@@ -321,17 +218,13 @@ def _graph(
     loops = parent == child
     if loops.any():
         named = ", ".join(printable(names[k]) for k in np.unique(parent[loops])[:3])
-        notes.append(f"{_count(int(loops.sum()), 'self-loop')} left out (the first: {named})")
+        notes.append(f"{counted(int(loops.sum()), 'self-loop')} left out (the first: {named})")
         parent, child, weight = parent[~loops], child[~loops], weight[~loops]
     keys, back = np.unique(parent * len(names) + child, return_inverse=True)
     if len(keys) < len(parent):
-        notes.append(f"{_count(len(parent) - len(keys), 'duplicate')} merged")
+        notes.append(f"{counted(len(parent) - len(keys), 'duplicate')} merged")
     summed = np.bincount(back.reshape(-1), weight, len(keys)).astype(np.float64)
     return Graph(tuple(names), keys // len(names), keys % len(names), summed, tuple(notes))
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def shape_in_words(graph: Graph) -> str:
@@ -339,8 +232,8 @@ def shape_in_words(graph: Graph) -> str:
     nodes, edges = len(graph.names), len(graph.parent)
     roots = int((np.bincount(graph.child, minlength=nodes) == 0).sum())
     parts = len(np.unique(components(nodes, graph.parent, graph.child)))
-    words = [_count(nodes, "node"), _count(edges, "edge"), _count(roots, "root")]
-    return f"{', '.join(words)}, {_count(parts, 'component')}."
+    words = [counted(nodes, "node"), counted(edges, "edge"), counted(roots, "root")]
+    return f"{', '.join(words)}, {counted(parts, 'component')}."
 
 
 def components(nodes: int, parent: Ints, child: Ints) -> Ints:

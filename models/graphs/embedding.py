@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from unicodedata import normalize
 
 import torch
 from safetensors import SafetensorError
@@ -77,8 +78,10 @@ class Embedding:
         Raises:
             KeyError: there is no such node; the sentence has names like it.
         """
-        if name in self._place:
-            return self._place[name]
+        # Names are stored composed (NFC); one that is typed on a Mac may come decomposed.
+        for spelt in (name, normalize("NFC", name)):
+            if spelt in self._place:
+                return self._place[spelt]
         folded = {known.lower(): known for known in reversed(self.names)}
         near = [folded[n] for n in difflib.get_close_matches(name.lower(), folded, n=3)]
         begins = [known for known in self.names if known.lower().startswith(name.lower())]

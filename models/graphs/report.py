@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ...manifolds import Manifold, Product
+from ..words import counted
 
 FLAT = (
     "The mean radius is below two curvature radii: the points lie where the space is nearly flat, "
@@ -47,7 +48,7 @@ def as_table(report: dict[str, Any], *, title: str) -> str:
     width = max(len(row[0]) for row in rows)
     radius = report["radius"]
     lines = [
-        f"{title}: {report['nodes']:,} nodes, {report['pairs']:,} pairs",
+        f"{title}: {counted(report['nodes'], 'node')}, {counted(report['pairs'], 'pair')}",
         f"{'ancestors ranked by':{width}}  {'MAP':>7}  {'mean rank':>9}",
         *(f"{name:{width}}  {score:7.4f}  {rank:9.3f}" for name, score, rank in rows),
         f"radius, in curvature radii: {radius['smallest']:.2f} to {radius['largest']:.2f}, mean "
@@ -62,18 +63,18 @@ def as_table(report: dict[str, Any], *, title: str) -> str:
     if "hidden" in report:
         found = report["hidden"]
         lines.append(
-            f"{found['pairs']:,} hidden pairs: F1 {found['f1']:.4f} (of yes to all "
+            f"{counted(found['pairs'], 'hidden pair')}: F1 {found['f1']:.4f} (of yes to all "
             f"{found['f1_of_yes']:.4f}), MAP {found['map']:.4f}, mean rank {found['mean_rank']:.3f}"
         )
     if report["sampled"]:
-        lines.append(f"measured for {measured:,} nodes, drawn by chance, among all")
+        lines.append(f"measured for {counted(measured, 'node')}, drawn by chance, among all")
     return "\n".join(lines)
 
 
 def _of_training(report: dict[str, Any]) -> list[str]:
     return [
         f"{report['seconds']:.1f} s, {report['pairs_per_second']:,} pairs/s, "
-        f"{report['epochs']:,} epochs"
+        f"{counted(report['epochs'], 'epoch')}"
     ]
 
 
@@ -82,8 +83,8 @@ def _of_tree(found: dict[str, Any]) -> list[str]:
     said = "nothing proven" if proven is None else f"at most {proven:.4f} in exact numbers"
     lines = [
         f"Sarkar's construction, {found['seconds']:.1f} s: edges of length {found['edge']:.4g}, "
-        f"{found['height']} levels, at most {found['degree']} edges at a node, "
-        f"{math.degrees(found['angle']):.3g} degrees apart",
+        f"{counted(found['height'], 'level')}, at most {counted(found['degree'], 'edge')} at a "
+        f"node, {math.degrees(found['angle']):.3g} degrees apart",
         f"{'neighbours along edges':22}  {'MAP':>7}  {'mean rank':>9}  {'worst distortion':>16}",
     ]
     for name, key in (("in float64, as stored", "stored"), ("in all digits", "exact")):

@@ -69,7 +69,7 @@ def embed(options: EmbedOptions, interrupt: Interrupt = _never) -> dict[str, Any
     """
     stored = _stored(options)
     began = time.perf_counter()
-    graph = read_graph(options.edges, options.order)
+    graph = read_graph(options.edges, options.order, options.relation)
     for note in graph.notes:
         say(f"{options.edges}: {note}.")
     say(f"{options.edges}: {shape_in_words(graph)}")

@@ -13,6 +13,7 @@ from ...datasets import (
     CaptionMix,
     EmojiData,
     EmojiDataset,
+    Folder,
     Pair,
     Pairs,
     Split,
@@ -26,6 +27,7 @@ from ...datasets.share import Part, is_npz
 from ...datasets.stream import STATE_WIDTH, fingerprint, lanes_for
 from .. import distributed
 from ..registry import MODELS
+from ..terminal import say
 from .config import TrainConfig
 
 _SAMPLE = 100_000
@@ -70,6 +72,8 @@ def open_feed(config: TrainConfig, rank: int, world: int) -> Feed:
         feed: Feed = EmojiFeed(config, rank, world)
     else:
         pairs = open_pairs(config.data)
+        if isinstance(pairs, Folder) and pairs.note and rank == 0:
+            say(f"{config.data}: {pairs.note}.")
         if config.share_held_out:
             pairs = Part(pairs, config.share_held_out, held_out=False)
         feed = StreamFeed(config, pairs, rank, world)

@@ -29,6 +29,7 @@ from ..batch import AfterStep, Inputs, Level, OwnLoss
 from ..image_text import ImageTextModel
 from ..program import program
 from ..terminal import Terminal, say
+from ..words import counted, faults_counted
 from .checkpoint import (
     CONFIG,
     METRICS,
@@ -333,18 +334,18 @@ def _report(
         )
     if done == steps:
         lines.append(
-            f"{config.out} has reached its end, all {steps} steps; --overwrite begins it anew."
+            f"{config.out} has reached its end, all of {counted(steps, 'step')}; --overwrite "
+            "begins it anew."
         )
     pairs = (reached - done) * config.batch_size
     memory = f", at most {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB on a GPU"
     lines.append(
-        f"{reached - done} steps, {pairs:,} pairs in {seconds:.1f} s: "
+        f"{counted(reached - done, 'step')}, {counted(pairs, 'pair')} in {seconds:.1f} s: "
         f"{pairs / max(seconds, 1e-9):,.0f} pairs a second{memory if device == 'cuda' else ''}."
     )
     if missed:
-        counts = ", ".join(f"{count} {kind}" for kind, count in missed.items())
         lines += [
-            f"Skipped or mended in all passes: {counts}. The first:",
+            f"Skipped or mended in all passes: {faults_counted(missed)}. The first:",
             *(f"  {w}" for w in named),
         ]
     if distributed.is_first():

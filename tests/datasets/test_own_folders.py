@@ -252,3 +252,77 @@ def test_a_name_is_told_in_one_line_and_without_controls_of_a_terminal():
     assert told.startswith(r"pictures unreadable: x\n\x1b[31m\udcff éé")
     assert told.endswith("é end")
     assert len(told) < 600
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("captions.csv", 'file_name,caption\na.png,a cat\nd/b.png,"a dog, asleep"\n'),
+        ("captions.csv", 'caption,width,image\na cat,4,a.png\n"a dog, asleep",4,d/b.png\n'),
+        ("captions.csv", "\ufefffilename;label\na.png;a cat\nd/b.png;a dog, asleep\n"),
+        ("metadata.csv", 'a.png,a cat\nd/b.png,"a dog,\nasleep"\n'),
+        (
+            "metadata.jsonl",
+            '{"filename": "a.png", "label": "a cat"}\n'
+            '{"image": "d/b.png", "text": "a dog, asleep"}\n',
+        ),
+    ],
+)
+def test_a_list_is_read_by_the_words_of_its_header(tmp_path, name, text):
+    folder = _pictures(tmp_path, "a.png", "d/b.png")
+    (folder / name).write_text(text, encoding="utf-8")
+    assert _found(folder) == ({"a": ("a cat",), "d/b": ("a dog, asleep",)}, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "id,caption\n3,a cat\n",
+            r"line 1: expected a header with one of file, file_name.*'id, cap",
+        ),
+        ("filename,label\na.png,3\n", r"line 2: expected words under 'label', got a number, '3'"),
+        ("file,caption\na.png\n", r"line 2: expected file,caption, got 'a\.png'"),
+        ('file,caption\na.png,"a cat\n', r"line 2: expected quotes in pairs"),
+    ],
+)
+def test_a_csv_that_cannot_be_read_is_told_by_its_line(tmp_path, text, message):
+    folder = _pictures(tmp_path, "a.png")
+    (folder / "captions.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        Folder(folder)
+
+
+def test_folders_of_classes_are_captions_where_there_are_no_others(tmp_path):
+    folder = _pictures(tmp_path, "cat/1.png", "golden_retriever/1.png", "golden_retriever/2.JPG")
+    pairs, faults = _found(folder)
+    dog = ("golden retriever",)
+    assert pairs == {"cat/1": ("cat",), "golden_retriever/1": dog, "golden_retriever/2": dog}
+    assert not faults
+    assert Folder(folder).note.endswith("their names for captions ('cat', 'golden retriever')")
+    (folder / "cat/1.txt").write_text("my cat")  # captions that are there win
+    assert _found(folder)[0] == {"cat/1": ("my cat",)}
+    assert not Folder(folder).note
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("images/1.png", "images/2.png"),
+        ("train/1.png", "test/2.png"),
+        ("train/cat/1.png", "train/dog/2.png"),
+        ("cat/1.png", "dog/2.png", "3.png"),
+        ("cat/1.png", "dog/2.png", "notes.txt"),
+    ],
+)
+def test_what_may_be_no_classes_is_refused(tmp_path, names):
+    with pytest.raises(FileNotFoundError, match="or a folder for each class"):
+        Folder(_pictures(tmp_path, *names))
+
+
+def test_accents_are_the_same_in_lists_captions_and_names_of_files(tmp_path):
+    folder = _pictures(tmp_path, "e\u0301.png", "b.png")
+    (folder / "captions.csv").write_text("\u00e9.png,caf\u00e9\nb.png,cafe\u0301\n", "utf-8")
+    pairs, faults = _found(folder)
+    assert list(pairs.values()) == [("caf\u00e9",)] * 2
+    assert not faults

@@ -82,6 +82,17 @@ def test_of_a_large_graph_nodes_are_drawn_and_said(edges, monkeypatch, capsys):
     assert "12 of 31 nodes were drawn by chance" in capsys.readouterr().out
 
 
+def test_of_several_components_the_largest_is_measured_and_said(tmp_path, capsys, quick):
+    path = tmp_path / "three.txt"
+    path.write_text("a b\na c\nb d\nb e\nc f\nc g\nh i\nj k\nj l\n")
+    assert main(["embed", str(path), "--diagnose", "--dim", "2"]) == 0
+    said = "measured within the largest of 3 components, which has 7 of 12 nodes"
+    assert said in capsys.readouterr().out
+    path.write_text("a b\na c\nb d\nb e\nc f\nc g\n")
+    assert main(["embed", str(path), "--diagnose", "--dim", "2"]) == 0
+    assert "components, which has" not in capsys.readouterr().out
+
+
 def test_edges_alone_may_have_cycles(tmp_path, capsys):
     path = tmp_path / "cycle.txt"
     path.write_text("a b\nb c\nc d\nd a\n")

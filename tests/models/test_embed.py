@@ -103,6 +103,27 @@ def written(pattern):
         (written('["{p}", "{c}"]\n'), "e.jsonl", {}),
         (written('{{"child": "{c}", "parent": "{p}"}}\n'), "e.jsonl", {}),
         (written('{{"child": "{c}", "parent": "{p}"}}\n'), "e.txt", {"order": "child-parent"}),
+        (written('{{"source": "{p}", "target": "{c}"}}\n'), "e.jsonl", {}),
+        (written('{{"From": "{c}", "to": "{p}"}}\n'), "e.jsonl", {"order": "child-parent"}),
+        (written('{{"manager": "{p}", "Employee": "{c}", "id": 3}}\n'), "e.jsonl", {}),
+        (json.dumps(ROWS), "e.json", {}),
+        (json.dumps([{"head": p, "tail": c} for p, c in ROWS], indent=2), "e.json", {}),
+        (gzip.compress(json.dumps(ROWS, indent=1).encode(), mtime=0), "e.json.gz", {}),
+        (written("{p} -> {c}\n"), "e.txt", {}),
+        (written('"{p}"=>"{c}";\n'), "e.txt", {}),
+        (written("{c} → {p}\n"), "e.csv", {"order": "child-parent"}),
+        (written("{p}\thypernym_of\t{c}\n"), "e.tsv", {}),
+        (written("{p} above {c}\n"), "e.txt", {}),
+        (written('["{p}", "above", "{c}"]\n'), "e.jsonl", {}),
+        (written('{{"relation": "r", "subject": "{p}", "object": "{c}"}}\n'), "e.jsonl", {}),
+        ("head,relation,tail\n" + written("{p},r,{c}\n"), "e.csv", {}),
+        ("object,predicate,subject\n" + written("{c},r,{p}\n"), "e.csv", {}),
+        ("rel,head,tail,weight\n" + written("r,{p},{c},1\n"), "e.csv", {}),
+        (written("{c},subclass_of,{p}\n"), "e.csv", {"order": "child-parent"}),
+        ("class,subclass_of,x\n" + written("{p},r,{c}\n"), "e.csv", {"relation": "r"}),
+        (written("{p},r,{c}\n") + "dog,eats,cat\n", "e.csv", {"relation": "r"}),
+        (PLAIN.replace("\t", ",r,") + "bone,for,dog\n", "e.csv", {"relation": " r"}),
+        ("animal,r,dog\nanimal,s,cat\ndog,t,poodle\nplant,r,oak\n", "e.csv", {"relation": "r,s,t"}),
     ],
 )
 def test_a_graph_is_the_same_however_it_is_written(graph_of, content, name, options):
@@ -114,6 +135,42 @@ def test_a_first_line_that_is_an_edge_by_itself_is_asked_about(graph_of):
     assert ("Oberbegriff", "Unterbegriff") in named(graph)
     assert any("'Oberbegriff, Unterbegriff', is an edge of its own" in n for n in graph.notes)
     assert not graph_of(PLAIN, "e.tsv").notes
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "options", "note"),
+    [
+        ("a above b\n", "e.txt", {}, "relation 'above' the first end was taken to be above the"),
+        ("a in b\n", "e.txt", {"order": "child-parent"}, "to be below the second, 'b' above 'a'"),
+        ("a -> b\n", "e.txt", {}, "before the arrow was taken to be above what stands behind it"),
+        ('{"from": "a", "to": "b"}\n', "e.jsonl", {}, "keys 'from, to' were taken for parent and"),
+    ],
+)
+def test_which_end_was_taken_to_be_above_is_said(graph_of, content, name, options, note):
+    assert any(note in said for said in graph_of(content, name, **options).notes)
+
+
+def test_several_relations_are_named_and_nodes_of_others_left_out(graph_of):
+    content = "dog,is_a,animal\ncat,is_a,animal\ndog,eats,bone\n"
+    with pytest.raises(
+        ValueError, match=r"got 2 relations: is_a \(2\), eats \(1\).*--relation NAME"
+    ):
+        graph_of(content, "e.csv")
+    with pytest.raises(ValueError, match=r"has no 'likes'; expected some of .*: is_a \(2\), eats"):
+        graph_of(content, "e.csv", relation="is_a,likes")
+    with pytest.raises(ValueError, match=r"expected none for .*whose edges have no relations"):
+        graph_of(PLAIN, "e.tsv", relation="is_a")
+    assert graph_of(content, "e.csv", relation="is_a").names == ("dog", "animal", "cat")
+
+
+def test_two_spellings_of_a_name_in_unicode_are_one_node(graph_of, tmp_path):
+    graph = graph_of("a\tcafe\u0301\ncaf\u00e9\tb\n", "e.tsv")
+    assert graph.names == ("a", "caf\u00e9", "b")
+    assert graph.notes == ("1 name was put into Unicode's composed form (NFC)",)
+    nothing = torch.zeros(0, dtype=torch.int64)
+    points = torch.zeros(3, 2)
+    known = Embedding(graph.names, points, make_space("euclidean"), parent=nothing, child=nothing)
+    assert known.index("cafe\u0301") == known.index("caf\u00e9") == 1
 
 
 def test_names_keep_what_quotes_protect(graph_of):
@@ -145,6 +202,21 @@ def test_names_keep_what_quotes_protect(graph_of):
         ("a b -1\n", "e.txt", "e.txt:1: expected a positive number for a weight, got '-1'"),
         ('{"parent": "a"}\n', "e.jsonl", "e.jsonl:1: expected an object"),
         ('["a", "b"]\n{"parent"\n', "e.jsonl", "e.jsonl:2: expected an object"),
+        (
+            "a r b\nb r 1\n",
+            "e.txt",
+            "e.txt:2: expected a name, a relation and a name as in the first",
+        ),
+        (
+            "a r b\nb c\n",
+            "e.txt",
+            "e.txt:2: expected a name, a relation and a name as in the first",
+        ),
+        ("digraph {\na -> b;\n}\n", "e.dot", "e.dot:2: expected arrows between names in all lines"),
+        ("a -> b -> c\n", "e.txt", "with an arrow between them, got 3 columns: 'a | b | c'"),
+        ("head,rel,tail\na,b\n", "e.csv", "e.csv:2: expected 3 columns as in the header"),
+        ('[["a", "b"],\n["c"', "e.json", "e.json:1: expected an object"),
+        ('[["a", "b"], ["c"]]', "e.json", "e.json: edge 2: expected two names"),
         ('["a", ["b"]]\n', "e.jsonl", "e.jsonl:1: expected names that are text or numbers, got"),
         ('["a", "b\\nc"]\n', "e.jsonl", "e.jsonl:1: expected names of one line"),
         (

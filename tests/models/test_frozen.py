@@ -166,6 +166,8 @@ def test_features_are_those_of_the_weights_in_the_packages(stand_ins, tmp_path):
     read = frozen.load_features(tmp_path / "f.npz")
     assert all(np.array_equal(a, b) for a, b in zip(read, features, strict=True))
     np.savez(tmp_path / "other.npz", image=features.image)
+    with pytest.raises(ValueError, match=r"own, row by row a pair, go through .*models\.ProbVLM"):
+        frozen.load_features(tmp_path / "other.npz")
     whole = (tmp_path / "f.npz").read_bytes()
     for content in (None, b"hello", b"", whole[: len(whole) // 2]):
         if content is not None:

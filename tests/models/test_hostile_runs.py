@@ -465,7 +465,7 @@ def test_shards_hold_nothing_from_outside_of_the_folder(folder, tmp_path, capsys
     told = capsys.readouterr().err
     assert ("5 files refused" in told) == listed
     assert "leads out of the folder" in told
-    assert listed or "1 pictures unreadable" in told
+    assert listed or "1 picture unreadable" in told
 
 
 def test_a_lone_surrogate_is_written_and_read(tmp_path):

@@ -281,3 +281,14 @@ def test_a_run_may_lie_in_the_folder_of_its_data_and_not_be_it(small, own, tmp_p
     assert not any(isinstance(item, Fault) for item in Folder(data).in_order())
     assert main(["rank", str(config.out), "nowhere.png", "a"]) == 1
     assert capsys.readouterr().out == ""  # no head of a table
+
+
+def test_folders_of_classes_are_trained_on_and_said(small_data, tiny, tmp_path, capsys):
+    data = load_emoji(*small_data)
+    for k in range(16):
+        folder = tmp_path / "classes" / ("red_fox", "house")[k % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(data.images[k]).save(folder / f"{k}.png")
+    train(tiny(data=tmp_path / "classes", concepts=None, val_share=0.0, epochs=1, batch_size=8))
+    said = "2 folders were taken for classes, and their names for captions ('house', 'red fox')."
+    assert said in capsys.readouterr().err

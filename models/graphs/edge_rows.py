@@ -1,0 +1,341 @@
+"""Rows of an edge list: how lines of text and JSON fall into names, a relation and a weight."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Literal, NamedTuple
+
+from ...datasets.disk import MOST_TABLE, MOST_TEXT, open_file, printable
+from ..words import counted
+
+Order = Literal["parent-child", "child-parent"]
+
+# What columns of a header and keys of JSON are called.
+_UPPER = frozenset(
+    ["parent", "hypernym", "ancestor", "id2", "boss", "manager", "category", "class", "superclass"]
+)
+_LOWER = frozenset(
+    ["child", "hyponym", "descendant", "id1", "employee", "report", "subcategory", "subclass"]
+)
+# These say which comes first, and not which is above: an order that is asked for counts.
+_FIRST = frozenset(["source", "from", "head", "subject"])
+_SECOND = frozenset(["target", "to", "tail", "object"])
+_RELATION = frozenset(["relation", "relationship", "rel", "predicate", "edge"])
+_WEIGHT = frozenset(["weight"])
+_ARROW = re.compile(r"[^\t,;]*(->|=>|→)[^\t,;]*;?\s*")
+_SIGNS = {"\t": "a tab", ",": "a comma", ";": "a semicolon"}
+_WANTED = (
+    'an object {"parent": ..., "child": ...} or a list [parent, child] a line, or one array of them'
+)
+_SHOWN = 60  # characters of a line in a message
+
+
+class Row(NamedTuple):
+    """One edge as it is written: its ends in the order of the list, and what else is said of it."""
+
+    one: str
+    two: str
+    relation: str | None = None
+    weight: str | None = None
+
+
+class Columns(NamedTuple):
+    """Which cells of a header, or which keys, name what."""
+
+    upper: int
+    lower: int
+    relation: int | None
+    weight: int | None
+    definite: bool
+    """Whether the words say which end is above."""
+
+    @property
+    def known(self) -> set[int]:
+        """The cells that have a meaning."""
+        return {k for k in self[:4] if k is not None}
+
+
+def columns_of(cells: Sequence[str]) -> Columns | None:
+    """What the cells of a header or the keys of an object name; None if not two ends of edges."""
+    words = [frozenset(re.split(r"[\s_-]+", cell.strip().lower())) for cell in cells]
+
+    def place(known: frozenset[str]) -> int | None:
+        # "subclass_of" is the name of a relation, not of a column; one word alone comes first.
+        found = [k for k, some in enumerate(words) if some & known and "of" not in some]
+        return min(found, key=lambda k: (len(words[k]), k), default=None)
+
+    for upper, lower in ((_UPPER, _LOWER), (_FIRST, _SECOND), (_UPPER | _FIRST, _LOWER | _SECOND)):
+        one, two = place(upper), place(lower)
+        if one is not None and two is not None and one != two:
+            return Columns(one, two, place(_RELATION), place(_WEIGHT), upper is not _FIRST)
+    return None
+
+
+class Rows:
+    """The rows of one file, read once.
+
+    Attributes:
+        order: the one asked for, or that of a header.
+        notes: what was taken for what, in words.
+        arrow: whether names have an arrow between them.
+    """
+
+    def __init__(self, path: str, order: Order | None) -> None:
+        self.path, self.order, self.notes, self.arrow = path, order, list[str](), False
+        self.number = 0
+        self._edge: int | None = None  # in an array, which has no lines
+        self._third: str | None = None  # what a third field is, by the first row
+        self._keys: dict[tuple[str, ...], Columns] = {}
+        self._between = "blanks"
+
+    def __iter__(self) -> Iterator[Row]:
+        with self._opened() as file:
+            lines = self._lines(file)
+            first = next(lines, None)
+            if first is None:
+                return
+            name = self.path.lower().removesuffix(".gz")
+            if name.endswith((".jsonl", ".ndjson", ".json")) or first.lstrip()[0] in "{[":
+                yield from map(self._of_json, self._values(first, lines))
+                return
+            split = self._split(first)
+            cells = split(first)
+            headed = self._headed(cells)
+            if headed is None:
+                yield self._plain(cells)
+            yield from map(headed or self._plain, map(split, lines))
+
+    def wrong(self, expected: str, got: str) -> ValueError:
+        """What is said of the row that was read last."""
+        where = self.number if self._edge is None else f" edge {self._edge:,}"
+        return ValueError(f"{self.path}:{where}: expected {expected}, got {got}.")
+
+    # -- lines ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def _opened(self) -> Iterator[BinaryIO]:
+        with open_file(self.path) as file:
+            packed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            if not packed:
+                yield file
+                return
+            try:
+                with gzip.GzipFile(fileobj=file) as unpacked:
+                    yield unpacked  # type: ignore[misc]
+            except (EOFError, gzip.BadGzipFile, OSError) as error:
+                raise ValueError(
+                    f"{self.path}: expected a whole gzip file, got one that breaks off or is "
+                    f"damaged after line {self.number} ({error})."
+                ) from error
+
+    def _lines(self, file: BinaryIO) -> Iterator[str]:
+        """Lines that say something, without their ends."""
+        while raw := file.readline(MOST_TEXT + 1):
+            self.number += 1
+            if len(raw) > MOST_TEXT:
+                raise self.wrong("a line of text", f"more than {MOST_TEXT:,} bytes without an end")
+            if self.number == 1:
+                if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+                    raise self.wrong("text in UTF-8", "UTF-16; save it as UTF-8")
+                raw = raw.removeprefix(b"\xef\xbb\xbf")
+            try:
+                line = raw.decode()
+            except UnicodeDecodeError as error:
+                byte = raw[error.start]
+                raise self.wrong(
+                    "text in UTF-8", f"the byte 0x{byte:02x} at column {error.start + 1}"
+                ) from None
+            line = line.rstrip("\r\n")
+            if "\0" in line:
+                raise self.wrong("text", "a zero byte")
+            parts = line.split("\r") if "\r" in line else (line,)  # old Macs end lines by CR alone
+            for k, part in enumerate(parts):
+                self.number += k > 0
+                stripped = part.lstrip()
+                if stripped and not stripped.startswith("#"):
+                    yield part
+
+    # -- text -----------------------------------------------------------------------------------
+
+    def _split(self, first: str) -> Callable[[str], list[str]]:
+        """How lines like the first one fall into fields."""
+        if _ARROW.fullmatch(first):
+            self.arrow, self._between = True, "an arrow"
+            return self._of_arrow
+        signs = ",;\t" if self.path.lower().removesuffix(".gz").endswith(".csv") else "\t,;"
+        sign = next((s for s in signs if s in first), None)
+        if sign is None:
+            return self._of_words
+        self._between = _SIGNS[sign]
+
+        def fields(line: str) -> list[str]:
+            return self._quoted(line, sign) if '"' in line else line.split(sign)
+
+        return fields
+
+    def _of_arrow(self, line: str) -> list[str]:
+        ends = re.split("->|=>|→", line.strip().rstrip(";"))  # a line of DOT ends in a semicolon
+        return [end.strip().removeprefix('"').removesuffix('"') for end in ends]
+
+    def _of_words(self, line: str) -> list[str]:
+        if '"' not in line:
+            return line.split()
+        return [word for word in self._quoted(line.strip().replace("\t", " "), " ") if word]
+
+    def _quoted(self, line: str, sign: str) -> list[str]:
+        reader = csv.reader([line], delimiter=sign, strict=True, skipinitialspace=sign != "\t")
+        try:
+            return next(reader)
+        except csv.Error as error:
+            said = "a quote that is not closed" if "unexpected end" in f"{error}" else f"{error}"
+            raise self.wrong("quotes in pairs around a name", said) from None
+
+    def _headed(self, cells: list[str]) -> Callable[[list[str]], Row] | None:
+        """How rows under a header are read, which may say that the child comes first; None if the
+        first row is no header."""
+        columns = columns_of(cells)
+        # A third column whose name says nothing has weights.
+        if columns is None or set(range(len(cells))) - columns.known - {
+            2 * (len(cells) == 3) or -1
+        }:
+            return None
+        one, two = sorted(columns[:2])
+        found: Order = "parent-child" if columns.upper < columns.lower else "child-parent"
+        names = f"'{cells[one].strip().lower()}, {cells[two].strip().lower()}'"
+        if self.order is None:
+            self.order = found
+            self.notes.append(f"the header {names} was taken for the order {found}")
+        elif self.order != found:
+            self.notes.append(
+                f"the header {names} says {found}; the order asked for, {self.order}, was taken"
+            )
+        if (one, two) == (0, 1) and columns.relation is None and len(cells) < 4:
+            self._third = "weight"
+            return self._plain
+
+        def take(row: list[str]) -> Row:
+            if len(row) != len(cells):
+                raise self.wrong(
+                    f"{len(cells)} columns as in the header, with {self._between} between them",
+                    _listed(row),
+                )
+            relation, weight = (None if k is None else row[k] for k in columns[2:4])
+            return Row(row[one], row[two], relation, weight)
+
+        return take
+
+    def _plain(self, row: list[str]) -> Row:
+        """A row that no header explains: two names and perhaps a weight, or a relation between
+        them, whichever the first row has."""
+        if len(row) not in ((2,) if self.arrow else (2, 3)):
+            raise self.wrong(
+                f"two names and perhaps a weight, with {self._between} between them", _listed(row)
+            )
+        third = row[2].strip() if len(row) == 3 else ""
+        if third and _ARROW.fullmatch(row[1]):
+            raise self.wrong("arrows between names in all lines or in none", _listed(row))
+        if self._third is None:
+            self._third = "name" if third and not _is_number(third) else "weight"
+        if self._third == "weight":
+            return Row(row[0], row[1], weight=third or None)
+        if len(row) == 2 or _is_number(third):
+            raise self.wrong(
+                "a name, a relation and a name as in the first line (where names are numbers, with "
+                f"a header: head, relation, tail), with {self._between} between them",
+                _listed(row),
+            )
+        return Row(row[0], third, row[1])
+
+    # -- JSON -----------------------------------------------------------------------------------
+
+    def _values(self, first: str, lines: Iterator[str]) -> Iterator[Any]:
+        """A value a line, or those of the one array that the file is."""
+        try:
+            found = json.loads(first)
+        except (ValueError, RecursionError):
+            found = None
+        edges = isinstance(found, list) and all(isinstance(x, list | dict) for x in found[:1])
+        if first.lstrip().startswith("[") and (found is None or edges):
+            yield from self._array(first, lines)
+            return
+        yield self._parsed(first)
+        yield from map(self._parsed, lines)
+
+    def _array(self, first: str, lines: Iterator[str]) -> Iterator[Any]:
+        number, parts, size = self.number, [first], len(first)
+        for line in lines:
+            parts.append(line)
+            size += len(line)
+            if size > MOST_TABLE:
+                raise self.wrong(
+                    f"an array of at most {MOST_TABLE:,} letters, or an edge a line", "more"
+                )
+        try:
+            found = json.loads("\n".join(parts))
+        except (ValueError, RecursionError):
+            self.number = number
+            raise self.wrong(_WANTED, _short(first)) from None
+        for self._edge, value in enumerate(found, 1):
+            yield value
+
+    def _parsed(self, line: str) -> Any:
+        try:
+            return json.loads(line)
+        except (ValueError, RecursionError):
+            raise self.wrong(_WANTED, _short(line)) from None
+
+    def _of_json(self, value: Any) -> Row:
+        if isinstance(value, dict):
+            columns = self._named(tuple(value))
+            row = [None if k is None else list(value.values())[k] for k in columns[:4]]
+            if self.order == "child-parent" and columns.definite:  # keys say which is which
+                row[:2] = row[1::-1]
+            ends, more = row[:2], row[2:]
+        elif isinstance(value, list):
+            ends, more = value, []
+        else:
+            raise self.wrong(_WANTED, _short(json.dumps(value)))
+        for cell in (*ends, *(x for x in more if x is not None)):
+            if isinstance(cell, bool) or not isinstance(cell, str | int | float):
+                raise self.wrong("names that are text or numbers", _short(json.dumps(cell)))
+        if not more:
+            return self._plain([str(cell) for cell in ends])
+        relation, weight = (None if cell is None else str(cell) for cell in more)
+        return Row(str(ends[0]), str(ends[1]), relation, weight)
+
+    def _named(self, keys: tuple[str, ...]) -> Columns:
+        """What the keys of an object name."""
+        if keys not in self._keys:
+            columns = columns_of(keys)
+            if columns is None:
+                raise self.wrong(_WANTED, f"the keys {_short(', '.join(keys))}")
+            one, two = keys[columns.upper], keys[columns.lower]
+            if not self._keys and {one, two} != {"parent", "child"}:
+                turned = self.order == "child-parent" and not columns.definite
+                above = "child and parent" if turned else "parent and child"
+                self.notes.append(f"the keys '{one}, {two}' were taken for {above}")
+            self._keys[keys] = columns
+        return self._keys[keys]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _listed(row: list[str]) -> str:
+    return f"{counted(len(row), 'column')}: {_short(' | '.join(row))}"
+
+
+def _short(text: str) -> str:
+    text = printable(text)
+    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")
