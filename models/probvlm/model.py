@@ -209,7 +209,7 @@ class ProbVLM(nn.Module):
 
     def pair_laws(self, image: Tensor, text: Tensor) -> tuple[Law, Law]:
         """The same, for a loss: of two batches of as many rows, and of some."""
-        laws = self(image, text)
+        laws: tuple[Law, Law] = self(image, text)
         if image.ndim != 2 or image.shape != text.shape or not len(image):
             raise ValueError(
                 f"{type(self).__name__}.loss: image has shape {tuple(image.shape)} and text "
