@@ -65,11 +65,14 @@ def make_split(
     `held_out` is one of the vendors, or several with commas between.
     """
     if kind not in SPLITS:
-        raise ValueError(f"EmojiData.split: expected one of {SPLITS}, got {kind!r}")
+        raise ValueError(f"split is {kind!r}; expected one of {', '.join(SPLITS)}.")
     new_hand = np.zeros(len(vendor), np.bool_)
     for name in held_out.split(",") if kind != "concept" else ():
         if name not in vendors:
-            raise ValueError(f"EmojiData.split: expected a vendor of {vendors}, got {name!r}")
+            raise ValueError(
+                f"held_out is {held_out!r}, and {name!r} is no vendor; expected one of "
+                f"{', '.join(vendors)}, or several with commas between."
+            )
         new_hand |= vendor == vendors.index(name)
     side = np.asarray([c.split for c in concepts])[concept]
     test, val = side == "test", side == "val"

@@ -57,7 +57,8 @@ def power(z: Tensor, shape: Tensor) -> Tensor:
     """
     apart = z != 0
     r = z.abs().where(apart, 1.0)
-    return torch.where(apart, r.pow(shape), (shape == 2).to(z) * z.square())
+    # Zeros alone are squared: 2 z of the largest z is inf, and in the gradient 0 times it NaN.
+    return torch.where(apart, r.pow(shape), (shape == 2).to(z) * z.where(~apart, 0.0).square())
 
 
 def log_normaliser(scale: Tensor, shape: Tensor) -> Tensor:

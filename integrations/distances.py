@@ -16,9 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ..manifolds.checks import check_integer
+from ..manifolds.extras import import_extra
 from ..manifolds.manifold_checks import check_manifold
 from ..search import brute_force
+from ..search.brute import check_sets
 
 Metric = Callable[[Any, Any], float]
 
@@ -49,9 +50,12 @@ def nearest_neighbours(
 
     What UMAP takes: ``umap.UMAP(precomputed_knn=(*nearest_neighbours(space, x, 15), None))``. By
     comparing all pairs in blocks: time N^2, memory N k.
+
+    Raises:
+        ValueError: k below 1 or above N, points that are no table or not finite.
     """
-    check_integer("nearest_neighbours", "k", k, 1)
     x = _points(points)
+    check_sets("nearest_neighbours", space, x, x, k)
     found = brute_force(space, x, x, min(k + 1, len(x)), matmul=True)
     own = torch.arange(len(x))[:, None]
     # Of points that coincide another may come first: a point is put first in its own row, and what
@@ -72,12 +76,11 @@ def neighbour_graph(space: Manifold, points: Tensor | ArrayLike, k: int) -> Any:
     Raises:
         ModuleNotFoundError: SciPy is not installed.
     """
-    from scipy.sparse import csr_matrix
-
+    sparse = import_extra("neighbour_graph", "scipy.sparse", None)
     indices, distances = nearest_neighbours(space, points, k)
     count, width = indices.shape
     starts = np.arange(0, count * width + 1, width)
-    return csr_matrix((distances.ravel(), indices.ravel(), starts), shape=(count, count))
+    return sparse.csr_matrix((distances.ravel(), indices.ravel(), starts), shape=(count, count))
 
 
 def metric(space: Manifold, *, compiled: bool = False) -> Metric:
@@ -100,6 +103,7 @@ def metric(space: Manifold, *, compiled: bool = False) -> Metric:
 
     Raises:
         NotImplementedError: a product, which has no one curvature.
+        ValueError: by the function, of vectors of unequal lengths.
         ModuleNotFoundError: ``compiled`` without numba.
     """
     check_manifold("metric", space)
@@ -107,11 +111,12 @@ def metric(space: Manifold, *, compiled: bool = False) -> Metric:
     radius = float(length.detach()) if isinstance(length, Tensor) else length
     sn, asn = {-1: (math.sinh, math.asinh), 0: (_same, _same), 1: (math.sin, _asin)}[sign]
     if compiled:
-        from numba import njit
-
+        njit = import_extra("metric(compiled=True)", "numba", None).njit
         sn, asn = (njit(f) if f in (_same, _asin) else f for f in (sn, asn))
 
     def distance(u: Any, v: Any) -> float:
+        if len(u) != len(v):  # the sentence is a constant, which numba can compile
+            raise ValueError("metric: the two vectors have unequal lengths; expected equal ones.")
         r, s, chord = 0.0, 0.0, 0.0
         for i in range(len(u)):
             r += u[i] * u[i]

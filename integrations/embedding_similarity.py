@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..manifolds import Manifold
+from ..manifolds.checks import check_real
 from ..manifolds.manifold_checks import check_manifold
 
 
@@ -22,6 +23,9 @@ class Similarity(nn.Module):
         lift: False takes embeddings (A, m) for points as they are.
         pairwise: compare row by row: (A, n) and (A, n) -> (A).
         matmul: as in :meth:`Manifold.cdist`: True takes memory for the table only.
+
+    Raises:
+        TypeError: when called, embeddings that are no tensors of real numbers.
     """
 
     def __init__(
@@ -46,6 +50,8 @@ class Similarity(nn.Module):
         return {"space": self.space} | ({"pairwise": True} if self.pairwise else {})
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        for name, embeddings in (("a", a), ("b", b)):
+            check_real("similarity", name, embeddings)
         x, y = (v.to(torch.promote_types(v.dtype, torch.float32)) for v in (a, b))
         if self.lift:
             x, y = self.space.from_normal(x), self.space.from_normal(y)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..manifolds import Manifold
-from ..manifolds.checks import check_integer, check_tensor
+from ..manifolds.checks import ArrayLike, check_integer, check_integers, check_tensor, to_tensor
 from ..search import Neighbours
 from ..search.brute import check_sets, nearest
 from ..search.forms import at_rest, blocks, form_of
@@ -45,9 +45,9 @@ class Vectors:
             keys = torch.cat([keys, keys.square().sum(-1, keepdim=True) / 2], dim=-1)
         return keys
 
-    def queries(self, points: Tensor) -> Tensor:
+    def queries(self, points: ArrayLike) -> Tensor:
         """(Q, m) -> (Q, d) float32, to be multiplied with the keys."""
-        return self._queries(points.detach().cpu().double()).float()
+        return self._queries(_rows("queries", "points", points)).float()
 
     def _queries(self, points: Tensor) -> Tensor:
         queries = self._form.queries(points)
@@ -55,25 +55,28 @@ class Vectors:
             queries = torch.cat([queries, -torch.ones_like(queries[:, :1])], dim=-1)
         return queries
 
-    def product(self, points: Tensor, distance: Tensor) -> Tensor:
+    def product(self, points: ArrayLike, distance: ArrayLike) -> Tensor:
         """What the product with a point at a distance is without rounding: (Q, m), (Q) -> (Q).
 
         Float64. It falls as the distance grows.
         """
-        points, distance = points.detach().cpu().double(), distance.detach().cpu().double()
+        points, distance = (
+            _rows("product", "points", points),
+            _rows("product", "distance", distance),
+        )
         value = self._form.value(points, distance)
         if self._form.squared_distances:
             flat: Tensor = (self._form.queries(points).square().sum(-1) - value) / 2
             return flat
         return -value
 
-    def bound(self, points: Tensor, distance: Tensor) -> Tensor:
+    def bound(self, points: ArrayLike, distance: ArrayLike) -> Tensor:
         """How far a float32 product may be off for points up to a distance: (Q, m), (Q) -> (Q).
 
         Of d products summed in any order, each of two rounded numbers: d + 3 units of 2^-24 of the
         sum of their sizes.
         """
-        points, distance = points.detach().cpu().double(), distance.detach().cpu().double()
+        points, distance = _rows("bound", "points", points), _rows("bound", "distance", distance)
         if not self._form.squared_distances:
             noise: Tensor = self._form.noise(points, distance)
             return noise
@@ -84,7 +87,7 @@ class Vectors:
         return (self.keys.shape[1] + 3) * (_UNIT * size + tiny)
 
     @torch.no_grad()
-    def rerank(self, queries: Tensor, candidates: Tensor, k: int) -> Neighbours:
+    def rerank(self, queries: ArrayLike, candidates: ArrayLike, k: int) -> Neighbours:
         """The k nearest of each query's candidates, by the space's own distance in float64.
 
         Args:
@@ -92,14 +95,16 @@ class Vectors:
             candidates: (Q, c) rows of the points, as the database gave them; -1 for none.
             k: at most c.
         """
-        check_tensor("Vectors.rerank", "queries", queries)
+        rows = _rows("rerank", "queries", queries)
+        candidates = to_tensor("Vectors.rerank", "candidates", candidates)
+        check_integers("Vectors.rerank", "candidates", candidates)
         check_integer("Vectors.rerank", "k", k, 1)
-        if candidates.ndim != 2 or len(candidates) != len(queries) or candidates.shape[1] < k:
+        if candidates.ndim != 2 or len(candidates) != len(rows) or candidates.shape[1] < k:
             raise ValueError(
-                f"Vectors.rerank: candidates are {tuple(candidates.shape)} for {len(queries)} "
+                f"Vectors.rerank: candidates are {tuple(candidates.shape)} for {len(rows)} "
                 f"queries and k is {k}; expected (Q, c) with c at least k."
             )
-        rows, candidates = queries.detach().cpu().double(), candidates.cpu()
+        candidates = candidates.cpu().long()
         found = []
         step = max(1, _PAIRS // candidates.shape[1])
         for start in range(0, len(rows), step):
@@ -110,7 +115,7 @@ class Vectors:
         return Neighbours(distances, indices)
 
     def complete(
-        self, queries: Tensor, distances: Tensor, last: Tensor, *, key_error: float = 0.0
+        self, queries: ArrayLike, distances: ArrayLike, last: ArrayLike, *, key_error: float = 0.0
     ) -> Tensor:
         """Whether the reranked neighbours are the nearest of all points, for certain: (Q) bool.
 
@@ -125,11 +130,20 @@ class Vectors:
             key_error: the largest Euclidean norm of a key minus what the database stores for it:
                 0 for float32; of a quantised index the largest norm of ``keys - reconstructed``.
         """
-        farthest = distances[:, -1]
-        size = self._queries(queries.detach().cpu().double()).norm(dim=-1)
+        queries, last = _rows("complete", "queries", queries), _rows("complete", "last", last)
+        farthest = _rows("complete", "distances", distances)[:, -1]
+        size = self._queries(queries).norm(dim=-1)
         error = self.bound(queries, farthest) + key_error * size
-        sure: Tensor = self.product(queries, farthest) - error > last.cpu().double()
+        sure: Tensor = self.product(queries, farthest) - error > last
         return sure
+
+
+def _rows(method: str, name: str, given: ArrayLike) -> Tensor:
+    """What a method is given, arrays of a database too, as float64 on the CPU."""
+    where = f"Vectors.{method}"
+    value = to_tensor(where, name, given)
+    check_tensor(where, name, value)
+    return value.detach().cpu().double()
 
 
 def features(space: Manifold, points: Tensor) -> Vectors:

@@ -74,9 +74,20 @@ def check_reduction(where: str, reduction: object) -> None:
     check_option(where, "reduction", reduction, REDUCTIONS)
 
 
-def check_share(where: str, name: str, value: Tensor | float) -> None:
-    """Raises an error unless it is a number in [0, 1], or a tensor, whose values are not seen."""
+def check_scalar(where: str, name: str, value: Tensor | float) -> None:
+    """Raises an error unless it is one number: Python's, or a tensor of shape () or (1,).
+
+    Of its shape alone. A scale (C,) would broadcast along the columns of a table in one way of
+    computing it and along nothing in another.
+    """
     check_amount(where, name, value)
+    if isinstance(value, Tensor) and value.shape not in ((), (1,)):
+        raise ValueError(f"{where}: {name} has shape {tuple(value.shape)}; expected one number.")
+
+
+def check_share(where: str, name: str, value: Tensor | float) -> None:
+    """Raises an error unless it is a number in [0, 1], or one of a tensor, which is not seen."""
+    check_scalar(where, name, value)
     if not isinstance(value, Tensor) and not 0 <= value <= 1:
         raise ValueError(f"{where}: {name} is {value}; expected a number in [0, 1].")
 
@@ -123,9 +134,9 @@ def check_points(where: str, check_finite: bool = False, **points: Tensor) -> No
 
 
 def check_positive(where: str, name: str, value: Tensor | float, *, check: bool = False) -> None:
-    """Raise a sentence for a number that is not positive and finite; a tensor's, only where
+    """Raise a sentence for what is not one number, positive and finite; a tensor's, only where
     :func:`can_look` or told to ``check``. A tensor's NaN passes: it is seen in the loss."""
-    check_amount(where, name, value)
+    check_scalar(where, name, value)
     if isinstance(value, Tensor):
         if not (check or can_look(value)):
             return
@@ -133,7 +144,7 @@ def check_positive(where: str, name: str, value: Tensor | float, *, check: bool 
         wrong = (value <= 0) | value.isposinf()
         if not bool(wrong.any()):
             return
-        value = float(value[wrong].flatten()[0])
+        value = float(value)
     if not 0 < value < math.inf:
         raise ValueError(f"{where}: {name} is {value}; expected a positive number, finite.")
 

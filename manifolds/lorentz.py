@@ -55,7 +55,7 @@ class Lorentz(Manifold):
 
     Args:
         curvature: K < 0.
-        learnable: make K a parameter.
+        learnable: make K a parameter, which a ``state_dict`` has; a fixed K is in none.
         bounds: ``(low, high)``, both negative, that a learnable K stays between.
     """
 

@@ -36,7 +36,7 @@ class Sphere(Manifold):
 
     Args:
         curvature: K > 0.
-        learnable: make K a parameter.
+        learnable: make K a parameter, which a ``state_dict`` has; a fixed K is in none.
         bounds: ``(low, high)`` that a learnable K stays between.
     """
 

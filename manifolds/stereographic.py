@@ -101,7 +101,8 @@ class Stereographic(Gyrovectors):
 
     Args:
         curvature: K, any finite number.
-        learnable: make K a parameter, additive and without a constraint of sign.
+        learnable: make K a parameter, additive and without a constraint of sign, which a
+            ``state_dict`` has; a fixed K is in none.
         bounds: ``(low, high)`` that a learnable K stays between.
     """
 

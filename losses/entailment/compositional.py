@@ -59,6 +59,7 @@ def compositional_contrastive(
     where = "compositional_contrastive"
     check_reduction(where, reduction)
     check_one_shape(where, image=image, text=text, part_image=part_image, part_text=part_text)
+    check_positive(where, "scale", scale)
     # All columns are wholes: a part fits many wholes, and as a column would be a false negative.
     pairs = ((image, text), (text, image), (part_image, text), (part_text, image))
     h = partial(one_way, manifold=manifold, scale=scale, logits=logits, reduction=reduction)
@@ -158,6 +159,7 @@ def chain_contrastive(
             f"{where}: got ids of the shapes {[tuple(i.shape) for i in ids]} for {len(levels)} "
             f"levels; expected ({len(levels[0])},) for each."
         )
+    check_positive(where, "scale", scale)
     last = levels[-1]
     # Rows of one id are of one thing at that level: all their pictures are its positives.
     pairs = [(x, last, i[:, None] == i) for x, i in zip(levels[:-1], ids[:-1], strict=True)]

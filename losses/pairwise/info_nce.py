@@ -82,7 +82,7 @@ def info_nce(
         x: points (B, m).
         y: points (C, m).
         manifold: the space of both.
-        scale: s > 0, the inverse temperature.
+        scale: s > 0, the inverse temperature: one number, or a tensor of one.
         targets: None (x_i belongs to y_i, B = C); integers (B,), the positive column of each row,
             -1 for none; or (B, C), boolean (positives) or non-negative weights, normalised along
             each row (for the columns' half, along each column), constants for the gradient. A row
@@ -115,7 +115,8 @@ def info_nce(
         A scalar in float32 (float64 for float64 inputs), or see ``reduction``.
 
     Raises:
-        ValueError: shapes that do not fit, an empty batch, an unknown option, numbers out of range.
+        ValueError: shapes that do not fit, an empty batch, an unknown option, numbers out of range,
+            a scale of several numbers.
 
     At coincident points the distance has gradient 0, so a row whose positive coincides gets its
     gradient from the other entries alone; nothing is NaN.

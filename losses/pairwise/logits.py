@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from ...manifolds import Manifold, PairForm
-from ...manifolds.checks import check_amount
 from ...manifolds.kernels.pairs.products import (
     Products,
     in_a_transform,
@@ -24,6 +23,7 @@ from ..common import (
     check_option,
     check_points,
     check_positive,
+    check_scalar,
     in_float32,
 )
 from .fused import fused_products
@@ -165,7 +165,7 @@ def pairwise_logits(
     where = "pairwise_logits"
     check_manifold(where, manifold)
     check_option(where, "logits", logits, _LOGITS)
-    check_amount(where, "scale", scale)
+    check_scalar(where, "scale", scale)
     x, y = in_float32(where, x=x, y=y)
     check_points(where, x=x, y=y)
     return Table(x, y, (len(x), len(y)), manifold, scale, logits).dense()

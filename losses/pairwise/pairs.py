@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...manifolds import Manifold
-from ...manifolds.checks import check_amount, check_integer, check_integers, check_real
+from ...manifolds.checks import check_integer, check_integers, check_real
 from ..common import (
     Reduction,
     check_manifold,
@@ -16,6 +16,7 @@ from ..common import (
     check_points,
     check_positive,
     check_reduction,
+    check_scalar,
     in_float32,
     reduce,
 )
@@ -72,7 +73,7 @@ def sigmoid_pairs(
     """
     where = "sigmoid_pairs"
     check_reduction(where, reduction)
-    check_amount(where, "bias", bias)
+    check_scalar(where, "bias", bias)
     if targets is not None:
         check_real(where, "targets", targets)
     options = PairOptions(where, manifold, scale, logits, tile, precision, check_finite)

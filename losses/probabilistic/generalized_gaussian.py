@@ -1,6 +1,7 @@
 """Fitting generalized Gaussian laws that a network gives, and comparing two of them."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -8,7 +9,8 @@ from torch import Tensor
 from ...distributions._power_numerics import log_unit_normaliser, power
 from ...distributions._power_overlap import log_overlap as overlap_of_two
 from ...manifolds.checks import check_number
-from ..common import Reduction, check_elementwise, check_reduction, in_float32, reduce
+from ...manifolds.kernels.arithmetic.custom_vjp import custom_vjp
+from ..common import Reduction, can_look, check_elementwise, check_reduction, in_float32, reduce
 
 
 def generalized_gaussian_nll(
@@ -34,28 +36,83 @@ def generalized_gaussian_nll(
     Args:
         x: the data (...).
         loc: m (...).
-        log_scale: log a (...); the scale is at least 2.9e-39 in float32, whatever is given.
+        log_scale: log a (...); the scale is at least 8.7e-78 in float32, whatever is given.
         shape: b > 0 (...).
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Shapes: all broadcast.
 
     Returns:
-        A scalar in float32 (float64 if an input is), or (...) under ``"none"``. It is inf where
-        :math:`r^b` is beyond the largest number: in float32, for b = 8, from r = 6.5e4 on.
+        A scalar in float32 (float64 if an input is), or (...) under ``"none"``. With
+        r = :math:`|x-m|/a` it is inf where :math:`r^b` is beyond the largest number: in float32,
+        for b = 8, from r = 6.5e4 on. So data should be a few scales from m, as embeddings divided
+        by their spread are. The gradient of one entry is the largest number where it is beyond it
+        (of the loss at hand, or of a loss that is inf), of the right sign, and never inf or NaN.
 
     Raises:
         TypeError: an argument that is no floating-point tensor.
-        ValueError: an unknown reduction, or shapes that do not broadcast.
+        ValueError: an unknown reduction, shapes that do not broadcast, or a b that is not positive
+            (looked for on a CPU alone, where that costs no waiting).
     """
     where = "generalized_gaussian_nll"
     check_reduction(where, reduction)
     x, loc, log_scale, shape = in_float32(where, x=x, loc=loc, log_scale=log_scale, shape=shape)
     check_elementwise(where, x=x, loc=loc, log_scale=log_scale, shape=shape)
-    # 1/a overflows from log a = -88.7 down, and inf times x - m = 0 would be NaN.
-    largest = math.log(torch.finfo(x.dtype).max) - 1e-3
-    z = (x - loc) * (-log_scale).clamp(max=largest).exp()
-    return reduce(power(z, shape) + log_scale + log_unit_normaliser(shape), None, reduction)
+    _check_shapes(where, shape=shape)
+    term = _residual(x - loc, log_scale, shape, 1.0)
+    return reduce(term + log_scale + log_unit_normaliser(shape), None, reduction)
+
+
+def _in_scales(d: Tensor, log_scale: Tensor) -> Tensor:
+    """d/a."""
+    # 1/a overflows in float32 from log a = -88.7 down, where d/a may be small: it is two factors,
+    # the second of which is 1 but there. Each is finite, as inf times d = 0 would be NaN.
+    largest = math.log(torch.finfo(d.dtype).max) - 1e-3
+    first = (-log_scale).clamp(max=largest)
+    rest = (-log_scale - first).clamp(max=largest)
+    return d * first.exp() * rest.exp()
+
+
+def _residual_value(d: Tensor, log_scale: Tensor, shape: Tensor) -> tuple[Tensor]:
+    """|d/a|^b."""
+    return (power(_in_scales(d, log_scale), shape),)
+
+
+def _residual_pull(
+    inputs: Sequence[Tensor], kept: Sequence[Tensor], g: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Made of the value p and no power of its own: b p/d by d, -b p by log a, p log|d/a| by b.
+
+    The chain rule through d/a would give inf times 0 where one of its factors overflows and their
+    product does not.
+    """
+    d, log_scale, shape = inputs
+    p, apart = kept[0], d != 0
+    size = d.where(apart, 1.0)
+    # At d = 0 the derivative is 0; its own, which autograd takes, is that of (d/a)^2 for b = 2.
+    # Zeros alone go there (see power).
+    zero = _in_scales(_in_scales(d.where(~apart, 0.0), log_scale), log_scale)
+    by_d = torch.where(apart, p / size * shape, 2 * (shape == 2).to(d) * zero)
+    by_shape = torch.where(apart, p * (size.abs().log() - log_scale), 0.0)
+    return _finite(g, by_d), _finite(g, -shape * p), _finite(g, by_shape)
+
+
+def _finite(g: Tensor, slope: Tensor) -> Tensor:
+    """g times a slope, at most the largest number. Of a slope that is inf, g = 0 makes no NaN."""
+    most = torch.finfo(slope.dtype).max
+    return (g * slope.clamp(-most, most)).clamp(-most, most)
+
+
+_residual = custom_vjp(_residual_value, _residual_pull, scaled=0, degree=0)
+
+
+def _check_shapes(where: str, **shapes: Tensor) -> None:
+    """Raise a sentence for a b that is not positive, where :func:`can_look`. NaN passes."""
+    for name, b in shapes.items():
+        if can_look(b) and bool((b <= 0).any()):
+            raise ValueError(
+                f"{where}: {name} has {float(b[b <= 0].flatten()[0]):g}; expected positive numbers."
+            )
 
 
 def bounded_shape(raw: Tensor, low: float = 0.3, high: float = 8.0) -> Tensor:
@@ -228,4 +285,5 @@ def _dtype_of(where: str, laws: tuple[Tensor, ...], **data: Tensor) -> torch.dty
     given = dict(zip(names, laws, strict=True)) | data
     dtype = in_float32(where, **given)[0].dtype
     check_elementwise(where, **given)
+    _check_shapes(where, shape_v=laws[2], shape_t=laws[5])
     return dtype

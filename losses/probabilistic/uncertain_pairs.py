@@ -13,7 +13,6 @@ from torch.nn import functional
 
 from ...manifolds import Euclidean, Manifold, Product
 from ...manifolds.checks import (
-    check_amount,
     check_broadcast,
     check_coordinates,
     check_integer,
@@ -25,10 +24,10 @@ from ...manifolds.kernels.arithmetic.vectors import normalize, sqrt0
 from ...manifolds.operations.radial_frame import components, from_components
 from ..common import (
     Reduction,
-    check_elementwise,
     check_manifold,
     check_option,
     check_reduction,
+    check_scalar,
     in_float32,
     reduce,
 )
@@ -140,7 +139,8 @@ def match_probability(sqdist: Tensor, *, scale: Tensor | float, shift: Tensor | 
     """
     where = "match_probability"
     check_tensor(where, "sqdist", sqdist)
-    _check_numbers(where, sqdist, scale, shift)
+    check_scalar(where, "scale", scale)
+    check_scalar(where, "shift", shift)
     return torch.sigmoid(shift - scale * sqdist)
 
 
@@ -171,7 +171,8 @@ def match_probability_loss(
     check_reduction(where, reduction)
     check_number(where, "pseudo_weight", pseudo_weight)
     check_tensor(where, "sqdist", sqdist)
-    _check_numbers(where, sqdist, scale, shift)
+    check_scalar(where, "scale", scale)
+    check_scalar(where, "shift", shift)
     if positives is not None:
         check_real(where, "positives", positives)
     if sqdist.ndim != 2 or (positives is None and sqdist.shape[0] != sqdist.shape[1]):
@@ -217,15 +218,6 @@ def pseudo_positives(similarity: Tensor, positives: Tensor) -> Tensor:
     # A row without positives has best = -inf, which everything reaches: so the last condition.
     best = similarity.masked_fill(~positives, -torch.inf).amax(1, keepdim=True)
     return positives | ((similarity >= best) & positives.any(1, keepdim=True))
-
-
-def _check_numbers(
-    where: str, sqdist: Tensor, scale: Tensor | float, shift: Tensor | float
-) -> None:
-    for name, value in (("scale", scale), ("shift", shift)):
-        check_amount(where, name, value)
-        if isinstance(value, Tensor):
-            check_elementwise(where, sqdist=sqdist, **{name: value})
 
 
 def _binary(logits: Tensor, matched: Tensor) -> Tensor:

@@ -55,6 +55,7 @@ def distilled_targets(
     """
     where = "distilled_targets"
     check_share(where, "weight", weight)
+    check_positive(where, "scale", scale)
     check_manifold(where, manifold)
     check_points(where, query=query, keys=keys)
     if positives is None and len(query) > len(keys):
@@ -177,6 +178,7 @@ def intra_modal_contrastive(
     where = "intra_modal_contrastive"
     check_reduction(where, reduction)
     check_one_shape(where, point=point, keys=keys)
+    check_positive(where, "scale", scale)
     _check_queue(where, "queue", queue, keys)
     columns = _joined(keys, queue)
     # None would ask for as many columns as rows, and a queue adds some. Column i is key i.

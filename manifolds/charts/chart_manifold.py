@@ -48,7 +48,7 @@ class ChartManifold(Chart, Manifold):
     Args:
         curvature: the sectional curvature K, or a manifold (Lorentz, PoincareBall, Sphere,
             Euclidean): this one then shares its curvature, learnable or not.
-        learnable: make K a parameter.
+        learnable: make K a parameter, which a ``state_dict`` has; a fixed K is in none.
         bounds: ``(low, high)`` that a learnable K stays between.
 
     Raises:

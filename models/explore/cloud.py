@@ -17,9 +17,11 @@ from torch import Tensor
 from ...datasets.disk import MOST_PICTURE, MOST_TABLE, is_file, printable, read_file, to_text
 from ...datasets.pictures import SUFFIXES, decode
 from ...manifolds import Manifold
+from ...plotting._axes import at_hand
 from ..graphs.edges import read_graph
 from ..graphs.embedding import VECTORS, load_embedding, load_tensors
-from .options import ExploreOptions, space_of
+from .layout import check_space
+from .options import SPACES, ExploreOptions, space_of
 
 Ints = NDArray[np.int64]
 _SIDE, _SMALL, _MANY = 64, 32, 4_000  # pixels of a thumbnail; from how many on they are small
@@ -162,6 +164,15 @@ def _file(path: Path, options: ExploreOptions) -> Cloud:
             f"{path}: expected more than {manifold.ambient_dim(0)} coordinates on {manifold}, got "
             f"{points.shape[1]}."
         )
+    check_space(manifold, path)
+    shown = ", ".join(space for space in SPACES if space != "sphere")
+    try:
+        at_hand(points, manifold, str(path))
+    except ValueError as error:
+        raise ValueError(
+            f"{error} They are taken for points of --manifold {options.manifold} with --curvature "
+            f"{float(manifold.curvature):g}; --manifold may be {shown}."
+        ) from None
     names = names or tuple(str(k) for k in range(len(points)))
     return Cloud(points, manifold, tuple(names), title=path.stem)
 

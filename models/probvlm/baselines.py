@@ -47,7 +47,7 @@ class PFE(FrozenLocation):
     """
 
     def loss(self, image: Tensor, text: Tensor, targets: Tensor | None = None) -> Losses:
-        v, t = self(image, text)
+        v, t = self.pair_laws(image, text)
         # A normal law of scale a has variance a^2/2.
         log_variance = torch.logaddexp(2 * v.log_scale, 2 * t.log_scale) - math.log(2)
         square = (v.loc - t.loc).square() * (-log_variance).exp()
@@ -87,7 +87,7 @@ class PCME(FrozenLocation):
         self._reset_match()
 
     def loss(self, image: Tensor, text: Tensor, targets: Tensor | None = None) -> Losses:
-        v, t = self(image, text)
+        v, t = self.pair_laws(image, text)
         total = self.matching(v, t, targets)
         return Losses(total, {"matching": total})
 
@@ -138,7 +138,7 @@ class ProLIP(PCME):
         self.inclusion_weight, self.bottleneck_weight = inclusion_weight, bottleneck_weight
 
     def loss(self, image: Tensor, text: Tensor, targets: Tensor | None = None) -> Losses:
-        laws = self(image, text)
+        laws = self.pair_laws(image, text)
         matching = len(text) * self.matching(laws[0], laws[1], targets)
         # A normal law of scale a has variance a^2/2; both in units of the spread, as means are.
         unit = self.spread

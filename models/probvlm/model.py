@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...distributions import GeneralizedGaussian
+from ...losses.common import check_option
 from ...losses.functional import bounded_shape, generalized_gaussian_nll, probvlm_surrogate_nll
 from ...losses.metrics import aleatoric_variance, epistemic_variance
+from ...manifolds.checks import check_tensor
 from ..image_text import MODALITIES, Losses
 
 Likelihood = Literal["generalized_gaussian", "gaussian", "laplace", "surrogate"]
@@ -185,12 +187,18 @@ class ProbVLM(nn.Module):
         self.spread.fill_(spread)
 
     def law(self, x: Tensor, modality: str, masks: list[Tensor] | None = None) -> Law:
-        """The laws of embeddings (B, d) of one modality, ``"image"`` or ``"text"``."""
+        """The laws of embeddings (B, d) of one modality, ``"image"`` or ``"text"``.
+
+        Computed in the dtype of the model, whatever that of the embeddings is.
+        """
+        check_option("ProbVLM", "modality", modality, MODALITIES)
+        check_tensor("ProbVLM", modality, x)
         if x.shape[-1:] != self.centre.shape:
             raise ValueError(
                 f"ProbVLM: {modality} has shape {tuple(x.shape)}; expected embeddings of "
                 f"{len(self.centre)} coordinates."
             )
+        x = x.to(self.centre.dtype)
         out = self.adapters[modality]((x - self.centre) / self.spread, masks)
         shape = out[2] if len(out) > 2 else torch.full_like(out[0], _FIXED_SHAPE[self.likelihood])
         return Law(self.centre + self.spread * out[0], self.spread.log() + out[1], shape)
@@ -198,6 +206,17 @@ class ProbVLM(nn.Module):
     def forward(self, image: Tensor, text: Tensor) -> tuple[Law, Law]:
         """The laws of pictures' and of texts' embeddings, (B, d) each."""
         return self.law(image, "image"), self.law(text, "text")
+
+    def pair_laws(self, image: Tensor, text: Tensor) -> tuple[Law, Law]:
+        """The same, for a loss: of two batches of as many rows, and of some."""
+        laws: tuple[Law, Law] = self(image, text)
+        if image.ndim != 2 or image.shape != text.shape or not len(image):
+            raise ValueError(
+                f"{type(self).__name__}.loss: image has shape {tuple(image.shape)} and text "
+                f"{tuple(text.shape)}; expected pairs row by row, both (B, {image.shape[-1]}) with "
+                "B >= 1."
+            )
+        return laws
 
     def nll(self, x: Tensor, law: Law) -> Tensor:
         """What the likelihood makes of embeddings x under a law, entry by entry (B, d)."""
@@ -211,8 +230,12 @@ class ProbVLM(nn.Module):
         """The loss of two batches of embeddings (B, d), row by row a pair: nats a coordinate.
 
         ``targets`` (B, B) says which rows belong together; this loss compares no others.
+
+        Raises:
+            TypeError: an argument that is no floating-point tensor.
+            ValueError: batches of unequal sizes, empty ones, or embeddings of another dim.
         """
-        laws = self(image, text)
+        laws = self.pair_laws(image, text)
         intra = self.nll(image, laws[0]).mean() + self.nll(text, laws[1]).mean()
         cross = self.nll(text, laws[0]).mean() + self.nll(image, laws[1]).mean()
         total = self.intra_weight * intra + self.cross_weight * cross
@@ -234,7 +257,12 @@ class ProbVLM(nn.Module):
             modality: ``"image"`` or ``"text"``.
             passes: M; 1 gives no epistemic variance.
             seed: of the networks drawn.
+
+        Raises:
+            TypeError: x is no floating-point tensor.
+            ValueError: another modality, embeddings of another dim, no passes.
         """
+        check_option("ProbVLM.uncertainty", "modality", modality, MODALITIES)
         if passes < 1:
             raise ValueError(f"ProbVLM.uncertainty: passes is {passes}; expected at least 1.")
         laws = list(self._drawn(x, modality, passes, seed))

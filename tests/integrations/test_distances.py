@@ -1,11 +1,13 @@
 """Tables, neighbours and functions of two vectors, against the manifolds' own distances."""
 
+import sys
+
 import mpmath
 import numpy as np
 import pytest
 import torch
 
-from spaceforms.integrations import distance_matrix, metric, nearest_neighbours
+from spaceforms.integrations import distance_matrix, metric, nearest_neighbours, neighbour_graph
 from spaceforms.manifolds import Euclidean, Lorentz, PoincareBall, Product, Sphere, Stereographic
 
 SPACES = [Euclidean(), Lorentz(-0.5), PoincareBall(-2.0), Sphere(0.3), Stereographic(-1.0)]
@@ -86,11 +88,42 @@ def test_the_nearest_are_those_of_the_table_and_a_point_is_its_own_first(space):
     )
 
 
-def test_more_neighbours_than_points_are_all_points():
-    indices, _ = nearest_neighbours(Euclidean(), V[:3], 9)
+def test_as_many_neighbours_as_are_asked_for_or_a_sentence():
+    indices, _ = nearest_neighbours(Euclidean(), V[:3], 3)
     assert indices.shape == (3, 3)
+    with pytest.raises(ValueError, match="nearest_neighbours: k is 4; expected 1 to 3, the number"):
+        nearest_neighbours(Euclidean(), V[:3], 4)
     with pytest.raises(ValueError, match="k is 0"):
         nearest_neighbours(Euclidean(), V, 0)
+
+
+@each_space
+def test_two_vectors_are_of_one_length(space):
+    f = metric(space)
+    for u, v in [([0.0, 1.0], [1.0, 2.0, 3.0]), ([1.0, 2.0, 3.0], [0.0, 1.0]), ([], [1.0])]:
+        with pytest.raises(ValueError, match="metric: the two vectors have unequal lengths; exp"):
+            f(u, v)
+
+
+@pytest.mark.parametrize(
+    ("package", "call"),
+    [
+        ("numba", lambda: metric(Lorentz(), compiled=True)),
+        ("scipy", lambda: neighbour_graph(Euclidean(), V, 3)),
+    ],
+)
+def test_what_is_not_installed_is_named_with_the_way_to_get_it(monkeypatch, package, call):
+    class Absent:
+        def find_spec(self, name, *_):
+            if name.partition(".")[0] == package:
+                raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+
+    for name in [m for m in sys.modules if m.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Absent(), *sys.meta_path])
+    sentence = rf"needs {package}, which is not installed: pip install {package}\."
+    with pytest.raises(ModuleNotFoundError, match=sentence):
+        call()
 
 
 def test_a_product_has_no_function_of_normal_coordinates():

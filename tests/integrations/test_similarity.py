@@ -50,6 +50,16 @@ def test_half_precision_is_measured_in_float32():
     assert torch.equal(measured, similarity(Lorentz())(a.float(), b.float()))
 
 
+@pytest.mark.parametrize("pairwise", [False, True])
+def test_arrays_are_refused_by_name_as_nothing_can_be_learned_of_them(pairwise):
+    fct = similarity(Lorentz(), pairwise=pairwise)
+    for pair, name in (((A[0].numpy(), A[0]), "a"), ((A[0], A[0].tolist()), "b")):
+        with pytest.raises(
+            TypeError, match=rf"^similarity: {name} is a (ndarray|list); expected a"
+        ):
+            fct(*pair)
+
+
 def test_a_learned_curvature_is_a_parameter_of_what_holds_it_and_pickles():
     space = Lorentz(-2.0, learnable=True)
     held = torch.nn.ModuleDict({"fct": similarity(space)})

@@ -121,3 +121,22 @@ def test_what_has_no_such_vectors_gets_a_sentence():
     x = points(Lorentz(), 5, 1.0)
     with pytest.raises(ValueError, match=r"candidates are \(5, 2\) for 5 queries and k is 3"):
         features(Lorentz(), x).rerank(x, torch.zeros(5, 2, dtype=torch.long), 3)
+
+
+def test_arrays_of_a_database_are_taken_and_words_get_a_sentence():
+    """FAISS answers in arrays."""
+    space = Lorentz(-0.5)
+    x = space.from_normal(torch.randn(30, 4, generator=torch.Generator().manual_seed(1)))
+    vectors, queries = features(space, x), x[:3].numpy()
+    found = (vectors.queries(queries) @ vectors.keys.T).topk(9)
+    near = vectors.rerank(queries, found.indices.numpy(), 2)
+    assert torch.equal(near.indices, vectors.rerank(x[:3], found.indices, 2).indices)
+    last = found.values[:, -1]
+    sure = vectors.complete(queries, near.distances.numpy(), last.numpy())
+    assert torch.equal(sure, vectors.complete(x[:3], near.distances, last))
+    for call, name in (
+        (lambda: vectors.queries("words"), "queries: points is a str"),
+        (lambda: vectors.rerank(x[:3], found.values, 2), "rerank: candidates has dtype torch.fl"),
+    ):
+        with pytest.raises(TypeError, match=rf"^Vectors\.{name}.*; expected a"):
+            call()

@@ -68,6 +68,64 @@ def test_all_gradients_are_defined_at_a_zero_residual(b, dtype):
         assert loss.item() == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("residual", "log_scale", "b"),
+    [
+        (1.0, -88.7, 1.0),  # 2 z of a z at the edge is inf, which 0 times made NaN
+        (1e-10, -95.0, 1.0),  # 1/a is no number of float32, the loss is
+        (-1e-30, -95.0, 2.0),
+        (1.0, -11.0, 8.0),  # a slope by log a of 1.3e39
+        (1000.0, -4.0, 8.0),
+        (1e30, 65.0, 8.0),
+        (1e-30, -60.0, 0.3),
+        (3.0, 0.5, 1.5),
+    ],
+)
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_gradients_are_those_of_float64_up_to_the_largest_number(residual, log_scale, b, reduction):
+    most, found = torch.finfo(torch.float32).max, []
+    for dtype in (torch.float32, F64):
+        given = [torch.tensor(v, dtype=torch.float32) for v in (residual, 0.0, log_scale, b)]
+        leaves = [v.to(dtype).requires_grad_() for v in given]
+        loss = generalized_gaussian_nll(*leaves, reduction=reduction)
+        found.append((loss, *torch.autograd.grad(loss, leaves)))
+    for got, wanted in zip(*found, strict=True):
+        # A rounding of log a and of r, b log a and b of them in r^b; 8 of each.
+        rtol = 8 * 2.0**-24 * (1 + b * (1 + abs(log_scale)))
+        torch.testing.assert_close(got.double(), wanted.clamp(-most, most), rtol=rtol, atol=1e-7)
+
+
+def test_where_the_loss_is_beyond_all_numbers_slopes_have_their_signs():
+    for residual, log_scale, b in ((1.0, -89.0, 1.0), (-1000.0, -5.0, 8.0), (1.0, -300.0, 2.0)):
+        given = [torch.tensor(v, requires_grad=True) for v in (residual, 0.0, log_scale, b)]
+        loss = generalized_gaussian_nll(*given)
+        assert loss == torch.inf
+        slopes = torch.stack(torch.autograd.grad(loss, given))
+        assert slopes.isfinite().all()
+        sign = math.copysign(1, residual)
+        assert slopes.sign().tolist() == [sign, -sign, -1, 1]
+        none = torch.autograd.grad(0 * generalized_gaussian_nll(*given), given)
+        assert all(slope == 0 for slope in none)
+
+
+def test_the_density_of_the_largest_residual_has_a_slope():
+    z = torch.tensor(3e38, requires_grad=True)
+    one = torch.tensor(1.0)
+    law = GeneralizedGaussian(0 * one, one, one, validate_args=False)
+    assert torch.autograd.grad(law.log_prob(z), z)[0] == -1
+
+
+def test_a_shape_that_is_not_positive_is_refused_where_looking_is_free():
+    x, wrong = torch.ones(2), torch.tensor([1.5, -1.0])
+    with pytest.raises(ValueError, match=r"_nll: shape has -1; expected positive numbers"):
+        generalized_gaussian_nll(x, x, x, wrong)
+    with pytest.raises(ValueError, match=r"log_overlap: shape_t has 0; expected positive numbers"):
+        log_overlap(x, x, x, x, x, 0 * x)
+    with pytest.raises(ValueError, match=r"cross_nll: shape_v has -1; expected positive numbers"):
+        cross_nll(x, x, wrong, x, x, x, x, x)
+    assert generalized_gaussian_nll(x, x, x, torch.nan * x).isnan()
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_is_computed_in_float32(dtype):
     torch.manual_seed(0)

@@ -387,7 +387,11 @@ def test_names_labels_edges_and_thumbnails_go_with_a_file(tmp_path):
         (["nothing"], "expected a folder that .* found no such thing"),
         (["p.npy", "--manifold", "sphere"], "got a sphere"),
         (["p.npy", "--manifold", "torus"], "manifold is 'torus'; expected one of lorentz,"),
-        (["p.npy", "--manifold", "ball"], "rows of points are no points of"),
+        (
+            ["p.npy", "--manifold", "ball"],
+            r"^spaceforms explore: p\.npy: .* are no points of Poinc",
+        ),
+        (["raw.npy"], r"points of --manifold lorentz with .* --manifold may be lorentz, ball,"),
         (["p.npy", "--nearest", "-1"], "nearest is -1; expected 0 to 100"),
         (["p.npy", "--manifold", "euclidean", "--curvature", "1"], "expected 0 or none"),
         (["p.npy", "--names", "short.txt"], "expected 4 names, one a line, got 1"),
@@ -407,6 +411,7 @@ def test_names_labels_edges_and_thumbnails_go_with_a_file(tmp_path):
 def test_what_cannot_be_shown_is_said(words, sentence, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     np.save("p.npy", points(4).numpy())
+    np.save("raw.npy", np.ones((3, 3)))
     np.save("flat.npy", np.ones(3))
     np.save("nan.npy", np.full((3, 3), np.nan))
     np.save("objects.npy", np.array([{}], dtype=object), allow_pickle=True)

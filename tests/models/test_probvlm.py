@@ -483,6 +483,42 @@ def test_wrong_options_are_named():
         ProbVLMConfig("f.npz", "out", epochs=0)
 
 
+@pytest.mark.parametrize("kind", [ProbVLM, PFE, PCME, ProLIP])
+def test_a_loss_is_of_pairs_and_of_some(kind):
+    """One row would be broadcast against thirty, and the mean of none is NaN."""
+    model = kind(3)
+    for rows, others in ((1, 30), (300, 5), (0, 0)):
+        sentence = (
+            rf"^{kind.__name__}\.loss: image has shape \({rows}, 3\) and text \({others}, 3\); "
+            r"expected pairs row by row, both \(B, 3\) with B >= 1\."
+        )
+        with pytest.raises(ValueError, match=sentence):
+            model.loss(torch.zeros(rows, 3), torch.zeros(others, 3))
+    with pytest.raises(ValueError, match=r"\.loss: image has shape \(3,\)"):
+        model.loss(torch.zeros(3), torch.zeros(3))
+    with pytest.raises(TypeError, match=r"ProbVLM: image is a ndarray; expected a torch\.Tensor"):
+        model.loss(np.zeros((2, 3)), torch.zeros(2, 3))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_embeddings_of_any_dtype_are_computed_in_that_of_the_model(dtype):
+    x = torch.linspace(-1, 1, 6).reshape(2, 3).to(dtype)
+    model = ProbVLM(3)
+    wanted = model.uncertainty(x.float(), "image", passes=2)
+    assert all(map(torch.equal, model.uncertainty(x, "image", passes=2), wanted))
+    assert model.loss(x, x).total.isfinite()
+
+
+def test_an_uncertainty_of_what_is_no_embedding_gets_a_sentence():
+    model, x = ProbVLM(3), torch.zeros(2, 3)
+    with pytest.raises(ValueError, match="modality is 'picture'; expected one of image, text"):
+        model.uncertainty(x, "picture")
+    with pytest.raises(ValueError, match="modality is 'picture'; expected one of image, text"):
+        model.law(x, "picture")
+    with pytest.raises(TypeError, match=r"image is a ndarray; expected a torch\.Tensor"):
+        model.uncertainty(x.numpy(), "image")
+
+
 def test_pairs_put_each_picture_with_its_name(features):
     path, data = features
     pairs = Pairs(frozen.load_features(path), data)
