@@ -158,7 +158,9 @@ def test_the_summary_names_each_claim_under_its_verdict_and_what_was_not_run(pag
     summary = page[page.index("## In short") : page.index("## What this cannot show")]
     parts = re.split(r"^\*\*(.*?)\*\*", summary, flags=re.MULTILINE)[1:]
     found = dict(zip(parts[::2], parts[1::2], strict=True))
-    assert list(found) == [*("Holds", "Too few seeds", "Not measured", "Partial", "Without results")]
+    assert list(found) == [
+        *("Holds", "Too few seeds", "Not measured", "Partial", "Without results")
+    ]
     assert found["Holds"].startswith(" (3 of 5 claims):")
     assert (
         "- P0: a is ahead. *paper, table 1*\n- P0: a costs less. *paper, table 3*\n"
