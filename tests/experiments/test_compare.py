@@ -23,12 +23,12 @@ def test_a_figure_of_runs_has_the_interval_of_the_paired_t_test(make_run):
     runs += [make_run("b", k, score=x) for k, x in reversed([*enumerate(b)])]
     got = difference(runs, "a", "b", "score", {})
     low, high = stats.ttest_rel(a, b).confidence_interval()
-    assert (got.low, got.high) == pytest.approx((low, high), rel=1e-12)
-    assert (got.mean, got.seeds) == (pytest.approx((a - b).mean(), rel=1e-12), 7)
+    assert (got.low, got.high) == pytest.approx((low, high), rel=1e-12, abs=0)
+    assert (got.mean, got.seeds) == (pytest.approx((a - b).mean(), rel=1e-12, abs=0), 7)
     # Alone against a number: the t-test of one sample.
     got = difference(runs, "a", None, "score", {}, number=0.3)
     low, high = stats.ttest_1samp(a - 0.3, 0).confidence_interval()
-    assert (got.low, got.high) == pytest.approx((low, high), rel=1e-12)
+    assert (got.low, got.high) == pytest.approx((low, high), rel=1e-12, abs=0)
 
 
 def test_only_seeds_that_both_have_are_paired(make_run):
@@ -65,7 +65,7 @@ def test_the_part_of_concepts_is_what_a_paired_bootstrap_finds(make_run):
     ).confidence_interval
     # A quantile of 20,000 draws is off by some 2 % of the interval's half, and Student's by 0.3 %.
     assert (got.low, got.high) == pytest.approx((found.low, found.high), abs=0.002)
-    assert got.mean == pytest.approx(x.mean() - y.mean(), rel=1e-12)
+    assert got.mean == pytest.approx(x.mean() - y.mean(), rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize(
@@ -174,6 +174,6 @@ def test_the_two_parts_of_an_interval_are_those_of_seeds_and_of_concepts(make_ru
         value(select(runs, "a", {})[s], FIGURE) - value(select(runs, "b", {})[s], FIGURE)
         for s in range(6)
     ]
-    assert got.spread == pytest.approx(np.std(means, ddof=1), rel=1e-12)
+    assert got.spread == pytest.approx(np.std(means, ddof=1), rel=1e-12, abs=0)
     half = np.hypot(stats.t.ppf(0.975, 5) * got.spread / 6**0.5, got.fixed)
-    assert (got.high - got.low) / 2 == pytest.approx(half, rel=1e-12)
+    assert (got.high - got.low) / 2 == pytest.approx(half, rel=1e-12, abs=0)

@@ -158,7 +158,7 @@ def test_bounded_shapes_are_between_their_bounds():
     shape = bounded_shape(raw)
     assert shape[0] >= 0.3
     assert shape[-1] <= 8
-    assert shape[2].item() == pytest.approx(math.sqrt(0.3 * 8), rel=4 * EPS)
+    assert shape[2].item() == pytest.approx(math.sqrt(0.3 * 8), rel=4 * EPS, abs=0)
     odd = shape.log() - math.log(0.3 * 8) / 2
     torch.testing.assert_close(odd, -odd.flip(0), rtol=1e-13, atol=1e-15)
     assert gradcheck(lambda r: bounded_shape(r, 0.5, 3.0), (raw[1:4].detach().requires_grad_(),))
@@ -198,7 +198,9 @@ def test_the_published_objective_has_one_shape_for_all_data(benchmark, b):
     # And the other parameter is that of a Laplace law: E|x| = Gamma(2/b)/Gamma(1/b).
     kappa = (1 / theirs["scale"] + 1e-4) * (theirs["shape"] + 1e-4)
     mean = math.gamma(2 / b) / math.gamma(1 / b)
-    assert kappa == pytest.approx(1 / mean, rel=5 * law.stddev.item() / mean / math.sqrt(count))
+    assert kappa == pytest.approx(
+        1 / mean, rel=5 * law.stddev.item() / mean / math.sqrt(count), abs=0
+    )
     rows = benchmark.table([ours, theirs]).splitlines()
     assert len(rows) == 4
     assert f"| {b:g} | published | " in rows[3]
@@ -210,7 +212,7 @@ def test_the_published_objective_is_its_formula():
         c, s = inverse + 1e-4, b + 1e-4
         expected = min(max(r * c * s, 1e-4), 1e3) - math.log(c) + math.lgamma(1 / s) - math.log(s)
         got = probvlm_surrogate_nll(t(r), t(0.0), t(inverse), t(b))
-        assert got.item() == pytest.approx(expected, rel=1e-14)
+        assert got.item() == pytest.approx(expected, rel=1e-14, abs=0)
 
 
 def test_the_cross_loss_is_an_upper_bound():
@@ -263,9 +265,9 @@ def overlap(m, a, b, n, c, d):
 def test_the_overlap_is_that_of_quadrature(laws):
     with mp.workdps(20):
         expected = float(log_overlap_by_quadrature(*laws))
-    assert overlap(*laws).item() == pytest.approx(expected, rel=2e-12)
+    assert overlap(*laws).item() == pytest.approx(expected, rel=2e-12, abs=0)
     mirrored = overlap(*laws[3:], *laws[:3])
-    assert mirrored.item() == pytest.approx(expected, rel=2e-12)
+    assert mirrored.item() == pytest.approx(expected, rel=2e-12, abs=0)
 
 
 def test_the_overlap_has_its_closed_forms():
@@ -290,7 +292,9 @@ def test_the_overlap_has_its_closed_forms():
     assert narrow.item() == pytest.approx(point.item(), abs=1e-9)
     # Too far apart for any number but in logarithms.
     far = log_overlap(t(1e6), t(0.0), t(2.0), t(0.0), t(0.0), t(2.0))
-    assert far.item() == pytest.approx(-(10**12) / 2 - math.log(2 * math.pi) / 2, rel=4 * EPS)
+    assert far.item() == pytest.approx(
+        -(10**12) / 2 - math.log(2 * math.pi) / 2, rel=4 * EPS, abs=0
+    )
 
 
 @pytest.mark.parametrize(

@@ -72,15 +72,19 @@ def test_bins_have_equal_mass_and_the_correlations_are_scipys(count, bins):
     for k, size in enumerate(found.count.tolist()):
         part = order[start : start + size]
         start += size
-        assert found.uncertainty[k].item() == pytest.approx(u.numpy()[part].mean(), rel=1e-13)
-        assert found.hit[k].item() == pytest.approx(hit.numpy()[part].mean(), rel=1e-13)
+        assert found.uncertainty[k].item() == pytest.approx(
+            u.numpy()[part].mean(), rel=1e-13, abs=0
+        )
+        assert found.hit[k].item() == pytest.approx(hit.numpy()[part].mean(), rel=1e-13, abs=0)
     level, mean = np.arange(bins), found.hit.numpy()
     assert found.spearman == pytest.approx(st.spearmanr(level, mean).statistic, abs=1e-12)
-    assert found.squared_correlation == pytest.approx(st.pearsonr(level, mean)[0] ** 2, rel=1e-10)
+    assert found.squared_correlation == pytest.approx(
+        st.pearsonr(level, mean)[0] ** 2, rel=1e-10, abs=0
+    )
     line = st.linregress(found.uncertainty.numpy(), mean)
     residual = mean - line.intercept - line.slope * found.uncertainty.numpy()
     total = ((mean - mean.mean()) ** 2).sum()
-    assert found.r2 == pytest.approx(1 - (residual**2).sum() / total, rel=1e-10)
+    assert found.r2 == pytest.approx(1 - (residual**2).sum() / total, rel=1e-10, abs=0)
     assert found.score == -found.spearman * found.squared_correlation
 
 
@@ -129,7 +133,7 @@ def test_the_order_of_ties_does_not_count():
     found = calibration(u, hit, bins=4)
     torch.testing.assert_close(found.hit, torch.tensor([1 / 2, 1 / 2, 1 / 6, 1 / 6]).double())
     # Ranks 1.5, 1.5, 3.5, 3.5 against 1 to 4.
-    assert found.spearman == pytest.approx(-2 / math.sqrt(5), rel=1e-12)
+    assert found.spearman == pytest.approx(-2 / math.sqrt(5), rel=1e-12, abs=0)
     turned = calibration(u, hit[[3, 4, 5, 0, 1, 2, 11, 6, 7, 8, 9, 10]], bins=4)
     assert turned.score == found.score
     flat = calibration(u, torch.ones(12), bins=4)
@@ -160,7 +164,7 @@ def test_risk_and_coverage_are_those_of_loops():
     for k in range(1, 102):
         assert coverage[k - 1] == k / 101
         assert risk[k - 1].item() == pytest.approx(loss[order[:k]].mean().item(), abs=1e-14)
-    assert aurc(u, loss) == pytest.approx(risk.mean().item(), rel=1e-15)
+    assert aurc(u, loss) == pytest.approx(risk.mean().item(), rel=1e-15, abs=0)
     assert aurc(loss, loss) <= aurc(u, loss) <= aurc(-loss, loss)
     assert aurc(loss, loss, excess=True) == 0
     # By hand: losses 0, 1, 1 in order give risks 0, 1/2, 2/3; all tied, 2/3 throughout.

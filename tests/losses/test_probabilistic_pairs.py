@@ -128,7 +128,7 @@ def test_it_stays_within_what_the_triangle_inequality_allows():
     var = torch.full((1,), 0.01, dtype=F64)
     antipodal = sampled_sqdist(x, var, -x, var, manifold=sphere)
     s = 2 * math.sqrt(0.02)
-    assert antipodal.item() == pytest.approx((math.pi - s) ** 2, rel=1e-12)
+    assert antipodal.item() == pytest.approx((math.pi - s) ** 2, rel=1e-12, abs=0)
     # The truth lies above: it is a bound.
     drawn = sampled_sqdist(x, var, -x, var, manifold=sphere, method="monte_carlo", samples=4096)
     assert antipodal < drawn < math.pi**2
@@ -168,7 +168,7 @@ def test_the_loss_is_its_formula_in_loops():
 
         in_row, in_column = square[i, j] <= square[i, i], square[i, j] <= square[j, j]
         wanted = entropy(i == j) + 0.1 * (entropy(in_row) + entropy(in_column))
-        assert got[i, j].item() == pytest.approx(wanted, rel=1e-12)
+        assert got[i, j].item() == pytest.approx(wanted, rel=1e-12, abs=0)
         assert match_probability(square[i, j], scale=a, shift=b).item() == pytest.approx(p)
     mean = match_probability_loss(square, scale=a, shift=b)
     torch.testing.assert_close(mean, got.mean(), rtol=1e-13, atol=0)

@@ -231,7 +231,7 @@ def test_rankings_are_their_sums(shadow):
         wanted = max(0.0, float(shadow_distance(p[i], c[i], **options)))
         for j in range(2):
             wanted += max(0.0, 0.7 - float(shadow_distance(p[i], d[i, j], **options)))
-        assert float(found[i]) == pytest.approx(wanted, rel=1e-12)
+        assert float(found[i]) == pytest.approx(wanted, rel=1e-12, abs=0)
     r = torch.linspace(-1, 1, 20, dtype=F64)
     found = disk_ranking(
         *(p, c, r[:5], r[5:10], q, d, r[:5, None], r[10:20].reshape(5, 2)),
@@ -244,7 +244,7 @@ def test_rankings_are_their_sums(shadow):
         for j in range(2):
             away = space.dist(p[i], d[i, j]) - r[i] + r[10 + 2 * i + j]
             wanted += max(0.0, 0.7 - float(away))
-        assert float(found[i]) == pytest.approx(wanted, rel=1e-12)
+        assert float(found[i]) == pytest.approx(wanted, rel=1e-12, abs=0)
 
 
 X = torch.tensor([0.3, 0.4])

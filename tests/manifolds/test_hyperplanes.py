@@ -90,7 +90,9 @@ def test_the_distance_is_the_least_over_the_line_found_by_golden_section(name):
         assert abs(high) < 1.4
         # The search stops at 1e-9, where a minimum is flat to its square.
         least = float(at((low + high) / 2))
-        assert float(hyperplane_distance(manifold, x, p, a)) == pytest.approx(least, rel=1e-13)
+        assert float(hyperplane_distance(manifold, x, p, a)) == pytest.approx(
+            least, rel=1e-13, abs=0
+        )
 
 
 def test_points_beside_the_plane_are_as_far_from_it_as_they_were_sent(manifold):

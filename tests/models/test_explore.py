@@ -176,7 +176,9 @@ def test_the_nearest_are_those_of_all(space, dim, bias):
     table.fill_diagonal_(torch.inf)
     expected = table.sort(1).values[:, :7].numpy()
     assert found.distance == pytest.approx(expected, rel=1e-12, abs=1e-12)
-    assert np.take_along_axis(table.numpy(), found.index, 1) == pytest.approx(expected, rel=1e-12)
+    assert np.take_along_axis(table.numpy(), found.index, 1) == pytest.approx(
+        expected, rel=1e-12, abs=0
+    )
     nearer = table.masked_fill(radius[None] >= radius[:, None], torch.inf)
     assert (found.inwards == -1).sum() == 1
     inner = found.inwards >= 0

@@ -73,4 +73,4 @@ def test_a_margin_is_at_most_zero_inside_all_cones_of_a_product():
         child = torch.tensor(v, dtype=torch.float64)
         x, y = space.from_normal(torch.stack([parent, child]))
         margin = float(cone_margin(x, y, manifold=space))
-        assert margin == pytest.approx((0 if inside else math.pi) - aperture, rel=1e-12)
+        assert margin == pytest.approx((0 if inside else math.pi) - aperture, rel=1e-12, abs=0)

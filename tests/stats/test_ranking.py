@@ -46,16 +46,16 @@ def test_both_are_those_of_the_definition_in_blocks_of_any_size(values, rows, mo
     pairs = some_pairs(25, 60)
     monkeypatch.setattr(_rows, "CELLS", 25 * rows)
     expected = by_definition(table.tolist(), pairs.tolist())
-    assert reconstruction(table, pairs) == pytest.approx(expected, rel=1e-12)
-    assert mean_average_precision(table, pairs) == pytest.approx(expected[0], rel=1e-12)
-    assert mean_rank(table, pairs.flip(0)) == pytest.approx(expected[1], rel=1e-12)
+    assert reconstruction(table, pairs) == pytest.approx(expected, rel=1e-12, abs=0)
+    assert mean_average_precision(table, pairs) == pytest.approx(expected[0], rel=1e-12, abs=0)
+    assert mean_rank(table, pairs.flip(0)) == pytest.approx(expected[1], rel=1e-12, abs=0)
     chosen = pairs[:, 0].unique()[::3]
     expected = by_definition(table.tolist(), pairs.tolist(), chosen.tolist())
-    assert reconstruction(table, pairs, points=chosen) == pytest.approx(expected, rel=1e-12)
+    assert reconstruction(table, pairs, points=chosen) == pytest.approx(expected, rel=1e-12, abs=0)
     ranks = related_ranks(table, pairs, points=chosen)
     each = [by_definition(table.tolist(), pairs.tolist(), [u])[1] for u in chosen.tolist()]
     parts = ranks.split([int((pairs[:, 0] == u).sum()) for u in chosen])
-    assert [float(part.mean()) for part in parts] == pytest.approx(each, rel=1e-12)
+    assert [float(part.mean()) for part in parts] == pytest.approx(each, rel=1e-12, abs=0)
     assert all((part.diff() >= 0).all() for part in parts)
 
 
