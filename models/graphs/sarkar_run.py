@@ -45,7 +45,7 @@ def sarkar_embedding(options: EmbedOptions, graph: Graph) -> tuple[Embedding, di
     nodes = len(graph.names)
     tree, left_out, added = spanning_tree(nodes, graph.parent, graph.child)
     if left_out:
-        say(f"No tree: {left_out:,} of {len(graph.parent):,} edges are left out of a spanning one.")
+        say(f"No tree: a spanning tree leaves out {left_out:,} of {len(graph.parent):,} edges.")
     if added:
         say(
             f"{added + 1:,} components: joined by {added:,} edge{'s' * (added > 1)} from the "

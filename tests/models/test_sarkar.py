@@ -219,7 +219,7 @@ def test_what_is_no_tree_is_said(tmp_path, capsys, monkeypatch):
     path.write_text("a b\na c\nb d\nc d\nx y\n")
     report = embed(EmbedOptions(str(path), tmp_path / "o", dim=3, method="sarkar"))
     said = capsys.readouterr().err
-    assert "No tree: 1 of 5 edges are left out" in said
+    assert "No tree: a spanning tree leaves out 1 of 5 edges." in said
     assert "2 components: joined by 1 edge " in said
     assert report["sarkar"]["edges_left_out"] == report["sarkar"]["edges_added"] == 1
 
