@@ -28,6 +28,8 @@ class HeadOptions:
     epochs: int = 10
     lr: float = 2e-3
     weight_decay: float = 0.1
+    layer_norm: bool = False
+    """Whether each row of features is normalised too; see `GivenFeatures`."""
     judged: str = ""
     """Of several vendors held out the one whose pictures are judged; all if not given."""
     own: dict[str, Any] = field(default_factory=dict)
@@ -57,8 +59,8 @@ def retrieval(
     torch.manual_seed(options.seed)
     heads = make_model(
         options.model,
-        GivenFeatures(image[rows]),
-        GivenFeatures(text),
+        GivenFeatures(image[rows], layer_norm=options.layer_norm),
+        GivenFeatures(text, layer_norm=options.layer_norm),
         embed_dim=options.embed_dim,
         options=options.own,
     )

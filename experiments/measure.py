@@ -83,10 +83,7 @@ def train(folder: Path, options: dict[str, Any], device: str) -> Figures:
             values[f"{direction}, re-ranked gain at 1"] = gain
     data, tests = evaluate.held_out(run)
     for name, index in judged(data, tests).items():
-        both = retrieval(run, data, index).values()
-        values[f"both ways, {name}"] = float(
-            np.mean([np.mean(np.array(r["rank"]) < LAST) for r in both])
-        )
+        values[f"both ways, {name}"] = recall_both_ways(retrieval(run, data, index))
     return {"ranks": retrieval(run, data, tests[main_test]), "values": values}
 
 
@@ -124,10 +121,21 @@ def both_ways(
     }
 
 
+def recall(ranked: dict[str, list[int]]) -> float:
+    """The share of queries whose right answer is among the ten nearest."""
+    return float(np.mean(np.array(ranked["rank"]) < LAST))
+
+
+def recall_both_ways(found: dict[str, dict[str, list[int]]]) -> float:
+    """Its mean over the two directions: what settings are chosen by."""
+    return float(np.mean([recall(ranked) for ranked in found.values()]))
+
+
 def on_frozen(folder: Path, options: dict[str, Any], device: str) -> Figures:
     """Heads on the features of the frozen pair, which are made once for all experiments."""
     from spaceforms.datasets import load_emoji
     from spaceforms.models.encoders.frozen import load_features
+    from spaceforms.search import csls, hubness
 
     plan_folder = folder.parents[1 if folder.parent.name == "tuning" else 0]
     path = plan_folder.parent / "features-frozen.npz"  # every experiment's
@@ -138,7 +146,15 @@ def on_frozen(folder: Path, options: dict[str, Any], device: str) -> Figures:
     scores, concept, candidates = heads.retrieval(
         heads.Options(**options), load_features(path), data
     )
-    return {"ranks": both_ways(scores, data, concept, candidates), "values": {}}
+    values = {}
+    for direction, table in (("image to text", scores), ("text to image", scores.T)):
+        values[f"{direction}, hubness"] = hubness(-table, LAST)
+    scaled = both_ways(-csls(-scores, LAST).numpy(), data, concept, candidates)
+    for direction, ranked in scaled.items():
+        values[f"{direction}, CSLS at 10"] = recall(ranked)
+    found = both_ways(scores, data, concept, candidates)
+    values["both ways"] = recall_both_ways(found)
+    return {"ranks": found, "values": values}
 
 
 def flat(entry: Any, path: str = "") -> dict[str, float]:

@@ -949,6 +949,12 @@ row("search.build_index", _search, [L, B, S, E], smooth=False, near=True, free="
         d, points=d.points(6), factory="Flat", oversample=4, queries=d.points(3), k=2
     )
 )
+row("search.hubness", search.hubness, smooth=False, free="distances")(
+    lambda d: {"distances": _table(d), "k": 2}
+)
+row("search.csls", search.csls, smooth=False, free="distances")(
+    lambda d: {"distances": _table(d), "k": 2}
+)
 for _name in ("Index", "Neighbours"):
     row("search." + _name, lambda: torch.zeros(()))(lambda d: {})
 row("search.load_index", lambda path: torch.zeros(()) if path == "" else search.load_index(path))(

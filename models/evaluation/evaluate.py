@@ -16,6 +16,7 @@ from ...datasets import EmojiData
 from ...datasets.augment import to_float
 from ...datasets.disk import write_text
 from ...datasets.emoji import PICTURES
+from ...search import csls, hubness
 from ..training.checkpoint import evaluation_file
 from ..training.run_folder import check_place
 from ..words import counted
@@ -46,6 +47,7 @@ EMPTY_CONES = (
     "not theirs, do: --min-radius 0.4 --entail-weight 1 --exclude-weight 1."
 )
 _FEW = 0.05
+_NEAR = 10  # neighbours, of which hubs are counted
 LEVELS = ("group", "subgroup", "name", "picture")
 """From the general to the particular."""
 
@@ -83,11 +85,13 @@ def evaluate(
 
     Retrieval is among the names of a test set's own concepts and the set's own pictures, by
     distance on the manifold, in both directions, "by id" (the very concept) and "by family" (a
-    concept that vendors draw alike); of a model with a fusion encoder also "re-ranked", the nearest
-    16 in the order of contrast and matching together (by id). Where pictures of several vendors are
-    tested, names by pictures also "by vendor", the best one first, each among the names of its own
-    pictures (by id). Of the run's own pictures only those held out are tested; of other pictures it
-    cannot be known whether they were trained on, and the result says so.
+    concept that vendors draw alike). "CSLS" is by distances without hubs (by id), and "hubness" how
+    uneven their shares of the ten nearest are (:func:`~spaceforms.search.csls`,
+    :func:`~spaceforms.search.hubness`). Of a model with a fusion encoder there is also "re-ranked",
+    the nearest 16 in the order of contrast and matching together (by id). Where pictures of several
+    vendors are tested, names by pictures also "by vendor", the best one first, each among the names
+    of its own pictures (by id). Of the run's own pictures only those held out are tested; of other
+    pictures it cannot be known whether they were trained on, and the result says so.
 
     Args:
         run: a trained run.
@@ -145,7 +149,16 @@ def _test_set(run: Run, data: EmojiData, index: NDArray[np.int64]) -> dict[str, 
             ("image to text, re-ranked", pictures, by_id),
             ("text to image, re-ranked", texts, by_id.T),
         ]
+    scaled = -csls(-scores, _NEAR).numpy()
+    tables += [
+        ("image to text, CSLS", scaled, by_id),
+        ("text to image, CSLS", scaled.T, by_id.T),
+    ]
     figures |= {key: _recalls(table, relevant) for key, table, relevant in tables}
+    figures["hubness"] = {
+        "image to text": hubness(-scores, min(_NEAR, scores.shape[1])),
+        "text to image": hubness(-scores.T, min(_NEAR, scores.shape[0])),
+    }
     if len(np.unique(data.vendor[index])) > 1:
         figures["by vendor"] = _by_vendor(scores, by_id, data, index)
     figures["at chance"] = _at_chance(figures)
@@ -261,6 +274,8 @@ def as_table(result: dict[str, Any]) -> str:
             lines.append(
                 f"  {what:28}{_recalls_in_words(value)}   {counted(value['names'], 'name')}"
             )
+        uneven = ", ".join(f"{key} {value:.2f}" for key, value in test["hubness"].items())
+        lines.append(f"  {'hubness':28}  {uneven}")
         lines += selective_lines(test["AURC"])
         for name_of_tree, scores in test.get("tree", {}).items():
             lines.append(f"  {f'tree of {name_of_tree}':28}" + "".join(f"{k:>10}" for k in scores))

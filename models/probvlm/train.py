@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ...datasets import EmojiData
 from ..encoders.frozen import Features
 from ..image_text import ImageTextModel
-from ..registry import make_model
+from ..registry import design_of, make_model
 from ..training.optim import learning_rate
 from .alignment_heads import GivenFeatures, Parts, coordinates, fit_heads
 from .baselines import PCME, PFE, ProLIP
@@ -34,10 +34,11 @@ class Pairs:
 def train_heads(config: ProbVLMConfig, pairs: Pairs, rows: NDArray[np.int64]) -> ImageTextModel:
     """The heads of a model, trained on some rows; in evaluation mode."""
     torch.manual_seed(config.seed)
+    radial = design_of(config.model, config.embed_dim, {}).lift == "normal"  # lengths are radii
     heads = make_model(
         config.model,
-        GivenFeatures(pairs.image[rows]),
-        GivenFeatures(pairs.text[rows]),
+        GivenFeatures(pairs.image[rows], layer_norm=radial),
+        GivenFeatures(pairs.text[rows], layer_norm=radial),
         embed_dim=config.embed_dim,
         options={},
     )

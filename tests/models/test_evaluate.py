@@ -24,11 +24,13 @@ from spaceforms.models.evaluation.evaluate import (
 )
 from spaceforms.models.evaluation.figures import draw_run
 from spaceforms.models.evaluation.hierarchy import level_texts
+from spaceforms.models.evaluation.retrieval import recall_at
 from spaceforms.models.evaluation.run import load_run
 from spaceforms.models.training.checkpoint import EVALUATION, METRICS, MODEL
 from spaceforms.models.training.data import load_data
 from spaceforms.models.training.log import Log, read_log
 from spaceforms.models.training.loop import train
+from spaceforms.search import csls, hubness
 
 
 @pytest.mark.parametrize("model", ["meru", "clip"])
@@ -63,6 +65,25 @@ def test_retrieval_agrees_with_distances_counted_one_by_one(trained):
         hits += concepts[int(np.argmin(distances))] == data.concept[row]
     figure = evaluate(run)["tests"]["vendor"]["image to text, by id"]["recall"]["1"]
     assert figure == pytest.approx(hits / len(index))
+
+
+def test_recall_without_hubs_is_that_of_csls_in_both_directions(trained):
+    run = trained(epochs=1)
+    found = evaluate(run)["tests"]["vendor"]
+    data, tests = held_out(run)
+    index = tests["vendor"]
+    concept = data.concept[index]
+    names = np.unique(concept)
+    d = run.distances(
+        image_points(run, data, index), text_points(run, [data.names[c] for c in names])
+    )
+    for direction, table, right in (
+        ("image to text", d, concept[:, None] == names),
+        ("text to image", d.T, concept == names[:, None]),
+    ):
+        best = recall_at(-csls(table).numpy(), right)
+        assert [*found[f"{direction}, CSLS"]["recall"].values()] == best
+        assert found["hubness"][direction] == hubness(table)
 
 
 def test_radius_is_the_distance_from_the_origin_for_meru_and_from_the_empty_caption_for_clip(
@@ -315,6 +336,7 @@ def test_the_table_has_every_figure_in_its_place():
     test["tree"] = {"groups": scores}
     areas = {"probability": 0.711, "margin": 0.722, "random": 0.733, "best": 0.744}
     test["AURC"] = {"image to text": areas, "text to image": {k: v + 0.1 for k, v in areas.items()}}
+    test["hubness"] = {"image to text": 1.83, "text to image": 2.92}
     names = ("accuracy", "macro", "chance", "most frequent")
     for k, level in enumerate(("subgroup", "group")):
         test[f"zero-shot {level}"] = {n: 0.5 + k / 10 + j / 100 for j, n in enumerate(names)}
@@ -351,6 +373,7 @@ def test_the_table_has_every_figure_in_its_place():
     (head,) = [x for x in lines if "TIE" in x]
     assert head.split() == ["tree", "of", "groups", "TIE", "LCA"]
     assert [row(r) for r in ("mean", "chance")] == [[1.5, 3.5], [2.5, 4.5]]
+    assert any(x.endswith("  image to text 1.83, text to image 2.92") for x in lines)
     (head,) = [x for x in lines if "AURC" in x]
     assert head.split()[-4:] == list(areas)
     for direction, found in test["AURC"].items():

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ from spaceforms.models.probvlm.baselines import PCME, PFE, ProLIP, augmentation_
 from spaceforms.models.probvlm.config import ProbVLMConfig
 from spaceforms.models.probvlm.contents import Contents, contents, contents_figures
 from spaceforms.models.probvlm.run import as_table, run
-from spaceforms.models.probvlm.train import Pairs, train_adapters
+from spaceforms.models.probvlm.train import Pairs, train_adapters, train_heads
 from spaceforms.models.probvlm.uncertainty import calibration_figures, hits_at_1, likelihood_figures
 
 DIM = 6
@@ -271,6 +272,20 @@ def test_heads_standardise_by_what_they_are_made_from_and_learn_to_align():
     scores = model.encode_image(image) @ model.encode_text(text).T
     right = np.eye(60, dtype=bool)
     assert hits_at_1(scores.detach().numpy(), right).mean() > 0.9
+
+
+def test_rows_are_normalised_after_columns_where_asked_and_so_are_heads_that_have_radii():
+    torch.manual_seed(0)
+    some = torch.randn(60, 12) * (0.5 + torch.rand(60, 1)) + 3
+    out = GivenFeatures(some, layer_norm=True)(some)
+    plain = GivenFeatures(some)(some)
+    wanted = (plain - plain.mean(1, keepdim=True)) / plain.std(1, keepdim=True, correction=0)
+    torch.testing.assert_close(out, wanted, rtol=1e-4, atol=1e-5)  # its epsilon, 1e-5
+    pairs = SimpleNamespace(image=some, text=some, family=torch.arange(60))
+    for model, normalised in (("meru", True), ("euclip", True), ("clip", False)):
+        config = ProbVLMConfig("-", "-", model=model, embed_dim=4, head_epochs=1)
+        heads = train_heads(config, pairs, np.arange(60))
+        assert heads.image_encoder.layer_norm is normalised
 
 
 def test_coordinates_are_normal_ones_where_a_model_lifts_by_them():
