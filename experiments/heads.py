@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from spaceforms.datasets import EmojiData
+from spaceforms.manifolds import Manifold
 from spaceforms.models.encoders.frozen import Features
 from spaceforms.models.probvlm.alignment_heads import GivenFeatures, fit_heads
 from spaceforms.models.registry import design_of, make_model
@@ -45,11 +47,11 @@ def Options(**options: Any) -> HeadOptions:
     return HeadOptions(**{k: v for k, v in options.items() if k in known}, own=own)
 
 
-def retrieval(
+def points(
     options: HeadOptions, found: Features, data: EmojiData
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Scores (N, C) of held-out pictures and names, larger is nearer; the pictures' concepts (N,)
-    and the names' (C,)."""
+) -> tuple[Manifold, Tensor, Tensor, NDArray[np.int64], NDArray[np.int64]]:
+    """The space, points (N, m) of held-out pictures and (C, m) of names in it, and the pictures'
+    concepts (N,) and the names' (C,)."""
     split = data.by_vendor(options.held_out)
     rows, test = split.train, split.tests["vendor"]
     if options.judged:
@@ -77,5 +79,15 @@ def retrieval(
     candidates = np.unique(found.concept[test])
     with torch.no_grad():
         images, names = heads.encode_image(image[test]), heads.encode_text(name[candidates])
-        distances = heads.manifold.cdist(images.double(), names.double(), matmul=True)
-    return -distances.numpy(), found.concept[test], candidates
+    return heads.manifold, images, names, found.concept[test], candidates
+
+
+def retrieval(
+    options: HeadOptions, found: Features, data: EmojiData
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Scores (N, C) of held-out pictures and names, larger is nearer; the pictures' concepts (N,)
+    and the names' (C,)."""
+    manifold, images, names, concept, candidates = points(options, found, data)
+    with torch.no_grad():
+        distances = manifold.cdist(images.double(), names.double(), matmul=True)
+    return -distances.numpy(), concept, candidates

@@ -20,6 +20,7 @@ from typing import Any
 
 import embed
 import heads
+import joined
 import noise
 import numpy as np
 import selection
@@ -131,26 +132,44 @@ def recall_both_ways(found: dict[str, dict[str, list[int]]]) -> float:
     return float(np.mean([recall(ranked) for ranked in found.values()]))
 
 
-def on_frozen(folder: Path, options: dict[str, Any], device: str) -> Figures:
-    """Heads on the features of the frozen pair, which are made once for all experiments."""
-    from spaceforms.datasets import load_emoji
+def frozen_features(folder: Path, device: str) -> Any:
+    """The features of the frozen pair, which are made once for all experiments."""
     from spaceforms.models.encoders.frozen import load_features
-    from spaceforms.search import csls, hubness
 
     plan_folder = folder.parents[1 if folder.parent.name == "tuning" else 0]
     path = plan_folder.parent / "features-frozen.npz"  # every experiment's
     with once(path) as first:
         if first:
             make_features(path, {}, frozen=True, device=device)
-    data = load_emoji()
-    scores, concept, candidates = heads.retrieval(
-        heads.Options(**options), load_features(path), data
-    )
-    values = {}
+    return load_features(path)
+
+
+def on_frozen(folder: Path, options: dict[str, Any], device: str) -> Figures:
+    """Heads on the features of the frozen pair."""
+    from spaceforms.datasets import load_emoji
+
+    found = frozen_features(folder, device)
+    return found_and_hubs(*heads.retrieval(heads.Options(**options), found, load_emoji()))
+
+
+def side_by_side(folder: Path, options: dict[str, Any], device: str) -> Figures:
+    """Models trained by themselves, together in the product of their spaces."""
+    given = joined.Options(**options)
+    found = frozen_features(folder, device) if "frozen" in given.parts else None
+    return found_and_hubs(*joined.retrieval(folder, given, found, device))
+
+
+def found_and_hubs(scores: np.ndarray, concept: np.ndarray, candidates: np.ndarray) -> Figures:
+    """Ranks by scores; hubs among the ten nearest, and recall by distances without them."""
+    from spaceforms.datasets import load_emoji
+    from spaceforms.search import csls, hubness
+
+    data, values = load_emoji(), {}
     for direction, table in (("image to text", scores), ("text to image", scores.T)):
         values[f"{direction}, hubness"] = hubness(-table, LAST)
     scaled = both_ways(-csls(-scores, LAST).numpy(), data, concept, candidates)
     for direction, ranked in scaled.items():
+        values[f"{direction}, CSLS at 1"] = float(np.mean(np.array(ranked["rank"]) < 1))
         values[f"{direction}, CSLS at 10"] = recall(ranked)
     found = both_ways(scores, data, concept, candidates)
     values["both ways"] = recall_both_ways(found)
@@ -274,6 +293,7 @@ KINDS: dict[str, Callable[[Path, dict[str, Any], str], Figures]] = {
         selection.figures(folder, selection.Options(**options), device)
     ),
     "heads": on_frozen,
+    "joined": side_by_side,
     "noise": lambda folder, options, device: _values(noise.figures(noise.Options(**options))),
 }
 

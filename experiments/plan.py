@@ -52,7 +52,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-KINDS = ("train", "probvlm", "selection", "noise", "wordnet", "embed", "heads")
+KINDS = ("train", "probvlm", "selection", "noise", "wordnet", "embed", "heads", "joined")
 NEEDED = ("title", "question", "kind", "seeds", "variants")
 KEYS = {*NEEDED, "options", "grid", "tuning", "quick", "claims", "tables", "picture", "over"}
 WHOLE = ("seeds", "grid", "variants", "quick", "claims", "tables", "picture", "over")
