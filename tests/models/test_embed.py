@@ -568,6 +568,8 @@ def test_from_an_edge_list_to_files_and_answers(tree, tmp_path, capsys):
     assert [n.distance for n in near] == pytest.approx(smallest, rel=1e-6)
     with pytest.raises(KeyError, match=r"there is no node 'N31' among 32; did you mean 'n31'"):
         embedding.index("N31")
+    with pytest.raises(TypeError, match=r"name is 31; expected a text, as '31'\."):
+        embedding.nearest(31)
     with pytest.raises(KeyError, match=r"there is no node 'zebra' among 32\."):
         embedding.nearest("zebra")
 
