@@ -72,7 +72,7 @@ def tree_layout(
             or leads too far; weights that are not positive.
     """
     where = "plotting.tree_layout"
-    if np.ndim(parent) != 1:  # type: ignore[arg-type]
+    if np.ndim(parent) != 1:
         raise ValueError(
             f"{where}: parent has shape {tuple(np.shape(parent))}; expected N numbers, the parent "
             "of each node. Pairs (parent, child) are what draw_tree takes."
