@@ -14,13 +14,13 @@ from unicodedata import normalize
 
 import numpy as np
 
-from .disk import MOST_TEXT, is_file, is_system, open_file, read_file, to_text
+from .disk import MOST_TABLE, MOST_TEXT, is_file, is_system, open_file, read_file, to_text
 from .pair import CAPTIONS, KEYS, Fault, Pair, captioned_pair, make_pair, parse
 from .pictures import OTHERS, SUFFIXES
 
 LISTS = (
     *("captions.jsonl", "metadata.jsonl", "captions.tsv", "captions.csv", "metadata.csv"),
-    "captions.txt",
+    *("captions.json", "captions.txt"),
 )
 _NAMES = (
     *("file", "file_name", "image", "filename", "filepath", "file_path", "image_path"),
@@ -45,7 +45,8 @@ class Folder:
     texts is drawn from; perhaps ``family`` and ``general``, as in a `Pair`); in
     ``captions.tsv``, a line ``a/b.jpg<TAB>caption``, several for several captions; in
     ``captions.csv`` or ``metadata.csv``, the same with commas, semicolons, tabs or bars, both
-    under a header of the words above or none; or beside each
+    under a header of the words above or none; in ``captions.json``, an array of such objects,
+    captions by names, ``{"a/b.jpg": ["...", "..."]}``, or what COCO has; or beside each
     picture, at any depth, in a ``.txt``, ``.caption`` or ``.json`` of the same name, all lines of
     which are one caption; or, where no picture has a text beside it, in ``captions.txt``, as in
     ``captions.csv``. A ``.json``
@@ -95,7 +96,9 @@ class Folder:
             entries = list(self._siblings())
         if not any(isinstance(entry, Pair) for entry in entries):
             if lists:
-                read = self._jsonl if lists[0].suffix == ".jsonl" else self._table
+                read = {".jsonl": self._jsonl, ".json": self._json}.get(
+                    lists[0].suffix, self._table
+                )
                 entries = list(read(lists[0]))
             else:
                 entries = self._classes() or entries
@@ -312,19 +315,38 @@ class Folder:
                 content = parse(line)
             except ValueError as error:
                 raise ValueError(f"{where}: expected a JSON object, but {error}.") from error
-            if not isinstance(content, dict):
-                raise ValueError(f"{where}: expected a JSON object, got {type(content).__name__}.")
-            name = next((content[n] for n in _NAMES if n in content), None)
-            if name is None:
-                keys = ", ".join(content)[:200]
-                raise ValueError(f"{where}: expected {_EXPECTED}, got the keys {keys!r}.")
-            if not isinstance(name, str):
-                raise ValueError(f"{where}: expected a text for a picture's name, got {name!r}.")
+            pair = self._object(content, where)
             if fault:
                 yield fault
-            if not any(key in content for key in KEYS):
-                content["caption"] = next((content[w] for w in _WORDS if w in content), "")
-            yield self._listed(name, content, where)
+            yield pair
+
+    def _json(self, path: Path) -> Iterator[Pair | Fault]:
+        data = read_file(path, MOST_TABLE)
+        try:
+            content = parse(data)
+        except ValueError as error:
+            raise ValueError(f"{path}: expected JSON, but {error}.") from error
+        if isinstance(content, dict):
+            by_name = _of_coco(content, path) if "annotations" in content else content
+            content = [{"file": name, "caption": texts} for name, texts in by_name.items()]
+        if not isinstance(content, list):
+            raise ValueError(f"{path}: expected objects, got {type(content).__name__}.")
+        for k, entry in enumerate(content, 1):
+            yield self._object(entry, f"{path}: entry {k}")
+
+    def _object(self, content: Any, where: str) -> Pair | Fault:
+        """The pair of an object with a name and captions, under whatever words."""
+        if not isinstance(content, dict):
+            raise ValueError(f"{where}: expected a JSON object, got {type(content).__name__}.")
+        name = next((content[n] for n in _NAMES if n in content), None)
+        if name is None:
+            keys = ", ".join(content)[:200]
+            raise ValueError(f"{where}: expected {_EXPECTED}, got the keys {keys!r}.")
+        if not isinstance(name, str):
+            raise ValueError(f"{where}: expected a text for a picture's name, got {name!r}.")
+        if not any(key in content for key in KEYS):
+            content["caption"] = next((content[w] for w in _WORDS if w in content), "")
+        return self._listed(name, content, where)
 
     def _listed(self, name: str, content: dict[str, Any], where: str) -> Pair | Fault:
         """The pair of a name in a list, which names pictures in the folder and nothing else."""
@@ -363,6 +385,21 @@ class Folder:
         found = self._lower.get(name)
         self._moved.extend([name] if found else [])
         return found
+
+
+def _of_coco(content: dict[str, Any], path: Path) -> dict[str, list[Any]]:
+    """The captions of each picture in an annotation file of COCO."""
+    captions: dict[str, list[Any]] = {}
+    try:
+        names = {image["id"]: image["file_name"] for image in content["images"]}
+        for one in content["annotations"]:
+            captions.setdefault(names[one["image_id"]], []).append(one["caption"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path}: expected images with id and file_name, and annotations with image_id and "
+            f"caption, as COCO has them, got others ({error!r:.80})."
+        ) from error
+    return captions
 
 
 def _columns(header: list[str]) -> tuple[int, int] | None:

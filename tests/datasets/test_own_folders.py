@@ -319,6 +319,49 @@ def test_a_csv_that_cannot_be_read_is_told_by_its_line(tmp_path, text, message):
         Folder(folder)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"image": "a.png", "caption": ["a cat", "one"]}, {"image": "d/b.png", "title": "a dog"}],
+        {"a.png": ["a cat", "one"], "d/b.png": "a dog"},
+        {
+            "images": [{"id": 7, "file_name": "a.png"}, {"id": 3, "file_name": "d/b.png"}],
+            "annotations": [
+                {"image_id": 7, "id": 1, "caption": "a cat"},
+                {"image_id": 3, "id": 2, "caption": "a dog"},
+                {"image_id": 7, "id": 3, "caption": "one"},
+            ],
+        },
+    ],
+)
+def test_captions_json_is_an_array_captions_by_name_or_that_of_coco(tmp_path, content):
+    folder = _pictures(tmp_path, "a.png", "d/b.png")
+    (folder / "captions.json").write_text(json.dumps(content, indent=1))
+    assert _found(folder) == ({"a": ("a cat", "one"), "d/b": ("a dog",)}, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[1, 2]", r"entry 1: expected a JSON object, got int"),
+        ('[{"img": "a.png"}]', r"entry 1: expected one of file, .*got the keys 'img'"),
+        ('"a.png"', r"captions\.json: expected objects, got str"),
+        ("[1", r"captions\.json: expected JSON, but Expecting"),
+        (
+            '{"images": [], "annotations": [{"image_id": 1}]}',
+            r"as COCO has them, got others \(KeyE",
+        ),
+        ('{"images": 3, "annotations": []}', r"as COCO has them, got others \(TypeError"),
+        ('{"images": [{"id": [], "file_name": ""}], "annotations": []}', r"got others \(TypeErr"),
+    ],
+)
+def test_a_captions_json_that_cannot_be_read_is_told(tmp_path, text, message):
+    folder = _pictures(tmp_path, "a.png")
+    (folder / "captions.json").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        Folder(folder)
+
+
 def test_keys_that_say_no_name_are_told(tmp_path):
     folder = _pictures(tmp_path, "a.png")
     (folder / "captions.jsonl").write_text('{"img": "a.png", "caption": "a cat"}\n')
