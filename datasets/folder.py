@@ -14,13 +14,21 @@ from unicodedata import normalize
 
 import numpy as np
 
-from .disk import MOST_TEXT, is_file, is_system, open_file, read_file, to_text
+from .disk import MOST_TABLE, MOST_TEXT, is_file, is_system, open_file, read_file, to_text
 from .pair import CAPTIONS, KEYS, Fault, Pair, captioned_pair, make_pair, parse
 from .pictures import OTHERS, SUFFIXES
 
-LISTS = ("captions.jsonl", "metadata.jsonl", "captions.tsv", "captions.csv", "metadata.csv")
-_NAMES = ("file", "file_name", "image", "filename")
-_LABEL = "label"  # a caption where there is no other
+LISTS = (
+    *("captions.jsonl", "metadata.jsonl", "captions.tsv", "captions.csv", "metadata.csv"),
+    *("captions.json", "captions.txt"),
+)
+_NAMES = (
+    *("file", "file_name", "image", "filename", "filepath", "file_path", "image_path"),
+    *("image_name", "path"),
+)
+_LABEL = "label"
+_WORDS = (*KEYS, "title", "description", "prompt", "comment", _LABEL)  # the first that is there
+_EXPECTED = f"one of {', '.join(_NAMES)} and one of {', '.join(_WORDS)}"
 # Folders so called hold parts of the data, and are no classes.
 _PARTS = frozenset({"train", "training", "val", "valid", "validation", "dev", "test", "testing"})
 _NAMED = 3  # faults that an error names
@@ -32,13 +40,21 @@ class Folder:
 
     Captions are found, the first of these that is there: in ``captions.jsonl`` or
     ``metadata.jsonl``, a line a picture, ``{"file": "a/b.jpg", "caption": "..."}`` (also
-    ``file_name``, ``filename`` or ``image``, and ``captions``, ``text`` or ``label``; a list of
+    ``filename``, ``filepath``, ``image`` and their like, and ``captions``, ``text``, ``title``,
+    ``label`` and theirs; a list of
     texts is drawn from; perhaps ``family`` and ``general``, as in a `Pair`); in
     ``captions.tsv``, a line ``a/b.jpg<TAB>caption``, several for several captions; in
-    ``captions.csv`` or ``metadata.csv``, the same with commas or semicolons, under a header of the
-    words above or none; or beside each
-    picture, at any depth, in a ``.txt``, ``.caption`` or ``.json`` of the same name. A ``.json``
+    ``captions.csv`` or ``metadata.csv``, the same with commas, semicolons, tabs or bars, both
+    under a header of the words above or none; in ``captions.json``, an array of such objects,
+    captions by names, ``{"a/b.jpg": ["...", "..."]}``, or what COCO has; or beside each
+    picture, at any depth, in a ``.txt``, ``.caption`` or ``.json`` of the same name, all lines of
+    which are one caption; or, where no picture has a text beside it, in ``captions.txt``, as in
+    ``captions.csv``. A ``.json``
     without a caption, as downloaders leave them, hides no ``.txt``. Suffixes may be in capitals.
+
+    A name in a list is a path in the folder. A picture that is not there and whose name has no
+    folder is looked for in all folders below, and ``note`` says so; where there are several of the
+    name none is taken.
 
     Where there is no text at all and all pictures lie in two or more folders of the folder, these
     are taken for classes: the name of its folder, with blanks for ``_`` and ``-``, is the caption
@@ -72,14 +88,25 @@ class Folder:
         self._seen: Counter[str] = Counter()
         self._bare: list[Path] = []  # pictures without a caption of their own
         self.note = ""
-        found = next((path / name for name in LISTS if is_file(path / name)), None)
-        if found is None:
+        self._lower: dict[str, Path | None] | None = None  # pictures in folders below, by name
+        self._moved: list[str] = []  # names in a list whose pictures are there
+        lists = [path / name for name in LISTS if is_file(path / name)]
+        entries: list[Pair | Fault] = []
+        if not lists or lists[0].suffix == ".txt":
             entries = list(self._siblings())
-            if not any(isinstance(entry, Pair) for entry in entries):
+        if not any(isinstance(entry, Pair) for entry in entries):
+            if lists:
+                read = {".jsonl": self._jsonl, ".json": self._json}.get(
+                    lists[0].suffix, self._table
+                )
+                entries = list(read(lists[0]))
+            else:
                 entries = self._classes() or entries
-        else:
-            read = {".tsv": self._tsv, ".csv": self._csv}.get(found.suffix, self._jsonl)
-            entries = list(read(found))
+        if self._moved:
+            self.note = (
+                f"found in folders below: {len(self._moved):,} of the pictures that "
+                f"{lists[0].name} names without a folder (the first: {self._moved[0]!r})"
+            )
         self._pairs = [pair for pair in entries if isinstance(pair, Pair)]
         self._faults = [fault for fault in entries if isinstance(fault, Fault)]
         if not self._pairs:
@@ -89,10 +116,23 @@ class Folder:
                 f"{path}: expected pictures with captions ({', '.join(LISTS)}, a .txt beside "
                 f"each picture, or a folder for each class) or .tar shards, found none"
                 f"{f' among {kinds}' if kinds else ''}{f' ({first})' if first else ''}."
+                f"{self._advice()}"
             )
 
     def __repr__(self) -> str:
         return f"Folder({self.path}, {len(self._pairs):,} pairs)"
+
+    def _advice(self) -> str:
+        """What the folder may have been meant as, in a sentence."""
+        top = sorted({picture.relative_to(self.path).parts[0] for picture in self._bare})
+        part = next((name for name in top if name.lower() in _PARTS), None)
+        if part is not None:
+            return f" Of data in parts take one: {self.path / part}."
+        for other in sorted(self.path.iterdir()):
+            suffix = other.suffix.lower()
+            if suffix in (".csv", ".tsv", ".jsonl") and other.name not in LISTS:
+                return f" If {other.name} is the list of captions, call it captions{suffix}."
+        return ""
 
     def one_pass(
         self, lane: int, lanes: int, rng: np.random.Generator, buffer: int
@@ -205,22 +245,8 @@ class Folder:
         if self._inside is not None and not path.resolve().is_relative_to(self._inside):
             raise ValueError(f"{path} leads out of the folder")
 
-    def _tsv(self, path: Path) -> Iterator[Pair | Fault]:
-        captions: dict[str, list[str]] = {}
-        for k, line, fault in _lines(path):
-            name, tab, caption = line.partition("\t")
-            if k == 1 and Path(name).suffix.lower() not in SUFFIXES:
-                continue  # a first line that names no picture is a header
-            if not tab:
-                raise ValueError(f"{path}: line {k}: expected file<TAB>caption, got {line[:60]!r}.")
-            if fault:
-                yield fault
-            captions.setdefault(name, []).append(caption)
-        for name, texts in captions.items():
-            yield self._listed(name, {"caption": texts}, str(path))
-
-    def _csv(self, path: Path) -> Iterator[Pair | Fault]:
-        captions: dict[str, list[str]] = {}
+    def _table(self, path: Path) -> Iterator[Pair | Fault]:
+        """A list of lines with a name and a caption, and perhaps a header and more columns."""
         faults: list[Fault] = []
         number = 0
 
@@ -231,27 +257,48 @@ class Folder:
                 faults.extend([fault] if fault else [])
                 yield line.removeprefix("\ufeff") + "\n"
 
+        def wrong(expected: str, got: str) -> ValueError:
+            return ValueError(f"{path}: line {number}: expected {expected}, got {got}.")
+
         read = lines()
         first = next(read, "")
-        sign = "," if "," in first else ";"
-        name, caption, label = 0, 1, False
+        tabs = path.suffix == ".tsv"  # in which quotes are signs like any other
+        signs = [c for c in ("\t" if tabs else "\t,;|") if c in first]
+        sign = min(signs, key=first.index, default="\t" if tabs else ",")
+        every = chain([first] if first else [], read)
+        rows: Iterator[list[str]] = (
+            (line.rstrip("\n").split(sign) for line in every)
+            if tabs
+            else csv.reader(every, delimiter=sign, strict=True)
+        )
+        row_of = f"file{'<TAB>' if sign == chr(9) else sign}caption"
+        captions: dict[str, list[str]] = {}
+        name, caption, label, width = 0, 1, False, 2
         try:
-            for k, row in enumerate(csv.reader(chain([first], read), delimiter=sign, strict=True)):
+            for k, row in enumerate(rows):
                 header = [cell.strip().lower() for cell in row]
                 if k == 0 and not any(Path(cell).suffix in SUFFIXES for cell in header):
-                    name, caption = _columns(header, f"{path}: line {number}")
-                    label = header[caption] == _LABEL
+                    found = _columns(header)
+                    if found is None and (len(row) > 2 or not tabs):
+                        raise wrong(f"a header with {_EXPECTED}", repr(", ".join(header)[:200]))
+                    name, caption = found or (0, 1)
+                    label = header[caption : caption + 1] == [_LABEL]
+                    width = max(width, len(row))
                     continue
                 if len(row) <= max(name, caption):
-                    got = sign.join(row)[:60]
-                    raise ValueError(
-                        f"{path}: line {number}: expected file{sign}caption, got {got!r}."
+                    raise wrong(row_of, repr(sign.join(row)[:60]))
+                while len(row) > width and not row[-1].strip():  # spreadsheets end lines so
+                    row.pop()
+                if len(row) > width and caption == width - 1 and (tabs or k):
+                    row[caption:] = [sign.join(row[caption:])]
+                if len(row) > width:
+                    raise wrong(
+                        f"{row_of}, with quotes around a caption that has {sign!r} in it, or a "
+                        "header that says which column it is",
+                        repr(sign.join(row)[:60]),
                     )
                 if label and row[caption].strip().isdecimal():
-                    raise ValueError(
-                        f"{path}: line {number}: expected words under 'label', got a number, "
-                        f"{row[caption][:60]!r}."
-                    )
+                    raise wrong("words under 'label'", f"a number, {row[caption][:60]!r}")
                 captions.setdefault(row[name].strip(), []).append(row[caption])
         except csv.Error as error:
             raise ValueError(
@@ -268,21 +315,45 @@ class Folder:
                 content = parse(line)
             except ValueError as error:
                 raise ValueError(f"{where}: expected a JSON object, but {error}.") from error
-            if not isinstance(content, dict):
-                raise ValueError(f"{where}: expected a JSON object, got {type(content).__name__}.")
-            name = next((content[n] for n in _NAMES if n in content), None)
-            if not isinstance(name, str):
-                raise ValueError(f"{where}: expected a text under 'file', got {name!r}.")
+            pair = self._object(content, where)
             if fault:
                 yield fault
-            if _LABEL in content and not any(key in content for key in KEYS):
-                content["caption"] = content[_LABEL]
-            yield self._listed(name, content, where)
+            yield pair
+
+    def _json(self, path: Path) -> Iterator[Pair | Fault]:
+        data = read_file(path, MOST_TABLE)
+        try:
+            content = parse(data)
+        except ValueError as error:
+            raise ValueError(f"{path}: expected JSON, but {error}.") from error
+        if isinstance(content, dict):
+            by_name = _of_coco(content, path) if "annotations" in content else content
+            content = [{"file": name, "caption": texts} for name, texts in by_name.items()]
+        if not isinstance(content, list):
+            raise ValueError(f"{path}: expected objects, got {type(content).__name__}.")
+        for k, entry in enumerate(content, 1):
+            yield self._object(entry, f"{path}: entry {k}")
+
+    def _object(self, content: Any, where: str) -> Pair | Fault:
+        """The pair of an object with a name and captions, under whatever words."""
+        if not isinstance(content, dict):
+            raise ValueError(f"{where}: expected a JSON object, got {type(content).__name__}.")
+        name = next((content[n] for n in _NAMES if n in content), None)
+        if name is None:
+            keys = ", ".join(content)[:200]
+            raise ValueError(f"{where}: expected {_EXPECTED}, got the keys {keys!r}.")
+        if not isinstance(name, str):
+            raise ValueError(f"{where}: expected a text for a picture's name, got {name!r}.")
+        if not any(key in content for key in KEYS):
+            content["caption"] = next((content[w] for w in _WORDS if w in content), "")
+        return self._listed(name, content, where)
 
     def _listed(self, name: str, content: dict[str, Any], where: str) -> Pair | Fault:
         """The pair of a name in a list, which names pictures in the folder and nothing else."""
         if "\\" in name and not is_file(self.path / name):  # written on Windows
             name = name.replace("\\", "/")
+        if name.startswith(f"{self.path.absolute().as_posix()}/"):
+            name = name.removeprefix(f"{self.path.absolute().as_posix()}/")
         parts = PurePosixPath(name).parts
         if ".." in parts or name.startswith("/") or PureWindowsPath(name).drive:
             return Fault("files refused", f"{where}: {name[:200]!r} leads out of the folder")
@@ -292,24 +363,50 @@ class Folder:
         spelt = (
             self.path / some for some in (name, normalize("NFC", name), normalize("NFD", name))
         )
-        picture = next(filter(is_file, spelt), self.path / name)
+        picture = next(filter(is_file, spelt), None) or self._below(name) or self.path / name
         try:
             self._check(picture)
         except (OSError, ValueError) as error:
             return Fault("files refused", f"{where}: {_words(error)}")
         return make_pair(PurePosixPath(name).with_suffix("").as_posix(), content, picture)
 
+    def _below(self, name: str) -> Path | None:
+        """The one picture of that name in a folder of the folder."""
+        if "/" in name:
+            return None
+        if self._lower is None:
+            self._lower = {}
+            for here, folders, names in os.walk(self.path):
+                folders[:] = [f for f in folders if not is_system([f])]
+                for other in names:
+                    if Path(other).suffix.lower() in SUFFIXES:
+                        twice = other in self._lower
+                        self._lower[other] = None if twice else Path(here, other)
+        found = self._lower.get(name)
+        self._moved.extend([name] if found else [])
+        return found
 
-def _columns(header: list[str], where: str) -> tuple[int, int]:
-    """Which columns have the pictures' names and the captions."""
-    name = next((header.index(n) for n in _NAMES if n in header), None)
-    caption = next((header.index(n) for n in (*KEYS, _LABEL) if n in header), None)
-    if name is None or caption is None:
+
+def _of_coco(content: dict[str, Any], path: Path) -> dict[str, list[Any]]:
+    """The captions of each picture in an annotation file of COCO."""
+    captions: dict[str, list[Any]] = {}
+    try:
+        names = {image["id"]: image["file_name"] for image in content["images"]}
+        for one in content["annotations"]:
+            captions.setdefault(names[one["image_id"]], []).append(one["caption"])
+    except (KeyError, TypeError) as error:
         raise ValueError(
-            f"{where}: expected a header with one of {', '.join(_NAMES)} and one of "
-            f"{', '.join((*KEYS, _LABEL))}, got {', '.join(header)[:200]!r}."
-        )
-    return name, caption
+            f"{path}: expected images with id and file_name, and annotations with image_id and "
+            f"caption, as COCO has them, got others ({error!r:.80})."
+        ) from error
+    return captions
+
+
+def _columns(header: list[str]) -> tuple[int, int] | None:
+    """Which columns have the pictures' names and the captions, if the header says so."""
+    name = next((header.index(n) for n in _NAMES if n in header), None)
+    caption = next((header.index(n) for n in _WORDS if n in header), None)
+    return None if name is None or caption is None else (name, caption)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str, Fault | None]]:

@@ -72,7 +72,12 @@ def tree_layout(
             or leads too far; weights that are not positive.
     """
     where = "plotting.tree_layout"
-    above = np.asarray(array(parent), dtype=np.int64).reshape(-1)
+    if np.ndim(parent) != 1:
+        raise ValueError(
+            f"{where}: parent has shape {tuple(np.shape(parent))}; expected N numbers, the parent "
+            "of each node. Pairs (parent, child) are what draw_tree takes."
+        )
+    above = np.asarray(array(parent), dtype=np.int64)
     count = len(above)
     if not count or above.max() >= count or above.min() < -1:
         raise ValueError(

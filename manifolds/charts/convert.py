@@ -121,6 +121,8 @@ def _both(where: str, source: object, target: object) -> tuple[Chart, Chart]:
     if not shared and not (fixed and m.sign == k.sign and m.radius == k.radius):
         raise ValueError(
             f"{where}: source is {source} and target is {target}; expected one curvature. Give a "
-            "chart the manifold itself, Klein(manifold), to share a curvature that is learned."
+            "chart the manifold itself, Klein(manifold), to share a curvature that is learned. To "
+            "another curvature there is no way that keeps distances; target.from_normal of "
+            "source.to_normal keeps those from the origin."
         )
     return a, b

@@ -26,6 +26,9 @@ from .options import SPACES, ExploreOptions, space_of
 Ints = NDArray[np.int64]
 _SIDE, _SMALL, _MANY = 64, 32, 4_000  # pixels of a thumbnail; from how many on they are small
 _NAMED = 3  # names in a message
+_NAME_WORDS = frozenset(  # what a header calls a column of names, which may be numbers
+    ["", "name", "names", "id", "index", "item", "key", "label", "node", "title", "word"]
+)
 
 
 @dataclass(frozen=True)
@@ -198,16 +201,21 @@ def _of_npy(path: Path) -> Tensor:
 
 
 def _of_table(path: Path, sign: str) -> tuple[Tensor, tuple[str, ...] | None]:
-    """Numbers of a table; a first row of words is a header, a first column of words has names."""
+    """Numbers of a table; a first row of words is a header, a first column of words has names, and
+    so has one of numbers that the header calls so."""
     text, whole = to_text(read_file(path, MOST_TABLE))
     if not whole:
         raise ValueError(f"{path}: expected text in UTF-8, got other bytes.")
     rows = [row for row in csv.reader(io.StringIO(text), delimiter=sign) if any(row)]
-    if rows and not any(map(_is_number, rows[0][1:] or rows[0])):
-        rows = rows[1:]
+    first = [cell.strip().lower() for cell in rows[0]] if rows else []
+    # pandas calls columns 0, 1, 2 and its index, which stands first, nothing.
+    counted = first[:1] == [""] and first[1:] == [str(k) for k in range(len(first) - 1)]
+    headed = counted or not any(map(_is_number, first[1:] or first))
+    rows = rows[headed:]
     if not rows:
         raise ValueError(f"{path}: expected rows of numbers, got none.")
-    named = any(not _is_number(row[0]) for row in rows)
+    named = headed and len(first) > 1 and first[0] in _NAME_WORDS
+    named = named or any(not _is_number(row[0]) for row in rows)
     table = [row[1:] if named else row for row in rows]
     for k, row in enumerate(table):
         wrong = next((cell for cell in row if not _is_number(cell)), None)

@@ -48,8 +48,9 @@ class EmbedOptions:
     nouns below one, as wordnet:bird.n.01. Fields
     are separated by tabs, commas, semicolons or blanks, as in the first line, or lines are JSON
     ({"parent": "animal", "child": "dog"} or ["animal", "dog"]) or one array of such; triples of a
-    knowledge graph, `animal hypernym_of dog`, and arrows, `animal -> dog`, are read too. Quotes
-    around names, a header, blank lines, comments (#) and gzip are understood; text is UTF-8.
+    knowledge graph, `animal hypernym_of dog`, arrows, `animal -> dog`, tables of nodes with their
+    parents (`id, parent_id`) and what networkx writes are read too. Quotes around names, a header,
+    blank lines, comments (#) and gzip are understood; text is UTF-8.
     Self-loops are left out, duplicates are merged, and several roots and components are fine; a
     cycle is an error, unless --closure False.
 

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 
 from ...datasets.disk import MOST_TABLE, MOST_TEXT, open_file, printable
 from ..words import counted
+from .edge_documents import edges_of
 
 Order = Literal["parent-child", "child-parent"]
 
@@ -25,6 +26,8 @@ _LOWER = frozenset(
 # These say which comes first, and not which is above: an order that is asked for counts.
 _FIRST = frozenset(["source", "from", "head", "subject"])
 _SECOND = frozenset(["target", "to", "tail", "object"])
+# Of a table of nodes, each with the node above it.
+_NODE = frozenset(["id", "name", "node", "key", "code", "item", "term", "title", "label"])
 _RELATION = frozenset(["relation", "relationship", "rel", "predicate", "edge"])
 _WEIGHT = frozenset(["weight"])
 _ARROW = re.compile(r"[^\t,;]*(->|=>|→)[^\t,;]*;?\s*")
@@ -33,6 +36,21 @@ _WANTED = (
     'an object {"parent": ..., "child": ...} or a list [parent, child] a line, or one array of them'
 )
 _SHOWN = 60  # characters of a line in a message
+_NUMBERED = _NODE | {"", "index", "unnamed: 0"}  # also a column that counts the rows
+# networkx.write_edgelist writes what it knows of an edge behind it.
+_KNOWN = re.compile(r"[\t ,;]\{.*\}\s*$")
+_KNOWN_WEIGHT = re.compile(r"""['"]weight['"]: (?:np\.\w+\()?([-+.\w]+)""")
+_WHOLE = re.compile(r"[-+]?\d+"), re.compile(r"[-+]?\d+\.0")
+_FOREIGN = (
+    (re.compile(rb"PK\x03\x04|\xd0\xcf\x11\xe0"), "a spreadsheet or an archive"),
+    (re.compile(rb"PAR1[\0-\x1f]|SQLite format 3\0"), "Parquet or SQLite"),
+    (re.compile(rb"\x93NUMPY|\x89HDF|\x80[\x02-\x05]"), "arrays or a pickle"),
+    (re.compile(rb"\s*<(\?xml|graphml|gexf|rdf:RDF|!DOCTYPE)"), "XML"),
+    (re.compile(rb"%%MatrixMarket"), "a matrix of Matrix Market"),
+    (re.compile(rb"\(.*\)[^()]*;\s*$"), "a tree in Newick's form"),
+    (re.compile(rb"(graph\s*(\[\s*)?$|Creator \")"), "GML"),
+)
+"""How other forms of graphs begin, two of which would fall into names."""
 
 
 class Row(NamedTuple):
@@ -73,7 +91,13 @@ def columns_of(cells: Sequence[str]) -> Columns | None:
         one, two = place(upper), place(lower)
         if one is not None and two is not None and one != two:
             return Columns(one, two, place(_RELATION), place(_WEIGHT), upper is not _FIRST)
-    return None
+    one = place(_UPPER)
+    if one is None:
+        return None
+    # A node is called by the word that "parent_id" or "parent name" has too, else by the only one.
+    shared = words[one] & _NODE
+    nodes = [k for k, some in enumerate(words) if k != one and some <= (shared or _NODE) and some]
+    return Columns(one, nodes[0], None, place(_WEIGHT), True) if len(nodes) == 1 else None
 
 
 class Rows:
@@ -83,11 +107,14 @@ class Rows:
         order: the one asked for, or that of a header.
         notes: what was taken for what, in words.
         arrow: whether names have an arrow between them.
+        roots: how many rows of nodes have no node above.
+        remarks: how many lines after the first row begin with a ``#``.
+        shortened: how many names lost the ``.0`` that made them another's.
     """
 
     def __init__(self, path: str, order: Order | None) -> None:
         self.path, self.order, self.notes, self.arrow = path, order, list[str](), False
-        self.number = 0
+        self.number = self.roots = self.remarks = self.shortened = 0
         self._edge: int | None = None  # in an array, which has no lines
         self._third: str | None = None  # what a third field is, by the first row
         self._keys: dict[tuple[str, ...], Columns] = {}
@@ -101,14 +128,14 @@ class Rows:
                 return
             name = self.path.lower().removesuffix(".gz")
             if name.endswith((".jsonl", ".ndjson", ".json")) or first.lstrip()[0] in "{[":
-                yield from map(self._of_json, self._values(first, lines))
+                yield from filter(None, map(self._of_json, self._values(first, lines)))
                 return
             split = self._split(first)
             cells = split(first)
             headed = self._headed(cells)
             if headed is None:
                 yield self._plain(cells)
-            yield from map(headed or self._plain, map(split, lines))
+            yield from filter(None, map(headed or self._plain, map(split, lines)))
 
     def wrong(self, expected: str, got: str) -> ValueError:
         """What is said of the row that was read last."""
@@ -136,6 +163,7 @@ class Rows:
 
     def _lines(self, file: BinaryIO) -> Iterator[str]:
         """Lines that say something, without their ends."""
+        told = False
         while raw := file.readline(MOST_TEXT + 1):
             self.number += 1
             if len(raw) > MOST_TEXT:
@@ -144,6 +172,11 @@ class Rows:
                 if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
                     raise self.wrong("text in UTF-8", "UTF-16; save it as UTF-8")
                 raw = raw.removeprefix(b"\xef\xbb\xbf")
+                other = next((name for sign, name in _FOREIGN if sign.match(raw)), None)
+                if other is not None:
+                    raise self.wrong(
+                        "text, a parent and a child a line", f"{other}; save it as .csv"
+                    )
             try:
                 line = raw.decode()
             except UnicodeDecodeError as error:
@@ -154,17 +187,23 @@ class Rows:
             line = line.rstrip("\r\n")
             if "\0" in line:
                 raise self.wrong("text", "a zero byte")
+            self.remarks += told and line.lstrip().startswith("#")
             parts = line.split("\r") if "\r" in line else (line,)  # old Macs end lines by CR alone
             for k, part in enumerate(parts):
                 self.number += k > 0
                 stripped = part.lstrip()
                 if stripped and not stripped.startswith("#"):
+                    told = True
                     yield part
 
     # -- text -----------------------------------------------------------------------------------
 
     def _split(self, first: str) -> Callable[[str], list[str]]:
         """How lines like the first one fall into fields."""
+        if known := _KNOWN.search(first):
+            names = self._split(first[: known.start()])
+            self._third = "weight"
+            return lambda line: self._of_networkx(line, names)
         if _ARROW.fullmatch(first):
             self.arrow, self._between = True, "an arrow"
             return self._of_arrow
@@ -178,6 +217,15 @@ class Rows:
             return self._quoted(line, sign) if '"' in line else line.split(sign)
 
         return fields
+
+    def _of_networkx(self, line: str, names: Callable[[str], list[str]]) -> list[str]:
+        known = _KNOWN.search(line)
+        if known is None:
+            raise self.wrong(
+                "what is known of an edge in braces, as in the first line", _short(line)
+            )
+        weight = _KNOWN_WEIGHT.search(known.group())
+        return [*names(line[: known.start()]), weight.group(1) if weight else ""]
 
     def _of_arrow(self, line: str) -> list[str]:
         ends = re.split("->|=>|→", line.strip().rstrip(";"))  # a line of DOT ends in a semicolon
@@ -196,15 +244,23 @@ class Rows:
             said = "a quote that is not closed" if "unexpected end" in f"{error}" else f"{error}"
             raise self.wrong("quotes in pairs around a name", said) from None
 
-    def _headed(self, cells: list[str]) -> Callable[[list[str]], Row] | None:
+    def _headed(self, cells: list[str]) -> Callable[[list[str]], Row | None] | None:
         """How rows under a header are read, which may say that the child comes first; None if the
         first row is no header."""
         columns = columns_of(cells)
-        # A third column whose name says nothing has weights.
-        if columns is None or set(range(len(cells))) - columns.known - {
-            2 * (len(cells) == 3) or -1
-        }:
+        words = {cell.strip().lower() for cell in cells}
+        if columns is None:
+            if words & _UPPER and len(words & _NODE) > 1:  # by which of them are nodes named above?
+                raise self.wrong("a header with columns parent and child", _listed(cells))
             return None
+        others = sorted(set(range(len(cells))) - columns.known)
+        if len(cells) == 3 and others and cells[others[0]].strip().lower() not in _NUMBERED:
+            if others != [2]:
+                return None  # an edge with a relation
+            others = []  # a third column whose name says nothing has weights
+        if others:
+            named = ", ".join(printable(cells[k].strip()) or "one without a name" for k in others)
+            self.notes.append(f"columns left out: {named[:_SHOWN]}")
         one, two = sorted(columns[:2])
         found: Order = "parent-child" if columns.upper < columns.lower else "child-parent"
         names = f"'{cells[one].strip().lower()}, {cells[two].strip().lower()}'"
@@ -215,20 +271,37 @@ class Rows:
             self.notes.append(
                 f"the header {names} says {found}; the order asked for, {self.order}, was taken"
             )
-        if (one, two) == (0, 1) and columns.relation is None and len(cells) < 4:
+        if (one, two) == (0, 1) and columns.relation is None and len(cells) < 4 and not others:
             self._third = "weight"
-            return self._plain
+            return lambda row: self._hung(self._plain(row), columns.upper, columns.definite)
 
-        def take(row: list[str]) -> Row:
+        def take(row: list[str]) -> Row | None:
             if len(row) != len(cells):
                 raise self.wrong(
                     f"{len(cells)} columns as in the header, with {self._between} between them",
                     _listed(row),
                 )
             relation, weight = (None if k is None else row[k] for k in columns[2:4])
-            return Row(row[one], row[two], relation, weight)
+            edge = Row(row[one], row[two], relation, weight)
+            return self._hung(edge, int(columns.upper > columns.lower), columns.definite)
 
         return take
+
+    def _hung(self, row: Row, upper: int, definite: bool) -> Row | None:
+        """A row of a node and the node above it, which end that is; None for a root, which has
+        none. Beside nodes 1, 2, 3 pandas writes nodes above as 1.0 and 2.0, since roots have none.
+        Where no word says which end is above, the row as it is."""
+        ends = [row.one, row.two]
+        if not definite:
+            return row
+        if not ends[upper].strip() and ends[1 - upper].strip():
+            self.roots += 1
+            return None
+        short, long = _WHOLE
+        if long.fullmatch(ends[upper].strip()) and short.fullmatch(ends[1 - upper].strip()):
+            ends[upper] = ends[upper].strip().removesuffix(".0")
+            self.shortened += 1
+        return row._replace(one=ends[0], two=ends[1])
 
     def _plain(self, row: list[str]) -> Row:
         """A row that no header explains: two names and perhaps a weight, or a relation between
@@ -261,26 +334,31 @@ class Rows:
         except (ValueError, RecursionError):
             found = None
         edges = isinstance(found, list) and all(isinstance(x, list | dict) for x in found[:1])
-        if first.lstrip().startswith("[") and (found is None or edges):
-            yield from self._array(first, lines)
+        if found is None or edges or (isinstance(found, dict) and edges_of(found) is not None):
+            yield from self._document(first, lines)
             return
         yield self._parsed(first)
         yield from map(self._parsed, lines)
 
-    def _array(self, first: str, lines: Iterator[str]) -> Iterator[Any]:
+    def _document(self, first: str, lines: Iterator[str]) -> Iterator[Any]:
         number, parts, size = self.number, [first], len(first)
         for line in lines:
             parts.append(line)
             size += len(line)
             if size > MOST_TABLE:
                 raise self.wrong(
-                    f"an array of at most {MOST_TABLE:,} letters, or an edge a line", "more"
+                    f"a document of at most {MOST_TABLE:,} letters, or an edge a line", "more"
                 )
         try:
             found = json.loads("\n".join(parts))
         except (ValueError, RecursionError):
             self.number = number
             raise self.wrong(_WANTED, _short(first)) from None
+        if isinstance(found, dict):
+            found = edges_of(found)
+        if not isinstance(found, list):
+            self.number = number
+            raise self.wrong(_WANTED, _short(first))
         for self._edge, value in enumerate(found, 1):
             yield value
 
@@ -290,11 +368,16 @@ class Rows:
         except (ValueError, RecursionError):
             raise self.wrong(_WANTED, _short(line)) from None
 
-    def _of_json(self, value: Any) -> Row:
+    def _of_json(self, value: Any) -> Row | None:
+        turned = definite = False
         if isinstance(value, dict):
             columns = self._named(tuple(value))
             row = [None if k is None else list(value.values())[k] for k in columns[:4]]
-            if self.order == "child-parent" and columns.definite:  # keys say which is which
+            definite = columns.definite
+            if definite and row[0] is None and row[1] is not None:
+                row[0] = ""
+            turned = self.order == "child-parent" and definite  # keys say which is which
+            if turned:
                 row[:2] = row[1::-1]
             ends, more = row[:2], row[2:]
         elif isinstance(value, list):
@@ -307,7 +390,8 @@ class Rows:
         if not more:
             return self._plain([str(cell) for cell in ends])
         relation, weight = (None if cell is None else str(cell) for cell in more)
-        return Row(str(ends[0]), str(ends[1]), relation, weight)
+        edge = Row(str(ends[0]), str(ends[1]), relation, weight)
+        return self._hung(edge, int(turned), definite)
 
     def _named(self, keys: tuple[str, ...]) -> Columns:
         """What the keys of an object name."""

@@ -105,6 +105,14 @@ class _Reader:
         if not self.first:
             raise ValueError(f"{self.path}: expected edges, one a line, got none.")
         notes, names = self.rows.notes, list(self.place)
+        if self.rows.roots:
+            notes.append(f"{counted(self.rows.roots, 'row')} without a parent taken for roots")
+        if self.rows.shortened:
+            words = counted(self.rows.shortened, "parent")
+            notes.append(f"{words} written as 1.0 beside nodes as 1 taken for the same numbers")
+        if self.rows.remarks:
+            words = counted(self.rows.remarks, "line")
+            notes.append(f"{words} that begin with # left out as comments after the first edge")
         if self.respelt:
             words = counted(len(self.respelt), "name was", "names were")
             notes.append(f"{words} put into Unicode's composed form (NFC)")

@@ -77,7 +77,10 @@ class Embedding:
 
         Raises:
             KeyError: there is no such node; the sentence has names like it.
+            TypeError: a number; names are texts, also those that were numbers in the list of edges.
         """
+        if not isinstance(name, str):
+            raise TypeError(f"name is {name!r}; expected a text, as '{name}'.")
         # Names are stored composed (NFC); one that is typed on a Mac may come decomposed.
         for spelt in (name, normalize("NFC", name)):
             if spelt in self._place:

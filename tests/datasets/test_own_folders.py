@@ -261,6 +261,23 @@ def test_a_name_is_told_in_one_line_and_without_controls_of_a_terminal():
         ("captions.csv", 'caption,width,image\na cat,4,a.png\n"a dog, asleep",4,d/b.png\n'),
         ("captions.csv", "\ufefffilename;label\na.png;a cat\nd/b.png;a dog, asleep\n"),
         ("metadata.csv", 'a.png,a cat\nd/b.png,"a dog,\nasleep"\n'),
+        # as open_clip, pandas with its index, and Flickr30k have them
+        ("captions.csv", "filepath\ttitle\na.png\ta cat\nd/b.png\ta dog, asleep\n"),
+        ("captions.csv", ',image_path,caption\n0,a.png,a cat\n1,d/b.png,"a dog, asleep"\n'),
+        ("captions.csv", "image_name| n| comment\na.png| 0| a cat\nd/b.png| 0| a dog, asleep\n"),
+        ("captions.tsv", "id\timage\tcaption\n1\ta.png\ta cat\n2\td/b.png\ta dog, asleep\n"),
+        ("captions.tsv", "caption\timage\na cat\ta.png\na dog, asleep\td/b.png\n"),
+        ("captions.tsv", "picture\twords\na.png\ta cat\nd/b.png\ta dog,\tasleep\n"),
+        ("captions.txt", 'image,caption\na.png,a cat\nd/b.png,"a dog, asleep"\n'),
+        ("captions.csv", "image;caption\na.png;a cat;;\nd/b.png;a dog, asleep;;\n"),
+        # a caption that stands last may have commas without quotes
+        ("captions.csv", "image,caption\na.png,a cat\nd/b.png,a dog, asleep\n"),
+        ("captions.csv", "a.png,a cat\nd/b.png,a dog, asleep\n"),
+        (
+            "captions.jsonl",
+            '{"image_path": "a.png", "prompt": "a cat"}\n'
+            '{"path": "d/b.png", "description": "a dog, asleep", "label": 3}\n',
+        ),
         (
             "metadata.jsonl",
             '{"filename": "a.png", "label": "a cat"}\n'
@@ -284,13 +301,119 @@ def test_a_list_is_read_by_the_words_of_its_header(tmp_path, name, text):
         ("filename,label\na.png,3\n", r"line 2: expected words under 'label', got a number, '3'"),
         ("file,caption\na.png\n", r"line 2: expected file,caption, got 'a\.png'"),
         ('file,caption\na.png,"a cat\n', r"line 2: expected quotes in pairs"),
+        (
+            "caption,file\na cat,a.png\na dog, asleep,b.png\n",
+            r"line 3: expected file,caption, with quotes around a caption that has ',' in it",
+        ),
+        (
+            "a.png,a cat, asleep\n",
+            r"line 1: .*or a header that says which column it is, got 'a\.pn",
+        ),
+        ("", r"expected pictures with captions"),
     ],
 )
 def test_a_csv_that_cannot_be_read_is_told_by_its_line(tmp_path, text, message):
     folder = _pictures(tmp_path, "a.png")
     (folder / "captions.csv").write_text(text)
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        Folder(folder)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"image": "a.png", "caption": ["a cat", "one"]}, {"image": "d/b.png", "title": "a dog"}],
+        {"a.png": ["a cat", "one"], "d/b.png": "a dog"},
+        {
+            "images": [{"id": 7, "file_name": "a.png"}, {"id": 3, "file_name": "d/b.png"}],
+            "annotations": [
+                {"image_id": 7, "id": 1, "caption": "a cat"},
+                {"image_id": 3, "id": 2, "caption": "a dog"},
+                {"image_id": 7, "id": 3, "caption": "one"},
+            ],
+        },
+    ],
+)
+def test_captions_json_is_an_array_captions_by_name_or_that_of_coco(tmp_path, content):
+    folder = _pictures(tmp_path, "a.png", "d/b.png")
+    (folder / "captions.json").write_text(json.dumps(content, indent=1))
+    assert _found(folder) == ({"a": ("a cat", "one"), "d/b": ("a dog",)}, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[1, 2]", r"entry 1: expected a JSON object, got int"),
+        ('[{"img": "a.png"}]', r"entry 1: expected one of file, .*got the keys 'img'"),
+        ('"a.png"', r"captions\.json: expected objects, got str"),
+        ("[1", r"captions\.json: expected JSON, but Expecting"),
+        (
+            '{"images": [], "annotations": [{"image_id": 1}]}',
+            r"as COCO has them, got others \(KeyE",
+        ),
+        ('{"images": 3, "annotations": []}', r"as COCO has them, got others \(TypeError"),
+        ('{"images": [{"id": [], "file_name": ""}], "annotations": []}', r"got others \(TypeErr"),
+    ],
+)
+def test_a_captions_json_that_cannot_be_read_is_told(tmp_path, text, message):
+    folder = _pictures(tmp_path, "a.png")
+    (folder / "captions.json").write_text(text)
     with pytest.raises(ValueError, match=message):
         Folder(folder)
+
+
+def test_keys_that_say_no_name_are_told(tmp_path):
+    folder = _pictures(tmp_path, "a.png")
+    (folder / "captions.jsonl").write_text('{"img": "a.png", "caption": "a cat"}\n')
+    with pytest.raises(ValueError, match=r"one of file, .*got the keys 'img, caption'"):
+        Folder(folder)
+
+
+def test_pictures_of_a_list_are_looked_for_in_folders_below(tmp_path):
+    """As Flickr8k comes: captions.txt beside a folder of pictures."""
+    folder = _pictures(tmp_path, "Images/a.png", "Images/b.png", "Images/c.png", "other/c.png")
+    (folder / "captions.txt").write_text("image,caption\na.png,a cat\na.png,one\nc.png,two\n")
+    pairs = {p.key: p for p in Folder(folder).in_order()}
+    assert pairs["a"].path == folder / "Images/a.png"
+    assert pairs["a"].captions == ("a cat", "one")
+    assert pairs["c"].path == folder / "c.png"  # there are two: none is taken
+    assert Folder(folder).note == (
+        "found in folders below: 1 of the pictures that captions.txt names without a folder "
+        "(the first: 'a.png')"
+    )
+
+
+def test_captions_txt_is_no_list_where_texts_are_beside_pictures(tmp_path):
+    folder = _pictures(tmp_path, "a.png")
+    (folder / "a.txt").write_text("a cat")
+    (folder / "captions.txt").write_text("a cat\n")
+    assert _found(folder)[0] == {"a": ("a cat",)}
+
+
+def test_a_whole_path_into_the_folder_is_a_name_in_it(tmp_path):
+    folder = _pictures(tmp_path / "data", "a.png")
+    _pictures(tmp_path, "b.png")
+    (folder / "captions.csv").write_text(
+        f"filepath,title\n{folder}/a.png,a cat\n{tmp_path}/b.png,a dog\n{folder}/../b.png,a dog\n"
+    )
+    pairs, faults = _found(folder)
+    assert pairs == {"a": ("a cat",)}
+    assert [fault.kind for fault in faults] == ["files refused"] * 2
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("train/cat/1.png", "val/cat/2.png"), r"in parts take one: .*/train\.$"),
+        (
+            ("a.png", "b.png", "results.csv"),
+            r"If results\.csv is the list of captions, call it captions\.csv\.$",
+        ),
+    ],
+)
+def test_what_a_folder_may_have_been_meant_as_is_said(tmp_path, names, message):
+    with pytest.raises(FileNotFoundError, match=message):
+        Folder(_pictures(tmp_path, *names))
 
 
 def test_folders_of_classes_are_captions_where_there_are_no_others(tmp_path):

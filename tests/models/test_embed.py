@@ -124,10 +124,87 @@ def written(pattern):
         (written("{p},r,{c}\n") + "dog,eats,cat\n", "e.csv", {"relation": "r"}),
         (PLAIN.replace("\t", ",r,") + "bone,for,dog\n", "e.csv", {"relation": " r"}),
         ("animal,r,dog\nanimal,s,cat\ndog,t,poodle\nplant,r,oak\n", "e.csv", {"relation": "r,s,t"}),
+        # as pandas, Gephi and databases write tables: columns more, and roots that have no parent
+        (",parent,child\n" + written("0,{p},{c}\n"), "e.csv", {}),
+        ("id,parent,child,note\n" + written("0,{p},{c},\n"), "e.csv", {}),
+        ("Source,Target,Type,Id,Weight\n" + written("{p},{c},Directed,0,1.0\n"), "e.csv", {}),
+        ("name,parent\nanimal,\n" + written("{c},{p}\n") + "plant,\n", "e.csv", {}),
+        ("parent\tnode\n\tanimal\n" + PLAIN, "e.tsv", {}),
+        ("id,name,parent_id\nanimal,Animal,\n" + written("{c},x,{p}\n"), "e.csv", {}),
+        ("manager name,id,name\n,1,plant\n" + written("{p},7,{c}\n"), "e.csv", {}),
+        (
+            '{"id": "plant", "parent": null}\n' + written('{{"id": "{c}", "parent": "{p}"}}\n'),
+            "j",
+            {},
+        ),
+        # networkx: write_edgelist, node_link_data; D3; children by their parents
+        (written("{p} {c} {{}}\n"), "e.edgelist", {}),
+        (written("{p}\t{c}\t{{'kind': 'a, {{b}}', 'weight': 1.0}}\n"), "e.edgelist", {}),
+        (
+            json.dumps(
+                {
+                    "directed": True,
+                    "nodes": [{"id": "dog"}],
+                    "edges": [{"source": p, "target": c, "weight": 1} for p, c in ROWS],
+                },
+                indent=2,
+            ),
+            "e.json",
+            {},
+        ),
+        (
+            json.dumps({"directed": True, "links": [{"source": p, "target": c} for p, c in ROWS]}),
+            "j",
+            {},
+        ),
+        (
+            json.dumps({"animal": ["dog", "cat"], "dog": ["poodle"], "plant": ["oak"]}),
+            "e.json",
+            {},
+        ),
     ],
 )
 def test_a_graph_is_the_same_however_it_is_written(graph_of, content, name, options):
     assert named(graph_of(content, name, **options)) == set(ROWS)
+
+
+def test_a_nested_tree_is_read_however_deep(graph_of):
+    tree = {
+        "name": "animal",
+        "children": [{"name": "dog", "children": [{"name": "poodle"}]}, "cat"],
+    }
+    assert named(graph_of(json.dumps(tree, indent=1), "e.json")) == set(ROWS[:3])
+    deep = '{"name": 0, "children": [' * 300 + "]}" * 300
+    with pytest.raises(ValueError, match="expected edges between different nodes"):
+        graph_of(deep, "e.json")
+
+
+def test_weights_of_networkx_are_read_of_what_it_knows_of_an_edge(graph_of):
+    content = "a b {'kind': 'x', 'weight': 3}\nb c {'weight': np.float64(0.5)}\nb d {}\n"
+    graph = graph_of(content, "e.txt")
+    assert graph.names == ("a", "b", "c", "d")
+    assert graph.weight.tolist() == [3, 0.5, 1]
+
+
+@pytest.mark.parametrize(
+    ("content", "edges", "note"),
+    [
+        ("id,parent_id\n1,\n2,1.0\n3,2.0\n", {("1", "2"), ("2", "3")}, "2 parents written as 1.0"),
+        (
+            '[{"id": 2, "parent": 1.0}, {"id": 3, "parent": 2.0}]',
+            {("1", "2"), ("2", "3")},
+            "2 parents",
+        ),
+        ("child,parent\n1,\n2,1\n", {("1", "2")}, "1 row without a parent taken for roots"),
+        ("k,parent,child,x\n0,a,b,1\n", {("a", "b")}, "columns left out: k, x"),
+        (",parent,child\n0,a,b\n", {("a", "b")}, "columns left out: one without a name"),
+        ("a,b\n#tag,c\nb,#tag\n# end\n", {("a", "b"), ("b", "#tag")}, "2 lines that begin with #"),
+    ],
+)
+def test_what_was_made_of_a_table_is_said(graph_of, content, edges, note):
+    graph = graph_of(content, "e.csv")
+    assert named(graph) == edges
+    assert any(said.startswith(note) for said in graph.notes)
 
 
 def test_a_first_line_that_is_an_edge_by_itself_is_asked_about(graph_of):
@@ -225,6 +302,26 @@ def test_names_keep_what_quotes_protect(graph_of):
             "e.gz: expected a whole gzip file",
         ),
         ("# nothing\n\n", "e.txt", "e.txt: expected edges, one a line, got none"),
+        ("name,parent\n,\n", "e.csv", "e.csv:2: expected two names, got an empty one"),
+        ("from,to\na,\n", "e.csv", "e.csv:2: expected two names, got an empty one"),
+        ("id,name,parent\n1,a,\n", "e.csv", "e.csv:1: expected a header with columns parent and"),
+        ("a b {}\nb c\n", "e.txt", "e.txt:2: expected what is known of an edge in braces, as in"),
+        (
+            '{"nodes": [{"id": 1}]}',
+            "e.json",
+            "e.json: edge 1: expected names that are text or numb",
+        ),
+        ('{"name": "a",\n"child": "b"}', "e.json", "e.json:1: expected an object"),
+        (
+            b"PK\x03\x04\0\0",
+            "e.xlsx",
+            "e.xlsx:1: expected text, a parent and a child a line, got a s",
+        ),
+        (b"PAR1\x15\4", "e.parquet", "got Parquet or SQLite; save it as .csv."),
+        (b"\x93NUMPY\1", "e.npy", "got arrays or a pickle; save it as .csv."),
+        ("<?xml version='1.0'?>\n<graphml/>", "e.graphml", "got XML; save it as .csv."),
+        ("graph [\n  directed 1\n", "e.gml", "got GML; save it as .csv."),
+        ("((A:1,B:2)C:1,D:3)R;\n", "e.nwk", "got a tree in Newick's form; save it as .csv."),
         ("", "e.txt", "e.txt: expected edges, one a line, got none"),
         ("a a\nb b\n", "e.txt", "e.txt: expected edges between different nodes, got none"),
     ],
@@ -471,6 +568,8 @@ def test_from_an_edge_list_to_files_and_answers(tree, tmp_path, capsys):
     assert [n.distance for n in near] == pytest.approx(smallest, rel=1e-6)
     with pytest.raises(KeyError, match=r"there is no node 'N31' among 32; did you mean 'n31'"):
         embedding.index("N31")
+    with pytest.raises(TypeError, match=r"name is 31; expected a text, as '31'\."):
+        embedding.nearest(31)
     with pytest.raises(KeyError, match=r"there is no node 'zebra' among 32\."):
         embedding.nearest("zebra")
 

@@ -16,9 +16,10 @@ from spaceforms.__main__ import main
 from spaceforms.datasets import load_mammals
 from spaceforms.manifolds import Euclidean, HalfSpace, Lorentz, PoincareBall, Product, Stereographic
 from spaceforms.models import load_run
-from spaceforms.models.explore.cloud import Cloud
+from spaceforms.models.explore.cloud import Cloud, read_cloud
 from spaceforms.models.explore.layout import lay_out
 from spaceforms.models.explore.near import nearest
+from spaceforms.models.explore.options import ExploreOptions
 from spaceforms.models.explore.page import STATIC, as_json, atlas, write_html
 from spaceforms.models.explore.run import page_data
 from spaceforms.models.graphs.embedding import Embedding, save_embedding
@@ -363,6 +364,22 @@ def test_tables_arrays_and_tensors_are_read_alike(tmp_path):
     assert pages[0]["unit"] == pytest.approx(2**0.5)
     assert pages[0]["names"] == list("01234")
     assert pages[3]["names"] == ["n0", "n1", "n2", "n3", "n4"]
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [(",0,1", "34567"), (",x,y", "34567"), ("ID,x,y", "34567"), ("x,y", None), ("0.5,0.25", None)],
+)
+def test_names_may_be_numbers_and_columns_called_so(tmp_path, header, names):
+    x = points(5, 2, PoincareBall()).numpy().tolist()
+    lines = [",".join(map(repr, row)) for row in x]
+    if names:
+        lines = [f"{name},{line}" for name, line in zip(names, lines, strict=True)]
+    (tmp_path / "p.csv").write_text("\n".join([header, *lines]) + "\n")
+    cloud = read_cloud(ExploreOptions(tmp_path / "p.csv", out=tmp_path / "p.html", manifold="ball"))
+    first = [[0.5, 0.25]] if header == "0.5,0.25" else []  # no header, a point
+    assert cloud.points.tolist() == first + x
+    assert cloud.names == tuple(names or "012345"[: 5 + len(first)])
 
 
 def test_names_labels_edges_and_thumbnails_go_with_a_file(tmp_path):

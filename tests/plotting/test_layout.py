@@ -138,6 +138,12 @@ def test_the_same_tree_is_placed_the_same():
     [
         ([], {}, "parent holds 0 numbers; expected at least one"),
         ([-1, 5], {}, "parent holds 2 numbers from -1 to 5; expected at least one, each from -1"),
+        (
+            [[0, 1], [0, 2]],
+            {},
+            r"parent has shape \(2, 2\); expected N numbers, the parent of each",
+        ),
+        ([("a", "b")], {}, r"parent has shape \(1, 2\); .* Pairs \(parent, child\) are what draw"),
         ([1, 0], {}, "2 nodes have no root above them, as node 0: there is a cycle"),
         ([-1, 2, 1], {}, "2 nodes have no root above them, as node 1"),
         ([-1, 0], {"edge": 0.0}, r"edge is 0\.0, with 1 levels a radius of 0; expected a positive"),
