@@ -203,6 +203,11 @@ class Stereographic(Gyrovectors):
     def _half_chord(self, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
         return stereographic_points.chord(self._k(x), x, y, step)
 
+    def _haversine(self, x: Tensor, y: Tensor, radius: Number = 1.0) -> Tensor:
+        if self._same is not None:
+            return super()._haversine(x, y, radius)
+        return stereographic_points.haversine(self._k(x), x, y, y - x)
+
     def _dist(self, x: Tensor, y: Tensor, radius: Number = 1.0) -> Tensor:
         if self._same is not None:  # with R, by which not the points but their step is divided
             return times(self._same._dist(x, y, self._same.radius), 1 + (self._same.sign == 0), 1)

@@ -237,6 +237,4 @@ def _squared(kept: Kept, x: Tensor, v: Tensor) -> Tensor:
     longest = farthest_apart(v.dtype)
     # For K > 0 no digit of the sine is left by then, but infinity has none at all.
     turns = 1 / torch.finfo(v.dtype).eps
-    # The square of a long vector may overflow, and 0 times infinity is no number.
-    square = kept.product(x, v, v).clamp(max=torch.finfo(v.dtype).max)
-    return (curvature_at(kept.manifold, x) * square).clamp(-(longest**2), turns**2)
+    return kept.squared(x, v).clamp(-(longest**2), turns**2)

@@ -232,3 +232,24 @@ def test_a_subnormal_vertex_has_a_finite_gradient(dtype):
                 y = torch.tensor(end, dtype=dtype, requires_grad=True)
                 for slope in torch.autograd.grad(space.exterior_angle(x, y), (x, y)):
                     assert not slope.isnan().any(), (space, size, end)
+
+
+def test_on_a_ball_the_differential_of_a_long_way_has_the_length_that_its_end_has():
+    # The sinh of 11 R and 1 - |y|^2 at the end cancel. With K |v|^2 and |v/R|^2, two roundings of
+    # one length, they did not: it was off by 9.9 units of u (1 + kappa), kappa = 3.69.
+    k = float.fromhex("-0x1.fa2d41076387bp-6")
+    x, v, w = (
+        torch.tensor([float.fromhex(c) for c in text.split()], dtype=F32)
+        for text in (
+            "0x1.4134ep+0 0x1.3090d6p-1 -0x1.786e5ap+0 0x1.68e1d2p-2 "
+            "0x1.09cf2p+0 -0x1.38295ep-2 -0x1.df9a7ap-4 -0x1.78da54p-2",
+            "0x1.b2e898p+1 0x1.7376fcp+2 -0x1.3d2706p+1 0x1.cb72d2p+1 "
+            "-0x1.092966p+2 0x1.713b04p+2 -0x1.f46f12p+1 0x1.314268p+4",
+            "0x1.58b1p+1 0x1.0549b2p+4 -0x1.1bed76p+2 0x1.e1b624p+1 "
+            "0x1.dee65p+2 0x1.0776cp+1 -0x1.11801ap+1 -0x1.cfe1ecp+1",
+        )
+    )
+    ball = PoincareBall(k)
+    found = expmap_differential(ball, x, v, w).double()
+    exact = expmap_differential(ball, x.double(), v.double(), w.double())
+    assert (found - exact).norm() <= 8 * 2.0**-24 * (1 + 3.7) * exact.norm()

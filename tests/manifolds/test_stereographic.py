@@ -57,6 +57,36 @@ def test_for_negative_curvature_it_is_the_ball(k):
         same(a, ball.random_uniform(9, 3, radius=r, **options), 64)
 
 
+@pytest.mark.parametrize(
+    ("k", "x", "y", "dtype"),
+    [
+        (
+            "0x1.69a2a124fd48cp-8",
+            "0x1.5166c95cbeb5bp-6 -0x1.54d057fa2901ep-3",
+            "-0x1.6615a58870ee0p+7 0x1.0911c82c5667dp+10",
+            F64,
+        ),
+        (
+            "0x1.63847146e035fp-4",
+            "-0x1.246aba0000000p-3 0x1.14d09e0000000p-2 -0x1.5ec5ba0000000p-3",
+            "0x1.6d884e0000000p+2 -0x1.f077580000000p+2 0x1.5a2d2a0000000p+3",
+            F32,
+        ),
+    ],
+)
+def test_the_form_of_nearly_antipodal_points_has_the_rounding_of_one_quotient(k, x, y, dtype):
+    # Next to -2/K rounding the points does nothing to -2 sn(d/2)^2, so 1 + kappa is 1. The square
+    # of a chord was off by 9.8 and 9 units of u: its roots and quotients count twice.
+    k, x, y = (torch.tensor([float.fromhex(c) for c in v.split()], dtype=F64) for v in (k, x, y))
+    found = Stereographic(k.item()).cinner(x[None].to(dtype), y[None].to(dtype)).item()
+    (k,), x, y = (numbers(v) for v in (k, x, y))
+    with mp.workdps(50):
+        step = [b - a for a, b in zip(x, y, strict=True)]
+        gaps = (1 + k * mp.fdot(x, x)) * (1 + k * mp.fdot(y, y))
+        exact = -2 * mp.fdot(step, step) / gaps
+        assert abs(found / exact - 1) <= 8 * U[dtype] * (1 + 0.09)  # the larger kappa of the two
+
+
 @pytest.mark.parametrize("k", [-1.0, -0.3])
 @pytest.mark.parametrize("dtype", [F64, F32])
 def test_it_has_the_edge_of_the_ball(k, dtype):
