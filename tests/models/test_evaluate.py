@@ -13,6 +13,7 @@ from matplotlib.image import BboxImage, imsave
 
 from spaceforms.__main__ import main
 from spaceforms.datasets.augment import to_float
+from spaceforms.manifolds import Product
 from spaceforms.models.evaluation import figures, traverse_run
 from spaceforms.models.evaluation.evaluate import (
     as_table,
@@ -65,6 +66,20 @@ def test_retrieval_agrees_with_distances_counted_one_by_one(trained):
         hits += concepts[int(np.argmin(distances))] == data.concept[row]
     figure = evaluate(run)["tests"]["vendor"]["image to text, by id"]["recall"]["1"]
     assert figure == pytest.approx(hits / len(index))
+
+
+def test_points_of_two_runs_side_by_side_are_points_of_the_product(trained):
+    """As the guide on training joins them, whatever their models."""
+    runs = [trained(folder="a", epochs=1), trained(folder="b", epochs=1, model="clip")]
+    dims = [run.manifold.to_normal(run.root).numel() for run in runs]
+    space = Product([run.manifold for run in runs], dims=dims)
+    data, _ = load_data(runs[0].config)
+    pictures, captions = [*data.images[:5]], ["a dog", "a cat", "pizza"]
+    images = torch.cat([run.encode_images(pictures) for run in runs], -1).double()
+    texts = torch.cat([run.encode_texts(captions) for run in runs], -1).double()
+    found = space.cdist(images, texts, matmul=True)
+    each = [run.distances(run.encode_images(pictures), run.encode_texts(captions)) for run in runs]
+    torch.testing.assert_close(found, sum(d**2 for d in each).sqrt(), rtol=1e-7, atol=0)
 
 
 def test_recall_without_hubs_is_that_of_csls_in_both_directions(trained):
