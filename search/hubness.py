@@ -21,7 +21,9 @@ def hubness(distances: ArrayLike, k: int = 10) -> float:
     Space", equation 1.)
 
     Args:
-        distances: (Q, N), of Q queries to N points, smaller is nearer.
+        distances: (Q, N), of Q queries to N points, smaller is nearer. Of equal ones some are
+            taken for nearer, often the same, which is unevenness too: of half types, in which many
+            are equal, give the distances in float64.
         k: neighbours of a query, at most N; with N every point is one of every query, and the
             result is 0.
 
@@ -47,8 +49,8 @@ def csls(distances: ArrayLike, k: int = 10) -> Tensor:
     depends on the other queries: take those that are asked in practice.
 
     Args:
-        distances: (Q, N), of Q queries to N points, smaller is nearer; of similarities take the
-            negative.
+        distances: (Q, N), of Q queries to N points, finite, smaller is nearer; of similarities
+            take the negative.
         k: neighbours on both sides; where there are fewer all of them.
 
     Returns:
@@ -56,14 +58,18 @@ def csls(distances: ArrayLike, k: int = 10) -> Tensor:
 
     Raises:
         TypeError: no numbers.
-        ValueError: another shape, no query or point, k below 1, or a NaN.
+        ValueError: another shape, no query or point, k below 1, or a number that is not finite.
     """
     d = _table("search.csls", distances, k, at_most=False)
+    if d.isinf().any():
+        raise ValueError(
+            f"search.csls: {int(d.isinf().sum()):,} distances are infinite; expected finite ones."
+        )
     rows, columns = (
         d.topk(min(k, d.shape[axis]), dim=axis, largest=False).values.mean(axis, keepdim=True)
         for axis in (1, 0)
     )
-    return d - (rows + columns) / 2
+    return d - rows / 2 - columns / 2  # their sum may overflow where the result does not
 
 
 def _table(where: str, distances: ArrayLike, k: int, *, at_most: bool = True) -> Tensor:

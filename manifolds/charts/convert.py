@@ -123,6 +123,6 @@ def _both(where: str, source: object, target: object) -> tuple[Chart, Chart]:
             f"{where}: source is {source} and target is {target}; expected one curvature. Give a "
             "chart the manifold itself, Klein(manifold), to share a curvature that is learned. To "
             "another curvature there is no way that keeps distances; target.from_normal of "
-            "source.to_normal keeps those from the origin."
+            "source.to_normal keeps those from the origin, to a sphere up to its pi R."
         )
     return a, b

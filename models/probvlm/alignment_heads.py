@@ -30,8 +30,8 @@ class GivenFeatures(nn.Module):
         features: (N, D), those whose mean becomes 0 and whose variance becomes 1 in each column
             that has any. Only what is trained on belongs here.
         layer_norm: then also each row gets mean 0 and variance 1, as the last layer of a
-            transformer gives it. Where a model makes radii of lengths (MERU), pictures unlike those
-            trained on are else shorter, lie near the root and thereby near every text.
+            transformer gives it. Where a model makes radii of lengths (MERU), the length of a row,
+            which says little of what a picture shows, else decides how near the root it lies.
     """
 
     mean: Tensor

@@ -38,7 +38,7 @@ def test_csls_is_what_conneau_et_al_write_of_similarities():
     r_point = np.array([np.sort(column)[-k:].mean() for column in s.T])
     published = 2 * s - r_query[:, None] - r_point[None, :]
     np.testing.assert_allclose(-2 * csls(-s, k).numpy(), published, rtol=0, atol=1e-14)
-    np.testing.assert_allclose(csls(-s, k).T, csls(-s.T, k), rtol=0, atol=1e-15)
+    np.testing.assert_allclose(csls(-s, k).T, csls(-s.T, k), rtol=0, atol=1e-15)  # of about 1
 
 
 def test_csls_takes_no_constant_and_fewer_neighbours_than_k():
@@ -81,3 +81,13 @@ def test_what_is_no_table_is_refused_in_a_sentence(function):
 def test_more_neighbours_than_points_are_no_hubness():
     with pytest.raises(ValueError, match=r"search\.hubness: k is 10; expected 1 to 2, the number"):
         hubness([[1.0, 2.0]])
+
+
+def test_csls_of_the_largest_numbers_is_finite_and_of_infinite_ones_refused():
+    d = torch.full((12, 11), 6e4, dtype=torch.float16)
+    assert torch.equal(csls(d), torch.zeros_like(d))
+    d[0, 0] = torch.inf
+    with pytest.raises(
+        ValueError, match=r"search\.csls: 1 distances are infinite; expected"
+    ):
+        csls(d)
