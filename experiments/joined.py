@@ -5,8 +5,6 @@ pair ("frozen"). Each is trained by itself; then a picture's point is its points
 name's too, and the product's distance is the root of the sum of their squared distances.
 """
 
-import dataclasses
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,8 @@ from typing import Any
 import heads
 import numpy as np
 import torch
-from plan import merged
 from torch import Tensor
+from train_run import train_run
 
 from spaceforms.datasets import EmojiData, load_emoji
 from spaceforms.manifolds import Manifold, Product
@@ -39,6 +37,11 @@ class Options:
         unknown = set(self.parts) - {"own", "frozen"}
         if unknown or not self.parts:
             raise ValueError(f"parts is {self.parts}; expected a list of own and frozen.")
+        self.heads(self.seed)  # what heads do not have is refused before the other parts train
+
+    def heads(self, seed: int) -> heads.HeadOptions:
+        """Those of a frozen part."""
+        return heads.Options(seed=seed, model=self.model, held_out=self.held_out, **self.frozen)
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,7 @@ def retrieval(
             part = _own(folder / f"part{k}", options, seed, index, candidates, device)
         else:
             assert found is not None
-            given = {"model": options.model, "held_out": options.held_out, **options.frozen}
-            part = _frozen(heads.Options(seed=seed, **given), found, data)
+            part = _frozen(options.heads(seed), found, data)
         parts.append(part)
     space = parts[0].manifold if len(parts) == 1 else Product([p.manifold for p in parts])
     images = torch.cat([p.images.double() for p in parts], -1)
@@ -85,15 +87,9 @@ def _own(
     device: str,
 ) -> Part:
     from spaceforms.models.evaluation import evaluate
-    from spaceforms.models.evaluation.run import load_run
-    from spaceforms.models.training.config import TrainConfig, from_json, to_json
-    from spaceforms.models.training.loop import train
 
-    default = json.loads(to_json(TrainConfig(out=folder)))
     given = {"model": options.model, "held_out": options.held_out, "seed": seed, **options.own}
-    config = from_json(json.dumps(merged(default, given)), where="the experiment's options")
-    train(dataclasses.replace(config, device=device, overwrite=True, save_every=10**6))
-    run = load_run(folder, device=device)
+    run = train_run(folder, given, device)
     data, _ = evaluate.held_out(run)
     images = evaluate.image_points(run, data, index)
     return Part(

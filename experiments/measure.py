@@ -7,7 +7,6 @@ A kind of run is a function of its options that returns its figures:
 - "values": numbers by name.
 """
 
-import dataclasses
 import fcntl
 import importlib.util
 import json
@@ -26,7 +25,7 @@ import numpy as np
 import selection
 import torch
 import wordnet
-from plan import merged
+from train_run import train_run
 
 Figures = dict[str, Any]
 LAST = 10
@@ -56,19 +55,13 @@ def train(folder: Path, options: dict[str, Any], device: str) -> Figures:
     """Train an image-text model and take its figures on what was held out."""
     from spaceforms.datasets.emoji import CONCEPTS
     from spaceforms.models.evaluation import evaluate
-    from spaceforms.models.evaluation.run import load_run
-    from spaceforms.models.training.config import TrainConfig, from_json, to_json
-    from spaceforms.models.training.loop import train as run_training
 
     options = dict(options)
     true = None
     if options.pop("shuffled_hierarchy", False):
         options["concepts"] = str(shuffled(CONCEPTS, folder, options["seed"]))
         true = CONCEPTS
-    default = json.loads(to_json(TrainConfig(out=folder / "run")))
-    config = from_json(json.dumps(merged(default, options)), where="the experiment's options")
-    run_training(dataclasses.replace(config, device=device, overwrite=True, save_every=10**6))
-    run = load_run(folder / "run", device=device)
+    run = train_run(folder / "run", options, device)
     result = evaluate.evaluate(run, concepts=true)
     main_test = next(iter(result["tests"]))
     test = result["tests"][main_test]
@@ -256,17 +249,14 @@ def make_features(
         make_parts,
         run_features,
     )
-    from spaceforms.models.training.config import TrainConfig, from_json, to_json
-    from spaceforms.models.training.loop import train as run_training
 
     where = path.parent / "own"
     run = None
     if not frozen:
-        default = json.loads(to_json(TrainConfig(out=where, split="concept", overwrite=True)))
-        config = from_json(json.dumps(merged(default, own)), where="the experiment's options")
-        if augmented is None:  # views come after, and take the same encoders
-            run_training(dataclasses.replace(config, device=device, save_every=10**6))
-        run = load_run(where, device=device)
+        if augmented is None:
+            run = train_run(where, {"split": "concept", **own}, device)
+        else:  # views come after, and take the same encoders
+            run = load_run(where, device=device)
     data, rows = load_emoji(size=None if run is None else run.config.image.size), None
     if augmented is not None:
         data, rows = moved(data, augmented), make_parts(data).test

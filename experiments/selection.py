@@ -5,8 +5,6 @@ Adapters on it predict how uncertain the pictures of other concepts are; the nam
 needed for that, and only the truth, retrieval there, asks for them.
 """
 
-import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 import numpy as np
 from plan import merged
 from scipy import stats
+from train_run import train_run
 
 ORDERS = ("uncertainty", "share of the spread")
 """What the candidates are ordered by: the mean uncertainty, and that over the variance that the
@@ -70,21 +69,15 @@ def _candidate(
 ) -> dict[str, float]:
     from spaceforms.datasets import load_emoji
     from spaceforms.models.encoders.frozen import save_features
-    from spaceforms.models.evaluation.run import load_run
     from spaceforms.models.probvlm.alignment_heads import run_features
     from spaceforms.models.probvlm.config import ProbVLMConfig
     from spaceforms.models.probvlm.run import run as run_probvlm
-    from spaceforms.models.training.config import TrainConfig, from_json, to_json
-    from spaceforms.models.training.loop import train
 
-    default = json.loads(to_json(TrainConfig(out=folder / "run", split="concept", overwrite=True)))
-    common = {"model": "clip", "seed": options.seed, "image": {"size": options.size}}
-    config = from_json(
-        json.dumps(merged(merged(default, common), own)), where="the candidate's options"
-    )
-    train(dataclasses.replace(config, device=device, save_every=10**6))
+    common = {"model": "clip", "split": "concept", "seed": options.seed}
+    given = merged({**common, "image": {"size": options.size}}, own)
+    run = train_run(folder / "run", given, device)
     path = folder / "features.npz"
-    save_features(run_features(load_run(folder / "run"), load_emoji(size=options.size)), path)
+    save_features(run_features(run, load_emoji(size=options.size)), path)
     adapted = ProbVLMConfig(
         path,
         folder / "probvlm",

@@ -136,9 +136,9 @@ def test_every_run_of_our_experiments_has_options_that_its_model_takes(name, qui
             method = options.pop("method")
             methods = () if method == "ttda" else (method,)
             config = ProbVLMConfig(tmp_path, tmp_path, methods=methods, **options)
-        elif p.kind in ("heads", "noise", "wordnet", "embed", "selection"):
+        elif p.kind in ("heads", "noise", "wordnet", "embed", "selection", "joined"):
             config = importlib.import_module(p.kind).Options(**options)
-            for own in options.get("candidates", ()):
+            for own in (*options.get("candidates", ()), options.get("own", {})):
                 from_json(json.dumps(plan.merged(default, own)), where=run.name)
         else:
             options.pop("shuffled_hierarchy", None)

@@ -87,7 +87,5 @@ def test_csls_of_the_largest_numbers_is_finite_and_of_infinite_ones_refused():
     d = torch.full((12, 11), 6e4, dtype=torch.float16)
     assert torch.equal(csls(d), torch.zeros_like(d))
     d[0, 0] = torch.inf
-    with pytest.raises(
-        ValueError, match=r"search\.csls: 1 distances are infinite; expected"
-    ):
+    with pytest.raises(ValueError, match=r"search\.csls: 1 distances are infinite; expected"):
         csls(d)
