@@ -76,7 +76,8 @@ class Folder:
 
     Raises:
         FileNotFoundError: no folder, or one without any picture.
-        ValueError: a list with a line that is neither.
+        ValueError: a list with a line that is neither; without ``links``, one that leads out of the
+            folder.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, links: bool = True) -> None:
@@ -96,6 +97,10 @@ class Folder:
             entries = list(self._siblings())
         if not any(isinstance(entry, Pair) for entry in entries):
             if lists:
+                try:
+                    self._check(lists[0])
+                except (OSError, ValueError) as error:
+                    raise ValueError(f"{_words(error)}.") from None
                 read = {".jsonl": self._jsonl, ".json": self._json}.get(
                     lists[0].suffix, self._table
                 )

@@ -449,3 +449,16 @@ def test_accents_are_the_same_in_lists_captions_and_names_of_files(tmp_path):
     pairs, faults = _found(folder)
     assert list(pairs.values()) == [("caf\u00e9",)] * 2
     assert not faults
+
+
+def test_a_list_behind_a_link_out_of_the_folder_is_refused_where_links_are(tmp_path):
+    folder = _pictures(tmp_path / "folder", "a.png")
+    (tmp_path / "secret.csv").write_text("a.png,a secret\n")
+    (folder / "captions.csv").symlink_to(tmp_path / "secret.csv")
+    assert _found(folder)[0] == {"a": ("a secret",)}
+    with pytest.raises(ValueError, match=r"captions\.csv leads out of the folder\.$"):
+        Folder(folder, links=False)
+    (folder / "captions.csv").unlink()
+    (folder / "list.csv").write_text("a.png,a cat\n")
+    (folder / "captions.csv").symlink_to(folder / "list.csv")
+    assert _found(folder, links=False)[0] == {"a": ("a cat",)}
