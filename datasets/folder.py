@@ -45,11 +45,11 @@ class Folder:
     texts is drawn from; perhaps ``family`` and ``general``, as in a `Pair`); in
     ``captions.tsv``, a line ``a/b.jpg<TAB>caption``, several for several captions; in
     ``captions.csv`` or ``metadata.csv``, the same with commas, semicolons, tabs or bars, both
-    under a header of the words above or none; in ``captions.json``, an array of such objects,
-    captions by names, ``{"a/b.jpg": ["...", "..."]}``, or what COCO has; or beside each
+    under a header of the words above or none; beside each
     picture, at any depth, in a ``.txt``, ``.caption`` or ``.json`` of the same name, all lines of
-    which are one caption; or, where no picture has a text beside it, in ``captions.txt``, as in
-    ``captions.csv``. A ``.json``
+    which are one caption; or, where no picture has a text beside it, in ``captions.json``, an array
+    of objects as above, captions by names, ``{"a/b.jpg": ["...", "..."]}``, or what COCO has, or in
+    ``captions.txt``, as in ``captions.csv``. A ``.json``
     without a caption, as downloaders leave them, hides no ``.txt``. Suffixes may be in capitals.
 
     A name in a list is a path in the folder. A picture that is not there and whose name has no
@@ -93,20 +93,21 @@ class Folder:
         self._moved: list[str] = []  # names in a list whose pictures are there
         lists = [path / name for name in LISTS if is_file(path / name)]
         entries: list[Pair | Fault] = []
-        if not lists or lists[0].suffix == ".txt":
+        # Other programs call theirs so too: {"info": 1}, or the one caption of captions.jpg.
+        if not lists or lists[0].suffix in (".json", ".txt"):
             entries = list(self._siblings())
-        if not any(isinstance(entry, Pair) for entry in entries):
+        if any(isinstance(entry, Pair) for entry in entries):
             if lists:
-                try:
-                    self._check(lists[0])
-                except (OSError, ValueError) as error:
-                    raise ValueError(f"{_words(error)}.") from None
-                read = {".jsonl": self._jsonl, ".json": self._json}.get(
-                    lists[0].suffix, self._table
-                )
-                entries = list(read(lists[0]))
-            else:
-                entries = self._classes() or entries
+                self.note = f"{lists[0].name} was not read: there are texts beside pictures"
+        elif lists:
+            try:
+                self._check(lists[0])
+            except (OSError, ValueError) as error:
+                raise ValueError(f"{_words(error)}.") from None
+            read = {".jsonl": self._jsonl, ".json": self._json}.get(lists[0].suffix, self._table)
+            entries = list(read(lists[0]))
+        else:
+            entries = self._classes() or entries
         if self._moved:
             self.note = (
                 f"found in folders below: {len(self._moved):,} of the pictures that "

@@ -462,3 +462,12 @@ def test_a_list_behind_a_link_out_of_the_folder_is_refused_where_links_are(tmp_p
     (folder / "list.csv").write_text("a.png,a cat\n")
     (folder / "captions.csv").symlink_to(folder / "list.csv")
     assert _found(folder, links=False)[0] == {"a": ("a cat",)}
+
+
+@pytest.mark.parametrize("text", ['{"info": 1}', "[1]", '{"a.png": "another cat"}'])
+def test_captions_json_is_no_list_where_texts_are_beside_pictures(tmp_path, text):
+    folder = _pictures(tmp_path, "a.png")
+    (folder / "a.txt").write_text("a cat")
+    (folder / "captions.json").write_text(text)
+    assert _found(folder) == ({"a": ("a cat",)}, [])
+    assert Folder(folder).note == "captions.json was not read: there are texts beside pictures"
