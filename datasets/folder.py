@@ -6,7 +6,7 @@ import csv
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -315,16 +315,19 @@ class Folder:
             yield self._listed(file, {"caption": texts}, str(path))
 
     def _jsonl(self, path: Path) -> Iterator[Pair | Fault]:
-        for k, line, fault in _lines(path):
-            where = f"{path}: line {k}"
-            try:
-                content = parse(line)
-            except ValueError as error:
-                raise ValueError(f"{where}: expected a JSON object, but {error}.") from error
-            pair = self._object(content, where)
-            if fault:
-                yield fault
-            yield pair
+        faults: list[Fault] = []
+
+        def objects() -> Iterator[tuple[Any, str]]:
+            for k, line, fault in _lines(path):
+                where = f"{path}: line {k}"
+                faults.extend([fault] if fault else [])
+                try:
+                    yield parse(line), where
+                except ValueError as error:
+                    raise ValueError(f"{where}: expected a JSON object, but {error}.") from error
+
+        yield from self._objects(objects())
+        yield from faults
 
     def _json(self, path: Path) -> Iterator[Pair | Fault]:
         data = read_file(path, MOST_TABLE)
@@ -337,22 +340,24 @@ class Folder:
             content = [{"file": name, "caption": texts} for name, texts in by_name.items()]
         if not isinstance(content, list):
             raise ValueError(f"{path}: expected objects, got {type(content).__name__}.")
-        for k, entry in enumerate(content, 1):
-            yield self._object(entry, f"{path}: entry {k}")
+        yield from self._objects((x, f"{path}: entry {k}") for k, x in enumerate(content, 1))
 
-    def _object(self, content: Any, where: str) -> Pair | Fault:
-        """The pair of an object with a name and captions, under whatever words."""
-        if not isinstance(content, dict):
-            raise ValueError(f"{where}: expected a JSON object, got {type(content).__name__}.")
-        name = next((content[n] for n in _NAMES if n in content), None)
-        if name is None:
-            keys = ", ".join(content)[:200]
-            raise ValueError(f"{where}: expected {_EXPECTED}, got the keys {keys!r}.")
-        if not isinstance(name, str):
-            raise ValueError(f"{where}: expected a text for a picture's name, got {name!r}.")
-        if not any(key in content for key in KEYS):
-            content["caption"] = next((content[w] for w in _WORDS if w in content), "")
-        return self._listed(name, content, where)
+    def _objects(self, objects: Iterable[tuple[Any, str]]) -> Iterator[Pair | Fault]:
+        """The pairs of objects, each with where it stands. Those of one name are one pair, with the
+        captions of all and what else the first says: a list may have an object a caption."""
+        found: dict[str, tuple[dict[str, Any], str]] = {}
+        for content, where in objects:
+            name = _name_of(content, where)
+            texts = next((content[word] for word in _WORDS if word in content), "")
+            first = {
+                "caption": [],
+                "family": content.get("family"),
+                "general": content.get("general"),
+            }
+            pair, _ = found.setdefault(name, (first, where))
+            pair["caption"].extend(texts if isinstance(texts, list) else [texts])
+        for name, (content, where) in found.items():
+            yield self._listed(name, content, where)
 
     def _listed(self, name: str, content: dict[str, Any], where: str) -> Pair | Fault:
         """The pair of a name in a list, which names pictures in the folder and nothing else."""
@@ -391,6 +396,19 @@ class Folder:
         found = self._lower.get(name)
         self._moved.extend([name] if found else [])
         return found
+
+
+def _name_of(content: Any, where: str) -> str:
+    """The name of the picture that an object is about, under whatever word."""
+    if not isinstance(content, dict):
+        raise ValueError(f"{where}: expected a JSON object, got {type(content).__name__}.")
+    name = next((content[n] for n in _NAMES if n in content), None)
+    if name is None:
+        keys = ", ".join(content)[:200]
+        raise ValueError(f"{where}: expected {_EXPECTED}, got the keys {keys!r}.")
+    if not isinstance(name, str):
+        raise ValueError(f"{where}: expected a text for a picture's name, got {name!r}.")
+    return name
 
 
 def _of_coco(content: dict[str, Any], path: Path) -> dict[str, list[Any]]:

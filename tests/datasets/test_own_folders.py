@@ -471,3 +471,25 @@ def test_captions_json_is_no_list_where_texts_are_beside_pictures(tmp_path, text
     (folder / "captions.json").write_text(text)
     assert _found(folder) == ({"a": ("a cat",)}, [])
     assert Folder(folder).note == "captions.json was not read: there are texts beside pictures"
+
+
+@pytest.mark.parametrize("name", ["captions.json", "captions.jsonl"])
+def test_objects_of_one_picture_are_one_pair(tmp_path, name):
+    """As BLIP's lists and Karpathy's have it, a caption an object. As pairs of two families a
+    picture would be a negative of its own captions."""
+    folder = _pictures(tmp_path, "a.png", "b.png")
+    objects = [
+        {"image": "a.png", "caption": "a cat", "family": "pets", "general": "animals"},
+        {"image": "b.png", "caption": "a dog"},
+        {"image": "a.png", "text": ["one", "two"], "family": "others"},
+        {"image": "b.png", "title": "three"},
+        {"image": "b.png", "caption": 3},
+    ]
+    lines = map(json.dumps, objects)
+    text = "\n".join(lines) if name.endswith("l") else json.dumps(objects)
+    (folder / name).write_text(text)
+    pairs = list(Folder(folder).in_order())
+    assert [(pair.key, pair.captions, pair.family, pair.general) for pair in pairs] == [
+        ("a", ("a cat", "one", "two"), "pets", ("animals",)),
+        ("b", ("a dog", "three"), "a dog", ()),
+    ]
