@@ -268,7 +268,8 @@ class Folder:
 
         read = lines()
         first = next(read, "")
-        tabs = path.suffix == ".tsv"  # in which quotes are signs like any other
+        tabs = path.suffix == ".tsv"  # in which a quote within a cell is a sign like any other
+        plain = _unquoted if tabs else str
         signs = [c for c in ("\t" if tabs else "\t,;|") if c in first]
         sign = min(signs, key=first.index, default="\t" if tabs else ",")
         every = chain([first] if first else [], read)
@@ -282,7 +283,7 @@ class Folder:
         name, caption, label, width = 0, 1, False, 2
         try:
             for k, row in enumerate(rows):
-                header = [cell.strip().lower() for cell in row]
+                header = [plain(cell).strip().lower() for cell in row]
                 if k == 0 and not any(Path(cell).suffix in SUFFIXES for cell in header):
                     found = _columns(header)
                     if found is None and (len(row) > 2 or not tabs):
@@ -305,7 +306,7 @@ class Folder:
                     )
                 if label and row[caption].strip().isdecimal():
                     raise wrong("words under 'label'", f"a number, {row[caption][:60]!r}")
-                captions.setdefault(row[name].strip(), []).append(row[caption])
+                captions.setdefault(plain(row[name]).strip(), []).append(plain(row[caption]))
         except csv.Error as error:
             raise ValueError(
                 f"{path}: line {number}: expected quotes in pairs, {error}."
@@ -431,6 +432,14 @@ def _columns(header: list[str]) -> tuple[int, int] | None:
     name = next((header.index(n) for n in _NAMES if n in header), None)
     caption = next((header.index(n) for n in _WORDS if n in header), None)
     return None if name is None or caption is None else (name, caption)
+
+
+def _unquoted(cell: str) -> str:
+    """What csv writes between quotes, if the cell is all of that and its inner quotes are doubled;
+    else the cell as it is."""
+    inner = cell[1:-1]
+    whole = len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in inner.replace('""', "")
+    return inner.replace('""', '"') if whole else cell
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str, Fault | None]]:

@@ -493,3 +493,24 @@ def test_objects_of_one_picture_are_one_pair(tmp_path, name):
         ("a", ("a cat", "one", "two"), "pets", ("animals",)),
         ("b", ("a dog", "three"), "a dog", ()),
     ]
+
+
+def test_quotes_around_a_cell_of_a_tsv_are_those_of_csv(tmp_path):
+    """As pandas writes it and open_clip reads it; a lone quote is a sign like any other."""
+    folder = _pictures(tmp_path, *(f"{k}.png" for k in "abcdefg"))
+    (folder / "captions.tsv").write_text(
+        '"filepath"\t"title"\n'
+        'a.png\t"A ""nice"" dog"\n'
+        '"b.png"\t"a\tcat"\n'
+        'c.png\ta 5" nail\n'
+        'd.png\t"yes" and "no"\n'
+        'e.png\t"\n'
+        'f.png\t"a "dog""\n'
+        'g.png\t""""\n'
+    )
+    pairs, faults = _found(folder)
+    assert list(pairs.values()) == [
+        *(('A "nice" dog',), ("a cat",), ('a 5" nail',), ('"yes" and "no"',)),
+        *(('"',), ('"a "dog""',), ('"',)),
+    ]
+    assert not faults
