@@ -31,6 +31,9 @@ _WORDS = (*KEYS, "title", "description", "prompt", "comment", _LABEL)  # the fir
 _EXPECTED = f"one of {', '.join(_NAMES)} and one of {', '.join(_WORDS)}"
 # Folders so called hold parts of the data, and are no classes.
 _PARTS = frozenset({"train", "training", "val", "valid", "validation", "dev", "test", "testing"})
+# The share of a table's rows that may have too few or too many cells, as one of Flickr30k's 158,915
+# has: of more the separator is another, or the header's names are.
+_BROKEN = 0.1
 _NAMED = 3  # faults that an error names
 _RUN = frozenset({"config.json", "model.safetensors"})  # of a run, whose drawings are no data
 
@@ -63,7 +66,8 @@ class Folder:
 
     What is skipped is counted and named, as `FAULTS` says: a picture without captions, a text
     without a picture, a picture of a format that is not read (HEIC, TIFF), a name in a list that
-    leaves the folder. Hidden files and folders, ``__MACOSX``, ``Thumbs.db`` and the like are no
+    leaves the folder, up to a tenth of a table's rows with too few or too many cells. Hidden files
+    and folders, ``__MACOSX``, ``Thumbs.db`` and the like are no
     part of the data and are passed over.
 
     The list is held in memory, about half a kilobyte a pair; for millions of pairs, write shards.
@@ -76,8 +80,8 @@ class Folder:
 
     Raises:
         FileNotFoundError: no folder, or one without any picture.
-        ValueError: a list with a line that is neither; without ``links``, one that leads out of the
-            folder.
+        ValueError: a list with a line that is neither, or a table with many; without ``links``, one
+            that leads out of the folder.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, links: bool = True) -> None:
@@ -254,7 +258,8 @@ class Folder:
     def _table(self, path: Path) -> Iterator[Pair | Fault]:
         """A list of lines with a name and a caption, and perhaps a header and more columns."""
         faults: list[Fault] = []
-        number = 0
+        broken: list[ValueError] = []  # rows that are no pair
+        number = good = 0
 
         def lines() -> Iterator[str]:
             nonlocal number
@@ -293,25 +298,31 @@ class Folder:
                     width = max(width, len(row))
                     continue
                 if len(row) <= max(name, caption):
-                    raise wrong(row_of, repr(sign.join(row)[:60]))
+                    broken.append(wrong(row_of, repr(sign.join(row)[:60])))
+                    continue
                 while len(row) > width and not row[-1].strip():  # spreadsheets end lines so
                     row.pop()
                 if len(row) > width and caption == width - 1 and (tabs or k):
                     row[caption:] = [sign.join(row[caption:])]
                 if len(row) > width:
-                    raise wrong(
+                    expected = (
                         f"{row_of}, with quotes around a caption that has {sign!r} in it, or a "
-                        "header that says which column it is",
-                        repr(sign.join(row)[:60]),
+                        "header that says which column it is"
                     )
+                    broken.append(wrong(expected, repr(sign.join(row)[:60])))
+                    continue
                 if label and row[caption].strip().isdecimal():
                     raise wrong("words under 'label'", f"a number, {row[caption][:60]!r}")
+                good += 1
                 captions.setdefault(plain(row[name]).strip(), []).append(plain(row[caption]))
         except csv.Error as error:
             raise ValueError(
                 f"{path}: line {number}: expected quotes in pairs, {error}."
             ) from error
+        if len(broken) > (len(broken) + good) * _BROKEN:
+            raise broken[0]
         yield from faults
+        yield from (Fault("pairs incomplete", f"{error}".removesuffix(".")) for error in broken)
         for file, texts in captions.items():
             yield self._listed(file, {"caption": texts}, str(path))
 

@@ -514,3 +514,23 @@ def test_quotes_around_a_cell_of_a_tsv_are_those_of_csv(tmp_path):
         *(('"',), ('"a "dog""',), ('"',)),
     ]
     assert not faults
+
+
+def test_a_row_in_ten_may_be_broken_and_is_counted(tmp_path):
+    """As one of Flickr30k's results.csv is."""
+    folder = _pictures(tmp_path, "a.png")
+    good = "a.png| 0| a cat\n"
+    (folder / "captions.csv").write_text(
+        "image_name| comment_number| comment\n" + good * 5 + "a.png| 4   A dog runs\n" + good * 4
+    )
+    pairs, faults = _found(folder)
+    assert pairs == {"a": ("a cat",) * 9}
+    assert [(f.kind, f.where) for f in faults] == [
+        (
+            "pairs incomplete",
+            f"{folder}/captions.csv: line 7: expected file|caption, got 'a.png| 4   A dog runs'",
+        )
+    ]
+    (folder / "captions.csv").write_text("file,caption\n" + "a.png,a cat\n" * 8 + "a.png\n")
+    with pytest.raises(ValueError, match=r"line 10: expected file,caption, got 'a\.png'\.$"):
+        Folder(folder)
