@@ -316,6 +316,9 @@ class Folder:
                 good += 1
                 captions.setdefault(plain(row[name]).strip(), []).append(plain(row[caption]))
         except csv.Error as error:
+            most = csv.field_size_limit()
+            if "field limit" in str(error):
+                raise wrong(f"at most {most:,} letters in a cell", "more") from error
             raise ValueError(
                 f"{path}: line {number}: expected quotes in pairs, {error}."
             ) from error

@@ -534,3 +534,10 @@ def test_a_row_in_ten_may_be_broken_and_is_counted(tmp_path):
     (folder / "captions.csv").write_text("file,caption\n" + "a.png,a cat\n" * 8 + "a.png\n")
     with pytest.raises(ValueError, match=r"line 10: expected file,caption, got 'a\.png'\.$"):
         Folder(folder)
+
+
+def test_a_cell_that_is_too_long_is_told_as_such(tmp_path):
+    folder = _pictures(tmp_path, "a.png")
+    (folder / "captions.csv").write_text("a.png,a cat\na.png," + "a" * 140_000 + "\n")
+    with pytest.raises(ValueError, match=r"line 2: expected at most 131,072 letters in a cell, g"):
+        Folder(folder)
