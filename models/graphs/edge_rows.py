@@ -6,37 +6,24 @@ import csv
 import gzip
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 from ...datasets.disk import MOST_TABLE, MOST_TEXT, open_file, printable
 from ..words import counted
+from .edge_columns import NODE, UPPER, Columns, columns_of
 from .edge_documents import edges_of
 
 Order = Literal["parent-child", "child-parent"]
 
-# What columns of a header and keys of JSON are called.
-_UPPER = frozenset(
-    ["parent", "hypernym", "ancestor", "id2", "boss", "manager", "category", "class", "superclass"]
-)
-_LOWER = frozenset(
-    ["child", "hyponym", "descendant", "id1", "employee", "report", "subcategory", "subclass"]
-)
-# These say which comes first, and not which is above: an order that is asked for counts.
-_FIRST = frozenset(["source", "from", "head", "subject"])
-_SECOND = frozenset(["target", "to", "tail", "object"])
-# Of a table of nodes, each with the node above it.
-_NODE = frozenset(["id", "name", "node", "key", "code", "item", "term", "title", "label"])
-_RELATION = frozenset(["relation", "relationship", "rel", "predicate", "edge"])
-_WEIGHT = frozenset(["weight"])
 _ARROW = re.compile(r"[^\t,;]*(->|=>|→)[^\t,;]*;?\s*")
 _SIGNS = {"\t": "a tab", ",": "a comma", ";": "a semicolon"}
 _WANTED = (
     'an object {"parent": ..., "child": ...} or a list [parent, child] a line, or one array of them'
 )
 _SHOWN = 60  # characters of a line in a message
-_NUMBERED = _NODE | {"", "index", "unnamed: 0"}  # also a column that counts the rows
+_NUMBERED = NODE | {"", "index", "unnamed: 0"}  # also a column that counts the rows
 # networkx.write_edgelist writes what it knows of an edge behind it.
 _KNOWN = re.compile(r"[\t ,;]\{.*\}\s*$")
 _KNOWN_WEIGHT = re.compile(r"""['"]weight['"]: (?:np\.\w+\()?([-+.\w]+)""")
@@ -60,44 +47,6 @@ class Row(NamedTuple):
     two: str
     relation: str | None = None
     weight: str | None = None
-
-
-class Columns(NamedTuple):
-    """Which cells of a header, or which keys, name what."""
-
-    upper: int
-    lower: int
-    relation: int | None
-    weight: int | None
-    definite: bool
-    """Whether the words say which end is above."""
-
-    @property
-    def known(self) -> set[int]:
-        """The cells that have a meaning."""
-        return {k for k in self[:4] if k is not None}
-
-
-def columns_of(cells: Sequence[str]) -> Columns | None:
-    """What the cells of a header or the keys of an object name; None if not two ends of edges."""
-    words = [frozenset(re.split(r"[\s_-]+", cell.strip().lower())) for cell in cells]
-
-    def place(known: frozenset[str]) -> int | None:
-        # "subclass_of" is the name of a relation, not of a column; one word alone comes first.
-        found = [k for k, some in enumerate(words) if some & known and "of" not in some]
-        return min(found, key=lambda k: (len(words[k]), k), default=None)
-
-    for upper, lower in ((_UPPER, _LOWER), (_FIRST, _SECOND), (_UPPER | _FIRST, _LOWER | _SECOND)):
-        one, two = place(upper), place(lower)
-        if one is not None and two is not None and one != two:
-            return Columns(one, two, place(_RELATION), place(_WEIGHT), upper is not _FIRST)
-    one = place(_UPPER)
-    if one is None:
-        return None
-    # A node is called by the word that "parent_id" or "parent name" has too, else by the only one.
-    shared = words[one] & _NODE
-    nodes = [k for k, some in enumerate(words) if k != one and some <= (shared or _NODE) and some]
-    return Columns(one, nodes[0], None, place(_WEIGHT), True) if len(nodes) == 1 else None
 
 
 class Rows:
@@ -250,7 +199,7 @@ class Rows:
         columns = columns_of(cells)
         words = {cell.strip().lower() for cell in cells}
         if columns is None:
-            if words & _UPPER and len(words & _NODE) > 1:  # by which of them are nodes named above?
+            if words & UPPER and len(words & NODE) > 1:  # by which of them are nodes named above?
                 raise self.wrong("a header with columns parent and child", _listed(cells))
             return None
         others = sorted(set(range(len(cells))) - columns.known)
@@ -355,7 +304,8 @@ class Rows:
             self.number = number
             raise self.wrong(_WANTED, _short(first)) from None
         if isinstance(found, dict):
-            found = edges_of(found)
+            found, notes = edges_of(found) or (None, [])
+            self.notes.extend(notes)
         if not isinstance(found, list):
             self.number = number
             raise self.wrong(_WANTED, _short(first))

@@ -179,6 +179,74 @@ def test_a_nested_tree_is_read_however_deep(graph_of):
         graph_of(deep, "e.json")
 
 
+@pytest.mark.parametrize(
+    ("document", "edges", "note"),
+    [
+        # of pandas' to_dict("list"), what the columns are called
+        (
+            {"parent": ["animal", "animal", None], "child": ["dog", "cat", "animal"]},
+            {("animal", "dog"), ("animal", "cat")},
+            "1 row without a parent taken for roots",
+        ),
+        (
+            {"from": ["animal"], "to": ["dog"]},
+            {("animal", "dog")},
+            "the keys 'from, to' were taken for parent and child",
+        ),
+        ({"parent": ["dog", "cat"], "child": ["x"]}, None, None),  # children of two nodes
+        # of D3's trees, ids where all have one
+        (
+            {"name": "r", "id": 0, "children": [{"name": "r", "id": 1}, {"name": "x", "id": 2}]},
+            {("0", "1"), ("0", "2")},
+            None,
+        ),
+        (
+            {
+                "name": "r",
+                "id": 7,
+                "children": [
+                    {"name": "a", "children": [{"name": "other"}]},
+                    {"name": "b", "children": ["other"]},
+                ],
+            },
+            {("r", "a"), ("r", "b"), ("a", "other"), ("b", "other")},
+            "1 name of several nodes of the document taken for one node each (the first: other)",
+        ),
+        # of D3's older graphs, places in the list of nodes
+        (
+            {
+                "nodes": [{"name": "animal", "group": 1}, {"name": "dog"}, {"name": "cat"}],
+                "links": [{"source": 0, "target": 1}, {"source": 0, "target": 2}],
+            },
+            {("animal", "dog"), ("animal", "cat")},
+            "source and target were taken for places in the list of nodes",
+        ),
+        (
+            {"nodes": [{"id": "animal"}, {"id": "dog"}], "links": [{"source": 0, "target": 1}]},
+            {("animal", "dog")},
+            "source and target were taken for places in the list of nodes",
+        ),
+        # and of networkx, ids
+        (
+            {
+                "nodes": [{"id": 1, "name": "dog"}, {"id": 0, "name": "animal"}],
+                "links": [{"source": 0, "target": 1}],
+            },
+            {("0", "1")},
+            None,
+        ),
+        ({"nodes": [{"x": 1}, {"x": 2}], "links": [{"source": 0, "target": 1}]}, None, None),
+    ],
+)
+def test_whose_names_a_document_has_is_known(graph_of, document, edges, note):
+    graph = graph_of(json.dumps(document), "e.json")
+    if edges is None:
+        edges = {("parent", "dog"), ("parent", "cat"), ("child", "x")}
+        edges = {("0", "1")} if "nodes" in document else edges
+    assert named(graph) == edges
+    assert [n for n in graph.notes if "keys 'source" not in n] == ([note] if note else [])
+
+
 def test_weights_of_networkx_are_read_of_what_it_knows_of_an_edge(graph_of):
     content = "a b {'kind': 'x', 'weight': 3}\nb c {'weight': np.float64(0.5)}\nb d {}\n"
     graph = graph_of(content, "e.txt")
