@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -324,8 +325,8 @@ class Rows:
             columns = self._named(tuple(value))
             row = [None if k is None else list(value.values())[k] for k in columns[:4]]
             definite = columns.definite
-            if definite and row[0] is None and row[1] is not None:
-                row[0] = ""
+            if definite and (row[0] is None or _is_nan(row[0])) and row[1] is not None:
+                row[0] = ""  # a root, whose parent pandas writes as NaN
             turned = self.order == "child-parent" and definite  # keys say which is which
             if turned:
                 row[:2] = row[1::-1]
@@ -334,8 +335,9 @@ class Rows:
             ends, more = value, []
         else:
             raise self.wrong(_WANTED, _short(json.dumps(value)))
-        for cell in (*ends, *(x for x in more if x is not None)):
-            if isinstance(cell, bool) or not isinstance(cell, str | int | float):
+        for k, cell in enumerate((*ends, *(x for x in more if x is not None))):
+            named = isinstance(cell, str | int | float) and not isinstance(cell, bool)
+            if not named or (k < 2 and _is_nan(cell)):
                 raise self.wrong("names that are text or numbers", _short(json.dumps(cell)))
         if not more:
             return self._plain([str(cell) for cell in ends])
@@ -356,6 +358,10 @@ class Rows:
                 self.notes.append(f"the keys '{one}, {two}' were taken for {above}")
             self._keys[keys] = columns
         return self._keys[keys]
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _is_number(text: str) -> bool:

@@ -264,6 +264,11 @@ def test_weights_of_networkx_are_read_of_what_it_knows_of_an_edge(graph_of):
             "2 parents",
         ),
         ("child,parent\n1,\n2,1\n", {("1", "2")}, "1 row without a parent taken for roots"),
+        (
+            '[{"id": 1, "parent": NaN}, {"id": 2, "parent": 1.0}]',
+            {("1", "2")},
+            "1 row without a parent taken for roots",
+        ),
         ("k,parent,child,x\n0,a,b,1\n", {("a", "b")}, "columns left out: k, x"),
         (",parent,child\n0,a,b\n", {("a", "b")}, "columns left out: one without a name"),
         ("a,b\n#tag,c\nb,#tag\n# end\n", {("a", "b"), ("b", "#tag")}, "2 lines that begin with #"),
@@ -363,6 +368,8 @@ def test_names_keep_what_quotes_protect(graph_of):
         ('[["a", "b"],\n["c"', "e.json", "e.json:1: expected an object"),
         ('[["a", "b"], ["c"]]', "e.json", "e.json: edge 2: expected two names"),
         ('["a", ["b"]]\n', "e.jsonl", "e.jsonl:1: expected names that are text or numbers, got"),
+        ('["a", NaN]\n', "e.jsonl", "e.jsonl:1: expected names that are text or numbers, got 'NaN"),
+        ('{"parent": "a", "child": NaN}\n', "e.jsonl", "expected names that are text or numbers,"),
         ('["a", "b\\nc"]\n', "e.jsonl", "e.jsonl:1: expected names of one line"),
         (
             gzip.compress(b"a b\nb c\n" * 9999, mtime=0)[:60],
