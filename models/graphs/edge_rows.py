@@ -18,15 +18,16 @@ from .edge_documents import edges_of
 
 Order = Literal["parent-child", "child-parent"]
 
-_ARROW = re.compile(r"[^\t,;]*(->|=>|→)[^\t,;]*;?\s*")
+_ARROWS = "->", "=>", "→"
 _SIGNS = {"\t": "a tab", ",": "a comma", ";": "a semicolon"}
 _WANTED = (
     'an object {"parent": ..., "child": ...} or a list [parent, child] a line, or one array of them'
 )
 _SHOWN = 60  # characters of a line in a message
 _NUMBERED = NODE | {"", "index", "unnamed: 0"}  # also a column that counts the rows
-# networkx.write_edgelist writes what it knows of an edge behind it.
-_KNOWN = re.compile(r"[\t ,;]\{.*\}\s*$")
+# networkx.write_edgelist writes what it knows of an edge behind it, {} or {'weight': 1}. A name may
+# have braces too. Looked for up to the last brace, "a{ { { {" would take the square of its length.
+_KNOWN = re.compile(r"""[\t ,;]\{(?:\}\Z|'[^']*':|"[^"]*":)""")
 _KNOWN_WEIGHT = re.compile(r"""['"]weight['"]: (?:np\.\w+\()?([-+.\w]+)""")
 _WHOLE = re.compile(r"[-+]?\d+"), re.compile(r"[-+]?\d+\.0")
 _FOREIGN = (
@@ -150,11 +151,15 @@ class Rows:
 
     def _split(self, first: str) -> Callable[[str], list[str]]:
         """How lines like the first one fall into fields."""
-        if known := _KNOWN.search(first):
-            names = self._split(first[: known.start()])
-            self._third = "weight"
-            return lambda line: self._of_networkx(line, names)
-        if _ARROW.fullmatch(first):
+        names, known = _parted(first)
+        if not known:
+            return self._split_names(first)
+        self._third = "weight"
+        split = self._split_names(names)
+        return lambda line: self._of_networkx(line, split)
+
+    def _split_names(self, first: str) -> Callable[[str], list[str]]:
+        if _has_arrow(first):
             self.arrow, self._between = True, "an arrow"
             return self._of_arrow
         signs = ",;\t" if self.path.lower().removesuffix(".gz").endswith(".csv") else "\t,;"
@@ -169,16 +174,18 @@ class Rows:
         return fields
 
     def _of_networkx(self, line: str, names: Callable[[str], list[str]]) -> list[str]:
-        known = _KNOWN.search(line)
-        if known is None:
+        ends, known = _parted(line)
+        if not known:
             raise self.wrong(
                 "what is known of an edge in braces, as in the first line", _short(line)
             )
-        weight = _KNOWN_WEIGHT.search(known.group())
-        return [*names(line[: known.start()]), weight.group(1) if weight else ""]
+        weight = _KNOWN_WEIGHT.search(known)
+        return [*names(ends), weight.group(1) if weight else ""]
 
     def _of_arrow(self, line: str) -> list[str]:
-        ends = re.split("->|=>|→", line.strip().rstrip(";"))  # a line of DOT ends in a semicolon
+        ends = re.split(
+            "|".join(_ARROWS), line.strip().rstrip(";")
+        )  # a line of DOT ends in a semicolon
         return [end.strip().removeprefix('"').removesuffix('"') for end in ends]
 
     def _of_words(self, line: str) -> list[str]:
@@ -261,7 +268,7 @@ class Rows:
                 f"two names and perhaps a weight, with {self._between} between them", _listed(row)
             )
         third = row[2].strip() if len(row) == 3 else ""
-        if third and _ARROW.fullmatch(row[1]):
+        if third and _has_arrow(row[1]):
             raise self.wrong("arrows between names in all lines or in none", _listed(row))
         if self._third is None:
             self._third = "name" if third and not _is_number(third) else "weight"
@@ -362,6 +369,20 @@ class Rows:
 
 def _is_nan(value: Any) -> bool:
     return isinstance(value, float) and math.isnan(value)
+
+
+def _parted(line: str) -> tuple[str, str]:
+    """The names of a line and what networkx knows of their edge, in braces; nothing if no more
+    stands behind the names."""
+    line = line.rstrip()
+    known = _KNOWN.search(line) if line.endswith("}") else None
+    return (line, "") if known is None else (line[: known.start()], line[known.start() :])
+
+
+def _has_arrow(line: str) -> bool:
+    """Whether an arrow stands between two names, and no other sign that may."""
+    ends = line.rstrip().removesuffix(";")  # a line of DOT ends in a semicolon
+    return any(arrow in ends for arrow in _ARROWS) and not any(sign in ends for sign in _SIGNS)
 
 
 def _is_number(text: str) -> bool:
