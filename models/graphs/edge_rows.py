@@ -59,7 +59,8 @@ class Rows:
         notes: what was taken for what, in words.
         arrow: whether names have an arrow between them.
         roots: how many rows of nodes have no node above.
-        remarks: how many lines after the first row begin with a ``#``.
+        remarks: how many lines begin with a ``#``; of those before the first row, which are mostly
+            remarks, those of as many fields.
         shortened: how many names lost the ``.0`` that made them another's.
     """
 
@@ -70,6 +71,7 @@ class Rows:
         self._third: str | None = None  # what a third field is, by the first row
         self._keys: dict[tuple[str, ...], Columns] = {}
         self._between = "blanks"
+        self._before: list[str] = []  # lines before the first row that begin with a #
 
     def __iter__(self) -> Iterator[Row]:
         with self._opened() as file:
@@ -83,10 +85,20 @@ class Rows:
                 return
             split = self._split(first)
             cells = split(first)
+            self.remarks = sum(self._as_wide(line, split, len(cells)) for line in self._before)
             headed = self._headed(cells)
             if headed is None:
                 yield self._plain(cells)
             yield from filter(None, map(headed or self._plain, map(split, lines)))
+
+    def _as_wide(self, line: str, split: Callable[[str], list[str]], width: int) -> bool:
+        """Whether a line that begins with a # may be an edge, of a node "#tag"; "# a remark" of
+        words is none."""
+        try:
+            cells = split(line)
+        except ValueError:
+            return False
+        return len(cells) == width and cells[0].strip() != "#"
 
     def wrong(self, expected: str, got: str) -> ValueError:
         """What is said of the row that was read last."""
@@ -114,7 +126,7 @@ class Rows:
 
     def _lines(self, file: BinaryIO) -> Iterator[str]:
         """Lines that say something, without their ends."""
-        told = False
+        told, size = False, 0
         while raw := file.readline(MOST_TEXT + 1):
             self.number += 1
             if len(raw) > MOST_TEXT:
@@ -138,12 +150,16 @@ class Rows:
             line = line.rstrip("\r\n")
             if "\0" in line:
                 raise self.wrong("text", "a zero byte")
-            self.remarks += told and line.lstrip().startswith("#")
             parts = line.split("\r") if "\r" in line else (line,)  # old Macs end lines by CR alone
             for k, part in enumerate(parts):
                 self.number += k > 0
                 stripped = part.lstrip()
-                if stripped and not stripped.startswith("#"):
+                if stripped.startswith("#"):
+                    self.remarks += told
+                    size += len(part)
+                    if not told and size <= MOST_TEXT:
+                        self._before.append(part)
+                elif stripped:
                     told = True
                     yield part
 

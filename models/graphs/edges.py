@@ -111,8 +111,8 @@ class _Reader:
             words = counted(self.rows.shortened, "parent")
             notes.append(f"{words} written as 1.0 beside nodes as 1 taken for the same numbers")
         if self.rows.remarks:
-            words = counted(self.rows.remarks, "line")
-            notes.append(f"{words} that begin with # left out as comments after the first edge")
+            words = counted(self.rows.remarks, "line that begins", "lines that begin")
+            notes.append(f"{words} with # left out as comments")
         if self.respelt:
             words = counted(len(self.respelt), "name was", "names were")
             notes.append(f"{words} put into Unicode's composed form (NFC)")

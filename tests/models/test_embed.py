@@ -273,6 +273,11 @@ def test_weights_of_networkx_are_read_of_what_it_knows_of_an_edge(graph_of):
         ("k,parent,child,x\n0,a,b,1\n", {("a", "b")}, "columns left out: k, x"),
         (",parent,child\n0,a,b\n", {("a", "b")}, "columns left out: one without a name"),
         ("a,b\n#tag,c\nb,#tag\n# end\n", {("a", "b"), ("b", "#tag")}, "2 lines that begin with #"),
+        (
+            '# tags\n#b,"c\n#tag,c\na,b\n',
+            {("a", "b")},
+            "1 line that begins with # left out as comm",
+        ),
     ],
 )
 def test_what_was_made_of_a_table_is_said(graph_of, content, edges, note):
