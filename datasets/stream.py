@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .augment import Augmentation, to_float
+from .caption_lists import LISTS
 from .dataset import Batch, GeneralTexts
 from .disk import content_digest, digest
 from .draws import uniform
-from .folder import LISTS, Folder
+from .folder import Folder
 from .pair import FAULTS, Fault, Pair, Pairs, number
 from .pictures import OTHERS, SUFFIXES, decode
 from .shards import Shards, shards_in
