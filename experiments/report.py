@@ -22,9 +22,9 @@ Results = dict[str, dict[str, Any]]
 Judged = list[tuple[str, claims.Claim, Difference | None, str]]
 HEAD = """# Results
 
-What was asked of the models beforehand, and what came out. Written by
-`python experiments/report.py` from the files of `python experiments/run.py`; nothing on this page
-is typed by hand.
+What was asked of the models, beforehand but where a claim says otherwise, and what came out.
+Written by `python experiments/report.py` from the files of `python experiments/run.py`; nothing on
+this page is typed by hand.
 """
 LIMITS = """
 ## What this cannot show
